@@ -1,0 +1,78 @@
+# Batchscribe needs Python 3.11 or newer and make; everything else is installed into .venv from locks with hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKS := deployments/requirements
+# With an NVIDIA GPU: the same, and what finds and drives it.
+RUN := $(if $(shell command -v nvidia-smi 2>/dev/null),gpu,run)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+CODE := flows tasks dashboard deployments tests benchmarks
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help:  ## Show these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up
+up: $(VENV)/run.stamp  ## Install what is missing, start everything, stop it with Ctrl-C
+	@exec $(BIN)/python -m deployments.up
+
+.PHONY: worker
+worker: $(VENV)/run.stamp  ## Add a device of a further machine: make worker POOL=gpu-3 PREFECT_API_URL=http://…/api
+	@test -n "$(POOL)" || { echo "Name the work pool: make worker POOL=gpu-3"; exit 2; }
+	@exec $(BIN)/python -m deployments.worker $(POOL)
+
+.PHONY: test
+test: unit integration  ## Run all tests
+
+.PHONY: unit
+unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
+	$(BIN)/python -m pytest tests/unit
+
+.PHONY: integration
+integration: $(VENV)/dev.stamp  ## Run the tests with a real server, ffmpeg, model and S3 service
+	$(BIN)/python -m pytest tests/integration
+
+.PHONY: check
+check: $(VENV)/dev.stamp  ## Lint, check formats, types and import directions, run the unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet tests/unit
+
+COMPILE = $(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet $(UPGRADE)
+
+.PHONY: lock
+lock: $(VENV)/dev.stamp  ## Write the locks anew; UPGRADE=--upgrade takes the newest versions
+	$(COMPILE) pyproject.toml -o $(LOCKS)/run.txt
+	$(COMPILE) pyproject.toml --extra dev -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
+	$(COMPILE) pyproject.toml --extra gpu -c $(LOCKS)/run.txt -o $(LOCKS)/gpu.txt
+	$(COMPILE) --group build -c $(LOCKS)/dev.txt -o $(LOCKS)/build.txt
+
+.PHONY: clean
+clean:  ## Remove what is installed and cached; the data folder stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is older than its lock or than pyproject.toml: install again.
+$(VENV)/run.stamp: $(LOCKS)/$(RUN).txt $(LOCKS)/build.txt pyproject.toml | $(VENV)/venv.stamp
+	@echo "Installing what Batchscribe needs; this takes a minute or two."
+	$(PIP) install --require-hashes -r $(LOCKS)/$(RUN).txt -r $(LOCKS)/build.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp $(LOCKS)/dev.txt
+	@echo "Installing what the tests need."
+	$(PIP) install --require-hashes -r $(LOCKS)/dev.txt
+	@touch $@
+
+$(VENV)/venv.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Batchscribe needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Name another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@

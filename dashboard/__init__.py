@@ -1,0 +1,1 @@
+"""A window: pages and the HTTP API."""

@@ -1,0 +1,81 @@
+"""Batches: make, list, look at, start, retry, cancel."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, status
+from pydantic import ConfigDict, Field
+
+from dashboard.api.client import ClientOfProcess
+from dashboard.run_facts import flow_run_url
+from tasks.core.batches import Options, Record
+from tasks.core.status import BatchPage, BatchStatus
+
+router = APIRouter(prefix="/batch", tags=["batches"])
+
+
+class NewBatch(Record):
+    """What a batch is called and how its uploads are transcribed; all of it may be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    name: str = Field(default="", max_length=200)
+    options: Options = Options()
+
+
+class BatchMade(Record):
+    """The id of a new batch."""
+
+    batch_id: str
+
+
+class BatchStarted(Record):
+    """The run that was started."""
+
+    batch_id: str
+    flow_run_id: str
+    flow_run_url: str
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def make_batch(client: ClientOfProcess, new: NewBatch | None = None) -> BatchMade:
+    """Make a batch. It takes uploads until it is started."""
+    new = new or NewBatch()
+    batch = await client.lifecycle.create(new.name, new.options)
+    return BatchMade(batch_id=batch.batch_id)
+
+
+@router.get("")
+async def list_batches(
+    client: ClientOfProcess,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> BatchPage:
+    """Return batches with their summaries, newest first."""
+    return await client.overview.batches(limit=limit, offset=offset)
+
+
+@router.get("/{batch_id}")
+async def read_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
+    """Return the batch and where each of its jobs is."""
+    return await client.overview.batch(batch_id)
+
+
+@router.post("/{batch_id}/start", status_code=status.HTTP_202_ACCEPTED)
+async def start_batch(client: ClientOfProcess, batch_id: str) -> BatchStarted:
+    """Start the batch. Starting it again changes nothing and returns the same run."""
+    flow_run_id = await client.lifecycle.start(batch_id)
+    return BatchStarted(batch_id=batch_id, flow_run_id=flow_run_id, flow_run_url=flow_run_url(flow_run_id))
+
+
+@router.post("/{batch_id}/retry", status_code=status.HTTP_202_ACCEPTED)
+async def retry_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
+    """Run the jobs that failed once more; what is done stays."""
+    await client.lifecycle.retry(batch_id)
+    return await client.overview.batch(batch_id)
+
+
+@router.post("/{batch_id}/cancel", status_code=status.HTTP_202_ACCEPTED)
+async def cancel_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
+    """Stop the batch; what is done stays."""
+    await client.lifecycle.cancel(batch_id)
+    return await client.overview.batch(batch_id)

@@ -1,0 +1,103 @@
+"""What comes back: one document, the recording for the player, all documents of a batch as a ZIP."""
+
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response, status
+from fastapi.responses import StreamingResponse
+from starlette.exceptions import HTTPException
+
+from dashboard.api.client import ClientOfProcess
+from dashboard.api.ranges import RangeNotSatisfiable, requested_range
+from dashboard.results import JobOutcome, zip_results
+from dashboard.threads import STORE_THREADS, in_thread
+from tasks.core.batches import Publication, Recording, batch_id_of
+from tasks.core.errors import NotFound, WrongStage
+from tasks.core.names import DocumentFormat, shown
+from tasks.read import read_publication, read_recording
+
+router = APIRouter(tags=["downloads"])
+
+MEDIA_TYPES = {
+    DocumentFormat.TXT: "text/plain; charset=utf-8",
+    DocumentFormat.SRT: "application/x-subrip; charset=utf-8",
+    DocumentFormat.VTT: "text/vtt; charset=utf-8",
+    DocumentFormat.JSON: "application/json",
+}
+
+
+@router.get("/jobs/{job_id}/documents/{document_format}", response_class=Response)
+async def download_document(client: ClientOfProcess, job_id: str, document_format: DocumentFormat) -> Response:
+    """Return one document of a job that is done."""
+    publication = await _publication(client, job_id)
+    document = next((document for document in publication.documents if document.format is document_format), None)
+    if document is None:
+        msg = f"Job {job_id} has no {document_format} document: its batch was started without this format."
+        raise NotFound(msg)
+    content = await in_thread(STORE_THREADS, client.store.read, document.key)
+    headers = _attachment(PurePosixPath(document.key).name) | {"ETag": f'"{document.sha256}"'}
+    return Response(content, media_type=MEDIA_TYPES[document_format], headers=headers)
+
+
+@router.get("/jobs/{job_id}/audio", response_class=StreamingResponse)
+async def play_recording(request: Request, client: ClientOfProcess, job_id: str) -> Response:
+    """Return the recording of a job, or the part that the header Range asks for."""
+    recording = await _recording(client, job_id)
+    etag = f'"{recording.sha256}"'
+    current = request.headers.get("if-range", etag) == etag
+    try:
+        part = requested_range(request.headers.get("range") if current else None, recording.size)
+    except RangeNotSatisfiable as error:
+        detail = f"The recording has {recording.size} bytes, and the range begins behind them."
+        headers = {"Content-Range": f"bytes */{recording.size}"}
+        raise HTTPException(status.HTTP_416_RANGE_NOT_SATISFIABLE, detail, headers) from error
+    start, stop = (part.start, part.stop) if part else (0, recording.size)
+    content = await in_thread(STORE_THREADS, client.store.read_range, recording.key, start, stop)
+    headers = {"Accept-Ranges": "bytes", "Content-Length": str(stop - start), "ETag": etag}
+    if part is None:
+        return StreamingResponse(content, media_type="audio/mpeg", headers=headers)
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{recording.size}"
+    return StreamingResponse(content, status.HTTP_206_PARTIAL_CONTENT, media_type="audio/mpeg", headers=headers)
+
+
+@router.get("/batch/{batch_id}/results.zip", response_class=StreamingResponse)
+async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
+    """Return all documents there are by now, in the folders of the uploads; the manifest lists every job."""
+    manifest = await client.records.manifest(batch_id)
+    status_now = await client.overview.batch(batch_id)
+    if manifest is None:
+        msg = f"Batch {batch_id} has not been started, so there are no results."
+        raise WrongStage(msg)
+    publications = await client.records.publications(batch_id)
+    outcomes = [
+        JobOutcome(job=job, stage=now.stage, error=now.error, publication=publications.get(job.job_id))
+        for job, now in zip(manifest.jobs, status_now.jobs, strict=True)
+    ]
+    headers = _attachment(f"{manifest.batch.name}.zip") | {"Cache-Control": "no-store"}
+    zipped = zip_results(client.store, manifest, outcomes)
+    return StreamingResponse(zipped, media_type="application/zip", headers=headers)
+
+
+async def _publication(client: ClientOfProcess, job_id: str) -> Publication:
+    publication = await in_thread(STORE_THREADS, read_publication, client.store, batch_id_of(job_id), job_id)
+    if publication is None:
+        msg = f"There are no documents of job {shown(job_id)}: it is not done, or they were removed."
+        raise NotFound(msg)
+    return publication
+
+
+async def _recording(client: ClientOfProcess, job_id: str) -> Recording:
+    recording = await in_thread(STORE_THREADS, read_recording, client.store, batch_id_of(job_id), job_id)
+    if recording is None:
+        msg = f"There is no recording of job {shown(job_id)}: it is not converted yet, or it was removed."
+        raise NotFound(msg)
+    return recording
+
+
+def _attachment(name: str) -> dict[str, str]:
+    """Return the header under which a browser saves a file as *name* (RFC 6266)."""
+    name = name.replace("/", "_")
+    plain = "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\%' else "_" for letter in name
+    )
+    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"}

@@ -1,0 +1,96 @@
+"""What goes wrong, as HTTP says it: a status and one sentence for a person, always ``{"detail": "…"}``."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tasks.core.errors import (
+    DiskFull,
+    ModelUnavailable,
+    NotFound,
+    NotMedia,
+    PathTaken,
+    PrefectUnavailable,
+    StoreUnavailable,
+    TooManyUploads,
+    TranscriptionError,
+    UploadMissing,
+    UploadRejected,
+    UploadTooLarge,
+    WorkPoolUnavailable,
+    WrongStage,
+)
+
+STATUS_OF: dict[type[TranscriptionError], int] = {
+    NotFound: 404,
+    WrongStage: 409,
+    PathTaken: 409,
+    UploadMissing: 410,
+    UploadTooLarge: 413,
+    NotMedia: 415,
+    TooManyUploads: 429,
+    StoreUnavailable: 503,
+    PrefectUnavailable: 503,
+    WorkPoolUnavailable: 503,
+    ModelUnavailable: 503,
+    DiskFull: 507,
+    UploadRejected: 400,
+    TranscriptionError: 500,
+}
+RETRY_AFTER_SECONDS = 2
+
+logger = logging.getLogger(__name__)
+
+
+def status_of(error: TranscriptionError) -> int:
+    """Return the HTTP status of *error*: that of its class, or of the nearest one above."""
+    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+
+
+def handle_errors(api: FastAPI) -> None:
+    """Have *api* answer every error in the same form."""
+    api.add_exception_handler(TranscriptionError, _answer_ours)
+    api.add_exception_handler(RequestValidationError, _answer_invalid)
+    api.add_exception_handler(HTTPException, _answer_http)
+
+
+async def _answer_ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TranscriptionError)  # noqa: S101 - registered for this class only
+    status = status_of(error)
+    if status >= 500:  # noqa: PLR2004 - the server's fault
+        logger.warning("%s %s: %d %s", request.method, request.url.path, status, error)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.retryable else {}
+    return JSONResponse({"detail": str(error)}, status_code=status, headers=headers | _closing(request))
+
+
+async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    problems = [
+        f"{'.'.join(str(part) for part in problem['loc'] if part not in ('body', 'query', 'path'))}: {problem['msg']}"
+        for problem in error.errors()
+    ]
+    detail = f"The request cannot be understood. {'; '.join(problems).lstrip(': ')}. See /api/docs."
+    return JSONResponse({"detail": detail}, status_code=422)
+
+
+async def _answer_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    detail = error.detail
+    if detail == "Not Found":  # the framework's own words for an unknown address
+        detail = f"There is no {request.url.path}. See /api/docs."
+    if detail == "Method Not Allowed":
+        detail = f"{request.method} is not possible on {request.url.path}. See /api/docs."
+    headers = dict(error.headers or {}) | _closing(request)
+    return JSONResponse({"detail": detail}, status_code=error.status_code, headers=headers)
+
+
+def _closing(request: Request) -> dict[str, str]:
+    """
+    Return the header that ends the connection, for a request whose body is refused.
+
+    Without it the client would send all of the body, gigabytes maybe, before it looks at the answer.
+    """
+    return {"Connection": "close"} if getattr(request.state, "body_refused", False) else {}

@@ -1,0 +1,23 @@
+"""The installation: its GPU work pools, and whether everything answers."""
+
+from fastapi import APIRouter, Response, status
+
+from dashboard.api.client import ClientOfProcess
+from tasks.core.status import Health, PoolStatus
+
+router = APIRouter(tags=["installation"])
+
+
+@router.get("/pools")
+async def list_pools(client: ClientOfProcess) -> tuple[PoolStatus, ...]:
+    """Return the GPU work pools and the work on them."""
+    return await client.overview.pools()
+
+
+@router.get("/health", responses={503: {"model": Health}})
+async def read_health(client: ClientOfProcess, response: Response) -> Health:
+    """Say whether the Prefect server, the store and at least one worker answer; 503 if one does not."""
+    health = await client.health.read()
+    if not health.well:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return health

@@ -1,0 +1,81 @@
+"""
+The dashboard process: Streamlit's pages and the HTTP API in one ASGI application, on one port.
+
+``python -m dashboard`` runs it. ``app`` is what any ASGI server, or ``streamlit run``, can run as well.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from streamlit import config
+
+from dashboard.api.service import make_api
+from dashboard.client import Client, open_client
+from dashboard.guard import Guard
+from dashboard.sweep import sweep_uploads
+from dashboard.threads import STORE_THREADS, in_thread
+from tasks.core.errors import StoreUnavailable
+from tasks.core.settings import Settings
+
+START_PAGE = Path(__file__).parent / "pages" / "start.py"
+STREAMLIT_OPTIONS = {
+    "server.fileWatcherType": "none",  # it reloads modules that the routes hold on to
+    "browser.gatherUsageStats": False,
+    "client.toolbarMode": "viewer",
+}
+SECONDS_BETWEEN_SWEEPS_TRIED = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def _lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Keep the client open, and what runs beside the requests running."""
+    async with open_client(Settings()) as client:
+        api.state.client = client
+        beside = [_beside("sweep", _sweep(client)), _beside("interrupted starts", client.lifecycle.finish_starts())]
+        try:
+            yield
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+
+
+async def _sweep(client: Client) -> None:
+    """Remove what earlier processes left, as soon as the store answers."""
+    while True:
+        try:
+            await in_thread(STORE_THREADS, sweep_uploads, client.store, client.settings.uploads_folder)
+        except StoreUnavailable as error:
+            logger.warning("unfinished uploads are not swept yet: %s", error)
+            await asyncio.sleep(SECONDS_BETWEEN_SWEEPS_TRIED)
+        else:
+            return
+
+
+def _beside(name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+    """Run *work* beside the requests; if it breaks, the log says so."""
+
+    async def watched() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            try:
+                await work
+            except Exception:
+                logger.exception("%s: stopped by an error", name)
+
+    return asyncio.create_task(watched(), name=name)
+
+
+for _name, _value in STREAMLIT_OPTIONS.items():
+    config.set_option(_name, _value)
+api = make_api()
+app = st.App(START_PAGE, routes=[Mount("/api", app=api)], middleware=[Middleware(Guard)], lifespan=_lifespan)

@@ -1,0 +1,92 @@
+"""
+The dashboard's one way to batches, jobs and pools: the HTTP API and the pages reach the world through here.
+
+Routes use a `Client`. Pages run in threads of their own and ask the same client through `ask`:
+
+>>> page = ask(lambda client: client.overview.batches(limit=20))
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from prefect.client.orchestration import get_client
+
+from dashboard.health import HealthCheck
+from dashboard.intake import Intake
+from dashboard.lifecycle import Lifecycle
+from dashboard.overview import Overview
+from dashboard.records import Records
+from dashboard.run_facts import ui_url
+from dashboard.runs import Runs
+from dashboard.threads import STORE_THREADS, in_thread
+from tasks.core.settings import Settings
+from tasks.store import Store, open_store
+
+__all__ = ["Client", "ask", "open_client", "ui_url"]
+
+_Answer = TypeVar("_Answer")
+
+SECONDS_A_PAGE_WAITS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What there is (`overview`), what is done to it (`lifecycle`, `intake`), and whether all is well (`health`)."""
+
+    settings: Settings
+    store: Store
+    records: Records
+    intake: Intake
+    overview: Overview
+    lifecycle: Lifecycle
+    health: HealthCheck
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    client: Client
+    loop: asyncio.AbstractEventLoop
+
+
+_serving: _Serving | None = None
+
+
+@asynccontextmanager
+async def open_client(settings: Settings) -> AsyncIterator[Client]:
+    """
+    Give the client of this process, which `ask` uses while it is open.
+
+    One connection pool to Prefect serves all requests: a client of its own for each would cost 50 ms of TLS set-up.
+    """
+    global _serving  # noqa: PLW0603 - pages are scripts: Streamlit gives them nothing that belongs to the process
+    store = await in_thread(STORE_THREADS, open_store, settings)
+    async with get_client() as prefect:
+        records, runs = Records(store), Runs(prefect)
+        intake = Intake(records, settings)
+        overview = Overview(records, runs, intake)
+        client = Client(
+            settings=settings,
+            store=store,
+            records=records,
+            intake=intake,
+            overview=overview,
+            lifecycle=Lifecycle(records, runs, intake, overview),
+            health=HealthCheck(runs, store),
+        )
+        _serving = _Serving(client, asyncio.get_running_loop())
+        try:
+            yield client
+        finally:
+            _serving = None
+
+
+def ask(question: Callable[[Client], Coroutine[Any, Any, _Answer]]) -> _Answer:
+    """Return the client's answer to *question*. For pages: it blocks, so never call it in the event loop."""
+    if _serving is None:
+        msg = "The dashboard is starting or stopping. Load the page again."
+        raise RuntimeError(msg)
+    answer = asyncio.run_coroutine_threadsafe(question(_serving.client), _serving.loop)
+    return answer.result(SECONDS_A_PAGE_WAITS)

@@ -1,0 +1,133 @@
+"""
+What people do to a batch: make it, start it, retry it, cancel it.
+
+A start is two steps, and the second can fail: the manifest is frozen in the store, then Prefect gets the run. Both can
+be repeated, and a start that was interrupted between them is finished in the background.
+"""
+
+import asyncio
+import logging
+import secrets
+from datetime import UTC, datetime
+
+from dashboard.intake import Intake
+from dashboard.overview import Overview
+from dashboard.records import Records
+from dashboard.runs import Runs
+from tasks.core.batches import Batch, Options, StartedRun, new_batch_id
+from tasks.core.errors import NotFound, PrefectUnavailable, StoreUnavailable, WrongStage
+from tasks.core.status import BatchState
+
+SECONDS_BETWEEN_TRIES = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Lifecycle:
+    """Does things to batches. Methods raise `NotFound`, `WrongStage`, `StoreUnavailable` and `PrefectUnavailable`."""
+
+    def __init__(self, records: Records, runs: Runs, intake: Intake, overview: Overview) -> None:
+        self._records = records
+        self._runs = runs
+        self._intake = intake
+        self._overview = overview
+        self._interrupted: set[str] = set()
+
+    async def create(self, name: str, options: Options) -> Batch:
+        """Make a batch that takes uploads. Without a name it is called after its time."""
+        now = datetime.now(UTC)
+        batch = Batch(
+            batch_id=new_batch_id(now, secrets.token_bytes(4)),
+            name=name or f"Batch of {now:%Y-%m-%d %H:%M} UTC",
+            created_at=now,
+            options=options,
+        )
+        await self._records.write_batch(batch)
+        logger.info("batch %s made", batch.batch_id)
+        return batch
+
+    async def start(self, batch_id: str) -> str:
+        """Start the batch and return the id of its flow run; starting it again returns the same."""
+        manifest = await self._records.manifest(batch_id)
+        if manifest is None:
+            try:
+                manifest = await self._intake.close(batch_id)
+            except WrongStage:
+                manifest = await self._records.manifest(batch_id)  # another request was faster
+                if manifest is None:
+                    raise
+        self._overview.forget(batch_id)
+        return await self._run_of(manifest.batch)
+
+    async def retry(self, batch_id: str) -> None:
+        """Run the jobs that failed once more; of a batch that was cancelled, those that were stopped as well."""
+        status = await self._overview.batch(batch_id, max_age=0)
+        if not status.state.ended:
+            msg = f"Batch {batch_id} is {status.state}: it can be retried when it has ended."
+            raise WrongStage(msg)
+        if not status.summary.failed and status.state is not BatchState.CANCELLED:
+            msg = f"No job of batch {batch_id} failed, so there is nothing to retry."
+            raise WrongStage(msg)
+        if status.flow_run_id is None:
+            msg = f"The run of batch {batch_id} was deleted in Prefect. Upload the files again as another batch."
+            raise WrongStage(msg)
+        await self._runs.retry(status.flow_run_id)
+        self._overview.forget(batch_id)
+        logger.info("batch %s is retried: %d jobs had failed", batch_id, status.summary.failed)
+
+    async def cancel(self, batch_id: str) -> None:
+        """Stop the batch; what is done stays. Cancelling it again changes nothing."""
+        status = await self._overview.batch(batch_id, max_age=0)
+        if status.state in (BatchState.CANCELLING, BatchState.CANCELLED):
+            return
+        if status.state is BatchState.UPLOADING:
+            msg = f"Batch {batch_id} has not been started, so nothing runs. Delete its uploads instead."
+            raise WrongStage(msg)
+        if status.state.ended or status.flow_run_id is None:
+            ended = f"has ended ({status.state})" if status.state.ended else "is just being started"
+            msg = f"Batch {batch_id} {ended}, so there is nothing to cancel now."
+            raise WrongStage(msg)
+        await self._runs.cancel(status.flow_run_id)
+        self._overview.forget(batch_id)
+        logger.info("batch %s is cancelled", batch_id)
+
+    async def finish_starts(self) -> None:
+        """Finish interrupted starts, those of a killed process too, for as long as this one runs."""
+        found, complaint = False, ""
+        while True:
+            try:
+                if not found:
+                    self._interrupted.update(await self._records.interrupted_starts())
+                    found = True
+                for batch_id in sorted(self._interrupted):
+                    await self._finish_start(batch_id)
+            except (PrefectUnavailable, StoreUnavailable) as error:
+                if str(error) != complaint:  # said once, not every few seconds
+                    logger.warning("interrupted starts wait: %s", error)
+                complaint = str(error)
+            await asyncio.sleep(SECONDS_BETWEEN_TRIES)
+
+    async def _finish_start(self, batch_id: str) -> None:
+        try:
+            await self.start(batch_id)
+        except NotFound:  # dismissed since
+            self._interrupted.discard(batch_id)
+
+    async def _run_of(self, batch: Batch) -> str:
+        """Return the id of the batch's run, which is made if there is none; noted for later if that fails."""
+        try:
+            flow_run_id = await self._known_or_new_run(batch)
+        except (PrefectUnavailable, StoreUnavailable):
+            self._interrupted.add(batch.batch_id)
+            raise
+        self._interrupted.discard(batch.batch_id)
+        return flow_run_id
+
+    async def _known_or_new_run(self, batch: Batch) -> str:
+        known = await self._records.started_run(batch.batch_id)
+        if known is not None:
+            return known.flow_run_id
+        run = StartedRun(flow_run_id=await self._runs.create(batch), created_at=datetime.now(UTC))
+        await self._records.write_started_run(batch.batch_id, run)
+        logger.info("batch %s started as flow run %s", batch.batch_id, run.flow_run_id)
+        return run.flow_run_id

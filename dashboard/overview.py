@@ -1,0 +1,182 @@
+"""What there is: batches with their jobs, and GPU work pools, gathered from the store and from Prefect."""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from dashboard.freshness import Fresh
+from dashboard.intake import Intake
+from dashboard.records import Records
+from dashboard.runs import GpuPool, Runs
+from tasks.core.batches import Manifest, Publication
+from tasks.core.errors import NotFound, WrongStage
+from tasks.core.scheduling import Forecast, WaitingJob, forecast
+from tasks.core.stages import (
+    BatchFacts,
+    JobFacts,
+    RunFacts,
+    attempts_by_job,
+    batch_status,
+    newest_by_job,
+    stage_of,
+)
+from tasks.core.status import BatchListEntry, BatchPage, BatchStatus, PoolStatus
+
+STATUS_MAX_AGE = 0.5
+"""Seconds: as old as a status may be for somebody who looks at one batch."""
+
+LIST_MAX_AGE = 5.0
+"""Seconds: as old as a summary may be in a list."""
+
+POOLS_MAX_AGE = 2.0
+BATCHES_READ_AT_ONCE = 4
+
+
+class Overview:
+    """Tells what there is. Methods raise `NotFound`, `StoreUnavailable` and `PrefectUnavailable`."""
+
+    def __init__(self, records: Records, runs: Runs, intake: Intake) -> None:
+        self._records = records
+        self._runs = runs
+        self._intake = intake
+        self._statuses: Fresh[BatchStatus] = Fresh()
+        self._pools: Fresh[tuple[GpuPool, ...]] = Fresh()
+
+    async def batch(self, batch_id: str, *, max_age: float = STATUS_MAX_AGE) -> BatchStatus:
+        """Return the batch and where its jobs are."""
+        return await self._statuses.get(batch_id, lambda: self._read_batch(batch_id), max_age=max_age)
+
+    async def batches(self, *, limit: int, offset: int = 0) -> BatchPage:
+        """Return a page of all batches, newest first."""
+        batch_ids = await self._records.batch_ids()
+        places = asyncio.Semaphore(BATCHES_READ_AT_ONCE)
+
+        async def read(batch_id: str) -> BatchListEntry | None:
+            async with places:
+                try:
+                    return (await self.batch(batch_id, max_age=LIST_MAX_AGE)).entry
+                except NotFound:  # being made or dismissed in this moment
+                    return None
+
+        page = await asyncio.gather(*map(read, batch_ids[offset : offset + limit]))
+        return BatchPage(batches=tuple(entry for entry in page if entry is not None), total=len(batch_ids))
+
+    async def pools(self) -> tuple[PoolStatus, ...]:
+        """Return the GPU work pools and the work on them."""
+        return tuple(map(_pool_status, await self._read_pools()))
+
+    def forget(self, batch_id: str) -> None:
+        """Read the batch anew next time, since something was done to it."""
+        self._statuses.forget(batch_id)
+
+    async def _read_pools(self) -> tuple[GpuPool, ...]:
+        return await self._pools.get("pools", self._runs.read_gpu_pools, max_age=POOLS_MAX_AGE)
+
+    async def _read_batch(self, batch_id: str) -> BatchStatus:
+        batch = await self._records.batch(batch_id)
+        manifest = await self._records.manifest(batch_id)
+        if manifest is None:
+            try:
+                uploads = await self._intake.uploads(batch_id)
+            except WrongStage:  # started in this moment
+                manifest = await self._records.manifest(batch_id)
+            else:
+                return batch_status(BatchFacts(batch=batch, started=False), [JobFacts(job=job) for job in uploads])
+        if manifest is None:
+            return batch_status(BatchFacts(batch=batch, started=False), [])
+        return await self._read_started(manifest)
+
+    async def _read_started(self, manifest: Manifest) -> BatchStatus:
+        batch_id = manifest.batch.batch_id
+        runs = await self._runs.read_batch(batch_id)
+        # Read after the runs: a run that is completed by then has its publication.
+        publications = await self._records.publications(batch_id)
+        created = runs.run is not None or await self._records.started_run(batch_id) is not None
+        batch = BatchFacts(batch=manifest.batch, started=True, run=runs.run, run_created=created)
+        children = _counted(runs.children)
+        conversions, lengths, progress = await asyncio.gather(
+            self._read_conversions(manifest, runs.run, children, publications),
+            self._read_lengths(manifest, children, publications),
+            self._runs.read_progress(children.values()),
+        )
+        jobs = [
+            JobFacts(
+                job=job,
+                conversion=conversions.get(job.job_id),
+                child=(child := children.get(job.job_id)),
+                progress=progress.get(child.run_id, 0.0) if child else 0.0,
+                publication=publications.get(job.job_id),
+                recording_seconds=lengths.get(job.job_id),
+            )
+            for job in manifest.jobs
+        ]
+        return batch_status(batch, await self._with_forecasts(manifest, batch, jobs))
+
+    async def _read_conversions(
+        self,
+        manifest: Manifest,
+        run: RunFacts | None,
+        children: Mapping[str, RunFacts],
+        publications: Mapping[str, Publication],
+    ) -> dict[str, RunFacts]:
+        """Return the newest conversion of each job that is not converted; nothing is asked once all have a run."""
+        if run is None or _all_dispatched(manifest, children, publications):
+            return {}
+        return _counted(await self._runs.read_conversions(run.run_id))
+
+    async def _read_lengths(
+        self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+    ) -> Mapping[str, float]:
+        """Return the lengths of the recordings that wait for a run; nothing is asked once all have one."""
+        if _all_dispatched(manifest, children, publications):
+            return {}
+        return await self._records.recording_seconds(manifest.batch.batch_id)
+
+    async def _with_forecasts(self, manifest: Manifest, batch: BatchFacts, jobs: list[JobFacts]) -> list[JobFacts]:
+        """Return *jobs* with what the dispatch policy expects of those that are queued or running."""
+        unfinished = [job for job in jobs if not stage_of(job, batch).ended]
+        if not unfinished:
+            return jobs
+        batch_id, model = manifest.batch.batch_id, manifest.batch.options.model
+        waiting = [
+            WaitingJob(job.job.job_id, batch_id, job.recording_seconds, model)
+            for job in unfinished
+            if job.child is None and job.recording_seconds is not None
+        ]
+        expected = await self._forecast(waiting)
+        return [replace(job, forecast=expected.get(job.job.job_id)) for job in jobs]
+
+    async def _forecast(self, waiting: Iterable[WaitingJob]) -> dict[str, Forecast]:
+        """Return when jobs will start and end. Waiting jobs of other batches are unknown here: it can take longer."""
+        return forecast([gpu_pool.pool for gpu_pool in await self._read_pools()], waiting)
+
+
+def _counted(all_runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
+    """Return each job's newest run, with the attempts of all its runs: a job that was moved is tried again."""
+    runs = list(all_runs)
+    attempts = attempts_by_job(runs)
+    return {job_id: replace(run, attempts=attempts[job_id]) for job_id, run in newest_by_job(runs).items()}
+
+
+def _all_dispatched(
+    manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+) -> bool:
+    return all(job.job_id in children or job.job_id in publications for job in manifest.jobs)
+
+
+def _pool_status(gpu_pool: GpuPool) -> PoolStatus:
+    pool = gpu_pool.pool
+    running = sum(run.running for run in pool.runs)
+    return PoolStatus(
+        work_pool=pool.work_pool,
+        device=gpu_pool.device,
+        condition=pool.condition,
+        slots=pool.slots,
+        running=running,
+        queued=len(pool.runs) - running,
+        pending_audio_seconds=round(pool.pending_audio_seconds, 1),
+        seconds_until_free=round(pool.seconds_until_free, 1) if math.isfinite(pool.seconds_until_free) else None,
+        real_time_factor=round(pool.real_time_factor, 4),
+        worker_online=pool.online,
+    )

@@ -1,0 +1,162 @@
+"""The records of batches in the store. What never changes is read once and kept for the latest batches asked for."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from dashboard.threads import STORE_THREADS, in_thread
+from tasks.core.batches import BATCH_ID, Batch, Manifest, Publication, StartedRun, Upload
+from tasks.core.errors import NotFound
+from tasks.core.keys import BatchKeys
+from tasks.read import read_publication, read_recording
+from tasks.store import Store
+
+BATCHES = "batches/"
+BATCHES_KEPT = 64
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was read of one batch and cannot change any more."""
+
+    manifest: Manifest | None = None
+    started_run: StartedRun | None = None
+    publications: dict[str, Publication] = field(default_factory=dict)
+    recording_seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Records:
+    """Reads the records of batches. Methods raise `NotFound` for a batch that is not there, and `StoreUnavailable`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    async def batch_ids(self) -> list[str]:
+        """Return the ids of all batches, newest first."""
+        names = await in_thread(STORE_THREADS, lambda: list(self._store.folders(BATCHES)))
+        return sorted(filter(BATCH_ID.fullmatch, names), reverse=True)
+
+    async def interrupted_starts(self) -> list[str]:
+        """Return the batches that were closed, but of which nobody noted that Prefect has their run."""
+        return await in_thread(STORE_THREADS, _find_interrupted_starts, self._store)
+
+    async def batch(self, batch_id: str) -> Batch:
+        """Return the batch. It is read each time, since a dismissed batch is gone from one moment to the next."""
+        key = BatchKeys.of(batch_id).batch
+        try:
+            content = await in_thread(STORE_THREADS, self._store.read, key)
+        except NotFound as error:
+            msg = f"There is no batch {batch_id}. It may have been dismissed."
+            raise NotFound(msg) from error
+        return Batch.model_validate_json(content)
+
+    async def write_batch(self, batch: Batch) -> None:
+        """Make the batch known."""
+        key = BatchKeys.of(batch.batch_id).batch
+        await in_thread(STORE_THREADS, self._store.write, key, batch.model_dump_json().encode())
+
+    async def manifest(self, batch_id: str) -> Manifest | None:
+        """Return what the batch consists of, or None before its start."""
+        kept = self._of(batch_id)
+        if kept.manifest is None:
+            content = await self._read(BatchKeys.of(batch_id).manifest)
+            kept.manifest = Manifest.model_validate_json(content) if content is not None else None
+        return kept.manifest
+
+    async def create_manifest(self, manifest: Manifest) -> Manifest:
+        """Freeze what the batch consists of and return it; if that has been done before, return what was frozen."""
+        batch_id = manifest.batch.batch_id
+        key = BatchKeys.of(batch_id).manifest
+        content = manifest.model_dump_json().encode()
+        first = await in_thread(STORE_THREADS, self._store.create, key, content)
+        return manifest if first else (await self.manifest(batch_id) or manifest)
+
+    async def started_run(self, batch_id: str) -> StartedRun | None:
+        """Return the run that the start made, or None if there was no start or it was interrupted."""
+        kept = self._of(batch_id)
+        if kept.started_run is None:
+            content = await self._read(BatchKeys.of(batch_id).run)
+            kept.started_run = StartedRun.model_validate_json(content) if content is not None else None
+        return kept.started_run
+
+    async def write_started_run(self, batch_id: str, run: StartedRun) -> None:
+        """Note that Prefect has the batch's run."""
+        await in_thread(STORE_THREADS, self._store.write, BatchKeys.of(batch_id).run, run.model_dump_json().encode())
+
+    async def uploads(self, batch_id: str) -> dict[str, Upload]:
+        """Return the uploads that have arrived, by job id."""
+        return await in_thread(STORE_THREADS, _read_uploads, self._store, BatchKeys.of(batch_id).uploads)
+
+    async def write_upload(self, batch_id: str, upload: Upload) -> None:
+        """Have the upload count."""
+        key = BatchKeys.of(batch_id).upload(upload.job_id)
+        await in_thread(STORE_THREADS, self._store.write, key, upload.model_dump_json().encode())
+
+    async def delete_upload(self, batch_id: str, job_id: str) -> None:
+        """Have the upload no longer count."""
+        await in_thread(STORE_THREADS, self._store.delete, BatchKeys.of(batch_id).upload(job_id))
+
+    async def publications(self, batch_id: str) -> dict[str, Publication]:
+        """Return the publications there are, by job id."""
+        kept = self._of(batch_id)
+        kept.publications = await in_thread(STORE_THREADS, _read_publications, self._store, batch_id, kept.publications)
+        return kept.publications
+
+    async def recording_seconds(self, batch_id: str) -> dict[str, float]:
+        """Return the lengths of the recordings there are, by job id."""
+        kept = self._of(batch_id)
+        kept.recording_seconds = await in_thread(
+            STORE_THREADS, _read_lengths, self._store, batch_id, kept.recording_seconds
+        )
+        return kept.recording_seconds
+
+    def _of(self, batch_id: str) -> _Kept:
+        kept = self._kept.setdefault(batch_id, _Kept())
+        self._kept.move_to_end(batch_id)
+        if len(self._kept) > BATCHES_KEPT:
+            self._kept.popitem(last=False)
+        return kept
+
+    async def _read(self, key: str) -> bytes | None:
+        try:
+            return await in_thread(STORE_THREADS, self._store.read, key)
+        except NotFound:
+            return None
+
+
+def _find_interrupted_starts(store: Store) -> list[str]:
+    interrupted = []
+    for batch_id in store.folders(BATCHES):
+        if BATCH_ID.fullmatch(batch_id):
+            keys = BatchKeys.of(batch_id)
+            if store.stat(keys.run) is None and store.stat(keys.manifest) is not None:
+                interrupted.append(batch_id)
+    return interrupted
+
+
+def _read_uploads(store: Store, prefix: str) -> dict[str, Upload]:
+    uploads: dict[str, Upload] = {}
+    for key in store.list(prefix):
+        try:
+            upload = Upload.model_validate_json(store.read(key))
+        except NotFound:  # deleted since it was listed
+            continue
+        uploads[upload.job_id] = upload
+    return uploads
+
+
+def _read_publications(store: Store, batch_id: str, known: dict[str, Publication]) -> dict[str, Publication]:
+    job_ids = (PurePosixPath(key).stem for key in store.list(BatchKeys.of(batch_id).publications))
+    found = {job_id: known.get(job_id) or read_publication(store, batch_id, job_id) for job_id in job_ids}
+    return {job_id: publication for job_id, publication in found.items() if publication is not None}
+
+
+def _read_lengths(store: Store, batch_id: str, known: dict[str, float]) -> dict[str, float]:
+    lengths: dict[str, float] = {}
+    for key in map(PurePosixPath, store.list(BatchKeys.of(batch_id).recordings)):
+        if key.suffix == ".json":
+            recording = None if key.stem in known else read_recording(store, batch_id, key.stem)
+            if recording is not None or key.stem in known:
+                lengths[key.stem] = recording.audio_seconds if recording is not None else known[key.stem]
+    return lengths

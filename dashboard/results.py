@@ -1,0 +1,154 @@
+"""
+All documents of a batch as one ZIP, made while it is sent.
+
+Its members have the names that people gave, in their folder tree. `manifest.json` comes first and always has this name:
+it lists every job, with the reason of those that failed, and under which name each document is in the ZIP.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from zipfile import ZIP_DEFLATED
+
+from zipstream.ng import ZipStream
+
+from tasks.core.batches import Document, Job, Manifest, Options, Publication, Record, Stage
+from tasks.core.errors import StoreUnavailable
+from tasks.core.names import DocumentFormat, document_name
+from tasks.store import Store
+
+MANIFEST_NAME = "manifest.json"
+_NOT_ON_WINDOWS = str.maketrans(dict.fromkeys([*map(chr, range(32)), *'\x7f\\:*?"<>|'], "_"))
+
+
+class JobOutcome(Record):
+    """What became of a job."""
+
+    job: Job
+    stage: Stage
+    error: str | None = None
+    publication: Publication | None = None
+
+
+class DocumentEntry(Record):
+    """One document in the ZIP."""
+
+    format: DocumentFormat
+    name: str
+    size: int
+    sha256: str
+
+
+class JobEntry(Record):
+    """One job of the batch, with the documents it has."""
+
+    job_id: str
+    path: str
+    stage: Stage
+    error: str | None
+    language: str | None
+    audio_seconds: float | None
+    documents: tuple[DocumentEntry, ...]
+
+
+class ResultsManifest(Record):
+    """What `manifest.json` holds."""
+
+    batch_id: str
+    name: str
+    created_at: datetime
+    started_at: datetime
+    options: Options
+    jobs: tuple[JobEntry, ...]
+
+
+def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]) -> Iterator[bytes]:
+    """
+    Yield the ZIP of the batch piece by piece, so that its size does not matter.
+
+    An error of the store breaks it off before its end, so no ZIP that opens lacks a document: the caller must let the
+    connection break too. Raises `NotFound` and `StoreUnavailable`, the latter also for a document that is not the one
+    that was published.
+    """
+    stems = member_stems([outcome.job for outcome in outcomes])
+    archive = ZipStream(compress_type=ZIP_DEFLATED)
+    archive.add(_results_manifest(manifest, outcomes, stems).model_dump_json(indent=2), MANIFEST_NAME)
+    yield from archive.all_files()
+    for outcome in outcomes:
+        for document in outcome.publication.documents if outcome.publication else ():
+            name = document_name(stems[outcome.job.job_id], document.format)
+            archive.add(_content(store, document), name, size=document.size)
+            yield from archive.all_files()
+    yield from archive.footer()
+
+
+def member_stems(jobs: Sequence[Job]) -> dict[str, str]:
+    """
+    Return for each job id the path of its documents in the ZIP, without their endings.
+
+    That is the job's document stem, as every system can unpack it inside the folder it was told: without backslashes
+    and colons, which lead out of it on Windows, and without the other characters that Windows refuses. Names that are
+    equal then, and the name of the manifest, are numbered.
+    """
+    stems: dict[str, str] = {}
+    taken = {MANIFEST_NAME.removesuffix(".json")}
+    for job in jobs:
+        wanted = _unpackable(job.document_stem)
+        stem, number = wanted, 1
+        while stem.casefold() in taken:
+            number += 1
+            stem = f"{wanted} ({number})"
+        taken.add(stem.casefold())
+        stems[job.job_id] = stem
+    return stems
+
+
+def _unpackable(stem: str) -> str:
+    *folders, name = stem.translate(_NOT_ON_WINDOWS).split("/")
+    folders = [folder.rstrip(" .") or "_" for folder in folders]
+    if folders and folders[0].casefold() == MANIFEST_NAME:
+        folders[0] += "_"  # no document can have this name, so it is a folder whatever else there is
+    return "/".join([*folders, name])
+
+
+def _results_manifest(manifest: Manifest, outcomes: Sequence[JobOutcome], stems: dict[str, str]) -> ResultsManifest:
+    return ResultsManifest(
+        batch_id=manifest.batch.batch_id,
+        name=manifest.batch.name,
+        created_at=manifest.batch.created_at,
+        started_at=manifest.started_at,
+        options=manifest.batch.options,
+        jobs=tuple(_job_entry(outcome, stems[outcome.job.job_id]) for outcome in outcomes),
+    )
+
+
+def _job_entry(outcome: JobOutcome, stem: str) -> JobEntry:
+    publication = outcome.publication
+    return JobEntry(
+        job_id=outcome.job.job_id,
+        path=outcome.job.path,
+        stage=outcome.stage,
+        error=outcome.error,
+        language=publication.language if publication else None,
+        audio_seconds=publication.audio_seconds if publication else None,
+        documents=tuple(
+            DocumentEntry(
+                format=document.format,
+                name=document_name(stem, document.format),
+                size=document.size,
+                sha256=document.sha256,
+            )
+            for document in (publication.documents if publication else ())
+        ),
+    )
+
+
+def _content(store: Store, document: Document) -> Iterator[bytes]:
+    digest, size = hashlib.sha256(), 0
+    for chunk in store.read_range(document.key):
+        digest.update(chunk)
+        size += len(chunk)
+        yield chunk
+    if (size, digest.hexdigest()) != (document.size, document.sha256):
+        msg = f"{document.key} in the store is not the document that was published. Retry its job."
+        raise StoreUnavailable(msg)

@@ -1,0 +1,63 @@
+"""Prefect's objects as the facts that `tasks.core.stages` derives from."""
+
+from datetime import UTC, datetime
+
+from prefect.client.schemas.objects import FlowRun, TaskRun
+from prefect.settings import PREFECT_UI_URL
+
+from tasks.core.adoption import RunState
+from tasks.core.stages import RunFacts
+from tasks.observe import audio_seconds_of, job_of, run_state
+
+
+def flow_run_url(flow_run_id: str) -> str:
+    """Return the page of a flow run in Prefect's UI."""
+    return f"{ui_url()}/runs/flow-run/{flow_run_id}"
+
+
+def ui_url() -> str:
+    """Return the address of Prefect's UI."""
+    return str(PREFECT_UI_URL.value() or "").rstrip("/")
+
+
+def facts_of_flow_run(run: FlowRun) -> RunFacts:
+    """Return what a stage is derived from."""
+    audio_seconds = audio_seconds_of(run)
+    return RunFacts(
+        run_id=str(run.id),
+        job_id=job_of(run),
+        state=run_state(run.state.type) if run.state else RunState.SCHEDULED,
+        created_at=known_time(run.created),
+        changed_at=known_time(run.state.timestamp if run.state else None),
+        message=(run.state.message or "") if run.state else "",
+        attempts=run.run_count,
+        work_pool=run.work_pool_name,
+        audio_seconds=audio_seconds if audio_seconds > 0 else None,
+        url=flow_run_url(str(run.id)),
+    )
+
+
+def facts_of_task_run(run: TaskRun) -> RunFacts:
+    """Return what a stage is derived from; it belongs to no job if it carries no job's tag."""
+    return RunFacts(
+        run_id=str(run.id),
+        job_id=next((tag.removeprefix("job:") for tag in run.tags if tag.startswith("job:")), ""),
+        state=run_state(run.state.type) if run.state else RunState.SCHEDULED,
+        created_at=known_time(run.created),
+        changed_at=known_time(run.state.timestamp if run.state else None),
+        message=(run.state.message or "") if run.state else "",
+        attempts=run.run_count,
+    )
+
+
+def known_time(time: datetime | None) -> datetime:
+    """Return *time*, or the beginning of time where Prefect gives none."""
+    return time or datetime.min.replace(tzinfo=UTC)
+
+
+def share_of(percent: object) -> float:
+    """Return a progress artifact's percentage as a share; Prefect stores it as a number or as text."""
+    try:
+        return min(max(float(str(percent)) / 100, 0.0), 1.0)
+    except ValueError:
+        return 0.0

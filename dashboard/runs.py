@@ -1,0 +1,241 @@
+"""
+Prefect's runs, artifacts and work pools as plain facts, and the few things that are done to a batch run.
+
+The only module of the dashboard that knows Prefect. Prefect is asked each time; what its answers mean for a job is
+derived in `tasks.core.stages`.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, WorkPool, WorkPoolStatus
+from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+from prefect.states import AwaitingRetry, Cancelling
+
+from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
+from tasks.core.adoption import RunState
+from tasks.core.batches import BATCH_DEPLOYMENT, Batch, batch_tag
+from tasks.core.errors import NotFound, PrefectUnavailable, WrongStage
+from tasks.core.pools import Pool
+from tasks.core.stages import RunFacts
+from tasks.observe import PAGE, read_pools, read_runs
+
+SECONDS_TO_ANSWER = 15.0
+SECONDS_TO_READ_A_BATCH = 60.0
+"""A batch of 10,000 jobs is read in pages of 200, the first time all of it."""
+
+BATCHES_REMEMBERED = 64
+NEWS_PAGE = 50
+"""Runs in a page of those that were completed since the last look: rarely more than a few."""
+
+_COMPLETED = [StateType.COMPLETED]
+
+
+NOT_COMPLETED = [state_type for state_type in StateType if state_type is not StateType.COMPLETED]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRuns:
+    """The runs of one batch: its own, and those of its jobs; a job that was moved has several."""
+
+    run: RunFacts | None
+    children: tuple[RunFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuPool:
+    """A GPU work pool as the dispatch policy sees it, and what people call its device."""
+
+    pool: Pool
+    device: str
+
+
+class Runs:
+    """Reads and steers the runs of batches. Every method raises `PrefectUnavailable` if the server does not answer."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+        self._completed: OrderedDict[str, dict[str, RunFacts]] = OrderedDict()
+
+    async def read_batch(self, batch_id: str) -> BatchRuns:
+        """
+        Return the runs of the batch, none if they were deleted in Prefect.
+
+        A completed run is read once and remembered, since most runs of a large batch are. If it runs again, which only
+        a person can bring about, that is read as of any other.
+        """
+        completed = self._completed_of(batch_id)
+        tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
+        async with _asking_prefect(SECONDS_TO_READ_A_BATCH):
+            # In this order: a run that completes in between is then read twice, and not missed.
+            others = await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(not_any=_COMPLETED)))
+            news = await self._read_news(FlowRunFilter(tags=tags, state=_state_filter(any_=_COMPLETED)), completed)
+        runs = {**completed, **_by_id(others), **news}
+        completed.update(news)
+        own = [run for run in runs.values() if not run.job_id]
+        newest = max(own, key=lambda run: run.created_at, default=None)
+        return BatchRuns(run=newest, children=tuple(run for run in runs.values() if run.job_id))
+
+    async def _read_news(self, completed_filter: FlowRunFilter, known: Mapping[str, RunFacts]) -> dict[str, RunFacts]:
+        """Return the completed runs from the newest on, up to a page of which all are known."""
+        page_size = NEWS_PAGE if known else PAGE
+        news: dict[str, RunFacts] = {}
+        offset = 0
+        while True:
+            page = await self._client.read_flow_runs(
+                flow_run_filter=completed_filter, sort=FlowRunSort.END_TIME_DESC, limit=page_size, offset=offset
+            )
+            news |= _by_id(page)
+            offset += len(page)
+            if len(page) < page_size or all(str(run.id) in known for run in page):
+                return news
+
+    async def read_conversions(self, flow_run_id: str) -> tuple[RunFacts, ...]:
+        """
+        Return the unfinished and failed task runs of the batch run that carry a job's tag: they convert its upload.
+
+        Completed ones are not asked for: they have left a recording in the store, and there are as many as jobs.
+        """
+        task_runs: list[TaskRun] = []
+        async with _asking_prefect():
+            while True:
+                page = await self._client.read_task_runs(
+                    flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)])),
+                    task_run_filter=TaskRunFilter(
+                        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=NOT_COMPLETED))
+                    ),
+                    sort=TaskRunSort.EXPECTED_START_TIME_ASC,
+                    limit=PAGE,
+                    offset=len(task_runs),
+                )
+                task_runs += page
+                if len(page) < PAGE:
+                    break
+        return tuple(facts for run in task_runs if (facts := facts_of_task_run(run)).job_id)
+
+    async def read_progress(self, runs: Iterable[RunFacts]) -> dict[str, float]:
+        """Return how far the runs that are running are, from 0 to 1, by run id; one that shows nothing is missing."""
+        running = {run.run_id: run.changed_at for run in runs if run.state is RunState.RUNNING}
+        if not running:
+            return {}
+        async with _asking_prefect():
+            artifacts = await self._client.read_artifacts(
+                artifact_filter=ArtifactFilter(
+                    flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id) for run_id in running]),
+                    type=ArtifactFilterType(any_=["progress"]),
+                ),
+                sort=ArtifactSort.UPDATED_DESC,
+                limit=PAGE,
+            )
+        return {
+            str(artifact.flow_run_id): share_of(artifact.data)
+            for artifact in reversed(artifacts)  # each attempt has an artifact of its own: the newest counts
+            if known_time(artifact.updated) >= running[str(artifact.flow_run_id)]
+        }
+
+    async def create(self, batch: Batch) -> str:
+        """Return the id of the batch's run, which is created if there is none. One batch id is one run."""
+        async with _asking_prefect():
+            deployment = await self._read_batch_deployment()
+            run = await self._client.create_flow_run_from_deployment(
+                deployment.id,
+                parameters={"batch_id": batch.batch_id},
+                name=batch.name,
+                tags=[batch_tag(batch.batch_id)],
+                idempotency_key=batch.batch_id,
+            )
+        return str(run.id)
+
+    async def _read_batch_deployment(self) -> DeploymentResponse:
+        try:
+            return await self._client.read_deployment_by_name(BATCH_DEPLOYMENT)
+        except ObjectNotFound as error:
+            msg = f"Prefect has no deployment {BATCH_DEPLOYMENT}. Register the deployments: make up"
+            raise PrefectUnavailable(msg) from error
+
+    async def retry(self, flow_run_id: str) -> None:
+        """Have the batch run again under the same id; it adopts what is done."""
+        async with _asking_prefect():
+            state: State[Any] = AwaitingRetry(message="Retry from the dashboard")
+            await self._client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+
+    async def cancel(self, flow_run_id: str) -> None:
+        """Ask the batch run and all its jobs to stop. Raises `WrongStage` if it has ended."""
+        async with _asking_prefect():
+            state: State[Any] = Cancelling(message="Cancelled from the dashboard")
+            answer = await self._client.set_flow_run_state(UUID(flow_run_id), state)
+        if answer.status is not SetStateStatus.ACCEPT and not (answer.state and answer.state.is_cancelled()):
+            msg = "The run of the batch has ended, so there is nothing to cancel. Load the page again."
+            raise WrongStage(msg)
+
+    async def read_gpu_pools(self) -> tuple[GpuPool, ...]:
+        """Return the GPU work pools with the runs they hold."""
+        async with _asking_prefect():
+            pools, work_pools = await asyncio.gather(read_pools(self._client), self._client.read_work_pools(limit=PAGE))
+        devices = {pool.name: pool.description or "" for pool in work_pools}
+        return tuple(GpuPool(pool=pool, device=devices.get(pool.work_pool, "")) for pool in pools)
+
+    async def read_work_pools(self) -> dict[str, bool]:
+        """Return for each work pool whether a worker of it is online."""
+        async with _asking_prefect():
+            pools = await self._client.read_work_pools(limit=PAGE)
+        return {pool.name: _online(pool) for pool in pools}
+
+    def _completed_of(self, batch_id: str) -> dict[str, RunFacts]:
+        completed = self._completed.setdefault(batch_id, {})
+        self._completed.move_to_end(batch_id)
+        if len(self._completed) > BATCHES_REMEMBERED:
+            self._completed.popitem(last=False)
+        return completed
+
+
+@asynccontextmanager
+async def _asking_prefect(seconds: float = SECONDS_TO_ANSWER) -> AsyncIterator[None]:
+    """Translate what goes wrong between here and the server, once."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except ObjectNotFound as error:
+        msg = "The run was deleted in Prefect in this moment. Load the page again."
+        raise NotFound(msg) from error
+    except httpx.HTTPStatusError as error:
+        msg = f"The Prefect server answered {error.response.status_code}. Look into its log, then try again."
+        raise PrefectUnavailable(msg) from error
+    except (httpx.HTTPError, TimeoutError) as error:
+        msg = f"The Prefect server at {PREFECT_API_URL.value()} does not answer. Start it (make up), then try again."
+        raise PrefectUnavailable(msg) from error
+
+
+def _by_id(runs: Iterable[FlowRun]) -> dict[str, RunFacts]:
+    return {str(run.id): facts_of_flow_run(run) for run in runs}
+
+
+def _state_filter(*, any_: list[StateType] | None = None, not_any: list[StateType] | None = None) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=any_, not_any_=not_any))
+
+
+def _online(pool: WorkPool) -> bool:
+    return pool.status is WorkPoolStatus.READY

@@ -1,0 +1,1 @@
+"""Where it runs: set-up, work pools, workers."""

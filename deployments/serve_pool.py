@@ -1,0 +1,38 @@
+"""
+The process of one warm worker.
+
+Start: ``python -m deployments.serve_pool POOL``. It is a module of its own because Prefect imports the worker's under
+its real name, by its entry point, and one that is also ``__main__`` would exist twice.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+from deployments.warm_worker import WarmWorker
+
+
+async def serve(pool: str) -> None:
+    """Work for *pool* until SIGTERM or SIGINT, then hand back what is under way."""
+    worker = WarmWorker(work_pool_name=pool, name=pool)
+    working = asyncio.create_task(worker.start())
+    stop = asyncio.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(wanted, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        await worker.drain()
+        working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+
+
+def main() -> None:
+    """Run the worker of the pool named on the command line."""
+    asyncio.run(serve(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""
+The long-lived process in which a warm worker's flow runs execute.
+
+The main thread reads requests from the worker; one asyncio loop in a second thread runs the flow runs side by side.
+The loop is not in the main thread on purpose: there, Prefect's engine would install a process-wide SIGTERM handler
+for one run that hits the others.
+
+What follows from sharing a process: flows must be async (a sync one would block its neighbours) and without
+``log_prints`` (it swaps the builtin ``print`` for all runs). Both are refused when the flow is loaded.
+
+Start: ``python -m deployments.warm_child FILE_DESCRIPTOR`` (the worker does).
+"""
+
+import asyncio
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Awaitable
+from logging import Logger
+from multiprocessing.connection import Connection
+from typing import Any, cast
+from uuid import UUID
+
+from prefect.client.schemas.objects import State
+from prefect.context import AsyncClientContext
+from prefect.exceptions import Abort, Pause
+from prefect.flow_engine import run_flow
+from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.logging.loggers import flow_run_logger
+
+from deployments.warm_messages import Alive, CancelRun, Ready, RunEnded, StartRun
+from tasks.core.cancellation import CancelToken, DeviceLost, set_current_token
+
+ALIVE_SECONDS = 2.0
+"""How often the loop says that it is alive."""
+
+WARM_UP_VARIABLE = "BATCHSCRIBE_WARM_UP"
+"""
+Environment variable naming what a fresh child does before the first run asks for it: ``module`` is imported,
+``module:function`` is called too, to load a model for example.
+"""
+
+
+class FlowRefused(Exception):
+    """A flow cannot run beside others in one process."""
+
+
+class WarmChild:
+    """Executes flow runs side by side in one asyncio loop."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tokens: dict[UUID, CancelToken] = {}
+        self._runs: set[asyncio.Task[None]] = set()
+        self._flows: dict[str, Flow[Any, Any]] = {}
+        self._started = threading.Event()
+
+    def serve(self) -> None:
+        """Execute what the worker asks for until it hangs up."""
+        loop_thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="warm-loop", daemon=True)
+        loop_thread.start()
+        while not self._started.wait(0.2):
+            if not loop_thread.is_alive():
+                return
+        while loop_thread.is_alive():
+            try:
+                request = self._connection.recv()
+            except (EOFError, OSError):
+                return  # the worker is gone, and this process goes with it
+            assert self._loop is not None  # noqa: S101 - set before `_started`
+            self._loop.call_soon_threadsafe(self._take, request)
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with AsyncClientContext.get_or_create():  # one HTTP client for all runs: tasks copy this context
+            self._started.set()
+            self._report(Ready())
+            while True:
+                self._report(Alive())
+                await asyncio.sleep(ALIVE_SECONDS)
+
+    def _take(self, request: StartRun | CancelRun) -> None:
+        if isinstance(request, CancelRun):
+            if token := self._tokens.get(request.flow_run_id):
+                token.cancel()
+            return
+        run = asyncio.create_task(self._execute(request), name=str(request.flow_run.id))
+        self._runs.add(run)
+        run.add_done_callback(self._runs.discard)
+
+    async def _execute(self, request: StartRun) -> None:
+        flow_run = request.flow_run
+        token = self._tokens[flow_run.id] = CancelToken()
+        set_current_token(token)
+        try:
+            end = await self._run(request)
+        except (Abort, Pause) as signal_from_server:
+            end = RunEnded(flow_run.id, detail=f"the server said {type(signal_from_server).__name__}")
+        except FlowRefused as refusal:
+            end = RunEnded(flow_run.id, refused=True, detail=str(refusal))
+        except DeviceLost as lost:
+            end = RunEnded(flow_run.id, device_lost=True, detail=str(lost))
+        except BaseException as error:  # noqa: BLE001 - whatever a flow raises must not end its neighbours
+            traceback.print_exc()
+            end = RunEnded(flow_run.id, detail=f"{type(error).__name__}: {error}"[:500])
+        finally:
+            del self._tokens[flow_run.id]
+        self._report(end)
+
+    async def _run(self, request: StartRun) -> RunEnded:
+        flow_run = request.flow_run
+        flow = self._load(request.entrypoint)
+        logger = cast("Logger", flow_run_logger(flow_run))  # an adapter, which logs like a logger
+        running = run_flow(flow, flow_run=flow_run, return_type="state", error_logger=logger)
+        state = await cast("Awaitable[State[Any] | None]", running)  # what it is for an async flow
+        if state is not None and state.is_final():
+            return RunEnded(flow_run.id, settled=True)
+        return RunEnded(flow_run.id, detail=f"the server refused its end: {state.name if state else 'no state'}")
+
+    def _load(self, entrypoint: str) -> Flow[Any, Any]:
+        if entrypoint not in self._flows:
+            flow: Flow[Any, Any] = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+            if not flow.isasync:
+                msg = f"{entrypoint} is not async: it would block the runs beside it. Make it an async def flow."
+                raise FlowRefused(msg)
+            if flow.log_prints:
+                msg = f"{entrypoint} has log_prints: it would log the runs beside it. Use get_run_logger()."
+                raise FlowRefused(msg)
+            self._flows[entrypoint] = flow
+        return self._flows[entrypoint]
+
+    def _report(self, report: Ready | Alive | RunEnded) -> None:
+        try:
+            self._connection.send(report)
+        except OSError:
+            os._exit(0)  # the worker is gone: nobody will ever read what this process does
+
+
+def _end_with_parent() -> None:
+    """Have Linux kill this process with the worker; elsewhere the closed connection ends it a moment later."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _warm_up() -> None:
+    name = os.environ.get(WARM_UP_VARIABLE, "")
+    if not name:
+        return
+    threading.Thread(target=_prepare, args=name.partition(":")[::2], name="warm-up", daemon=True).start()
+
+
+def _prepare(module: str, function: str) -> None:
+    imported = importlib.import_module(module)
+    if function:
+        getattr(imported, function)()
+
+
+def main() -> None:
+    """Serve the worker at the other end of the given file descriptor."""
+    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it stops workers in order
+    connection = Connection(int(sys.argv[1]))
+    _warm_up()
+    WarmChild(connection).serve()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What a warm worker and its child say to each other, through a pipe."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.client.schemas.objects import FlowRun
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Request: execute a flow run."""
+
+    flow_run: FlowRun
+    entrypoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRun:
+    """Request: ask a flow run to stop."""
+
+    flow_run_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Report: imports are done, runs can come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Report: the loop is not stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """
+    Report: the process is done with a flow run.
+
+    ``settled`` says whether its final state has reached Prefect; if not, ``detail`` says why. ``refused`` says that
+    the flow cannot run here at all, so that trying again is of no use; ``device_lost`` that no run can in this process.
+    """
+
+    flow_run_id: UUID
+    settled: bool = False
+    refused: bool = False
+    device_lost: bool = False
+    detail: str = ""

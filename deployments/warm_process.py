@@ -1,0 +1,138 @@
+"""The worker's end of a warm child: starts it, talks to it, notices when it dies or hangs."""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.client.schemas.objects import FlowRun
+
+from deployments.warm_messages import Alive, CancelRun, Ready, RunEnded, StartRun
+
+logger = logging.getLogger("batchscribe.warm_worker")
+
+CANCEL_GRACE_SECONDS = 10.0
+"""How long a cancelled run may take to stop by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessDied:
+    """The child is gone; ``exit_code`` is negative for a signal."""
+
+    exit_code: int
+
+
+class WarmProcess:
+    """
+    One warm child and the runs it was given.
+
+    Lives in the worker's event loop; a thread reads what the child reports. Must be made in the main thread: Linux
+    ends the child with the *thread* that started it.
+    """
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        self._connection = ours
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "deployments.warm_child", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # signals meant for the worker are the worker's to handle
+        )
+        theirs.close()
+        self._loop = asyncio.get_running_loop()
+        self.ready = asyncio.Event()
+        self.runs: dict[UUID, asyncio.Future[RunEnded | ProcessDied]] = {}
+        self.cancelled_at: dict[UUID, float] = {}
+        self.runs_taken = 0
+        self.dead = False
+        self.kill_reason = ""
+        self.killed_for: frozenset[UUID] = frozenset()
+        self._last_alive = time.monotonic()
+        threading.Thread(target=self._read, name=f"warm-child-{self.pid}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def overdue_cancels(self) -> frozenset[UUID]:
+        """Runs that were asked to stop longer ago than they may take."""
+        now = time.monotonic()
+        return frozenset(run for run, since in self.cancelled_at.items() if now - since > CANCEL_GRACE_SECONDS)
+
+    @property
+    def seconds_silent(self) -> float:
+        """Time since the child's loop last said that it is alive."""
+        return time.monotonic() - self._last_alive
+
+    def reserve(self, flow_run_id: UUID) -> None:
+        """Count the run among the child's, so that its slot is taken."""
+        self.runs[flow_run_id] = self._loop.create_future()
+        self.runs_taken += 1
+
+    def release(self, flow_run_id: UUID) -> None:
+        """Forget a run that has ended."""
+        self.runs.pop(flow_run_id, None)
+        self.cancelled_at.pop(flow_run_id, None)
+
+    async def execute(self, flow_run: FlowRun, entrypoint: str) -> RunEnded | ProcessDied:
+        """Have the child execute a reserved run, and return how that ended."""
+        end = self.runs[flow_run.id]
+        with contextlib.suppress(OSError):  # it died: `end` says so
+            self._connection.send(StartRun(flow_run, entrypoint))
+        return await end
+
+    def cancel(self, flow_run_id: UUID) -> None:
+        """Ask the run to stop, if the child still has it; ``cancelled_at`` keeps when."""
+        if flow_run_id not in self.runs:  # it ended while somebody looked up that it is to stop
+            return
+        self.cancelled_at[flow_run_id] = time.monotonic()
+        with contextlib.suppress(OSError):  # it died: nothing left to cancel
+            self._connection.send(CancelRun(flow_run_id))
+
+    def kill(self, reason: str, culprits: frozenset[UUID] = frozenset()) -> None:
+        """End the child at once, with all its runs: because of *culprits*, or of all of them if none is named."""
+        if self._process.poll() is None:
+            self.kill_reason = self.kill_reason or reason
+            self.killed_for = self.killed_for or culprits
+            logger.warning("Killing warm process %d: %s", self.pid, reason)
+            self._process.kill()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._tell(self._hear, self._connection.recv())
+        except (EOFError, OSError):
+            self._process.kill()  # it closed its end, so it is ending; make sure of it
+        self._tell(self._bury, self._process.wait())
+        self._connection.close()
+
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the worker's loop has ended: nobody waits any more
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _hear(self, report: Ready | Alive | RunEnded) -> None:
+        self._last_alive = time.monotonic()
+        if isinstance(report, Ready):
+            self.ready.set()
+        elif isinstance(report, RunEnded):
+            end = self.runs.get(report.flow_run_id)
+            if end is not None and not end.done():
+                end.set_result(report)
+
+    def _bury(self, exit_code: int) -> None:
+        self.dead = True
+        self.ready.set()
+        for end in self.runs.values():
+            if not end.done():
+                end.set_result(ProcessDied(exit_code))

@@ -1,0 +1,184 @@
+"""
+Set up a Prefect server for this machine: work pools, deployments and the limit that keeps two batches apart.
+
+Doing it again changes nothing, so every start does it. One pool per device, one deployment of transcribe-recording on
+each; what belongs to a device of this machine that is gone is paused, not deleted, since its runs are history.
+
+``python -m deployments.work_pools`` waits for the server and sets it up for the devices of this machine, which it looks
+for unless they are given as JSON records. With ``BATCHSCRIBE_DEVICE`` it adds that one (a further machine's) instead.
+"""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from deployments.devices import DeviceUnavailable, find_devices, machine_name
+from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE
+from deployments.warm_worker import WarmWorker
+from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT
+from tasks.core.devices import Device
+from tasks.core.settings import Settings
+
+PROJECT = Path(__file__).parents[1]
+PATTERN = "gpu-0"
+"""Deployment of transcribe-recording in prefect.yaml after which those of the other devices are made."""
+
+SERVER_SECONDS = 120.0
+GONE = "Gone: "
+"""Begins the description of a pool whose device is no longer there; a pool paused by a person has none."""
+
+
+class SetUpFailed(Exception):
+    """The Prefect server could not be set up."""
+
+
+async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
+    """Set up pools, deployments and limits for *devices* on the server that Prefect's settings name."""
+    await wait_for_server()
+    async with get_client() as client:
+        await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
+        await set_up_pool(client, CPU_POOL, slots=settings.batch_processes, description="Batches: convert, collect")
+        for device in devices:
+            await _set_up_device_pool(client, device)
+        await pause_gone(client, {device.name for device in devices})
+        await _deploy_file()
+        for device in devices:
+            await _deploy_like_pattern(client, device.name)
+
+
+async def add_device(device: Device) -> None:
+    """Add the pool and the deployment of *device* to a server that is set up."""
+    await wait_for_server()
+    async with get_client() as client:
+        await _set_up_device_pool(client, device)
+        await _deploy_like_pattern(client, device.name)
+
+
+async def wait_for_server() -> None:
+    """Return when the Prefect server answers. Raises `SetUpFailed` if it does not within two minutes."""
+    address = PREFECT_API_URL.value()
+    deadline = time.monotonic() + SERVER_SECONDS
+    async with httpx.AsyncClient() as http:  # Prefect's own client waits ever longer between its tries
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.TransportError):
+                if (await http.get(f"{address}/health")).is_success:
+                    return
+            await asyncio.sleep(0.1)
+    msg = f"No Prefect server answered at {address} for {SERVER_SECONDS:.0f} s. Look into its log."
+    raise SetUpFailed(msg)
+
+
+async def _set_up_device_pool(client: PrefectClient, device: Device) -> None:
+    description = f"{device.title} on {machine_name()}"
+    await set_up_pool(client, device.name, slots=SLOTS_PER_DEVICE, description=description)
+
+
+async def set_up_pool(client: PrefectClient, name: str, *, slots: int, description: str) -> None:
+    """Create the warm pool *name*, or bring its slots and description up to date. A person's pause is kept."""
+    wanted = WorkPoolCreate(
+        name=name,
+        type=WarmWorker.type,
+        description=description,
+        base_job_template=WarmWorker.get_default_base_job_template(),
+        concurrency_limit=slots,
+    )
+    try:
+        await client.create_work_pool(wanted)
+    except ObjectAlreadyExists:
+        pool = await client.read_work_pool(name)
+        was_gone = (pool.description or "").startswith(GONE)
+        update = WorkPoolUpdate(
+            description=description,
+            base_job_template=wanted.base_job_template,
+            concurrency_limit=slots,
+            is_paused=pool.is_paused and not was_gone,
+        )
+        await client.update_work_pool(name, update)
+
+
+async def pause_gone(client: PrefectClient, present: set[str]) -> None:
+    """Pause the device pools of this machine that are not *present*: their runs wait until the device is back."""
+    for pool in await client.read_work_pools():
+        if pool.name not in present and _is_of_this_machine(pool):
+            update = WorkPoolUpdate(is_paused=True, description=f"{GONE}{pool.description}")
+            await client.update_work_pool(pool.name, update)
+
+
+def _is_of_this_machine(pool: WorkPool) -> bool:
+    description = pool.description or ""
+    return (
+        pool.type == WarmWorker.type
+        and pool.name != CPU_POOL
+        and not description.startswith(GONE)
+        and description.endswith(f" on {machine_name()}")
+    )
+
+
+async def _deploy_file() -> None:
+    """Deploy prefect.yaml with Prefect's own command, which alone knows all that the file may say."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    deploying = await asyncio.create_subprocess_exec(
+        *command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    output, _ = await deploying.communicate()
+    sys.stdout.write(output.decode(errors="replace"))
+    if deploying.returncode != 0:
+        msg = f"Deploying prefect.yaml ended with {deploying.returncode}. The lines above say why."
+        raise SetUpFailed(msg)
+
+
+async def _deploy_like_pattern(client: PrefectClient, pool: str) -> None:
+    """Make the deployment of transcribe-recording on *pool* after that of the first pool in prefect.yaml."""
+    if pool == PATTERN:
+        return
+    pattern = await client.read_deployment_by_name(f"{RECORDING_FLOW}/{PATTERN}")
+    await client.create_deployment(**_copied(pattern), name=pool, work_pool_name=pool)
+
+
+def _copied(pattern: DeploymentResponse) -> dict[str, Any]:
+    """Return what a deployment has in common with *pattern*: all but its name and its pool."""
+    return {
+        "flow_id": pattern.flow_id,
+        "entrypoint": pattern.entrypoint,
+        "path": pattern.path,
+        "tags": pattern.tags,
+        "description": pattern.description,
+        "version": pattern.version,
+        "parameters": pattern.parameters,
+        "parameter_openapi_schema": pattern.parameter_openapi_schema,
+        "enforce_parameter_schema": pattern.enforce_parameter_schema,
+        "job_variables": pattern.job_variables,
+        "pull_steps": pattern.pull_steps,
+    }
+
+
+def main() -> None:
+    """Set up the server for the devices of this machine, or add the one of ``BATCHSCRIBE_DEVICE``."""
+    settings = Settings()
+    try:
+        if settings.device is not None:
+            asyncio.run(add_device(settings.device))
+            return
+        given = tuple(Device.model_validate_json(record) for record in sys.argv[1:])
+        asyncio.run(set_up(settings, given or find_devices(settings)))
+    except (DeviceUnavailable, SetUpFailed) as error:
+        sys.exit(str(error))
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        sys.exit(f"The Prefect server did not take the set-up: {error}. Look into its log.")
+
+
+if __name__ == "__main__":
+    main()

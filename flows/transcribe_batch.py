@@ -1,0 +1,126 @@
+"""
+Transcribe a batch: convert its uploads, have each recording transcribed on the GPU pool that is free soonest, sum up.
+
+There is no barrier between the phases: a job is dispatched as soon as its own recording is ready. A job that fails
+never stops the others. The run ends Completed if all jobs succeeded, else Failed with the first reasons named.
+
+It can be killed at any moment and started again, by its worker or by a person's Retry: it keeps nothing itself and
+adopts what it finds in Prefect and in the store (`tasks.collect.adopt`).
+
+Requires: the batch's manifest in the store, its uploads on this host, ffmpeg.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import flow, get_run_logger
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import State
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from tasks.collect import Conversions, OpenJobs, adopt, collect, dispatch, move_stuck, publish_summary, take_converted
+from tasks.core.batches import Manifest, Stage
+from tasks.core.cancellation import RunCancelled, current_token
+from tasks.core.errors import StoreUnavailable, TranscriptionError
+from tasks.core.settings import Settings
+from tasks.core.summaries import summary_markdown, verdict
+from tasks.dispatch import Dispatcher, cancel
+from tasks.observe import read_retry
+from tasks.read import read_manifest
+from tasks.store import Store, open_store
+
+SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_SEARCHES = 5.0
+SECONDS_AFTER_OUTAGE = 3.0
+
+
+@flow(
+    name="transcribe-batch",
+    task_runner=ThreadPoolTaskRunner(max_workers=Settings().conversions or os.cpu_count() or 1),  # type: ignore[arg-type]  # Prefect's stub fixes the future's type
+)
+async def transcribe_batch(batch_id: str) -> State[Any]:
+    """Convert, dispatch and collect all jobs of a batch."""
+    settings = Settings()
+    try:
+        store = await asyncio.to_thread(open_store, settings)
+        async with get_client() as client:
+            return await _transcribe(client, store, settings, batch_id)
+    except RunCancelled:
+        return Cancelled(message="Cancelled before any job was begun.")
+    except TranscriptionError as error:
+        return Failed(message=str(error))
+
+
+async def _transcribe(client: PrefectClient, store: Store, settings: Settings, batch_id: str) -> State[Any]:
+    began = time.monotonic()
+    run_id = UUID(flow_run.get_id() or "")
+    manifest = await asyncio.to_thread(read_manifest, store, batch_id)
+    jobs = await _adopt(client, store, manifest, run_id)
+    converted = Conversions()
+    converted.start(jobs, settings)
+    dispatcher = Dispatcher(client, manifest.batch, run_id)
+    next_search = 0.0
+    try:
+        while jobs.any_open:
+            current_token().raise_if_cancelled()
+            async with _outages_waited_out():
+                await take_converted(client, jobs, converted)
+                await dispatch(client, dispatcher, jobs)
+                if time.monotonic() > next_search:
+                    next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
+                    await _move_stuck(store, dispatcher, jobs)
+                await collect(client, store, jobs, settings.uploads_folder)
+            await converted.wait(SECONDS_BETWEEN_LOOKS)
+    except RunCancelled:
+        await cancel(client, jobs.children.values(), "The batch was cancelled.")
+        return Cancelled(message=f"Cancelled; {len(jobs.endings)} of {len(manifest.jobs)} jobs had ended.")
+    return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
+
+
+async def _adopt(client: PrefectClient, store: Store, manifest: Manifest, run_id: UUID) -> OpenJobs:
+    """Adopt what is there; after an outage in the middle once more, which finds what was restarted already."""
+    while True:
+        current_token().raise_if_cancelled()
+        async with _outages_waited_out():
+            return await adopt(client, store, manifest, await read_retry(client, run_id))
+
+
+async def _move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
+    for child in await move_stuck(store, dispatcher, jobs):
+        get_run_logger().warning("Job %s was moved to %s: its pool takes no jobs", child.job_id, child.work_pool)
+
+
+@contextlib.asynccontextmanager
+async def _outages_waited_out() -> AsyncIterator[None]:
+    """
+    Let an outage of Prefect's server or of the store pass.
+
+    Both clients have tried for a while when they give up; the jobs under way go on without us, and the next look
+    finds out what became of them.
+    """
+    try:
+        yield
+    except (httpx.HTTPError, ConcurrencySlotAcquisitionError, StoreUnavailable) as error:
+        get_run_logger().warning("Looking again in %.0f s: %s", SECONDS_AFTER_OUTAGE, error)
+        await asyncio.sleep(SECONDS_AFTER_OUTAGE)
+
+
+async def _summed_up(jobs: OpenJobs, *, wall_seconds: float) -> State[Any]:
+    endings = [jobs.endings[job.job_id] for job in jobs.manifest.jobs]
+    batch = jobs.manifest.batch
+    async with _outages_waited_out():  # a summary that could not be shown is no reason to fail the batch
+        await publish_summary(batch.batch_id, summary_markdown(batch, endings, wall_seconds=wall_seconds))
+    message = verdict(endings)
+    get_run_logger().info("Batch %s: %s", batch.batch_id, message)
+    if any(ending.stage is Stage.FAILED for ending in endings):
+        return Failed(message=message)
+    return Completed(message=message)

@@ -1,0 +1,125 @@
+"""
+Transcribe one recording: fetch it, let the engine of this process's device listen, write and publish the documents.
+
+One run per job, on the GPU pool that the batch run chose, in a warm process that has the model loaded; hence async
+and without ``log_prints``. Two of them share a device: while one holds the model, the other fetches or publishes.
+
+A run whose job is already published does nothing, so that one that was killed after its last step is not done twice.
+Failures end in one sentence for a person, without a traceback.
+
+Requires: the recording in the store, ``BATCHSCRIBE_DEVICE``, the model on this machine or a way to fetch it.
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.logging import get_logger
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
+
+from tasks.core.batches import Job, Options, Recording
+from tasks.core.cancellation import DeviceLost, RunCancelled, current_token
+from tasks.core.devices import Device
+from tasks.core.documents import Processing, render
+from tasks.core.errors import DeviceFailed, TranscriptionError
+from tasks.core.models import AUTO, model_for
+from tasks.core.settings import Settings
+from tasks.core.transcripts import Transcript
+from tasks.engine.backend import TranscriptionCancelled
+from tasks.fetch import fetch_recording
+from tasks.progress import progress_shown
+from tasks.publish import publish_documents
+from tasks.read import published_and_intact
+from tasks.store import open_store
+from tasks.transcribe import load_engine, transcribe
+
+
+def warm_up() -> None:
+    """Load the model of this process's device, so that the first run finds it loaded."""
+    settings = Settings()
+    if settings.device is None:
+        return
+    try:
+        load_engine(
+            settings.device, model_for(settings.model, device_kind=settings.device.kind), settings.models_folder
+        )
+    except TranscriptionError as error:
+        get_logger(__name__).warning("The model could not be loaded yet: %s", error)
+
+
+@flow(name="transcribe-recording")
+async def transcribe_recording(batch_id: str, job: Job, recording: Recording, options: Options) -> State[Any]:
+    """Transcribe one recording and publish its documents."""
+    folder = Settings().work_folder / f"{job.job_id}-{flow_run.get_id()}"
+    try:
+        return await _transcribe(batch_id, job, recording, options, folder)
+    except RunCancelled:
+        return Cancelled(message="Cancelled while it was being transcribed.")
+    except DeviceFailed as error:
+        raise DeviceLost(str(error)) from error
+    except TranscriptionError as error:
+        return Failed(message=str(error))
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Options, folder: Path) -> State[Any]:
+    settings = Settings()
+    store = await asyncio.to_thread(open_store, settings)
+    if await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id):
+        return Completed(message="Its documents were already published.")
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    local = folder / "recording.mp3"
+    await fetch_recording(store, recording, local)
+    async with progress_shown(job.path) as show:
+        transcript, processing = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
+        current_token().raise_if_cancelled()
+        show(1.0)
+        contents = await asyncio.to_thread(render, transcript, job, options.formats, processing)
+        await publish_documents(store, batch_id, job, processing.attempt, transcript=transcript, contents=contents)
+    return Completed(message=_told(transcript, processing.transcription_seconds))
+
+
+def _listen(
+    settings: Settings, job: Job, recording: Recording, options: Options, local: Path, *, show: Callable[[float], None]
+) -> tuple[Transcript, Processing]:
+    """Have the device of this process transcribe the file, and return what was said and how that came about."""
+    token = current_token()
+    device = settings.device or Device(name="cpu:0", kind="cpu")
+    wanted = settings.model if options.model == AUTO else options.model
+    began = time.monotonic()
+    try:
+        transcript = transcribe(
+            load_engine(device, model_for(wanted, device_kind=device.kind, task=options.task), settings.models_folder),
+            local,
+            options,
+            name=job.name,
+            on_progress=show,
+            cancelled=lambda: token.cancelled,
+            initial_offset_seconds=recording.offset_seconds,
+        )
+    except TranscriptionCancelled as stopped:
+        raise RunCancelled from stopped
+    processing = Processing(
+        task=options.task,
+        device=device.title or device.name,
+        compute_type=device.compute_type,
+        transcription_seconds=round(time.monotonic() - began, 3),
+        attempt=flow_run.get_run_count(),
+        versions={library: version(library) for library in ("batchscribe", "faster-whisper", "ctranslate2")},
+    )
+    return transcript, processing
+
+
+def _told(transcript: Transcript, seconds: float) -> str:
+    audio = transcript.audio_seconds
+    message = f"{audio:.1f} s of audio in {seconds:.1f} s (RTF {seconds / audio:.2f}), {len(transcript.words)} words"
+    get_run_logger().info("%s, language %s, model %s", message, transcript.language, transcript.model)
+    return message

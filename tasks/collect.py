@@ -1,0 +1,229 @@
+"""
+Collect what becomes of a batch's jobs: adopt what an earlier try left, convert, restart, and note how each ended.
+
+`OpenJobs` has each job in exactly one place. Nothing of it is kept anywhere: a batch run that starts again reads it
+anew from Prefect and the store.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import PrefectClient
+from prefect.futures import PrefectFuture
+
+from tasks.convert import convert
+from tasks.core.adoption import Retry, RunState, Step, step_for
+from tasks.core.batches import Job, Manifest, Recording, Stage, job_tag
+from tasks.core.settings import Settings
+from tasks.core.summaries import Ending, sentence
+from tasks.dispatch import Dispatcher, ReadyJob, cancel, restart
+from tasks.observe import Child, count_active_batches, read_children, refresh
+from tasks.read import published_and_intact, read_recording
+from tasks.store import Store
+
+CRASH_SETTLES_SECONDS = 20.0
+"""A crashed run is given this long to be started again by its worker before it counts as ended."""
+
+_STAGE_OF_END = {RunState.CANCELLED: Stage.CANCELLED, RunState.COMPLETED: Stage.DONE}
+
+
+@dataclass(slots=True)
+class OpenJobs:
+    """The jobs of one batch: ended, or on their way there."""
+
+    manifest: Manifest
+    converting: dict[str, Job] = field(default_factory=dict)
+    waiting: dict[str, ReadyJob] = field(default_factory=dict)
+    ready: dict[str, ReadyJob] = field(default_factory=dict)
+    children: dict[str, Child] = field(default_factory=dict)
+    restartable: dict[str, Child] = field(default_factory=dict)
+    endings: dict[str, Ending] = field(default_factory=dict)
+
+    @property
+    def any_open(self) -> bool:
+        """Whether a job has not ended yet."""
+        return len(self.endings) < len(self.manifest.jobs)
+
+
+async def adopt(client: PrefectClient, store: Store, manifest: Manifest, retry: Retry | None) -> OpenJobs:
+    """Return the batch's jobs as an earlier try of it left them; all to be converted if there was none."""
+    children = await read_children(client, manifest.batch.batch_id)
+    await cancel(client, children.superseded, "Moved to another pool.")
+    jobs = OpenJobs(manifest)
+    for job in manifest.jobs:
+        await _adopt(client, store, jobs, job, children.newest.get(job.job_id), retry=retry)
+    return jobs
+
+
+async def _adopt(
+    client: PrefectClient, store: Store, jobs: OpenJobs, job: Job, child: Child | None, *, retry: Retry | None
+) -> None:
+    batch_id = jobs.manifest.batch.batch_id
+    published = await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id) is not None
+    step = step_for(
+        child.state if child else None,
+        child_changed_at=child.changed_at if child else None,
+        published=published,
+        retry=retry,
+    )
+    if step is Step.LEAVE:
+        jobs.endings[job.job_id] = await _ending(store, batch_id, job, child)
+        return
+    if step is Step.WAIT and child is not None:
+        jobs.children[job.job_id] = child
+        return
+    if step is Step.RESTART and child is not None:
+        jobs.restartable[job.job_id] = child
+    recording = await asyncio.to_thread(read_recording, store, batch_id, job.job_id)
+    if recording is None:
+        jobs.converting[job.job_id] = job
+    else:
+        await _ready(client, jobs, job, recording)
+
+
+async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Recording) -> None:
+    """Have a job whose recording is there transcribed: by the run it has, or by one to be created."""
+    child = jobs.restartable.get(job.job_id)
+    if child is None:
+        jobs.waiting[job.job_id] = ReadyJob(job, recording)
+        return
+    await restart(client, child, "The batch was retried.")
+    jobs.children[job.job_id] = jobs.restartable.pop(job.job_id)
+
+
+class Conversions:
+    """The conversions of a batch: they run in threads, and their ends line up here for the batch run's loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended: deque[tuple[Job, PrefectFuture[Recording]]] = deque()
+        self._news = asyncio.Event()
+
+    def start(self, jobs: OpenJobs, settings: Settings) -> None:
+        """Convert the uploads of all jobs that need it, as many side by side as the flow's task runner has threads."""
+        for job in jobs.converting.values():
+            conversion = convert.with_options(tags=[job_tag(job.job_id)]).submit(
+                job, jobs.manifest.batch.batch_id, settings
+            )
+            conversion.add_done_callback(partial(self._hand_over, job))
+
+    def _hand_over(self, job: Job, conversion: PrefectFuture[Recording]) -> None:
+        """Called in the thread that converted."""
+        self._loop.call_soon_threadsafe(self._line_up, job, conversion)
+
+    def _line_up(self, job: Job, conversion: PrefectFuture[Recording]) -> None:
+        self._ended.append((job, conversion))
+        self._news.set()
+
+    @property
+    def ended(self) -> deque[tuple[Job, PrefectFuture[Recording]]]:
+        """The conversions that have ended and nobody has taken up yet, oldest first."""
+        return self._ended
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when a conversion ends, or after the time-out."""
+        self._news.clear()
+        if not self._ended:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), timeout_seconds)
+
+
+async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Conversions) -> None:
+    """Move jobs on whose conversion has ended: to the waiting ones, or to the failed."""
+    while conversions.ended:
+        job, conversion = conversions.ended[0]
+        conversion.wait()  # it has ended; only now does it give its state with the result
+        state = conversion.state
+        if state.is_completed():
+            await _ready(client, jobs, job, await state.aresult())
+        else:
+            jobs.restartable.pop(job.job_id, None)
+            stage = Stage.CANCELLED if state.is_cancelled() else Stage.FAILED
+            jobs.endings[job.job_id] = Ending(job, stage, sentence(state.message or "The conversion was stopped."))
+        del jobs.converting[job.job_id]
+        conversions.ended.popleft()  # last: an outage on the way must not lose it
+
+
+async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
+    """Create runs for the waiting jobs that a pool has room for."""
+    if not jobs.waiting:
+        return
+    for child in await dispatcher.dispatch(jobs.waiting, await count_active_batches(client)):
+        jobs.children[child.job_id] = child
+        jobs.ready[child.job_id] = jobs.waiting.pop(child.job_id)
+
+
+async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[Child]:
+    """Move runs from pools that take no jobs to such that do, and return their successors."""
+    stuck = {
+        run.job_id: jobs.children[run.job_id] for run in await dispatcher.find_stuck() if run.job_id in jobs.children
+    }
+    if not stuck:
+        return []
+    for job in jobs.manifest.jobs:
+        if job.job_id in stuck and job.job_id not in jobs.ready:  # its run was adopted
+            recording = await asyncio.to_thread(read_recording, store, jobs.manifest.batch.batch_id, job.job_id)
+            if recording is not None:
+                jobs.ready[job.job_id] = ReadyJob(job, recording)
+    moved = await dispatcher.move({job_id: jobs.ready[job_id] for job_id in stuck if job_id in jobs.ready}, stuck)
+    jobs.children.update({child.job_id: child for child in moved})
+    return moved
+
+
+async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
+    """Look at all runs under way in one read, and return the jobs that ended since the last look."""
+    current = {child.flow_run_id: child for child in await refresh(client, jobs.children.values())}
+    by_id = {job.job_id: job for job in jobs.manifest.jobs}
+    ended = []
+    for job_id, known in list(jobs.children.items()):
+        child = current.get(known.flow_run_id)
+        if child is not None and not _has_ended(child):
+            jobs.children[job_id] = child
+            continue
+        ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
+        jobs.endings[job_id] = ending
+        del jobs.children[job_id]
+        ended.append(ending)
+        if ending.stage is Stage.DONE:
+            await asyncio.to_thread(_remove_upload, uploads_folder, jobs.manifest.batch.batch_id, job_id)
+    return ended
+
+
+def _has_ended(child: Child) -> bool:
+    if child.state is not RunState.CRASHED:
+        return child.state.ended
+    return (datetime.now(UTC) - child.changed_at).total_seconds() > CRASH_SETTLES_SECONDS
+
+
+async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) -> Ending:
+    """Return how the job ended. It is done only if all its documents are in the store and intact."""
+    stage = _STAGE_OF_END.get(child.state, Stage.FAILED) if child else Stage.DONE
+    error = sentence(child.message) if child and stage is not Stage.DONE else ""
+    publication = await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id)
+    if stage is Stage.DONE and publication is None:
+        stage, error = Stage.FAILED, "Its documents are not in the store, or damaged. Retry the batch."
+    if child is None and publication is None:
+        stage, error = Stage.FAILED, "Its run was deleted in Prefect. Retry the batch."
+    return Ending(
+        job=job,
+        stage=stage,
+        error=error,
+        work_pool=child.work_pool if child else "",
+        audio_seconds=publication.audio_seconds if publication else 0.0,
+        run_seconds=child.run_seconds if child else 0.0,
+    )
+
+
+def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
+    (uploads_folder / batch_id / job_id).unlink(missing_ok=True)
+
+
+async def publish_summary(batch_id: str, markdown: str) -> None:
+    """Show the batch summary in Prefect's UI; a retried batch adds a version of it."""
+    await acreate_markdown_artifact(key=f"batch-{batch_id}", markdown=markdown, description="Batch summary")

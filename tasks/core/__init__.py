@@ -1,0 +1,1 @@
+"""What is true: plain Python without Prefect, input, output or clock."""

@@ -1,0 +1,66 @@
+"""
+What a batch run does with what it finds: the first start, a rerun after a crash and a retry by a person are one thing.
+
+A retry is a batch run that had ended and was started again. A child that failed before that moment is tried again. One
+that failed since then has failed in this very try, so a batch run that was killed and came back leaves it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Prefect's state types, as far as they differ for a batch."""
+
+    SCHEDULED = "scheduled"
+    PENDING = "pending"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run does nothing more by itself."""
+        return self in (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED)
+
+
+class Step(StrEnum):
+    """What a batch run does next for a job."""
+
+    CONVERT = "convert"
+    WAIT = "wait"
+    RESTART = "restart"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How the batch run had ended, and when it was started again."""
+
+    ended_as: RunState
+    at: datetime
+
+
+def step_for(
+    child: RunState | None, *, child_changed_at: datetime | None, published: bool, retry: Retry | None
+) -> Step:
+    """
+    Return what to do for a job whose newest child is in state *child*, since *child_changed_at*.
+
+    *published* says whether all its documents are in the store.
+    """
+    if published and child in (None, RunState.COMPLETED):
+        return Step.LEAVE
+    if child is None:
+        return Step.CONVERT
+    if not child.ended:
+        return Step.WAIT
+    if retry is None or child_changed_at is None or child_changed_at > retry.at:
+        return Step.LEAVE
+    if child is RunState.CANCELLED and retry.ended_as is not RunState.CANCELLED:
+        return Step.LEAVE  # somebody wanted this one job to stop
+    return Step.RESTART

@@ -1,0 +1,115 @@
+"""
+What can go wrong with a job, as one tree.
+
+::
+
+    TranscriptionError             a job could not be completed
+    ├── MediaRejected              the upload holds nothing that can be transcribed
+    │   └── NoSpeech               it holds sound, but nobody speaks
+    ├── UploadRejected             an upload was refused before or while it was received
+    │   ├── NotMedia               its name is not that of an audio or video file
+    │   ├── UploadTooLarge         over a limit of this installation
+    │   ├── PathTaken              the batch holds another file under this path
+    │   ├── TooManyUploads         as many are being received as may be               (retryable)
+    │   └── DiskFull               no room for it                                     (retryable)
+    ├── NotFound                   no such batch, job or document
+    ├── WrongStage                 not possible at this stage of the batch or job
+    ├── UploadMissing              the upload is gone, so the job cannot be converted again
+    ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
+    ├── StoreUnavailable           the store did not answer                           (retryable)
+    ├── PrefectUnavailable         the Prefect server did not answer                  (retryable)
+    ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
+    ├── ModelUnavailable           the model is not on this machine and cannot be fetched
+    └── DeviceFailed               the GPU stopped working in the middle of a job     (retryable)
+
+A message is one sentence or two for a person: what happened, with the value, then what to do. ``retryable`` says
+whether trying the same thing again can help; Prefect's retries ask for it.
+"""
+
+
+class TranscriptionError(Exception):
+    """A job could not be completed."""
+
+    retryable = False
+
+
+class MediaRejected(TranscriptionError):
+    """The upload holds nothing that can be transcribed."""
+
+
+class NoSpeech(MediaRejected):
+    """The recording holds sound, but the voice detector heard nobody speak."""
+
+
+class UploadRejected(TranscriptionError):
+    """An upload was refused before or while it was received."""
+
+
+class NotMedia(UploadRejected):
+    """The name is not that of an audio or video file."""
+
+
+class UploadTooLarge(UploadRejected):
+    """The file or the batch is over a limit of this installation."""
+
+
+class PathTaken(UploadRejected):
+    """The batch holds a file with other content under the same path."""
+
+
+class TooManyUploads(UploadRejected):
+    """As many uploads are being received as this installation receives at the same time."""
+
+    retryable = True
+
+
+class DiskFull(UploadRejected):
+    """The disk has no room for the upload."""
+
+    retryable = True
+
+
+class NotFound(TranscriptionError):
+    """There is no such batch, job or document."""
+
+
+class WrongStage(TranscriptionError):
+    """The batch or job is at a stage at which this is not possible."""
+
+
+class UploadMissing(TranscriptionError):
+    """The upload is gone, so the job cannot be converted again."""
+
+
+class ConversionInterrupted(TranscriptionError):
+    """The converter was stopped from outside: no memory left, a signal, the machine shut down."""
+
+    retryable = True
+
+
+class StoreUnavailable(TranscriptionError):
+    """The store did not answer, or refused."""
+
+    retryable = True
+
+
+class PrefectUnavailable(TranscriptionError):
+    """The Prefect server did not answer."""
+
+    retryable = True
+
+
+class WorkPoolUnavailable(TranscriptionError):
+    """No GPU work pool can take a job at the moment."""
+
+    retryable = True
+
+
+class ModelUnavailable(TranscriptionError):
+    """The model is not on this machine and cannot be fetched."""
+
+
+class DeviceFailed(TranscriptionError):
+    """The GPU stopped working in the middle of a job."""
+
+    retryable = True

@@ -1,0 +1,124 @@
+"""
+Where things are kept in the store.
+
+A batch is a flow run plus its folder in the store. The keys of that folder are named here and nowhere else:
+
+::
+
+    batches/<batch id>/batch.json                    Batch: made by POST /api/batch
+    batches/<batch id>/uploads/<job id>.json         Upload: written last, so an upload without it does not count
+    batches/<batch id>/manifest.json                 Manifest: written once, by the start; from then on nothing is added
+    batches/<batch id>/run.json                      StartedRun: written when Prefect has the batch's run
+    batches/<batch id>/recordings/<job id>.mp3       what the model hears
+    batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
+    batches/<batch id>/documents/<tree>/<name>       the documents, in the folder tree of the uploads
+    batches/<batch id>/published/<job id>.json       Publication: written last, so documents without it do not count
+"""
+
+import hashlib
+from typing import Self
+
+from pydantic import field_validator
+
+from tasks.core.batches import BATCH_ID, Job, Record
+from tasks.core.errors import NotFound
+from tasks.core.names import DocumentFormat, document_name, shown
+
+MAX_PART_BYTES = 200
+"""Longest part of a key; file systems allow 255 and a temporary name needs some of them."""
+
+MAX_TREE_BYTES = 800
+"""Longest path below ``documents/`` in a key; a store has room for 900 bytes (`tasks.store.MAX_KEY_BYTES`)."""
+
+
+class BatchKeys(Record):
+    """The keys of one batch's folder in the store."""
+
+    batch_id: str
+
+    @field_validator("batch_id")
+    @classmethod
+    def _is_batch_id(cls, batch_id: str) -> str:
+        if not BATCH_ID.fullmatch(batch_id):
+            msg = f"There is no batch {shown(batch_id)}."
+            raise NotFound(msg)
+        return batch_id
+
+    @classmethod
+    def of(cls, batch_id: str) -> Self:
+        """Return the keys of the batch. Raises `NotFound` if *batch_id* is no batch id."""
+        return cls(batch_id=batch_id)
+
+    @property
+    def folder(self) -> str:
+        """Prefix of everything of the batch."""
+        return f"batches/{self.batch_id}/"
+
+    @property
+    def batch(self) -> str:
+        """The `Batch`."""
+        return f"{self.folder}batch.json"
+
+    @property
+    def manifest(self) -> str:
+        """The `Manifest`."""
+        return f"{self.folder}manifest.json"
+
+    @property
+    def run(self) -> str:
+        """The `StartedRun`."""
+        return f"{self.folder}run.json"
+
+    @property
+    def uploads(self) -> str:
+        """Prefix of the upload records."""
+        return f"{self.folder}uploads/"
+
+    def upload(self, job_id: str) -> str:
+        """The `Upload` record of a job."""
+        return f"{self.uploads}{job_id}.json"
+
+    @property
+    def recordings(self) -> str:
+        """Prefix of the recordings and their records."""
+        return f"{self.folder}recordings/"
+
+    def recording(self, job_id: str) -> str:
+        """The MP3 of a job."""
+        return f"{self.recordings}{job_id}.mp3"
+
+    def recording_record(self, job_id: str) -> str:
+        """The `Recording` of a job."""
+        return f"{self.recordings}{job_id}.json"
+
+    def document(self, job: Job, document_format: DocumentFormat) -> str:
+        """One document of a job."""
+        *folders, name = document_name(job.document_stem, document_format).split("/")
+        tree = "/".join(_storable(part) for part in [*folders, name])
+        if len(tree.encode()) > MAX_TREE_BYTES:
+            tree = f"{hashlib.sha256('/'.join(folders).encode()).hexdigest()}/{_storable(name)}"
+        return f"{self.folder}documents/{tree}"
+
+    @property
+    def publications(self) -> str:
+        """Prefix of the publications."""
+        return f"{self.folder}published/"
+
+    def publication(self, job_id: str) -> str:
+        """The `Publication` of a job."""
+        return f"{self.publications}{job_id}.json"
+
+
+def _storable(part: str) -> str:
+    """
+    Return one part of a path as every store can hold it: at most 200 bytes, no control characters or backslashes.
+
+    A part that had to be changed gets a digest of the original, so that different parts stay different.
+    """
+    kept = "".join("_" if not character.isprintable() or character in '\\:*?"<>|' else character for character in part)
+    if kept == part and len(part.encode()) <= MAX_PART_BYTES and part[-1] not in " .":
+        return part
+    root, dot, ending = kept.rpartition(".")
+    root, ending = (root, dot + ending) if dot and ending in tuple(DocumentFormat) else (kept, "")
+    digest = hashlib.sha256(part.encode()).hexdigest()[:12]
+    return f"{root.encode()[:170].decode(errors='ignore')}~{digest}{ending}"

@@ -1,0 +1,114 @@
+"""Names of uploads and of their documents: kept for people, never used as paths of this machine."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from tasks.core.errors import UploadRejected
+
+MAX_PATH_CHARACTERS = 1024
+MAX_PATH_DEPTH = 16
+MAX_SHOWN_CHARACTERS = 80
+
+
+class DocumentFormat(StrEnum):
+    """The documents a transcript is written as."""
+
+    TXT = "txt"
+    SRT = "srt"
+    VTT = "vtt"
+    JSON = "json"
+
+
+def clean_path(raw: str) -> str:
+    """
+    Return an upload's relative path as it is kept: NFC, with ``/`` between its parts.
+
+    Any name a file system can hold is allowed. Raises `UploadRejected` for what is not a relative path below the
+    folder that was dropped.
+    """
+    path = unicodedata.normalize("NFC", raw)
+    named = shown(path)
+    if not path or path.endswith("/"):
+        msg = f"{named} names no file. Send the file's name, or its path below the folder, as path=…"
+        raise UploadRejected(msg)
+    if len(path) > MAX_PATH_CHARACTERS:
+        msg = (
+            f"{named} has {len(path)} characters; {MAX_PATH_CHARACTERS} are possible. Shorten the names of its folders."
+        )
+        raise UploadRejected(msg)
+    if "\0" in path or not _encodes(path):
+        msg = f"{named} holds a character that no file name can have. Rename the file."
+        raise UploadRejected(msg)
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        msg = f"{named} is not a path below the folder that was uploaded. Send it without leading /, // or .. parts."
+        raise UploadRejected(msg)
+    if len(parts) > MAX_PATH_DEPTH:
+        msg = f"{named} is {len(parts)} folders deep; {MAX_PATH_DEPTH} are possible. Upload a folder further down."
+        raise UploadRejected(msg)
+    return path
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
+
+
+def shown(path: str) -> str:
+    """Return *path* for a message: printable, on one line, at most 80 characters."""
+    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in path)
+    return printable if len(printable) <= MAX_SHOWN_CHARACTERS else f"{printable[:40]}…{printable[-39:]}"
+
+
+def document_stems(paths: Iterable[str]) -> dict[str, str]:
+    """
+    Return for each upload path the path of its documents without their endings: ``talks/a.mp3`` → ``talks/a``.
+
+    Uploads that differ only in their ending keep it (``a.mp3`` and ``a.wav`` → ``a.mp3`` and ``a.wav``), and so does
+    one beside a folder named like one of its documents (``a.json/``). Two paths count as equal if a file system that
+    ignores case would mix them up; what is still equal then is numbered.
+    """
+    ordered = sorted(paths)
+    folders = {str(folder).casefold() for path in ordered for folder in PurePosixPath(path).parents}
+    short = {path: str(PurePosixPath(path).with_suffix("")) for path in ordered}
+    users = Counter(stem.casefold() for stem in short.values())
+    unique = {stem.casefold() for stem in short.values() if users[stem.casefold()] == 1 and not _clashes(stem, folders)}
+    chosen: dict[str, str] = {}
+    taken = set(unique)
+    for path in ordered:
+        stem = short[path]
+        if stem.casefold() not in unique:
+            stem = _first_free(path, taken, folders)
+            taken.add(stem.casefold())
+        chosen[path] = stem
+    return chosen
+
+
+def _clashes(stem: str, folders: set[str]) -> bool:
+    """Whether one of the documents of *stem* would have the name of one of the *folders*."""
+    return any(document_name(stem, document_format).casefold() in folders for document_format in DocumentFormat)
+
+
+def _first_free(stem: str, taken: set[str], folders: set[str]) -> str:
+    number, candidate = 1, stem
+    while candidate.casefold() in taken or _clashes(candidate, folders):
+        number += 1
+        candidate = f"{stem} ({number})"
+    return candidate
+
+
+def document_name(stem: str, document_format: DocumentFormat) -> str:
+    """Return a document's path for people: ``talks/a`` as srt → ``talks/a_refined.srt``."""
+    endings = {
+        DocumentFormat.TXT: "_formatted_refined.txt",
+        DocumentFormat.SRT: "_refined.srt",
+        DocumentFormat.VTT: "_refined.vtt",
+        DocumentFormat.JSON: ".json",
+    }
+    return stem + endings[document_format]

@@ -1,0 +1,201 @@
+"""
+GPU work pools as they are now: what runs and waits on them, how fast they are, whether they are well.
+
+A pool stands for one device. Its slots overlap on that device (one run prepares while another decodes), so they share
+its speed; ``real_time_factor`` is measured per run, under that load.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+OVERDUE_SHARE = 0.1
+"""Part of a run that is taken to be still ahead when it should have ended: an overdue run is not free."""
+
+DEFAULT_WEIGHT_SECONDS = 60.0
+"""Audio that must have been transcribed before a pool's own real-time factor outweighs the default."""
+
+QUARANTINE_MARK = "Quarantined: "
+"""Begins the description of a pool that its worker has paused because its device fails."""
+
+FAILURES_TO_QUARANTINE = 3
+QUARANTINE_SECONDS = 60.0
+LONGEST_QUARANTINE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A run that was created on a pool and has not ended; ``running`` means that it holds a slot."""
+
+    job_id: str
+    batch_id: str
+    audio_seconds: float
+    elapsed_seconds: float
+    running: bool
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A GPU work pool and the runs on it; ``probing`` means that it is tried with one job after a quarantine."""
+
+    work_pool: str
+    slots: int
+    real_time_factor: float
+    runs: tuple[ActiveRun, ...]
+    online: bool = True
+    paused: bool = False
+    quarantined: bool = False
+    loaded_model: str | None = None
+    probing: bool = False
+
+    @property
+    def condition(self) -> str:
+        """The pool's condition in one word, the one that keeps jobs away first."""
+        if not self.online:
+            return "offline"
+        if self.paused or self.slots <= 0:
+            return "paused"
+        return "quarantined" if self.quarantined else "online"
+
+    @property
+    def usable(self) -> bool:
+        """Whether the pool may get a job at all."""
+        return self.condition == "online"
+
+    @property
+    def audio_per_second(self) -> float:
+        """Seconds of audio that the device transcribes in a second while its slots are full."""
+        return max(self.slots, 1) / self.real_time_factor
+
+    @property
+    def pending_audio_seconds(self) -> float:
+        """Audio that is still to be transcribed here."""
+        return sum(map(self.remaining_audio_seconds, self.runs))
+
+    @property
+    def seconds_until_free(self) -> float:
+        """
+        Time until everything here is transcribed: pending audio times real-time factor over slots.
+
+        By Little's law this holds however a device divides itself among its runs: while all slots are taken, a device
+        ends as much audio in a second as its slots hold, over the time a run of that audio spends there.
+        """
+        return self.pending_audio_seconds / self.audio_per_second
+
+    def remaining_audio_seconds(self, run: ActiveRun) -> float:
+        """
+        Return the part of *run* that is not transcribed yet, at least a tenth.
+
+        For an overdue run that is a tenth of all it should have done by now, so that a run which hangs makes its pool
+        look worse with time, and nothing waits for it.
+        """
+        if not run.running:
+            return run.audio_seconds
+        done = run.elapsed_seconds / self.real_time_factor
+        return max(run.audio_seconds - done, OVERDUE_SHARE * max(run.audio_seconds, done))
+
+    def room(self, look_ahead: int = 1) -> int:
+        """Return how many more runs the pool may get: as many as it has slots, and *look_ahead* behind them."""
+        if not self.usable:
+            return 0
+        places = 1 if self.probing else self.slots + look_ahead
+        return max(0, places - len(self.runs))
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRun:
+    """A run that waits on a pool that starts nothing."""
+
+    job_id: str
+    batch_id: str
+    work_pool: str
+
+
+def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
+    """
+    Return the queued runs of offline, paused and quarantined pools, by pool: they are to be dispatched anew.
+
+    None, as long as no other pool could take them. Runs that hold a slot end where they are, unless nobody is there
+    to end them: those of an offline pool are stuck as well.
+    """
+    ordered = sorted(pools, key=lambda pool: pool.work_pool)
+    if not any(pool.usable for pool in ordered):
+        return ()
+    return tuple(
+        StuckRun(job_id=run.job_id, batch_id=run.batch_id, work_pool=pool.work_pool)
+        for pool in ordered
+        if not pool.usable
+        for run in pool.runs
+        if not run.running or not pool.online
+    )
+
+
+def measured_rtf(samples: Iterable[tuple[float, float]], default: float) -> float:
+    """
+    Return the real-time factor of a pool: the median of its latest completed runs, each weighted by its audio.
+
+    A sample is a pair of run seconds and audio seconds. A short file says little, since what it costs is mostly fixed
+    (fetching, loading, writing): by weight it counts for little beside real recordings, and for all where there are
+    only short ones. *default* counts as a minute of audio, so that the first few seconds on a new pool cannot make it
+    look slow, and then keep jobs away that would prove the contrary. Samples without a length are left out.
+    """
+    weighted = [(default, DEFAULT_WEIGHT_SECONDS)]
+    for run_seconds, audio_seconds in samples:
+        if 0 < run_seconds < math.inf and 0 < audio_seconds < math.inf:
+            weighted.append((run_seconds / audio_seconds, audio_seconds))
+    weighted.sort()
+    half = sum(weight for _, weight in weighted) / 2
+    for factor, weight in weighted:
+        half -= weight
+        if half <= 0:
+            return factor
+    return default
+
+
+class Outcome(StrEnum):
+    """How a run ended, and whose fault it was."""
+
+    DONE = "done"
+    MEDIA = "media"
+    DEVICE = "device"
+
+
+class PoolHealth(StrEnum):
+    """Whether a pool gets jobs: as usual, none, or one to try it."""
+
+    HEALTHY = "healthy"
+    QUARANTINED = "quarantined"
+    PROBE = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that ended on a pool, at a time in seconds on any clock."""
+
+    work_pool: str
+    ended_at: float
+    outcome: Outcome
+
+
+def pool_health(work_pool: str, ended: Iterable[EndedRun], *, now: float) -> PoolHealth:
+    """
+    Return whether *work_pool* is well, judged by the newest runs that ended on it.
+
+    Three failures in a row that are not the media's fault put it into quarantine for a minute; then it is probed with
+    one job. If the probe fails the quarantine doubles, up to an hour; if it succeeds the pool is healthy. Failures of
+    the media say nothing about the device, as most never reach it. *now* is a time on the clock of ``ended_at``.
+    """
+    telling = [run for run in ended if run.work_pool == work_pool and run.outcome is not Outcome.MEDIA]
+    telling.sort(key=lambda run: run.ended_at)
+    failures = 0
+    while failures < len(telling) and telling[-1 - failures].outcome is Outcome.DEVICE:
+        failures += 1
+    if failures < FAILURES_TO_QUARANTINE:
+        return PoolHealth.HEALTHY
+    doublings = min(failures - FAILURES_TO_QUARANTINE, 16)
+    quarantine_seconds = min(QUARANTINE_SECONDS * 2**doublings, LONGEST_QUARANTINE_SECONDS)
+    if now < telling[-1].ended_at + quarantine_seconds:
+        return PoolHealth.QUARANTINED
+    return PoolHealth.PROBE

@@ -1,0 +1,117 @@
+"""
+The settings of an installation.
+
+Every field is an environment variable with the prefix ``BATCHSCRIBE_`` or a line in the file ``.env``. They are read
+once, where a process starts (`Settings()`), and passed on as values.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tasks.core.devices import Device
+
+GIB = 2**30
+
+
+class Settings(BaseSettings):
+    """What an operator can choose."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BATCHSCRIBE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address the dashboard listens on."""
+
+    port: int = Field(default=8501, ge=1, le=65535)
+    """Port of the dashboard and its HTTP API."""
+
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    """Port of the Prefect server that `make up` starts, on 127.0.0.1."""
+
+    data: Path = Path("data")
+    """Folder of everything that is not code: uploads, the default store, models, Prefect's database, logs."""
+
+    store: str = ""
+    """Where recordings and documents are kept: a folder, or ``s3://bucket/prefix``. Empty: ``<data>/store``."""
+
+    store_endpoint: str = ""
+    """Address of an S3 service other than AWS, for example ``http://127.0.0.1:9000``."""
+
+    store_credentials: str = ""
+    """Name of a prefect-aws ``AwsCredentials`` block. Empty: the usual AWS chain (environment, profile, role)."""
+
+    devices: str = ""
+    """Devices to transcribe on, one work pool each: ``cuda:0,cuda:1`` or ``cpu,cpu``. Empty: what is found."""
+
+    device: Device | None = None
+    """The one device of this process, as JSON. Whoever starts a GPU worker sets it; nobody else needs it."""
+
+    model: str = "auto"
+    """Whisper model of jobs that name none. ``auto``: large-v3-turbo on a GPU, base on the CPU."""
+
+    batch_processes: int = Field(default=3, ge=1)
+    """Processes of the ``cpu`` pool, that is batches that run at the same time."""
+
+    conversions: int = Field(default=0, ge=0)
+    """Uploads of one batch that are converted at the same time. 0: one for each CPU core."""
+
+    max_file_bytes: int = Field(default=20 * GIB, ge=1)
+    """Largest upload."""
+
+    max_batch_bytes: int = Field(default=500 * GIB, ge=1)
+    """Largest sum of the uploads of one batch."""
+
+    max_batch_files: int = Field(default=10_000, ge=1)
+    """Most uploads in one batch."""
+
+    max_audio_hours: float = Field(default=24.0, gt=0)
+    """Longest recording, as decoded, not as declared."""
+
+    max_concurrent_uploads: int = Field(default=16, ge=1)
+    """Uploads received at the same time; more are asked to come back in a moment."""
+
+    disk_reserve_bytes: int = Field(default=1 * GIB, ge=0)
+    """Space that uploads leave free on the disk of the data folder."""
+
+    upload_idle_seconds: float = Field(default=120.0, gt=0)
+    """An upload that sends nothing for so long is given up."""
+
+    @property
+    def prefect_api_url(self) -> str:
+        """Address of the Prefect API that `make up` serves."""
+        return f"http://127.0.0.1:{self.prefect_port}/api"
+
+    @property
+    def uploads_folder(self) -> Path:
+        """Folder of the uploads, on the host of the dashboard."""
+        return self.data.absolute() / "uploads"
+
+    @property
+    def work_folder(self) -> Path:
+        """Folder of files that are only needed while a task runs."""
+        return self.data.absolute() / "work"
+
+    @property
+    def models_folder(self) -> Path:
+        """Folder of the Whisper models, one folder each."""
+        return self.data.absolute() / "models"
+
+    @property
+    def logs_folder(self) -> Path:
+        """Folder of the logs of the processes that `make up` starts."""
+        return self.data.absolute() / "logs"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Prefect's own folder: database, results, profiles. A user's own Prefect is never touched."""
+        return self.data.absolute() / "prefect"
+
+    @property
+    def store_address(self) -> str:
+        """The store as a URL or an absolute folder."""
+        if self.store.startswith("s3://"):
+            return self.store
+        return str(Path(self.store).absolute()) if self.store else str(self.data.absolute() / "store")

@@ -1,0 +1,134 @@
+"""What the HTTP API says about batches, jobs, work pools and the installation itself."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from tasks.core.batches import Record, Stage
+from tasks.core.names import DocumentFormat
+
+
+class BatchState(StrEnum):
+    """Where a batch is. The last three are ends."""
+
+    UPLOADING = "uploading"
+    WAITING = "waiting"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to the batch unless a person asks for it."""
+        return self in (BatchState.COMPLETED, BatchState.FAILED, BatchState.CANCELLED)
+
+
+class DocumentLink(Record):
+    """A document of a job and where to get it."""
+
+    format: DocumentFormat
+    name: str = Field(description="file name for people")
+    size: int = Field(description="bytes")
+    url: str
+
+
+class JobStatus(Record):
+    """Where a job is, and what came of it."""
+
+    job_id: str
+    path: str
+    size: int = Field(description="bytes of the upload")
+    stage: Stage
+    progress: float = Field(ge=0, le=1, description="share of the audio that is transcribed")
+    work_pool: str | None = None
+    queue_position: int | None = Field(default=None, description="1 is the next one to start")
+    eta_seconds: float | None = Field(default=None, description="time until the job is done, where it can be told")
+    attempt: int = Field(default=0, description="tries begun; 0 before the job is dispatched")
+    error: str | None = None
+    audio_seconds: float | None = None
+    language: str | None = None
+    documents: tuple[DocumentLink, ...] = ()
+    flow_run_url: str | None = None
+
+
+class BatchSummary(Record):
+    """How many jobs are at which stage; a job that is storing its documents counts as transcribing."""
+
+    total: int
+    uploaded: int = 0
+    converting: int = 0
+    queued: int = 0
+    transcribing: int = 0
+    done: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    audio_seconds: float = Field(default=0.0, description="sum over the jobs whose audio is measured")
+    eta_seconds: float | None = Field(default=None, description="time until the last job is done; null while unknown")
+
+
+class BatchListEntry(Record):
+    """One batch in a list of batches."""
+
+    batch_id: str
+    name: str
+    state: BatchState
+    created_at: datetime
+    summary: BatchSummary
+
+
+class BatchPage(Record):
+    """A page of the list of batches, newest first."""
+
+    batches: tuple[BatchListEntry, ...]
+    total: int = Field(description="batches there are on all pages")
+
+
+class BatchStatus(BatchListEntry):
+    """One batch with its jobs."""
+
+    flow_run_id: str | None = None
+    flow_run_url: str | None = None
+    jobs: tuple[JobStatus, ...] = ()
+
+    @property
+    def entry(self) -> BatchListEntry:
+        """The batch as a list shows it."""
+        return BatchListEntry(
+            batch_id=self.batch_id,
+            name=self.name,
+            state=self.state,
+            created_at=self.created_at,
+            summary=self.summary,
+        )
+
+
+class PoolStatus(Record):
+    """A GPU work pool and the work on it."""
+
+    work_pool: str
+    device: str = Field(description="what people call the device")
+    condition: str = Field(description="online, offline, paused or quarantined")
+    slots: int
+    running: int
+    queued: int
+    pending_audio_seconds: float
+    seconds_until_free: float | None = Field(description="null where nothing is transcribed")
+    real_time_factor: float = Field(description="processing time ÷ audio duration")
+    worker_online: bool
+
+
+class Health(Record):
+    """Whether the parts of the installation answer."""
+
+    detail: str = Field(description="what is wrong and what to do, or that all is well")
+    prefect_server: bool
+    store: bool
+    worker: bool
+
+    @property
+    def well(self) -> bool:
+        """Whether everything answers that a batch needs."""
+        return self.prefect_server and self.store and self.worker

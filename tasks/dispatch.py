@@ -1,0 +1,163 @@
+"""
+Create the runs of a batch's jobs on the pools that are free soonest, move them from pools that are lost, restart and
+cancel them. Which job goes where is decided in `tasks.core.scheduling`.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect import Task
+from prefect.client.orchestration import PrefectClient
+from prefect.concurrency.asyncio import concurrency
+from prefect.states import AwaitingRetry, Cancelled, Cancelling
+
+from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, job_tag
+from tasks.core.names import shown
+from tasks.core.pools import Pool, StuckRun, stuck
+from tasks.core.scheduling import WaitingJob, place
+from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, read_pools, refresh
+
+UNUSABLE_SECONDS = 20.0
+"""
+How long a pool must have been unusable before its runs are moved.
+
+A worker that is started again is back within seconds, and after an outage of Prefect's server all of them look lost
+until their next heartbeat.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyJob:
+    """A job whose recording is in the store."""
+
+    job: Job
+    recording: Recording
+
+
+class Dispatcher:
+    """Creates and moves the runs of one batch's jobs."""
+
+    def __init__(self, client: PrefectClient, batch: Batch, batch_flow_run_id: UUID) -> None:
+        self._client = client
+        self._batch = batch
+        self._batch_flow_run_id = batch_flow_run_id
+        self._deployments: dict[str, UUID] = {}
+        self._unusable_since: dict[str, float] = {}
+
+    async def dispatch(self, waiting: Mapping[str, ReadyJob], active_batches: int) -> list[Child]:
+        """
+        Create a run for each waiting job that a pool has room for now, and return them.
+
+        Look-up and creation are one step among all batches (`ROUTER_LIMIT`). Its lease is short, so that a batch run
+        killed inside holds up the others for a minute at most.
+        """
+        candidates = self._candidates(waiting)
+        if not place(await read_pools(self._client), candidates, active_batches=active_batches):
+            return []
+        async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
+            placements = place(await read_pools(self._client), candidates, active_batches=active_batches)
+            return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
+
+    async def find_stuck(self) -> list[StuckRun]:
+        """Return the batch's runs on pools that have taken none for a while, if another pool could take them."""
+        pools = await read_pools(self._client)
+        self._watch(pools)
+        long_unusable = {
+            work_pool
+            for work_pool, since in self._unusable_since.items()
+            if time.monotonic() - since > UNUSABLE_SECONDS
+        }
+        return [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == self._batch.batch_id]
+
+    def _watch(self, pools: Iterable[Pool]) -> None:
+        now = time.monotonic()
+        self._unusable_since = {
+            pool.work_pool: self._unusable_since.get(pool.work_pool, now) for pool in pools if not pool.usable
+        }
+
+    async def move(self, ready: Mapping[str, ReadyJob], old: Mapping[str, Child]) -> list[Child]:
+        """
+        Create successors of stuck runs on other pools, as far as these have room, and return them.
+
+        The successor comes first: killed in between, this leaves a run too many, which is noticed, and not one too few.
+        """
+        async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
+            placements = place(await read_pools(self._client), self._candidates(ready))
+            moved = [
+                await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
+            ]
+        for child in moved:
+            predecessor = old[child.job_id]
+            message = f"Moved to {child.work_pool}: {predecessor.work_pool} takes no jobs."
+            await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
+        return moved
+
+    def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
+        return [
+            WaitingJob(job_id, self._batch.batch_id, ready.recording.audio_seconds, self._batch.options.model)
+            for job_id, ready in jobs.items()
+        ]
+
+    async def _create(self, ready: ReadyJob, work_pool: str, predecessor: Child | None = None) -> Child:
+        """
+        Create the run of a job on a pool, linked to the batch run.
+
+        A job has one run, and each moved one has one successor, however often this is called and whatever pool is
+        named: a batch run that was killed, or lost its connection, between creating a run and noticing it gets that
+        run back.
+        """
+        job_id = ready.job.job_id
+        key = job_id if predecessor is None else f"{job_id} after {predecessor.flow_run_id}"
+        link = await self._client.create_task_run(
+            Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, dynamic_key=key
+        )
+        run = await self._client.create_flow_run_from_deployment(
+            await self._deployment(work_pool),
+            parameters=self._parameters(ready),
+            name=shown(ready.job.path),
+            tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *await self._history(predecessor)],
+            idempotency_key=key,
+            parent_task_run_id=link.id,
+        )
+        child = child_of(run)
+        if child.state.ended:  # it was created by an earlier try that did not live to see its end
+            await restart(self._client, child, "Taken up again.")
+        return child
+
+    async def _history(self, predecessor: Child | None) -> list[str]:
+        """Return the tag that keeps a job which crashes every pool from going round all of them."""
+        if predecessor is None:
+            return []
+        run = await self._client.read_flow_run(predecessor.flow_run_id)
+        states = await self._client.read_flow_run_states(predecessor.flow_run_id)
+        crashes = crashes_before(run) + crashes_since_last_end(states)
+        return [f"{CRASHES_TAG}{crashes}"] if crashes else []
+
+    def _parameters(self, ready: ReadyJob) -> dict[str, Any]:
+        return {
+            "batch_id": self._batch.batch_id,
+            "job": ready.job.model_dump(mode="json"),
+            "recording": ready.recording.model_dump(mode="json"),
+            "options": self._batch.options.model_dump(mode="json"),
+        }
+
+    async def _deployment(self, work_pool: str) -> UUID:
+        if work_pool not in self._deployments:
+            deployment = await self._client.read_deployment_by_name(f"{RECORDING_FLOW}/{work_pool}")
+            self._deployments[work_pool] = deployment.id
+        return self._deployments[work_pool]
+
+
+async def restart(client: PrefectClient, child: Child, reason: str) -> None:
+    """Have the child run again under the same id."""
+    await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
+
+
+async def cancel(client: PrefectClient, children: Iterable[Child], reason: str) -> None:
+    """Ask those that have not ended to stop; one that has not begun is cancelled at once by the server."""
+    for child in await refresh(client, children):
+        if not child.state.ended:
+            await client.set_flow_run_state(child.flow_run_id, Cancelling(message=reason))

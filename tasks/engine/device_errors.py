@@ -1,0 +1,21 @@
+"""What errors of CTranslate2 mean."""
+
+from tasks.core.errors import DeviceFailed
+from tasks.engine.backend import OutOfMemory
+
+MEMORY_SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+DEVICE_SIGNS = ("CUDA", "cuBLAS", "cuDNN", "CUDNN")
+
+
+def device_error(error: RuntimeError | MemoryError) -> Exception:
+    """
+    Return *error* as `OutOfMemory` or `DeviceFailed`, or as it is if it is about neither.
+
+    CTranslate2 has no classes of its own for them, so the text decides.
+    """
+    text = str(error)
+    if isinstance(error, MemoryError) or any(sign in text for sign in MEMORY_SIGNS):
+        return OutOfMemory(f"The device ran out of memory ({text or 'no details'}). Choose a smaller model.")
+    if any(sign in text for sign in DEVICE_SIGNS):
+        return DeviceFailed(f"The device stopped working ({text}). Retry the job; if this repeats, restart the worker.")
+    return error

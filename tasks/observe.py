@@ -1,0 +1,248 @@
+"""
+Observe Prefect's runs and pools, as a batch and the dispatch policy see them.
+
+The truth is read each time, never kept: a killed batch run, a second batch or a new GPU changes nothing.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkPoolStatus
+from prefect.client.schemas.sorting import FlowRunSort
+
+from tasks.core.adoption import Retry, RunState
+from tasks.core.batches import BATCH_FLOW, batch_tag
+from tasks.core.pools import QUARANTINE_MARK, ActiveRun, Pool, measured_rtf
+
+GPU_POOL_PREFIX = "gpu-"
+PAGE = 200
+"""Most runs that Prefect's server returns for one read."""
+
+ACTIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
+CRASHES_TAG = "crashes:"
+DEFAULT_REAL_TIME_FACTOR = 0.5
+"""Assumed of a pool that has not completed a run yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """The run of one job: Prefect's flow run as far as a batch needs it."""
+
+    flow_run_id: UUID
+    job_id: str
+    state: RunState
+    changed_at: datetime
+    message: str
+    work_pool: str
+    attempt: int
+    run_seconds: float
+
+
+async def read_runs(client: PrefectClient, flow_run_filter: FlowRunFilter, pools: Sequence[str] = ()) -> list[FlowRun]:
+    """Return all runs that pass the filter, in pages, oldest first; only those of the given work pools, if any are."""
+    in_pools = WorkPoolFilter(name=WorkPoolFilterName(any_=list(pools))) if pools else None
+    runs: list[FlowRun] = []
+    while True:
+        page = await client.read_flow_runs(
+            flow_run_filter=flow_run_filter,
+            work_pool_filter=in_pools,
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+            limit=PAGE,
+            offset=len(runs),
+        )
+        runs += page
+        if len(page) < PAGE:
+            return runs
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The newest run of each job by job id, and older ones that should have been stopped when they were moved."""
+
+    newest: Mapping[str, Child]
+    superseded: tuple[Child, ...]
+
+
+async def read_children(client: PrefectClient, batch_id: str) -> Children:
+    """Return the runs of the batch's jobs."""
+    runs = await read_runs(client, FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)])))
+    newest: dict[str, Child] = {}
+    superseded = []
+    for run in sorted(runs, key=_created):
+        if job_id := job_of(run):
+            if (older := newest.get(job_id)) and not older.state.ended:
+                superseded.append(older)
+            newest[job_id] = child_of(run)
+    return Children(newest, tuple(superseded))
+
+
+async def refresh(client: PrefectClient, children: Iterable[Child]) -> list[Child]:
+    """Return the present state of the given children; one that was deleted in Prefect is missing."""
+    ids = [child.flow_run_id for child in children]
+    if not ids:
+        return []
+    return [child_of(run) for run in await read_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=ids)))]
+
+
+def job_of(run: FlowRun) -> str:
+    """Return the id of the job that *run* is of; empty if it is no job's."""
+    return next((tag.removeprefix("job:") for tag in run.tags if tag.startswith("job:")), "")
+
+
+def child_of(run: FlowRun) -> Child:
+    """Return *run* as a batch sees it."""
+    state = run.state
+    return Child(
+        flow_run_id=run.id,
+        job_id=job_of(run),
+        state=run_state(state.type) if state else RunState.SCHEDULED,
+        changed_at=state.timestamp if state else _created(run),
+        message=(state.message or "") if state else "",
+        work_pool=run.work_pool_name or "",
+        attempt=max(run.run_count, 1),
+        run_seconds=run.total_run_time.total_seconds(),
+    )
+
+
+def run_state(state_type: StateType) -> RunState:
+    """Return Prefect's state type as the batch's word; a paused run waits like a scheduled one."""
+    return RunState.SCHEDULED if state_type == StateType.PAUSED else RunState(state_type.value.lower())
+
+
+def _created(run: FlowRun) -> datetime:
+    return run.created or datetime.min.replace(tzinfo=UTC)
+
+
+async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
+    """Return all GPU work pools with the runs they hold, as the dispatch policy sees them."""
+    work_pools = [pool for pool in await client.read_work_pools(limit=PAGE) if pool.name.startswith(GPU_POOL_PREFIX)]
+    if not work_pools:
+        return ()
+    names = [pool.name for pool in work_pools]
+    active_filter = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
+    active, ended = await asyncio.gather(read_runs(client, active_filter, names), _read_completed(client, names))
+    now = datetime.now(UTC)
+    return tuple(
+        _pool(
+            pool,
+            [run for run in active if run.work_pool_name == pool.name],
+            [run for run in ended if run.work_pool_name == pool.name],
+            now,
+        )
+        for pool in work_pools
+    )
+
+
+async def _read_completed(client: PrefectClient, pools: Sequence[str]) -> list[FlowRun]:
+    """Return the newest completed runs: what the pools' speed is measured by."""
+    completed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
+    return await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=completed),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(pools))),
+        sort=FlowRunSort.END_TIME_DESC,
+        limit=PAGE,
+    )
+
+
+def _pool(pool: WorkPool, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime) -> Pool:
+    samples = [
+        (run.total_run_time.total_seconds(), audio_seconds_of(run))
+        for run in completed
+        if audio_seconds_of(run) > 0 and run.run_count == 1  # an interrupted run says nothing of the pool's speed
+    ]
+    quarantined = (pool.description or "").startswith(QUARANTINE_MARK)
+    return Pool(
+        work_pool=pool.name,
+        slots=pool.concurrency_limit or 1,
+        real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
+        runs=tuple(_active_run(run, now) for run in active),
+        online=pool.status is not WorkPoolStatus.NOT_READY,
+        paused=pool.is_paused and not quarantined,
+        quarantined=quarantined,
+        loaded_model=_newest_model(active, completed),
+    )
+
+
+def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
+    running = run.state is not None and run.state.type in (StateType.RUNNING, StateType.CANCELLING)
+    holds_slot = running or (run.state is not None and run.state.is_pending())
+    elapsed = (now - run.state.timestamp).total_seconds() if running and run.state is not None else 0.0
+    return ActiveRun(
+        job_id=job_of(run),
+        batch_id=next((tag.removeprefix("batch:") for tag in run.tags if tag.startswith("batch:")), ""),
+        audio_seconds=audio_seconds_of(run),
+        elapsed_seconds=max(elapsed, 0.0),
+        running=holds_slot,
+        model=_model_of(run),
+    )
+
+
+def audio_seconds_of(run: FlowRun) -> float:
+    """Return how much audio a child run transcribes, by its parameters."""
+    recording = run.parameters.get("recording")
+    return float(recording.get("audio_seconds", 0.0)) if isinstance(recording, Mapping) else 0.0
+
+
+def _model_of(run: FlowRun) -> str:
+    options = run.parameters.get("options")
+    return str(options.get("model", "auto")) if isinstance(options, Mapping) else "auto"
+
+
+def _newest_model(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> str | None:
+    holding = [run for run in active if run.state is not None and run.state.is_running()]
+    newest = holding[-1:] or completed[:1]
+    return _model_of(newest[0]) if newest else None
+
+
+async def count_active_batches(client: PrefectClient) -> int:
+    """Return how many batch runs are under way, this one included: room is shared among them."""
+    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+    runs = await client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
+        flow_run_filter=FlowRunFilter(state=running),
+        limit=PAGE,
+    )
+    return max(1, len(runs))
+
+
+def crashes_before(run: FlowRun) -> int:
+    """Return how often the job crashed on the pools it was moved away from; its newest run carries that as a tag."""
+    return sum(int(tag.removeprefix(CRASHES_TAG)) for tag in run.tags if tag.startswith(CRASHES_TAG))
+
+
+def crashes_since_last_end(states: Iterable[State[Any]]) -> int:
+    """Return how often a run crashed since it last failed: a retry by hand starts the count anew."""
+    crashes = 0
+    for state in sorted(states, key=lambda state: state.timestamp):
+        crashes = 0 if state.type == StateType.FAILED else crashes + (state.type == StateType.CRASHED)
+    return crashes
+
+
+async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
+    """Return how the run had ended before somebody started it again, or None if it never had."""
+    ended_as: RunState | None = None
+    retry: Retry | None = None
+    states = await client.read_flow_run_states(flow_run_id)
+    for state in sorted(states, key=lambda state: state.timestamp):
+        if state.type in (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED):
+            ended_as = run_state(state.type)
+        elif ended_as is not None:
+            retry = Retry(ended_as, state.timestamp)
+            ended_as = None
+    return retry

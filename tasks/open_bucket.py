@@ -1,0 +1,92 @@
+"""
+Open the store of an ``s3://bucket/prefix`` address.
+
+Credentials come from the prefect-aws block that the settings name, or from the usual AWS chain. Prefect retries what
+fails, so boto3 tries only twice: once more for a connection that the service had closed meanwhile.
+"""
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from tasks.core.errors import StoreUnavailable
+from tasks.core.settings import Settings
+from tasks.store import checked_prefix
+from tasks.store_s3 import S3Store
+
+if TYPE_CHECKING:
+    from prefect_aws import AwsCredentials
+
+MAX_PREFIX_BYTES = 120
+"""With `tasks.store.MAX_KEY_BYTES` below the 1024 that S3 allows."""
+
+ANY_REGION = "us-east-1"
+"""Signed into requests to services that have no regions."""
+
+
+def open_bucket(settings: Settings) -> S3Store:
+    """Return the store in the bucket of ``settings.store_address``. Raises `StoreUnavailable`; connects to nothing."""
+    bucket, prefix = _location(settings.store_address)
+    block = _block(settings.store_credentials) if settings.store_credentials else None
+    options: dict[str, Any] = block.aws_client_parameters.get_params_override() if block else {}
+    if settings.store_endpoint:
+        options["endpoint_url"] = settings.store_endpoint
+    options["config"] = _config(custom="endpoint_url" in options).merge(options.get("config", Config()))
+    try:
+        session = block.get_boto3_session() if block else boto3.Session()
+        options.setdefault("region_name", session.region_name or ANY_REGION)
+        client = session.client("s3", **options)
+    except (BotoCoreError, ValueError) as exc:
+        msg = f"The store {settings.store_address} can't be opened: {exc}. Correct the BATCHSCRIBE_STORE… settings."
+        raise StoreUnavailable(msg) from exc
+    return S3Store(client, bucket, prefix)
+
+
+def _location(address: str) -> tuple[str, str]:
+    """Return the bucket of an S3 address and the prefix in it, with ``/`` at its end unless it is empty."""
+    parts = urlsplit(address)
+    prefix = parts.path.strip("/")
+    prefix = f"{prefix}/" if prefix else ""
+    try:
+        checked_prefix(prefix)
+    except ValueError as exc:
+        msg = f"{address} is no address of a store: {exc} Set BATCHSCRIBE_STORE to s3://bucket/prefix."
+        raise StoreUnavailable(msg) from exc
+    if not parts.netloc or len(prefix.encode()) > MAX_PREFIX_BYTES:
+        msg = (
+            f"{address} is no address of a store. Set BATCHSCRIBE_STORE to s3://bucket/prefix, "
+            f"with at most {MAX_PREFIX_BYTES} bytes behind the bucket."
+        )
+        raise StoreUnavailable(msg)
+    return parts.netloc, prefix
+
+
+def _block(name: str) -> "AwsCredentials":
+    import httpx
+    from prefect_aws import AwsCredentials
+
+    try:
+        # _sync: a flow that runs in an event loop would get a coroutine.
+        return AwsCredentials.load(name, _sync=True)
+    except (ValueError, httpx.HTTPError) as exc:
+        msg = f"The AwsCredentials block {name!r} can't be loaded: {exc}. Make it in the Prefect UI under Blocks."
+        raise StoreUnavailable(msg) from exc
+
+
+def _config(*, custom: bool) -> Config:
+    """Return how to talk to S3; *custom* stands for a service at an address of its own."""
+    return Config(
+        signature_version="s3v4",
+        # A name like bucket.host, which AWS wants, is in no DNS of a service at home.
+        s3={"addressing_style": "path" if custom else "auto"},
+        retries={"total_max_attempts": 2, "mode": "standard"},
+        connect_timeout=5,
+        read_timeout=20,
+        max_pool_connections=32,
+        # Many services refuse the checksums that boto3 would add of itself since 1.36.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )

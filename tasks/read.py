@@ -1,0 +1,54 @@
+"""Read a batch's records from the store, and check that what they promise is there."""
+
+import hashlib
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from tasks.core.batches import Manifest, Publication, Recording
+from tasks.core.errors import NotFound
+from tasks.core.keys import BatchKeys
+from tasks.store import Store
+
+_StoredRecord = TypeVar("_StoredRecord", Publication, Recording)
+
+
+def read_manifest(store: Store, batch_id: str) -> Manifest:
+    """Return what the batch consists of. Raises `NotFound` if it was never started or was dismissed."""
+    return Manifest.model_validate_json(store.read(BatchKeys.of(batch_id).manifest))
+
+
+def read_publication(store: Store, batch_id: str, job_id: str) -> Publication | None:
+    """Return the job's publication, or None if it has none."""
+    return _read(store, BatchKeys.of(batch_id).publication(job_id), Publication)
+
+
+def read_recording(store: Store, batch_id: str, job_id: str) -> Recording | None:
+    """Return the job's recording, or None if it is not in the store."""
+    recording = _read(store, BatchKeys.of(batch_id).recording_record(job_id), Recording)
+    if recording is None:
+        return None
+    stored = store.stat(recording.key)
+    return recording if stored is not None and stored.size == recording.size else None
+
+
+def _read(store: Store, key: str, record: type[_StoredRecord]) -> _StoredRecord | None:
+    try:
+        return record.model_validate_json(store.read(key))
+    except (NotFound, ValidationError):  # absent, or of another version: as good as absent
+        return None
+
+
+def published_and_intact(store: Store, batch_id: str, job_id: str) -> Publication | None:
+    """Return the job's publication if every document of it is in the store with its size and checksum, else None."""
+    publication = read_publication(store, batch_id, job_id)
+    if publication is None:
+        return None
+    for document in publication.documents:
+        try:
+            content = store.read(document.key)
+        except NotFound:
+            return None
+        if len(content) != document.size or hashlib.sha256(content).hexdigest() != document.sha256:
+            return None
+    return publication

@@ -1,0 +1,119 @@
+"""What the API says of a batch follows from what Prefect and the store say, and from nothing else."""
+
+import pytest
+
+
+def stages(status):
+    return [job["stage"] for job in status["jobs"]]
+
+
+def summary_counts(status):
+    return {
+        name: count for name, count in status["summary"].items() if count and name not in ("audio_seconds", "total")
+    }
+
+
+def test_a_started_batch_waits_for_its_run(dashboard):
+    batch_id, flow_run_id, _ = dashboard.started_batch("a.mp3", "b.mp3")
+    status = dashboard.status(batch_id)
+    assert (status["state"], status["flow_run_id"], stages(status)) == ("waiting", flow_run_id, ["uploaded"] * 2)
+    assert status["flow_run_url"].endswith(flow_run_id)
+
+
+def test_jobs_are_where_their_conversions_and_runs_are(dashboard, prefect, publish, record):
+    names = ["converting.mp3", "done.mp3", "failed.mp3", "queued.mp3", "rejected.mp3", "running.mp3", "storing.mp3"]
+    batch_id, flow_run_id, jobs = dashboard.started_batch(*names)
+    converting, done, failed, queued, rejected, running, storing = jobs
+    prefect.set_state("flow_runs", flow_run_id, "RUNNING")
+    for job_id, state, message in (
+        (converting, "RUNNING", None),
+        (rejected, "FAILED", "Task run encountered an exception MediaRejected: rejected.mp3 has no audio stream."),
+    ):
+        prefect.set_state("task_runs", prefect.make_conversion(flow_run_id, job_id), state, message)
+    for job_id, state, percent in (
+        (done, "COMPLETED", 100),
+        (failed, "FAILED", 50),
+        (running, "RUNNING", 50),
+        (storing, "RUNNING", 100),
+    ):
+        child = prefect.make_child(batch_id, job_id)
+        prefect.set_state("flow_runs", child, state, "The GPU stopped." if state == "FAILED" else None)
+        prefect.show_progress(child, percent)
+    publish(dashboard, batch_id, done)
+    record(dashboard, batch_id, queued)
+    status = dashboard.status_once(batch_id, lambda now: "storing" in stages(now))
+    by_name = {job["path"].removesuffix(".mp3"): job for job in status["jobs"]}
+    assert {name: job["stage"] for name, job in by_name.items()} == {
+        **{name: name for name in ("converting", "done", "failed", "queued", "storing")},
+        "rejected": "failed",
+        "running": "transcribing",
+    }
+    assert by_name["rejected"]["error"] == "rejected.mp3 has no audio stream."
+    assert by_name["failed"]["error"] == "The GPU stopped."
+    assert by_name["running"]["progress"] == 0.5
+    assert by_name["running"]["work_pool"] == "gpu-0"
+    assert by_name["done"]["language"] == "en"
+    assert by_name["done"]["documents"][0]["url"] == f"/api/jobs/{done}/documents/txt"
+    assert summary_counts(status) == {"converting": 1, "done": 1, "failed": 2, "queued": 1, "transcribing": 2}
+
+
+def test_of_a_job_that_was_moved_the_newest_run_counts(dashboard, prefect):
+    batch_id, _, (job_id,) = dashboard.started_batch("a.mp3")
+    prefect.set_state("flow_runs", prefect.make_child(batch_id, job_id), "CANCELLED")
+    prefect.set_state("flow_runs", prefect.make_child(batch_id, job_id), "RUNNING")
+    status = dashboard.status_once(batch_id, lambda now: stages(now) == ["transcribing"])
+    assert status["jobs"][0]["audio_seconds"] == 60.0
+
+
+def test_a_batch_whose_runs_were_deleted_in_prefect_still_tells_what_it_has(dashboard, prefect, publish):
+    batch_id, flow_run_id, (done, lost) = dashboard.started_batch("done.mp3", "lost.mp3")
+    publish(dashboard, batch_id, done)
+    prefect.http.delete(f"flow_runs/{flow_run_id}")
+    status = dashboard.status_once(batch_id, lambda now: now["state"] == "failed")
+    assert stages(status) == ["done", "failed"]
+    assert "deleted in Prefect" in status["jobs"][1]["error"]
+    assert lost in status["jobs"][1]["job_id"]
+
+
+def test_a_batch_of_more_jobs_than_prefect_lists_at_once_is_complete(dashboard, prefect):
+    batch_id, _, jobs = dashboard.started_batch(*(f"{number:03}.mp3" for number in range(210)))
+    for job_id in jobs:
+        prefect.make_child(batch_id, job_id)
+    status = dashboard.status_once(batch_id, lambda now: now["summary"]["queued"] == 210)
+    assert status["summary"]["total"] == 210
+
+
+def test_pools_tell_their_device_and_their_load(dashboard, prefect, wait):
+    def pool():
+        (only,) = dashboard.http.get("api/pools").json()
+        return only
+
+    batch_id, _, (first, second) = dashboard.started_batch("a.mp3", "b.mp3")
+    before = pool()
+    prefect.set_state("flow_runs", prefect.make_child(batch_id, first, audio_seconds=1000.0), "RUNNING")
+    prefect.make_child(batch_id, second, audio_seconds=500.0)
+    wait(lambda: (pool()["running"], pool()["queued"]) == (before["running"] + 1, before["queued"] + 1), "the load")
+    after = pool()
+    assert (after["work_pool"], after["device"], after["slots"]) == ("gpu-0", "device of gpu-0", 2)
+    assert (after["condition"], after["worker_online"]) == ("offline", False)
+    assert after["pending_audio_seconds"] - before["pending_audio_seconds"] == pytest.approx(1500, abs=100)
+
+
+def test_without_workers_the_installation_is_not_well_and_says_what_to_do(dashboard):
+    answer = dashboard.http.get("api/health")
+    health = answer.json()
+    assert answer.status_code == 503
+    assert (health["prefect_server"], health["store"], health["worker"]) == (True, True, False)
+    assert "No worker is online" in health["detail"]
+
+
+def test_without_prefect_everything_says_so(run_dashboard, tmp_path):
+    with run_dashboard(tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api") as dashboard:
+        health = dashboard.http.get("api/health")
+        pools = dashboard.http.get("api/pools")
+        batch_id = dashboard.make_batch()
+        open_batch = dashboard.status(batch_id)
+    assert (health.status_code, pools.status_code) == (503, 503)
+    assert health.json()["prefect_server"] is False
+    assert "http://127.0.0.1:9/api does not answer" in health.json()["detail"]
+    assert open_batch["state"] == "uploading"

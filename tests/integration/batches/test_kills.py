@@ -1,0 +1,158 @@
+"""Whatever is killed at whatever moment, the batch ends with the same documents, each job's once."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+POOLS = ("gpu-0", "gpu-1")
+CLIPS = {"a.opus": "lecture-subtitles.opus", "b.mp3": "garden-podcast.mp3", "c.mp3": "library-tour.mp3"}
+
+
+@pytest.fixture(scope="module")
+def fragile(_make_stack):
+    """A stack to kill parts of."""
+    stack = _make_stack("cpu,cpu")
+    stack.start()
+    yield stack
+    stack.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fragile, clips, new_batch):
+    """The documents of a batch that nobody disturbed."""
+    batch = transcribing(fragile, clips, new_batch)
+    assert batch.finished()["state"] == "completed"
+    return documents(batch)
+
+
+def transcribing(stack, clips, new_batch):
+    """A batch in the middle of its work."""
+    batch = new_batch(stack, "interrupted")
+    for path, clip in CLIPS.items():
+        batch.upload(path, clips[clip].path.read_bytes())
+    batch.start()
+    batch.wait(lambda status: status["summary"]["transcribing"], 120)
+    return batch
+
+
+def documents(batch):
+    return {(path, form): batch.document(path, form) for path in CLIPS for form in ("txt", "srt", "vtt")}
+
+
+def victims(stack, command: str) -> list[int]:
+    return [pid for pid, line in stack.processes().items() if command in line]
+
+
+def children_of(pid: int) -> list[int]:
+    task = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in task.read_text().split()]
+
+
+def kill(pids: list[int]) -> None:
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+def assert_whole(batch, undisturbed) -> None:
+    status = batch.finished(240)
+    assert status["state"] == "completed", status
+    assert [job["stage"] for job in status["jobs"]] == ["done"] * len(CLIPS)
+    assert documents(batch) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "command", ["deployments.prefect_server", "deployments.serve_pool gpu-0", "deployments.serve_pool cpu", "dashboard"]
+)
+def test_killing_one_process_costs_no_job(fragile, clips, new_batch, undisturbed, command):
+    batch = transcribing(fragile, clips, new_batch)
+    kill(victims(fragile, command))
+    assert_whole(batch, undisturbed)
+
+
+def test_killing_the_batch_run_itself_costs_no_job(fragile, clips, new_batch, undisturbed):
+    batch = transcribing(fragile, clips, new_batch)
+    worker = victims(fragile, "deployments.serve_pool cpu")
+    kill([child for pid in worker for child in children_of(pid)])
+    assert_whole(batch, undisturbed)
+
+
+def test_killing_the_warm_processes_costs_no_job(fragile, clips, new_batch, undisturbed):
+    batch = transcribing(fragile, clips, new_batch)
+    workers = victims(fragile, "deployments.serve_pool gpu-")
+    kill([child for pid in workers for child in children_of(pid)])
+    assert_whole(batch, undisturbed)
+
+
+def test_killing_everything_costs_no_job_once_it_is_started_again(fragile, clips, new_batch, undisturbed):
+    batch = transcribing(fragile, clips, new_batch)
+    fragile.kill()
+    deadline = time.monotonic() + 20
+    while fragile.processes() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not fragile.processes()
+    fragile.start()
+    assert_whole(batch, undisturbed)
+
+
+def test_stopping_in_the_middle_and_starting_again_goes_on(fragile, clips, new_batch, undisturbed):
+    batch = transcribing(fragile, clips, new_batch)
+    assert fragile.stop() == 0
+    fragile.start()
+    assert_whole(batch, undisturbed)
+
+
+def children_on(stack, pool: str, *state_types: str) -> list[dict]:
+    states = {"state": {"type": {"any_": list(state_types)}}} if state_types else {}
+    filters = {"flow_runs": states, "work_pools": {"name": {"any_": [pool]}}, "limit": 200}
+    return stack.prefect.post("/flow_runs/filter", json=filters).json()
+
+
+def waits_behind_full_slots(stack, pool: str) -> bool:
+    return len(children_on(stack, pool, "RUNNING")) == 2 and bool(children_on(stack, pool, "SCHEDULED"))
+
+
+def six_lectures(stack, clips, new_batch):
+    batch = new_batch(stack, "six lectures")
+    for number in range(6):
+        batch.upload(f"{number}.opus", clips["lecture-subtitles.opus"].path.read_bytes())
+    batch.start()
+    return batch
+
+
+def test_a_run_that_waits_on_a_paused_pool_moves_to_another(fragile, clips, new_batch):
+    batch = six_lectures(fragile, clips, new_batch)
+    batch.wait(lambda _: any(waits_behind_full_slots(fragile, pool) for pool in POOLS), 60)
+    full = next(pool for pool in POOLS if children_on(fragile, pool, "SCHEDULED"))
+    other = next(pool for pool in POOLS if pool != full)
+    waiting = {run["id"] for run in children_on(fragile, full, "SCHEDULED")}
+    fragile.prefect.patch(f"/work_pools/{full}", json={"is_paused": True}).raise_for_status()
+    try:
+        assert batch.finished(240)["summary"]["done"] == 6
+    finally:
+        fragile.prefect.patch(f"/work_pools/{full}", json={"is_paused": False}).raise_for_status()
+    left = [run for run in children_on(fragile, full, "CANCELLED") if run["id"] in waiting]
+    assert [run["state"]["message"] for run in left] == [f"Moved to {other}: {full} takes no jobs."] * len(waiting)
+
+
+def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwritten(fragile, clips, new_batch):
+    batch = six_lectures(fragile, clips, new_batch)
+    batch.wait(lambda status: status["summary"]["transcribing"], 60)
+    pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
+    workers = victims(fragile, f"deployments.serve_pool {pool}")
+    frozen = workers + [child for pid in workers for child in children_of(pid)]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert batch.finished(240)["summary"]["done"] == 6
+        written = {path: batch.document(path, "srt") for path in batch.job_ids}
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    active = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
+    batch.wait(lambda _: not children_on(fragile, pool, *active), 60)
+    assert {path: batch.document(path, "srt") for path in batch.job_ids} == written
+    assert batch.status()["summary"]["done"] == 6

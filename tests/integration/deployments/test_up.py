@@ -1,0 +1,99 @@
+import json
+import os
+import signal
+import socket
+import time
+
+
+def _until(holds, what, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        time.sleep(0.1)
+
+
+def _online(stack):
+    answer = stack.prefect.post("/work_pools/gpu-0/workers/filter", json={})
+    return [worker["name"] for worker in answer.json() if worker["status"] == "ONLINE"]
+
+
+def test_both_addresses_are_printed_and_answer(stack):
+    assert f"Batchscribe  {stack.address}" in stack.output
+    assert f"Prefect      {stack.prefect_address}" in stack.output
+    assert stack.api.get("/health").status_code == 200
+    assert stack.prefect.get("/health").json() is True
+
+
+def test_every_device_has_a_warm_pool_with_two_slots(stack):
+    pools = {pool["name"]: pool for pool in stack.prefect.post("/work_pools/filter", json={}).json()}
+    assert set(pools) == {"cpu", "gpu-0", "gpu-1"}
+    assert {pool["type"] for pool in pools.values()} == {"warm"}
+    assert [pools[name]["concurrency_limit"] for name in ("cpu", "gpu-0", "gpu-1")] == [3, 2, 2]
+    assert not any(pool["is_paused"] for pool in pools.values())
+
+
+def test_the_deployments_of_further_devices_are_made_after_the_first(stack):
+    def deployed(name):
+        return stack.prefect.get(f"/deployments/name/{name}").json()
+
+    first, second = deployed("transcribe-recording/gpu-0"), deployed("transcribe-recording/gpu-1")
+    assert (first["work_pool_name"], second["work_pool_name"]) == ("gpu-0", "gpu-1")
+    assert first["entrypoint"] == second["entrypoint"] == "flows.transcribe_recording.transcribe_recording"
+    assert first["tags"] == second["tags"] == ["gpu"]
+    assert first["parameter_openapi_schema"] == second["parameter_openapi_schema"]
+    assert deployed("transcribe-batch/cpu")["work_pool_name"] == "cpu"
+
+
+def test_only_one_dispatcher_at_a_time_may_choose(stack):
+    limit = stack.prefect.get("/v2/concurrency_limits/gpu-router").json()
+    assert (limit["limit"], limit["active"]) == (1, True)
+
+
+def test_a_data_folder_in_use_is_refused_with_the_process_that_holds_it(stack, new_stack):
+    second = new_stack()
+    process = second.launch(BATCHSCRIBE_DATA=str(stack.data))
+    assert process.wait(30) == 1
+    holder = json.loads((stack.data / "up.lock").read_text())["holder"]["pid"]
+    assert f"already runs with the data folder {stack.data} (process {holder})" in second.output
+    assert stack.api.get("/health").status_code == 200
+
+
+def test_a_taken_port_is_named_with_the_setting_that_changes_it(new_stack):
+    stack = new_stack()
+    with socket.create_server(("127.0.0.1", stack.port)):
+        assert stack.launch().wait(30) == 1
+    assert f"Port {stack.port} on 127.0.0.1 cannot be used: Address already in use." in stack.output
+    assert "Set BATCHSCRIBE_PORT to another one." in stack.output
+    assert not stack.processes()
+
+
+def test_a_setting_that_makes_no_sense_is_named(new_stack):
+    stack = new_stack()
+    assert stack.launch(BATCHSCRIBE_PORT="many").wait(30) == 1
+    assert stack.output.startswith("BATCHSCRIBE_PORT: Input should be a valid integer")
+
+
+def test_what_a_user_set_for_another_prefect_does_not_leak_in(stack):
+    assert (stack.data / "prefect" / "prefect.db").is_file()
+    assert not (stack.data / "prefect-of-the-user").exists()
+
+
+def test_after_a_kill_nothing_is_left_and_the_next_start_is_like_any_other(new_stack):
+    stack = new_stack()
+    stack.start()
+    server = next(pid for pid, command in stack.processes().items() if "prefect_server" in command)
+
+    os.kill(server, signal.SIGKILL)
+    _until(lambda: "prefect     Ended (SIGKILL); starting it again" in stack.output, "the news of the server's end")
+    _until(lambda: stack.answers() and server not in stack.processes(), "another server")
+
+    stack.kill()
+    _until(lambda: not stack.processes(), "the end of all processes", 10)
+
+    stack.start()
+    assert _online(stack) == ["gpu-0"]
+    assert stack.api.get("/health").status_code == 200
+
+    assert stack.stop(signal.SIGINT) == 0
+    assert not stack.processes()
+    assert stack.output.rstrip().endswith("Stopped.")

@@ -1,0 +1,53 @@
+"""The credentials of a bucket may be a block in a real Prefect server."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+from prefect_aws import AwsCredentials
+
+from tasks.core.errors import StoreUnavailable
+from tasks.store import open_store
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _prefect_server() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def block(s3_server, monkeypatch):
+    """Save a block that holds the only credentials there are."""
+    key, secret = s3_server.access_key, s3_server.secret_key
+    AwsCredentials(aws_access_key_id=key, aws_secret_access_key=secret).save("media-store", overwrite=True)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    return "media-store"
+
+
+def test_a_block_opens_the_bucket(block, s3_server, settings_for):
+    open_store(
+        settings_for(store="s3://media/block", store_endpoint=s3_server.endpoint, store_credentials=block)
+    ).check()
+
+
+def test_a_block_opens_the_bucket_in_an_event_loop_too(block, s3_server, settings_for):
+    async def check():
+        settings = settings_for(store="s3://media/block", store_endpoint=s3_server.endpoint, store_credentials=block)
+        open_store(settings).check()
+
+    asyncio.run(check())
+
+
+def test_a_block_may_hold_the_address_of_the_service(block, s3_server, settings_for):
+    credentials = AwsCredentials.load(block)
+    credentials.aws_client_parameters.endpoint_url = s3_server.endpoint
+    credentials.save("media-store-with-address")
+    open_store(settings_for(store="s3://media/block", store_credentials="media-store-with-address")).check()
+
+
+def test_a_missing_block_is_asked_for(settings_for):
+    with pytest.raises(StoreUnavailable, match=r"block 'none' can't be loaded: .* Make it in the Prefect UI"):
+        open_store(settings_for(store="s3://media/block", store_credentials="none"))
