@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 LOCKS := deployments/requirements
 # With an NVIDIA GPU: the same, and what finds and drives it.
 RUN := $(if $(shell command -v nvidia-smi 2>/dev/null),gpu,run)
+# Root needs no sudo, and may not have it.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 CODE := flows tasks dashboard deployments tests benchmarks
 
@@ -25,7 +27,7 @@ worker: $(VENV)/run.stamp  ## Add a device of a further machine: make worker POO
 	@exec $(BIN)/python -m deployments.worker $(POOL)
 
 .PHONY: test
-test: unit integration  ## Run all tests
+test: unit integration browser  ## Run all tests
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
@@ -34,6 +36,19 @@ unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
 .PHONY: integration
 integration: $(VENV)/dev.stamp  ## Run the tests with a real server, ffmpeg, model and S3 service
 	$(BIN)/python -m pytest tests/integration
+
+.PHONY: browser
+browser: $(VENV)/dev.stamp chromium  ## Run the tests of the pages in a real Chromium
+	$(BIN)/python -m pytest tests/browser
+
+# The one thing the tests need that no lock can bring: Chromium, from the system's own packages.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+		echo "The tests of the pages need Chromium: installing it with apt-get."; \
+		$(SUDO) apt-get -o DPkg::Lock::Timeout=400 -qq update \
+		&& $(SUDO) apt-get -o DPkg::Lock::Timeout=400 -qq install -y --no-install-recommends chromium >/dev/null \
+		|| { echo "It could not be installed. Put a chromium on the PATH, then: make browser"; exit 1; }; }
 
 .PHONY: check
 check: $(VENV)/dev.stamp  ## Lint, check formats, types and import directions, run the unit tests

@@ -25,7 +25,7 @@ from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.errors import StoreUnavailable
 from tasks.core.settings import Settings
 
-START_PAGE = Path(__file__).parent / "pages" / "start.py"
+PAGES = Path(__file__).parent / "pages" / "main.py"
 STREAMLIT_OPTIONS = {
     "server.fileWatcherType": "none",  # it reloads modules that the routes hold on to
     "browser.gatherUsageStats": False,
@@ -78,4 +78,4 @@ def _beside(name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
 for _name, _value in STREAMLIT_OPTIONS.items():
     config.set_option(_name, _value)
 api = make_api()
-app = st.App(START_PAGE, routes=[Mount("/api", app=api)], middleware=[Middleware(Guard)], lifespan=_lifespan)
+app = st.App(PAGES, routes=[Mount("/api", app=api)], middleware=[Middleware(Guard)], lifespan=_lifespan)

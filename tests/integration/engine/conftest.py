@@ -12,7 +12,6 @@ import pytest
 from faster_whisper import decode_audio
 
 from tasks.core.devices import Device
-from tasks.core.settings import Settings
 from tasks.engine.backend import Chunk, ChunkText, Decoding
 from tasks.engine.engine import Engine
 
@@ -143,8 +142,10 @@ def bench() -> Iterator[Callable[..., Bench]]:
 
 
 @pytest.fixture(scope="session")
-def models_folder() -> Path:
-    return Settings().models_folder
+def models_folder(small_model: Path, multilingual_model: Path) -> Path:
+    """The folder of tiny.en and base."""
+    assert small_model.parent == multilingual_model.parent
+    return small_model.parent
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -23,11 +23,12 @@ import pytest
 from deployments.models import PACKAGED, assemble, is_complete
 from tasks.core.settings import Settings
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 SPEECH = PROJECT / "tests" / "speech"
 MODEL = "tiny.en"
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
+ENDED = ("completed", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,54 @@ class RunningStack:
         self.prefect.close()
 
 
+@dataclass
+class RunningBatch:
+    """One batch of a stack."""
+
+    api: httpx.Client
+    batch_id: str
+    job_ids: dict[str, str] = field(default_factory=dict)
+
+    def upload(self, path: str, content: bytes) -> None:
+        answer = self.api.post("/upload", params={"batch_id": self.batch_id, "path": path}, content=content)
+        assert answer.status_code == 201, answer.text
+        self.job_ids[path] = answer.json()["job_id"]
+
+    def start(self) -> None:
+        answer = self.api.post(f"/batch/{self.batch_id}/start")
+        assert answer.status_code == 202, answer.text
+
+    def status(self) -> dict:
+        answer = self.api.get(f"/batch/{self.batch_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def wait(self, condition: Callable[[dict], bool], seconds: float = 180) -> dict:
+        """Return the status as soon as *condition* holds of it; outages in between are waited out."""
+        end = time.monotonic() + seconds
+        status: dict = {}
+        while time.monotonic() < end:
+            try:
+                status = self.status()
+            except (httpx.TransportError, AssertionError):
+                status = {}
+            if status and condition(status):
+                return status
+            time.sleep(0.3)
+        return pytest.fail(f"not within {seconds} s: {status}")
+
+    def finished(self, seconds: float = 180) -> dict:
+        return self.wait(lambda status: status["state"] in ENDED, seconds)
+
+    def jobs(self) -> dict[str, dict]:
+        return {job["path"]: job for job in self.status()["jobs"]}
+
+    def document(self, path: str, document_format: str) -> bytes:
+        answer = self.api.get(f"/jobs/{self.job_ids[path]}/documents/{document_format}")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+
 def processes_with(variable: str) -> dict[int, str]:
     """Return the processes that have *variable* in their environment, by id, with their command lines."""
     if sys.platform != "linux":
@@ -159,13 +208,24 @@ def clips() -> dict[str, Clip]:
     return {name: Clip(path=SPEECH / name, text=text) for name, text in texts.items()}
 
 
+def _assembled(model: str) -> Path:
+    """The folder of a model, downloaded into the project's data folder when it is first needed."""
+    models = Settings(data=PROJECT / "data").models_folder
+    if not is_complete(PACKAGED[model], models):
+        assemble(PACKAGED[model], models)
+    return models / model
+
+
 @pytest.fixture(scope="session")
 def small_model() -> Path:
-    """The folder of tiny.en, downloaded into the project's data folder when it is first needed."""
-    models = Settings(data=PROJECT / "data").models_folder
-    if not is_complete(PACKAGED[MODEL], models):
-        assemble(PACKAGED[MODEL], models)
-    return models / MODEL
+    """The folder of tiny.en: English only, and fast."""
+    return _assembled(MODEL)
+
+
+@pytest.fixture(scope="session")
+def multilingual_model() -> Path:
+    """The folder of base, which knows all languages."""
+    return _assembled("base")
 
 
 @pytest.fixture(scope="session")
@@ -199,3 +259,15 @@ def new_stack(_make_stack: Callable[[str], RunningStack]) -> Iterator[Callable[[
             return one
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def new_batch() -> Callable[..., RunningBatch]:
+    """Makes batches on a stack."""
+
+    def make(stack, name: str = "talks", **options: object) -> RunningBatch:
+        answer = stack.api.post("/batch", json={"name": name, "options": options})
+        assert answer.status_code == 201, answer.text
+        return RunningBatch(stack.api, answer.json()["batch_id"])
+
+    return make
