@@ -14,9 +14,10 @@ from dashboard.intake import Intake
 from dashboard.overview import Overview
 from dashboard.records import Records
 from dashboard.runs import Runs
-from tasks.core.batches import Batch, Options, StartedRun, new_batch_id
+from tasks.core.batches import Batch, CancelMark, Options, Stage, StartedRun, new_batch_id
 from tasks.core.errors import NotFound, PrefectUnavailable, StoreUnavailable, WrongStage
-from tasks.core.status import BatchState
+from tasks.core.names import shown
+from tasks.core.status import BatchState, JobStatus
 
 SECONDS_BETWEEN_TRIES = 5.0
 
@@ -87,9 +88,45 @@ class Lifecycle:
             ended = f"has ended ({status.state})" if status.state.ended else "is just being started"
             msg = f"Batch {batch_id} {ended}, so there is nothing to cancel now."
             raise WrongStage(msg)
-        await self._runs.cancel(status.flow_run_id)
+        await self._runs.cancel(status.flow_run_id, batch_id)
         self._overview.forget(batch_id)
         logger.info("batch %s is cancelled", batch_id)
+
+    async def remove_upload(self, batch_id: str, job_id: str) -> bool:
+        """Remove an upload of a batch that has not been started, or return False if it was started."""
+        if await self._records.manifest(batch_id) is not None:
+            return False
+        try:
+            await self._intake.delete(batch_id, job_id)
+        except WrongStage:  # started in this moment
+            return False
+        self._overview.forget(batch_id)
+        return True
+
+    async def cancel_job(self, batch_id: str, job_id: str) -> None:
+        """Stop one job of a started batch; the others go on. Cancelling it again changes nothing."""
+        job = await self._job(batch_id, job_id)
+        if job.stage is Stage.CANCELLED:
+            return
+        if job.stage.ended:
+            msg = f"{shown(job.path)} is {job.stage}, so there is nothing to cancel."
+            raise WrongStage(msg)
+        if job.flow_run_id is None:
+            # Its run may be created in this very moment: it reads the mark, or is seen by the second look.
+            await self._records.mark_cancelled(batch_id, CancelMark(job_id=job_id, cancelled_at=datetime.now(UTC)))
+            job = await self._job(batch_id, job_id)
+        if job.flow_run_id is not None:
+            await self._runs.cancel_job(job.flow_run_id)
+        self._overview.forget(batch_id)
+        logger.info("job %s is cancelled", job_id)
+
+    async def _job(self, batch_id: str, job_id: str) -> JobStatus:
+        status = await self._overview.batch(batch_id, max_age=0)
+        for job in status.jobs:
+            if job.job_id == job_id:
+                return job
+        msg = f"Batch {batch_id} has no job {shown(job_id)}."
+        raise NotFound(msg)
 
     async def finish_starts(self) -> None:
         """Finish interrupted starts, those of a killed process too, for as long as this one runs."""

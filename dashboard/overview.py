@@ -95,9 +95,10 @@ class Overview:
         created = runs.run is not None or await self._records.started_run(batch_id) is not None
         batch = BatchFacts(batch=manifest.batch, started=True, run=runs.run, run_created=created)
         children = _counted(runs.children)
-        conversions, lengths, progress = await asyncio.gather(
+        conversions, lengths, cancelled, progress = await asyncio.gather(
             self._read_conversions(manifest, runs.run, children, publications),
             self._read_lengths(manifest, children, publications),
+            self._read_cancelled(manifest, children, publications),
             self._runs.read_progress(children.values()),
         )
         jobs = [
@@ -108,6 +109,7 @@ class Overview:
                 progress=progress.get(child.run_id, 0.0) if child else 0.0,
                 publication=publications.get(job.job_id),
                 recording_seconds=lengths.get(job.job_id),
+                cancelled=job.job_id in cancelled,
             )
             for job in manifest.jobs
         ]
@@ -132,6 +134,14 @@ class Overview:
         if _all_dispatched(manifest, children, publications):
             return {}
         return await self._records.recording_seconds(manifest.batch.batch_id)
+
+    async def _read_cancelled(
+        self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+    ) -> frozenset[str]:
+        """Return the jobs that were cancelled before they had a run; nothing is asked once all have one."""
+        if _all_dispatched(manifest, children, publications):
+            return frozenset()
+        return await self._records.cancelled_jobs(manifest.batch.batch_id)
 
     async def _with_forecasts(self, manifest: Manifest, batch: BatchFacts, jobs: list[JobFacts]) -> list[JobFacts]:
         """Return *jobs* with what the dispatch policy expects of those that are queued or running."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from dashboard.threads import STORE_THREADS, in_thread
-from tasks.core.batches import BATCH_ID, Batch, Manifest, Publication, StartedRun, Upload
+from tasks.core.batches import BATCH_ID, Batch, CancelMark, Manifest, Publication, StartedRun, Upload
 from tasks.core.errors import NotFound
 from tasks.core.keys import BatchKeys
+from tasks.mark import cancelled_jobs, mark_cancelled
 from tasks.read import read_publication, read_recording
 from tasks.store import Store
 
@@ -97,9 +98,19 @@ class Records:
         """Have the upload no longer count."""
         await in_thread(STORE_THREADS, self._store.delete, BatchKeys.of(batch_id).upload(job_id))
 
-    async def publications(self, batch_id: str) -> dict[str, Publication]:
-        """Return the publications there are, by job id."""
+    async def mark_cancelled(self, batch_id: str, mark: CancelMark) -> None:
+        """Have the job end cancelled, though it has no run yet."""
+        await in_thread(STORE_THREADS, mark_cancelled, self._store, batch_id, mark)
+
+    async def cancelled_jobs(self, batch_id: str) -> frozenset[str]:
+        """Return the ids of the jobs that were cancelled before they had a run."""
+        return await in_thread(STORE_THREADS, cancelled_jobs, self._store, batch_id)
+
+    async def publications(self, batch_id: str, *, anew: bool = False) -> dict[str, Publication]:
+        """Return the publications there are, by job id; *anew* also those known: damaged ones are made again."""
         kept = self._of(batch_id)
+        if anew:
+            kept.publications = {}
         kept.publications = await in_thread(STORE_THREADS, _read_publications, self._store, batch_id, kept.publications)
         return kept.publications
 

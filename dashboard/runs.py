@@ -41,7 +41,7 @@ from tasks.core.batches import BATCH_DEPLOYMENT, Batch, batch_tag
 from tasks.core.errors import NotFound, PrefectUnavailable, WrongStage
 from tasks.core.pools import Pool
 from tasks.core.stages import RunFacts
-from tasks.observe import PAGE, read_pools, read_runs
+from tasks.observe import ACTIVE, PAGE, read_pools, read_runs
 
 SECONDS_TO_ANSWER = 15.0
 SECONDS_TO_READ_A_BATCH = 60.0
@@ -182,14 +182,29 @@ class Runs:
             state: State[Any] = AwaitingRetry(message="Retry from the dashboard")
             await self._client.set_flow_run_state(UUID(flow_run_id), state, force=True)
 
-    async def cancel(self, flow_run_id: str) -> None:
-        """Ask the batch run and all its jobs to stop. Raises `WrongStage` if it has ended."""
+    async def cancel(self, flow_run_id: str, batch_id: str) -> None:
+        """
+        Ask the batch run and all its jobs to stop. Raises `WrongStage` if it has ended.
+
+        The batch run would pass it on, but may just be in the middle of something; devices are to be free at once.
+        """
         async with _asking_prefect():
             state: State[Any] = Cancelling(message="Cancelled from the dashboard")
             answer = await self._client.set_flow_run_state(UUID(flow_run_id), state)
         if answer.status is not SetStateStatus.ACCEPT and not (answer.state and answer.state.is_cancelled()):
             msg = "The run of the batch has ended, so there is nothing to cancel. Load the page again."
             raise WrongStage(msg)
+        tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
+        async with _asking_prefect(SECONDS_TO_READ_A_BATCH):
+            for run in await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(any_=ACTIVE))):
+                if str(run.id) != flow_run_id and not (run.state and run.state.is_cancelling()):
+                    await self._client.set_flow_run_state(run.id, state)
+
+    async def cancel_job(self, flow_run_id: str) -> None:
+        """Ask the run of one job to stop; one that has not begun is gone at once, one that has ended stays."""
+        async with _asking_prefect():
+            state: State[Any] = Cancelling(message="Cancelled from the dashboard")
+            await self._client.set_flow_run_state(UUID(flow_run_id), state)
 
     async def read_gpu_pools(self) -> tuple[GpuPool, ...]:
         """Return the GPU work pools with the runs they hold."""

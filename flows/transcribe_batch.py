@@ -27,7 +27,17 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks.collect import Conversions, OpenJobs, adopt, collect, dispatch, move_stuck, publish_summary, take_converted
+from tasks.collect import (
+    OpenJobs,
+    adopt,
+    collect,
+    dispatch,
+    move_stuck,
+    publish_summary,
+    reopen,
+    stop_cancelled,
+    take_converted,
+)
 from tasks.core.batches import Manifest, Stage
 from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
@@ -37,10 +47,13 @@ from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.read import read_manifest
 from tasks.store import Store, open_store
+from tasks.submit import Conversions
 
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0
+SECONDS_TO_STOP = 6.0
+"""Less than the worker gives a cancelled run before it ends its process."""
 
 
 @flow(
@@ -65,15 +78,16 @@ async def _transcribe(client: PrefectClient, store: Store, settings: Settings, b
     run_id = UUID(flow_run.get_id() or "")
     manifest = await asyncio.to_thread(read_manifest, store, batch_id)
     jobs = await _adopt(client, store, manifest, run_id)
-    converted = Conversions()
-    converted.start(jobs, settings)
+    converted = Conversions(batch_id, settings)
+    converted.start(jobs.converting.values())
     dispatcher = Dispatcher(client, manifest.batch, run_id)
     next_search = 0.0
     try:
-        while jobs.any_open:
+        while jobs.any_open or await _reopened(client, jobs):
             current_token().raise_if_cancelled()
             async with _outages_waited_out():
                 await take_converted(client, jobs, converted)
+                await stop_cancelled(store, jobs, converted)
                 await dispatch(client, dispatcher, jobs)
                 if time.monotonic() > next_search:
                     next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
@@ -82,7 +96,9 @@ async def _transcribe(client: PrefectClient, store: Store, settings: Settings, b
             await converted.wait(SECONDS_BETWEEN_LOOKS)
     except RunCancelled:
         await cancel(client, jobs.children.values(), "The batch was cancelled.")
-        return Cancelled(message=f"Cancelled; {len(jobs.endings)} of {len(manifest.jobs)} jobs had ended.")
+        ended = len(jobs.endings)
+        await _wait_for_stops(client, store, jobs, settings)
+        return Cancelled(message=f"Cancelled; {ended} of {len(manifest.jobs)} jobs had ended.")
     return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
 
 
@@ -92,6 +108,23 @@ async def _adopt(client: PrefectClient, store: Store, manifest: Manifest, run_id
         current_token().raise_if_cancelled()
         async with _outages_waited_out():
             return await adopt(client, store, manifest, await read_retry(client, run_id))
+
+
+async def _reopened(client: PrefectClient, jobs: OpenJobs) -> bool:
+    """Return whether a person restarted a job's run meanwhile; asked once all jobs have ended."""
+    async with _outages_waited_out():
+        return await reopen(client, jobs)
+    return False
+
+
+async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, settings: Settings) -> None:
+    """Give the jobs under way a few seconds to stop: a batch that has ended holds no device."""
+    jobs.stopping.clear()
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while jobs.children and time.monotonic() < deadline:
+        async with _outages_waited_out():
+            await collect(client, store, jobs, settings.uploads_folder)
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS / 4)
 
 
 async def _move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> None:

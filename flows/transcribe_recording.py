@@ -17,9 +17,12 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import flow, get_run_logger
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.exceptions import Abort
 from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
@@ -29,11 +32,14 @@ from tasks.core.cancellation import DeviceLost, RunCancelled, current_token
 from tasks.core.devices import Device
 from tasks.core.documents import Processing, render
 from tasks.core.errors import DeviceFailed, TranscriptionError
+from tasks.core.keys import attempt_token
 from tasks.core.models import AUTO, model_for
 from tasks.core.settings import Settings
 from tasks.core.transcripts import Transcript
 from tasks.engine.backend import TranscriptionCancelled
 from tasks.fetch import fetch_recording
+from tasks.mark import is_marked_cancelled
+from tasks.observe import is_attempt_under_way
 from tasks.progress import progress_shown
 from tasks.publish import publish_documents
 from tasks.read import published_and_intact
@@ -75,6 +81,8 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
     store = await asyncio.to_thread(open_store, settings)
     if await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id):
         return Completed(message="Its documents were already published.")
+    if flow_run.get_run_count() == 1 and await asyncio.to_thread(is_marked_cancelled, store, batch_id, job.job_id):
+        return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
     await fetch_recording(store, recording, local)
@@ -83,8 +91,24 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
         current_token().raise_if_cancelled()
         show(1.0)
         contents = await asyncio.to_thread(render, transcript, job, options.formats, processing)
-        await publish_documents(store, batch_id, job, processing.attempt, transcript=transcript, contents=contents)
+        await _check_still_ours()
+        token = attempt_token(flow_run.get_id() or "", processing.attempt)
+        await publish_documents(
+            store, batch_id, job, token=token, attempt=processing.attempt, transcript=transcript, contents=contents
+        )
     return Completed(message=_told(transcript, processing.transcription_seconds))
+
+
+async def _check_still_ours() -> None:
+    """
+    Raise `Abort`, which leaves the run's state alone, if the run was moved, cancelled or begun again meanwhile.
+
+    A courtesy to whoever did that: which documents count is decided by `publish_documents`.
+    """
+    async with get_client() as client:
+        if not await is_attempt_under_way(client, UUID(flow_run.get_id() or ""), flow_run.get_run_count()):
+            msg = "Another attempt has this job now; what this one heard is dropped."
+            raise Abort(msg)
 
 
 def _listen(

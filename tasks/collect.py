@@ -6,26 +6,22 @@ anew from Prefect and the store.
 """
 
 import asyncio
-import contextlib
-from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
-from prefect.futures import PrefectFuture
 
-from tasks.convert import convert
 from tasks.core.adoption import Retry, RunState, Step, step_for
-from tasks.core.batches import Job, Manifest, Recording, Stage, job_tag
-from tasks.core.settings import Settings
+from tasks.core.batches import Job, Manifest, Recording, Stage
 from tasks.core.summaries import Ending, sentence
 from tasks.dispatch import Dispatcher, ReadyJob, cancel, restart
+from tasks.mark import cancelled_jobs, forget_cancels
 from tasks.observe import Child, count_active_batches, read_children, refresh
 from tasks.read import published_and_intact, read_recording
 from tasks.store import Store
+from tasks.submit import Conversions
 
 CRASH_SETTLES_SECONDS = 20.0
 """A crashed run is given this long to be started again by its worker before it counts as ended."""
@@ -43,6 +39,10 @@ class OpenJobs:
     ready: dict[str, ReadyJob] = field(default_factory=dict)
     children: dict[str, Child] = field(default_factory=dict)
     restartable: dict[str, Child] = field(default_factory=dict)
+    stopping: set[str] = field(default_factory=set)
+    """Jobs to be run again as soon as the run that is being cancelled has stopped."""
+    ended: dict[str, Child] = field(default_factory=dict)
+    """The runs that ended while this batch run looked on."""
     endings: dict[str, Ending] = field(default_factory=dict)
 
     @property
@@ -55,6 +55,8 @@ async def adopt(client: PrefectClient, store: Store, manifest: Manifest, retry: 
     """Return the batch's jobs as an earlier try of it left them; all to be converted if there was none."""
     children = await read_children(client, manifest.batch.batch_id)
     await cancel(client, children.superseded, "Moved to another pool.")
+    if retry is not None and retry.ended_as is RunState.CANCELLED:
+        await asyncio.to_thread(forget_cancels, store, manifest.batch.batch_id, before=retry.at)
     jobs = OpenJobs(manifest)
     for job in manifest.jobs:
         await _adopt(client, store, jobs, job, children.newest.get(job.job_id), retry=retry)
@@ -75,8 +77,10 @@ async def _adopt(
     if step is Step.LEAVE:
         jobs.endings[job.job_id] = await _ending(store, batch_id, job, child)
         return
-    if step is Step.WAIT and child is not None:
+    if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and child is not None:
         jobs.children[job.job_id] = child
+        if step is Step.RESTART_ONCE_STOPPED:
+            jobs.stopping.add(job.job_id)
         return
     if step is Step.RESTART and child is not None:
         jobs.restartable[job.job_id] = child
@@ -97,43 +101,6 @@ async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Rec
     jobs.children[job.job_id] = jobs.restartable.pop(job.job_id)
 
 
-class Conversions:
-    """The conversions of a batch: they run in threads, and their ends line up here for the batch run's loop."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ended: deque[tuple[Job, PrefectFuture[Recording]]] = deque()
-        self._news = asyncio.Event()
-
-    def start(self, jobs: OpenJobs, settings: Settings) -> None:
-        """Convert the uploads of all jobs that need it, as many side by side as the flow's task runner has threads."""
-        for job in jobs.converting.values():
-            conversion = convert.with_options(tags=[job_tag(job.job_id)]).submit(
-                job, jobs.manifest.batch.batch_id, settings
-            )
-            conversion.add_done_callback(partial(self._hand_over, job))
-
-    def _hand_over(self, job: Job, conversion: PrefectFuture[Recording]) -> None:
-        """Called in the thread that converted."""
-        self._loop.call_soon_threadsafe(self._line_up, job, conversion)
-
-    def _line_up(self, job: Job, conversion: PrefectFuture[Recording]) -> None:
-        self._ended.append((job, conversion))
-        self._news.set()
-
-    @property
-    def ended(self) -> deque[tuple[Job, PrefectFuture[Recording]]]:
-        """The conversions that have ended and nobody has taken up yet, oldest first."""
-        return self._ended
-
-    async def wait(self, timeout_seconds: float) -> None:
-        """Return when a conversion ends, or after the time-out."""
-        self._news.clear()
-        if not self._ended:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), timeout_seconds)
-
-
 async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Conversions) -> None:
     """Move jobs on whose conversion has ended: to the waiting ones, or to the failed."""
     while conversions.ended:
@@ -148,6 +115,16 @@ async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Con
             jobs.endings[job.job_id] = Ending(job, stage, sentence(state.message or "The conversion was stopped."))
         del jobs.converting[job.job_id]
         conversions.ended.popleft()  # last: an outage on the way must not lose it
+
+
+async def stop_cancelled(store: Store, jobs: OpenJobs, conversions: Conversions) -> None:
+    """End the jobs that a person cancelled and that have no run yet; one that has a run is asked to stop itself."""
+    if not jobs.converting and not jobs.waiting:
+        return
+    for job_id in await asyncio.to_thread(cancelled_jobs, store, jobs.manifest.batch.batch_id):
+        conversions.cancel(job_id)
+        if ready := jobs.waiting.pop(job_id, None):
+            jobs.endings[job_id] = Ending(ready.job, Stage.CANCELLED, "Cancelled before it was dispatched.")
 
 
 async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
@@ -186,13 +163,28 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
         if child is not None and not _has_ended(child):
             jobs.children[job_id] = child
             continue
+        if child is not None and job_id in jobs.stopping:
+            jobs.stopping.discard(job_id)
+            if child.state is RunState.CANCELLED:
+                await restart(client, child, "The batch was retried.")
+                continue
         ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
         jobs.endings[job_id] = ending
-        del jobs.children[job_id]
+        jobs.ended[job_id] = jobs.children.pop(job_id)
         ended.append(ending)
         if ending.stage is Stage.DONE:
             await asyncio.to_thread(_remove_upload, uploads_folder, jobs.manifest.batch.batch_id, job_id)
     return ended
+
+
+async def reopen(client: PrefectClient, jobs: OpenJobs) -> bool:
+    """Take up again the jobs whose run a person has restarted since it failed, and return whether there are any."""
+    failed = [child for job_id, child in jobs.ended.items() if jobs.endings[job_id].stage is not Stage.DONE]
+    for child in await refresh(client, failed):
+        if not child.state.ended or child.state is RunState.COMPLETED:
+            jobs.children[child.job_id] = child
+            del jobs.endings[child.job_id], jobs.ended[child.job_id]
+    return jobs.any_open
 
 
 def _has_ended(child: Child) -> bool:

@@ -1,9 +1,9 @@
 """
 Run a program confined: limited time, memory and file size, an empty environment, and never alive without us.
 
-The program is the leader of a process group of its own, which is killed as a whole on time-out, and when the caller is
-interrupted by any exception. If this process is killed with SIGKILL, Linux kills the program with it; macOS knows no
-such thing, there the limit on processor time ends what is left.
+The program is the leader of a process group of its own, which is killed as a whole on time-out, when the run it works
+for is cancelled, and when the caller is interrupted by any exception. If this process is killed with SIGKILL, Linux
+kills the program with it; macOS knows no such thing, there the limit on processor time ends what is left.
 
 RLIMIT_NPROC is not used: it counts all processes and threads of the user, so a limit that binds one conversion would
 stop its neighbours. The address space (RLIMIT_AS) bounds the threads too.
@@ -17,9 +17,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
+from tasks.core.cancellation import current_token
 from tasks.core.conversions import ProcessLimits
 
 LAUNCHER = Path(__file__).with_name("limit.py")
@@ -46,7 +48,10 @@ def run_confined(
 
     *read* gets the lines while the program runs, at most `MAX_LINE_BYTES` each, and takes all of them: nothing is
     kept here, however much the program writes. Standard output goes nowhere. The first word is the program's path.
+    Raises `RunCancelled` if the run that it is done for is cancelled.
     """
+    token = current_token()
+    token.raise_if_cancelled()
     process = subprocess.Popen(
         [*_launcher(limits), *command],
         cwd=folder,
@@ -57,16 +62,17 @@ def run_confined(
         start_new_session=True,
     )
     overdue = threading.Event()
-    timer = threading.Timer(limits.timeout_seconds, _end, args=(process, overdue))
+    timer = threading.Timer(limits.timeout_seconds, _end_overdue, args=(process, overdue))
     timer.daemon = True
     timer.start()
     try:
         if process.stderr is None:
             msg = "The pipe of a process that was started with one is missing."
             raise RuntimeError(msg)
-        with process.stderr:
+        with process.stderr, token.calling(partial(_end, process)):
             outcome = read(_lines(process.stderr))
         code = process.wait(SECONDS_TO_EXIT)
+        token.raise_if_cancelled()
     except subprocess.TimeoutExpired:
         overdue.set()
         code = -signal.SIGKILL
@@ -88,10 +94,16 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
         yield line.decode(errors="replace").rstrip("\n")
 
 
-def _end(process: "subprocess.Popen[bytes]", overdue: threading.Event) -> None:
-    """Called in the timer's thread. A process that was waited for is gone, and its id may be another's."""
+def _end_overdue(process: "subprocess.Popen[bytes]", overdue: threading.Event) -> None:
+    """Called in the timer's thread."""
     if process.returncode is None:
         overdue.set()
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Called in other threads. A process that was waited for is gone, and its id may be another's."""
+    if process.returncode is None:
         _kill_group(process.pid)
 
 

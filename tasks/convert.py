@@ -9,9 +9,10 @@ from pathlib import Path
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Failed
+from prefect.states import Cancelled, Failed
 
 from tasks.core.batches import Job, Recording
+from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.conversions import ConversionLimits
 from tasks.core.errors import ConversionInterrupted, TranscriptionError
 from tasks.core.keys import BatchKeys
@@ -42,11 +43,14 @@ def convert(job: Job, batch_id: str, settings: Settings) -> Recording:
     """
     try:
         return _convert(job, batch_id, settings)
+    except RunCancelled:
+        return Cancelled(message="Cancelled while it was being converted.")  # type: ignore[return-value]  # as below
     except TranscriptionError as error:
         return Failed(message=str(error), data=error)  # type: ignore[return-value]  # Prefect takes a state as the end
 
 
 def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:
+    current_token().raise_if_cancelled()
     store, logger = open_store(settings), get_run_logger()
     recording = read_recording(store, batch_id, job.job_id)
     if recording is not None:

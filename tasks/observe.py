@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -25,6 +26,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkPoolStatus
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
 
 from tasks.core.adoption import Retry, RunState
 from tasks.core.batches import BATCH_FLOW, batch_tag
@@ -98,6 +100,21 @@ async def refresh(client: PrefectClient, children: Iterable[Child]) -> list[Chil
     if not ids:
         return []
     return [child_of(run) for run in await read_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=ids)))]
+
+
+async def is_attempt_under_way(client: PrefectClient, flow_run_id: UUID, attempt: int) -> bool:
+    """
+    Return whether the run is still at this attempt and running.
+
+    True also where the server does not answer: whoever asks has work in its hands that should not be lost for that.
+    """
+    try:
+        run = await client.read_flow_run(flow_run_id)
+    except ObjectNotFound:
+        return False
+    except httpx.HTTPError:
+        return True
+    return run.state is not None and run.state.is_running() and run.run_count == attempt
 
 
 def job_of(run: FlowRun) -> str:

@@ -1,59 +1,97 @@
-"""Publish a job's documents: each is stored, read back and checked; then one record makes all of them count."""
+"""
+Publish a job's documents: each is stored, read back and checked; then one record makes all of them count.
+
+Several attempts may get here, hours apart even: a worker that was frozen does not know that its run was moved. So each
+writes under a token of its own, and the record is *created*: the store lets one of them win. Nobody overwrites or
+deletes what another wrote; the loser takes back its own documents.
+"""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.core.batches import Document, Job, Publication
-from tasks.core.errors import StoreUnavailable
+from tasks.core.errors import NotFound, StoreUnavailable
 from tasks.core.keys import BatchKeys
-from tasks.core.names import DocumentFormat
+from tasks.core.names import DocumentFormat, shown
 from tasks.core.transcripts import Transcript
+from tasks.read import published_and_intact
 from tasks.retry import ask_the_error
 from tasks.store import Store
 
 
-@task(name="publish documents", retries=3, retry_delay_seconds=[2, 10, 30], retry_condition_fn=ask_the_error)
+@task(
+    name="publish documents",
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],
+    retry_condition_fn=ask_the_error,
+    cache_policy=NO_CACHE,
+)
 async def publish_documents(
     store: Store,
     batch_id: str,
     job: Job,
-    attempt: int,
     *,
+    token: str,
+    attempt: int,
     transcript: Transcript,
     contents: Mapping[DocumentFormat, bytes],
 ) -> Publication:
-    """Store the documents under the upload's path and return the record that makes them count."""
-    return await asyncio.to_thread(_publish, store, batch_id, job, attempt, transcript=transcript, contents=contents)
+    """Return the record that makes documents of the job count: this attempt's, or those of one that was faster."""
+    return await asyncio.to_thread(
+        publish, store, batch_id, job, token=token, attempt=attempt, transcript=transcript, contents=contents
+    )
 
 
-def _publish(
+def publish(
     store: Store,
     batch_id: str,
     job: Job,
-    attempt: int,
     *,
+    token: str,
+    attempt: int,
     transcript: Transcript,
     contents: Mapping[DocumentFormat, bytes],
 ) -> Publication:
+    """Do it, without Prefect. Raises `NotFound` for a batch that was dismissed meanwhile."""
     keys = BatchKeys.of(batch_id)
-    documents = tuple(
-        _store(store, keys.document(job, document_format), document_format, content)
-        for document_format, content in contents.items()
-    )
+    if store.stat(keys.manifest) is None:
+        msg = f"The batch of {shown(job.name)} was dismissed before its documents were stored."
+        raise NotFound(msg)
     publication = Publication(
         job_id=job.job_id,
         attempt=attempt,
-        documents=documents,
+        token=token,
+        documents=tuple(
+            _store(store, keys.document(job, document_format, token), document_format, content)
+            for document_format, content in contents.items()
+        ),
         language=transcript.language,
         audio_seconds=transcript.audio_seconds,
         published_at=datetime.now(UTC),
     )
-    store.write(keys.publication(job.job_id), publication.model_dump_json().encode())
-    return publication
+    return _publish(store, batch_id, publication)
+
+
+def _publish(store: Store, batch_id: str, publication: Publication) -> Publication:
+    """Create the record. One that is there already stands, unless its documents are damaged."""
+    key, content = BatchKeys.of(batch_id).publication(publication.job_id), publication.model_dump_json().encode()
+    if store.create(key, content):
+        return publication
+    standing = published_and_intact(store, batch_id, publication.job_id)
+    if standing is None:
+        store.write(key, content)
+        return publication
+    if standing.token != publication.token:  # it is ours if a try before this one lost only the answer
+        for document in publication.documents:
+            with contextlib.suppress(StoreUnavailable):  # clean_up finds it
+                store.delete(document.key)
+    return standing
 
 
 def _store(store: Store, key: str, document_format: DocumentFormat, content: bytes) -> Document:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, status
+from fastapi import APIRouter, Query, Response, status
 from pydantic import ConfigDict, Field
 
 from dashboard.api.client import ClientOfProcess
@@ -78,4 +78,19 @@ async def retry_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
 async def cancel_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
     """Stop the batch; what is done stays."""
     await client.lifecycle.cancel(batch_id)
+    return await client.overview.batch(batch_id)
+
+
+@router.delete(
+    "/{batch_id}/jobs/{job_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses={202: {"model": BatchStatus, "description": "The batch had been started: the job is cancelled."}},
+    response_model=None,
+)
+async def remove_job(client: ClientOfProcess, batch_id: str, job_id: str, response: Response) -> BatchStatus | None:
+    """Remove an upload before the start of its batch; cancel the job after it. The other jobs go on."""
+    if await client.lifecycle.remove_upload(batch_id, job_id):
+        return None
+    await client.lifecycle.cancel_job(batch_id, job_id)
+    response.status_code = status.HTTP_202_ACCEPTED
     return await client.overview.batch(batch_id)

@@ -68,7 +68,7 @@ async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
     if manifest is None:
         msg = f"Batch {batch_id} has not been started, so there are no results."
         raise WrongStage(msg)
-    publications = await client.records.publications(batch_id)
+    publications = await client.records.publications(batch_id, anew=True)
     outcomes = [
         JobOutcome(job=job, stage=now.stage, error=now.error, publication=publications.get(job.job_id))
         for job, now in zip(manifest.jobs, status_now.jobs, strict=True)

@@ -103,13 +103,6 @@ async def receive_upload(
     return UploadReceived(job_id=upload.job_id, path=upload.path, size=upload.size, sha256=upload.sha256)
 
 
-@router.delete("/batch/{batch_id}/jobs/{job_id}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_upload(client: ClientOfProcess, batch_id: str, job_id: str) -> None:
-    """Remove an upload from a batch that has not been started."""
-    await client.intake.delete(batch_id, job_id)
-    client.overview.forget(batch_id)
-
-
 async def _receive_raw(request: Request, client: Client, batch_id: str, path: str, length: int) -> Upload:
     async with client.intake.arrival(batch_id, length, path) as batch, _part_file(client, batch, length) as part:
         await _receive_body(request, client, part.write, length)

@@ -34,6 +34,7 @@ class Step(StrEnum):
     CONVERT = "convert"
     WAIT = "wait"
     RESTART = "restart"
+    RESTART_ONCE_STOPPED = "restart once stopped"
     LEAVE = "leave"
 
 
@@ -57,10 +58,12 @@ def step_for(
         return Step.LEAVE
     if child is None:
         return Step.CONVERT
+    retried_since = retry is not None and child_changed_at is not None and child_changed_at <= retry.at
+    batch_was_cancelled = retry is not None and retry.ended_as is RunState.CANCELLED
     if not child.ended:
-        return Step.WAIT
-    if retry is None or child_changed_at is None or child_changed_at > retry.at:
-        return Step.LEAVE
-    if child is RunState.CANCELLED and retry.ended_as is not RunState.CANCELLED:
+        # A batch can be retried before all of it has stopped.
+        stopping = child is RunState.CANCELLING and retried_since and batch_was_cancelled
+        return Step.RESTART_ONCE_STOPPED if stopping else Step.WAIT
+    if child is RunState.CANCELLED and not batch_was_cancelled:
         return Step.LEAVE  # somebody wanted this one job to stop
-    return Step.RESTART
+    return Step.RESTART if retried_since else Step.LEAVE

@@ -125,6 +125,13 @@ class StartedRun(Record):
     created_at: datetime
 
 
+class CancelMark(Record):
+    """A person cancelled a job that had no run which could have been asked to stop."""
+
+    job_id: str
+    cancelled_at: datetime
+
+
 class Recording(Record):
     """An upload's 16 kHz mono MP3 in the store."""
 
@@ -150,6 +157,7 @@ class Publication(Record):
 
     job_id: str
     attempt: int
+    token: str = Field(default="", description="part of its documents' keys that no other attempt has")
     documents: tuple[Document, ...]
     language: str
     audio_seconds: float

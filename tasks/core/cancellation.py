@@ -7,6 +7,8 @@ stops at the next safe place by raising `RunCancelled`.
 """
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 
@@ -27,24 +29,54 @@ class DeviceLost(BaseException):
 
 
 class CancelToken:
-    """Whether one run was cancelled; usable from any thread."""
+    """
+    Whether one run was cancelled; usable from any thread.
 
-    def __init__(self) -> None:
-        self._event = threading.Event()
+    A token with a *parent* is cancelled with it: the conversion of one job ends with its batch, and alone as well.
+    """
+
+    def __init__(self, parent: "CancelToken | None" = None) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._callbacks: list[Callable[[], None]] = []
+        if parent is not None:
+            parent.add_callback(self.cancel)
 
     def cancel(self) -> None:
         """Ask the run to stop. Asking again changes nothing."""
-        self._event.set()
+        with self._lock:
+            self._cancelled = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
 
     @property
     def cancelled(self) -> bool:
         """Whether the run was asked to stop."""
-        return self._event.is_set()
+        return self._cancelled
 
     def raise_if_cancelled(self) -> None:
         """Raise `RunCancelled` if the run was asked to stop."""
         if self.cancelled:
             raise RunCancelled
+
+    def add_callback(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when the run is cancelled, at once if it was; in the thread that cancels."""
+        with self._lock:
+            if not self._cancelled:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    @contextmanager
+    def calling(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Call *callback* if the run is cancelled inside of the context, or was before."""
+        self.add_callback(callback)
+        try:
+            yield
+        finally:
+            with self._lock, suppress(ValueError):  # it was called
+                self._callbacks.remove(callback)
 
 
 _current: ContextVar[CancelToken | None] = ContextVar("current cancel token", default=None)

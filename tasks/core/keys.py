@@ -11,8 +11,12 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/run.json                      StartedRun: written when Prefect has the batch's run
     batches/<batch id>/recordings/<job id>.mp3       what the model hears
     batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
-    batches/<batch id>/documents/<tree>/<name>       the documents, in the folder tree of the uploads
+    batches/<batch id>/cancelled/<job id>.json       a person cancelled the job before it had a run
+    batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads
     batches/<batch id>/published/<job id>.json       Publication: written last, so documents without it do not count
+
+No two attempts of a job write the same key: each has a token of its own, and the publication says whose documents
+count. It is created, not written, so the first of two attempts that end at the same time wins.
 """
 
 import hashlib
@@ -28,7 +32,7 @@ MAX_PART_BYTES = 200
 """Longest part of a key; file systems allow 255 and a temporary name needs some of them."""
 
 MAX_TREE_BYTES = 800
-"""Longest path below ``documents/`` in a key; a store has room for 900 bytes (`tasks.store.MAX_KEY_BYTES`)."""
+"""Longest path below ``documents/``, its token aside; keys have room for 900 bytes (`tasks.store.MAX_KEY_BYTES`)."""
 
 
 class BatchKeys(Record):
@@ -91,13 +95,27 @@ class BatchKeys(Record):
         """The `Recording` of a job."""
         return f"{self.recordings}{job_id}.json"
 
-    def document(self, job: Job, document_format: DocumentFormat) -> str:
-        """One document of a job."""
+    @property
+    def cancel_marks(self) -> str:
+        """Prefix of the marks of cancelled jobs."""
+        return f"{self.folder}cancelled/"
+
+    def cancel_mark(self, job_id: str) -> str:
+        """The mark of a job that a person cancelled before it had a run."""
+        return f"{self.cancel_marks}{job_id}.json"
+
+    @property
+    def documents(self) -> str:
+        """Prefix of the documents of all attempts."""
+        return f"{self.folder}documents/"
+
+    def document(self, job: Job, document_format: DocumentFormat, token: str) -> str:
+        """One document of the attempt *token* at a job."""
         *folders, name = document_name(job.document_stem, document_format).split("/")
-        tree = "/".join(_storable(part) for part in [*folders, name])
-        if len(tree.encode()) > MAX_TREE_BYTES:
-            tree = f"{hashlib.sha256('/'.join(folders).encode()).hexdigest()}/{_storable(name)}"
-        return f"{self.folder}documents/{tree}"
+        tree = "/".join(_storable(part) for part in folders)
+        if len(tree.encode()) + len(_storable(name).encode()) > MAX_TREE_BYTES:
+            tree = hashlib.sha256("/".join(folders).encode()).hexdigest()
+        return f"{self.documents}{tree}{'/' if tree else ''}{token}/{_storable(name)}"
 
     @property
     def publications(self) -> str:
@@ -107,6 +125,11 @@ class BatchKeys(Record):
     def publication(self, job_id: str) -> str:
         """The `Publication` of a job."""
         return f"{self.publications}{job_id}.json"
+
+
+def attempt_token(flow_run_id: str, attempt: int) -> str:
+    """Return the token of one attempt at a job: no other attempt of any run has it."""
+    return f"attempt-{attempt}-{hashlib.sha256(f'{flow_run_id}/{attempt}'.encode()).hexdigest()[:12]}"
 
 
 def _storable(part: str) -> str:

@@ -48,6 +48,8 @@ class JobFacts:
     recording_seconds: float | None = None
     """Length of its recording in the store; None as long as there is none, or where a run says it."""
     forecast: Forecast | None = None
+    cancelled: bool = False
+    """Whether a person cancelled it before it had a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
     child = facts.child
     if facts.publication is not None and (child is None or child.state.ended):
         return Stage.DONE
+    if child is None and facts.cancelled:
+        return Stage.CANCELLED
     stage = _stage_before_dispatch(facts) if child is None else _stage_of_child(child, facts.progress)
     if child is None and not stage.ended and batch.abandoned:
         cancelled = batch.run is not None and batch.run.state is RunState.CANCELLED
@@ -158,6 +162,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         audio_seconds=_audio_seconds(facts),
         language=published.language if published else None,
         documents=_links(published) if published else (),
+        flow_run_id=facts.child.run_id if facts.child else None,
         flow_run_url=facts.child.url if facts.child else None,
     )
 
@@ -207,11 +212,13 @@ def _links(publication: Publication) -> tuple[DocumentLink, ...]:
 
 def batch_status(facts: BatchFacts, jobs: Iterable[JobFacts]) -> BatchStatus:
     """Return everything the API says of one batch and its jobs."""
+    jobs = list(jobs)
     statuses = tuple(job_status(job, facts) for job in jobs)
+    stopping = any(job.child is not None and job.child.state is RunState.CANCELLING for job in jobs)
     return BatchStatus(
         batch_id=facts.batch.batch_id,
         name=facts.batch.name,
-        state=state_of(facts, [status.stage for status in statuses]),
+        state=state_of(facts, [status.stage for status in statuses], stopping=stopping),
         created_at=facts.batch.created_at,
         summary=summary_of(statuses),
         flow_run_id=facts.run.run_id if facts.run else None,
@@ -220,9 +227,9 @@ def batch_status(facts: BatchFacts, jobs: Iterable[JobFacts]) -> BatchStatus:
     )
 
 
-def state_of(facts: BatchFacts, stages: Sequence[Stage]) -> BatchState:
+def state_of(facts: BatchFacts, stages: Sequence[Stage], *, stopping: bool = False) -> BatchState:
     """
-    Return what the batch has come to.
+    Return what the batch has come to; *stopping* says that a cancelled job still holds its device.
 
     It has ended only when its run and all its jobs have. Its jobs decide how: one that was retried by itself and
     succeeded makes the batch completed, though its run still says Failed.
@@ -234,6 +241,8 @@ def state_of(facts: BatchFacts, stages: Sequence[Stage]) -> BatchState:
         return active.get(facts.run.state, BatchState.WAITING) if facts.run else BatchState.WAITING
     if not all(stage.ended for stage in stages):
         return BatchState.RUNNING
+    if stopping:
+        return BatchState.CANCELLING
     if Stage.FAILED in stages:
         return BatchState.FAILED
     run_cancelled = facts.run is not None and facts.run.state is RunState.CANCELLED

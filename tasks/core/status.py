@@ -51,6 +51,7 @@ class JobStatus(Record):
     audio_seconds: float | None = None
     language: str | None = None
     documents: tuple[DocumentLink, ...] = ()
+    flow_run_id: str | None = None
     flow_run_url: str | None = None
 
 

@@ -33,6 +33,10 @@ CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON)
         # A job that a person cancelled stays cancelled, unless the whole batch was.
         (RunState.CANCELLED, BEFORE, False, RETRIED_AT_NOON, Step.LEAVE),
         (RunState.CANCELLED, BEFORE, False, CANCELLED_THEN_RETRIED, Step.RESTART),
+        # ... and a job that is still stopping when the cancelled batch is retried runs again once it has stopped.
+        (RunState.CANCELLING, BEFORE, False, CANCELLED_THEN_RETRIED, Step.RESTART_ONCE_STOPPED),
+        (RunState.CANCELLING, AFTER, False, CANCELLED_THEN_RETRIED, Step.WAIT),
+        (RunState.CANCELLING, BEFORE, False, RETRIED_AT_NOON, Step.WAIT),
         # Completed counts only with its documents; a retry makes lost ones anew.
         (RunState.COMPLETED, BEFORE, True, RETRIED_AT_NOON, Step.LEAVE),
         (RunState.COMPLETED, BEFORE, False, RETRIED_AT_NOON, Step.RESTART),

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from tasks.core.batches import Batch, Job, Options, Upload, batch_id_of, job_id_for, manifest_of, new_batch_id
 from tasks.core.errors import NotFound, UploadRejected
-from tasks.core.keys import BatchKeys
+from tasks.core.keys import BatchKeys, attempt_token
 from tasks.core.names import DocumentFormat, clean_path, document_name, document_stems
 
 NOON = datetime(2026, 1, 2, 12, 30, 59, tzinfo=UTC)
 BATCH_ID = new_batch_id(NOON, b"\0\1\2\3")
+TOKEN = attempt_token("0b9f5d80-64a1-4d5e-8f0f-0a5a1f6f2c11", 12)
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1, max_size=40).filter(
     lambda name: name not in (".", "..")
@@ -127,12 +128,12 @@ def test_no_two_documents_share_a_name_or_a_key(uploads):
     ]
     wanted = [(job, document_format) for job in jobs for document_format in DocumentFormat]
     assert len({document_name(job.document_stem, form).casefold() for job, form in wanted}) == len(wanted)
-    assert len({BatchKeys.of(BATCH_ID).document(job, form) for job, form in wanted}) == len(wanted)
+    assert len({BatchKeys.of(BATCH_ID).document(job, form, TOKEN) for job, form in wanted}) == len(wanted)
 
 
 @given(paths)
 def test_keys_are_what_every_store_can_hold(path):
-    key = BatchKeys.of(BATCH_ID).document(job_named(clean_path(path)), DocumentFormat.TXT)
+    key = BatchKeys.of(BATCH_ID).document(job_named(clean_path(path)), DocumentFormat.TXT, TOKEN)
     parts = key.split("/")
     assert all(0 < len(part.encode()) <= 200 and part.isprintable() and part not in (".", "..") for part in parts)
 
@@ -140,7 +141,8 @@ def test_keys_are_what_every_store_can_hold(path):
 def test_a_deep_tree_with_long_names_fits_into_a_key():
     long = "/".join(["ü" * 60] * 15)
     keys = {
-        BatchKeys.of(BATCH_ID).document(job_named(f"{folder}{long}/a.mp3"), DocumentFormat.TXT) for folder in ("", "b")
+        BatchKeys.of(BATCH_ID).document(job_named(f"{folder}{long}/a.mp3"), DocumentFormat.TXT, TOKEN)
+        for folder in ("", "b")
     }
     assert len(keys) == 2
     assert all(len(key.encode()) <= 900 for key in keys)
@@ -166,3 +168,9 @@ def test_a_manifest_lists_the_uploads_by_path():
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(ValueError, match="validation error"):
         Options.model_validate(options)
+
+
+def test_no_two_attempts_share_a_key():
+    keys, job = BatchKeys.of(BATCH_ID), job_named("talks/a.mp3")
+    tokens = {attempt_token(run, attempt) for run in ("run-1", "run-11") for attempt in (1, 11)}
+    assert len({keys.document(job, DocumentFormat.SRT, token) for token in tokens}) == 4

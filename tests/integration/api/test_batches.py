@@ -52,13 +52,24 @@ def test_a_start_freezes_the_batch_and_makes_one_run(dashboard, prefect):
     assert first.json()["flow_run_url"].endswith(f"/runs/flow-run/{run['id']}")
 
 
-def test_after_its_start_a_batch_takes_and_loses_nothing(dashboard):
+def test_after_its_start_a_batch_takes_nothing(dashboard):
     batch_id, _, (job_id,) = dashboard.started_batch("a.mp3")
     late = dashboard.upload(batch_id, "b.mp3")
-    deleted = dashboard.http.delete(f"api/batch/{batch_id}/jobs/{job_id}")
-    assert (late.status_code, deleted.status_code) == (409, 409)
+    assert late.status_code == 409
     assert "has been started" in late.json()["detail"]
     assert dashboard.upload_files(batch_id) == [job_id]
+
+
+def test_after_its_start_a_job_is_cancelled_and_its_upload_kept(dashboard):
+    batch_id, _, (job_id, other_id) = dashboard.started_batch("a.mp3", "b.mp3")
+    answers = [dashboard.http.delete(f"api/batch/{batch_id}/jobs/{job_id}") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert {job["job_id"]: job["stage"] for job in answers[-1].json()["jobs"]} == {
+        job_id: "cancelled",
+        other_id: "uploaded",
+    }
+    assert dashboard.upload_files(batch_id) == sorted([job_id, other_id])
+    assert dashboard.http.delete(f"api/batch/{batch_id}/jobs/{batch_id}-aaaaaaaaaa").status_code == 404
 
 
 def test_an_empty_batch_cannot_be_started(dashboard):

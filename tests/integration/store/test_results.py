@@ -36,7 +36,10 @@ def published(store, job):
     """Write the documents of *job* and return it as done."""
     documents = []
     for document_format in DocumentFormat:
-        key, content = BatchKeys.of(BATCH_ID).document(job, document_format), content_of(job, document_format)
+        key, content = (
+            BatchKeys.of(BATCH_ID).document(job, document_format, "attempt-1-abc"),
+            content_of(job, document_format),
+        )
         store.write(key, content)
         digest = hashlib.sha256(content).hexdigest()
         documents.append(Document(format=document_format, key=key, size=len(content), sha256=digest))

@@ -1,0 +1,94 @@
+"""There is one retry, whichever button is pressed: what is done stays, what failed runs again under the same id."""
+
+import wave
+
+import pytest
+
+
+def press_retry_in_prefect(stack, flow_run_id: str) -> None:
+    """Do what Prefect's UI does."""
+    state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+    answer = stack.prefect.post(f"/flow_runs/{flow_run_id}/set_state", json={"state": state, "force": True})
+    assert answer.json()["status"] == "ACCEPT", answer.text
+
+
+def attempts(batch) -> dict[str, int]:
+    return {path: job["attempt"] for path, job in batch.jobs().items()}
+
+
+def recordings(stack, batch) -> dict[str, float]:
+    folder = stack.data / "store" / "batches" / batch.batch_id / "recordings"
+    return {path.name: path.stat().st_mtime for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def half_failed(stack, clips, new_batch, tmp_path_factory):
+    """A batch of one good upload and one in which nobody speaks, which only the model can find out."""
+    silence = tmp_path_factory.mktemp("silence") / "silence.wav"
+    with wave.open(str(silence), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * 16_000 * 5))
+    batch = new_batch(stack, "half of it fails")
+    batch.upload("good.mp3", clips["short-answer.mp3"].path.read_bytes())
+    batch.upload("silent.wav", silence.read_bytes())
+    batch.start()
+    assert batch.finished()["state"] == "failed"
+    return batch
+
+
+def ended_again(batch, attempt: int) -> dict:
+    return batch.wait(
+        lambda status: status["state"] == "failed" and attempts(batch)["silent.wav"] == attempt,
+        120,
+    )
+
+
+def test_retry_of_the_batch_run_in_prefect_runs_what_failed(stack, half_failed):
+    before, converted = attempts(half_failed), recordings(stack, half_failed)
+    press_retry_in_prefect(stack, half_failed.status()["flow_run_id"])
+    ended_again(half_failed, before["silent.wav"] + 1)
+    assert attempts(half_failed)["good.mp3"] == before["good.mp3"]
+    assert recordings(stack, half_failed) == converted, "an upload was converted twice"
+
+
+def test_retry_of_one_job_in_prefect_runs_that_job_alone(stack, half_failed):
+    before, status = attempts(half_failed), half_failed.status()
+    batch_run = stack.prefect.get(f"/flow_runs/{status['flow_run_id']}").json()
+    press_retry_in_prefect(stack, half_failed.jobs()["silent.wav"]["flow_run_id"])
+    ended_again(half_failed, before["silent.wav"] + 1)
+    assert attempts(half_failed)["good.mp3"] == before["good.mp3"]
+    assert stack.prefect.get(f"/flow_runs/{status['flow_run_id']}").json()["run_count"] == batch_run["run_count"]
+
+
+def test_a_retry_of_thirty_with_one_failed_runs_exactly_one(stack, clips, new_batch):
+    batch = new_batch(stack, "thirty")
+    for number in range(30):
+        batch.upload(f"{number:02}.mp3", clips["short-answer.mp3"].path.read_bytes())
+    batch.start()
+    assert batch.finished(280)["summary"]["done"] == 30
+    folder = stack.data / "store" / "batches" / batch.batch_id / "documents"
+    (lost,) = folder.rglob("17_refined.srt")
+    lost.unlink()
+    # The dashboard takes a publication's word; the batch run reads every document before it lets a job be done.
+    press_retry_in_prefect(stack, batch.status()["flow_run_id"])
+    batch.wait(lambda _: attempts(batch)["17.mp3"] == 2, 120)
+    assert batch.finished()["summary"]["done"] == 30
+    assert sorted(attempts(batch).values()) == [1] * 29 + [2]
+    assert b"-->" in batch.document("17.mp3", "srt")
+    archive = batch.api.get(f"/batch/{batch.batch_id}/results.zip")
+    assert archive.status_code == 200
+
+
+def test_a_batch_whose_last_job_is_retried_while_it_runs_counts_the_new_end(stack, clips, new_batch, half_failed):
+    """The batch run itself looks once more at what failed before it passes its verdict."""
+    silent = half_failed.api.get(f"/jobs/{half_failed.job_ids['silent.wav']}/audio")
+    batch = new_batch(stack, "second look")
+    batch.upload("silent.mp3", silent.content)
+    batch.upload("long.opus", clips["lecture-subtitles.opus"].path.read_bytes())
+    batch.start()
+    batch.wait(lambda _: batch.jobs()["silent.mp3"]["stage"] == "failed", 120)
+    press_retry_in_prefect(stack, batch.jobs()["silent.mp3"]["flow_run_id"])
+    status = batch.finished()
+    assert (status["state"], attempts(batch)) == ("failed", {"silent.mp3": 2, "long.opus": 1})
