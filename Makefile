@@ -35,7 +35,12 @@ unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
 
 .PHONY: integration
 integration: $(VENV)/dev.stamp  ## Run the tests with a real server, ffmpeg, model and S3 service
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest tests/integration tests/chaos
+
+SEEDS ?= 1-20
+.PHONY: chaos
+chaos: $(VENV)/dev.stamp  ## Kill and press at random while batches of 30 run: make chaos SEEDS=1-100
+	$(BIN)/python -m pytest tests/chaos --seeds $(SEEDS) --clips 30 --events 8 -s
 
 .PHONY: browser
 browser: $(VENV)/dev.stamp chromium  ## Run the tests of the pages in a real Chromium

@@ -1,0 +1,226 @@
+"""
+A batch goes through while everything that can be killed is, and people press the wrong buttons.
+
+Each run draws its blows from a seed that is part of the test's name. ``make chaos`` runs many seeds with many clips.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+ACTIVE = ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"]
+SHORT_CLIPS = ("short-answer.mp3", "lecture-welcome.mp3", "study-advice.opus", "rain-report.opus", "library-tour.mp3")
+SERVER_AWAY_SECONDS = 10
+DISK_FULL_SECONDS = 5
+FROZEN_SECONDS = 20
+
+
+@dataclass
+class Chaos:
+    """One run: a batch, a stack, and what is done to them."""
+
+    stack: object
+    batch: object
+    disk: Path | None
+    random: random.Random
+    cancelled: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+    frozen: dict[int, float] = field(default_factory=dict)
+    disk_was_full: bool = False
+
+    def blows(self):
+        pool = self.random.choice(["gpu-0", "gpu-1"])
+        return [
+            lambda: self.kill_child_of("deployments.serve_pool cpu"),
+            lambda: self.kill_child_of(f"deployments.serve_pool {pool}"),
+            lambda: self.kill(f"deployments.serve_pool {pool}"),
+            lambda: self.kill("deployments.serve_pool cpu"),
+            lambda: self.kill("deployments.prefect_server"),
+            lambda: self.take_away("deployments.prefect_server"),
+            lambda: self.kill("dashboard"),
+            lambda: self.freeze(f"deployments.serve_pool {pool}"),
+            lambda: self.press("/retry"),
+            lambda: self.press("/start"),
+            lambda: self.press("/cancel"),
+            self.cancel_a_job,
+            self.fill_the_disk,
+        ]
+
+    def strike(self) -> None:
+        self.random.choice(self.blows())()
+
+    def pids(self, command: str) -> list[int]:
+        return [pid for pid, line in self.stack.processes().items() if command in line]
+
+    def signal(self, pids: list[int], number: int, what: str) -> None:
+        self.told.append(f"{signal.Signals(number).name} {what}")
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def kill(self, command: str) -> None:
+        self.signal(self.pids(command), signal.SIGKILL, command)
+
+    def kill_child_of(self, command: str) -> None:
+        self.signal(
+            [child for pid in self.pids(command) for child in children_of(pid)], signal.SIGKILL, f"in {command}"
+        )
+
+    def take_away(self, command: str) -> None:
+        """It hangs for a while, and then it is gone."""
+        pids = self.pids(command)
+        self.signal(pids, signal.SIGSTOP, command)
+        time.sleep(SERVER_AWAY_SECONDS)
+        self.signal(pids, signal.SIGKILL, command)
+
+    def freeze(self, command: str) -> None:
+        workers = self.pids(command)
+        frozen = workers + [child for pid in workers for child in children_of(pid)]
+        self.signal(frozen, signal.SIGSTOP, command)
+        self.frozen |= dict.fromkeys(frozen, time.monotonic() + FROZEN_SECONDS)
+
+    def thaw(self, now: float = float("inf")) -> None:
+        over = [pid for pid, until in self.frozen.items() if until <= now]
+        if over:
+            self.signal(over, signal.SIGCONT, "what was frozen")
+        for pid in over:
+            del self.frozen[pid]
+
+    def let_it_thaw(self) -> None:
+        while self.frozen:
+            time.sleep(0.5)
+            self.thaw(time.monotonic())
+
+    def press(self, button: str) -> int:
+        """Press a button of the page, at whatever moment: it works, or says in a sentence why it does not."""
+        try:
+            answer = self.stack.api.post(f"/batch/{self.batch.batch_id}{button}")
+        except httpx.TransportError:
+            return 0
+        self.told.append(f"{button} {answer.status_code}")
+        assert answer.status_code in (202, 409, 503), answer.text
+        return answer.status_code
+
+    def cancel_a_job(self) -> None:
+        path = self.random.choice(sorted(self.batch.job_ids))
+        try:
+            answer = self.stack.api.delete(f"/batch/{self.batch.batch_id}/jobs/{self.batch.job_ids[path]}")
+        except httpx.TransportError:
+            return
+        self.told.append(f"cancel {path} {answer.status_code}")
+        assert answer.status_code in (202, 409, 503), answer.text
+        self.cancelled.add(path)  # also if the answer was an error: it may have been heeded
+
+    def fill_the_disk(self) -> None:
+        if self.disk is None or self.disk_was_full:
+            return
+        self.disk_was_full = True
+        self.told.append("disk full")
+        ballast = self.disk / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb") as file:
+            while True:
+                file.write(bytes(2**20))
+        with contextlib.suppress(OSError), ballast.open("ab") as file:
+            file.write(bytes(2**12))
+        time.sleep(DISK_FULL_SECONDS)
+        ballast.unlink()
+
+    def finish(self) -> dict:
+        """Press what a person would press until nothing is left to press."""
+        for _ in range(6):
+            status = self.batch.finished(280)
+            open_jobs = [job["path"] for job in status["jobs"] if job["stage"] != "done"]
+            if set(open_jobs) <= self.cancelled and status["state"] == "completed":
+                return status
+            if self.press("/retry") == 202:
+                self.batch.wait(lambda status: status["state"] not in ("failed", "cancelled"), 60)
+        return pytest.fail(f"{self.told}: {status}")
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def runs_of(stack, batch, kind: str, states: list[str]) -> list[str]:
+    runs = {"tags": {"all_": [f"batch:{batch.batch_id}"]}}
+    if kind == "flow_runs":
+        runs["state"] = {"type": {"any_": states}}
+        filters = {"flow_runs": runs}
+    else:
+        filters = {"flow_runs": runs, "task_runs": {"state": {"type": {"any_": states}}}}
+    found = stack.prefect.post(f"/{kind}/filter", json=filters | {"limit": 200}).json()
+    return [f"{run['name']}: {run['state_type']}" for run in found]
+
+
+def working_in(folder: Path) -> list[str]:
+    """The programs whose working directory is below *folder*: ffmpeg has no other mark of ours."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").resolve().is_relative_to(folder):
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+def until(holds, what: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not (outcome := holds()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.5)
+    assert outcome
+
+
+@pytest.fixture
+def chaos(tough, new_batch, small_disk, seed):
+    until(tough.answers, "the stack")
+    dice = random.Random(seed)  # noqa: S311 - dice, no secrets
+    return Chaos(tough, new_batch(tough, f"chaos {seed}"), small_disk, dice)
+
+
+@pytest.mark.timeout(900)
+def test_every_job_is_done_once_whatever_happens(chaos, clips, request):
+    for number in range(request.config.getoption("clips")):
+        clip = clips[SHORT_CLIPS[number % len(SHORT_CLIPS)]]
+        chaos.batch.upload(f"{number:02}.mp3", clip.path.read_bytes())
+    chaos.batch.start()
+    try:
+        for _ in range(request.config.getoption("events")):
+            time.sleep(chaos.random.uniform(0.3, 6))
+            chaos.thaw(time.monotonic())
+            chaos.strike()
+        chaos.let_it_thaw()
+    finally:
+        chaos.thaw()
+        print("; ".join(chaos.told))  # noqa: T201 - for whoever looks into a failure
+    until(chaos.stack.answers, "the stack")
+    status = chaos.finish()
+    assert_nothing_lost_or_left(chaos.stack, chaos.batch, status, chaos.cancelled)
+
+
+def assert_nothing_lost_or_left(stack, batch, status, cancelled: set[str]) -> None:
+    done = {job["path"] for job in status["jobs"] if job["stage"] == "done"}
+    assert done >= set(batch.job_ids) - cancelled
+    for path in done:
+        assert {form for form in ("txt", "srt", "vtt", "json") if batch.document(path, form)} == {
+            "txt",
+            "srt",
+            "vtt",
+            "json",
+        }
+    until(lambda: not runs_of(stack, batch, "flow_runs", ACTIVE), "the end of all flow runs")
+    assert runs_of(stack, batch, "task_runs", ["RUNNING", "PENDING", "CANCELLING"]) == []
+    limit = "/v2/concurrency_limits/gpu-router"
+    until(lambda: stack.prefect.get(limit).json()["active_slots"] == 0, "the router's slot")
+    assert list(stack.data.rglob("*.part")) == []
+    until(lambda: not working_in(stack.data / "work"), "the end of all conversions", 30)
+    assert [path for path in (stack.data / "work").rglob("*") if path.is_file()] == []
