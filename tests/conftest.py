@@ -271,3 +271,9 @@ def new_batch() -> Callable[..., RunningBatch]:
         return RunningBatch(stack.api, answer.json()["batch_id"])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def known_batch() -> Callable[..., RunningBatch]:
+    """Gives a batch that was made by other means."""
+    return lambda stack, batch_id: RunningBatch(stack.api, batch_id)

@@ -14,6 +14,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("chaos")
     group.addoption("--seeds", default="1", help="numbers of the chaos runs: 7, or 1-100")
     group.addoption("--clips", type=int, default=8, help="uploads of each run")
+    group.addoption("--every-step", action="store_true", help="interrupt all durable steps, not a choice of them")
     group.addoption("--events", type=int, default=4, help="blows of each run")
 
 

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tasks.confine import MAX_LINE_BYTES, Exit, run_confined
+from tasks.core.cancellation import CancelToken, RunCancelled, set_current_token
 from tasks.core.conversions import ProcessLimits
 
 DEADLINE_SECONDS = 30
@@ -91,6 +93,25 @@ def test_program_ends_when_its_reader_fails(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_confined(["/bin/sh", "-c", "echo $$ >&2; exec sleep 600"], folder=tmp_path, limits=AMPLE, read=fail)
     wait_until_dead(pids[0])
+
+
+def test_program_ends_with_its_children_when_its_run_is_cancelled(tmp_path):
+    pids, token = [], CancelToken()
+
+    def cancel_then_read(lines: Iterable[str]) -> None:
+        pids.extend(int(next(lines)) for _ in range(2))
+        token.cancel()
+        assert list(lines) == []
+
+    def in_its_context() -> None:
+        set_current_token(token)
+        script = "sleep 600 & echo $! >&2; echo $$ >&2; wait"
+        run_confined(["/bin/sh", "-c", script], folder=tmp_path, limits=AMPLE, read=cancel_then_read)
+
+    with pytest.raises(RunCancelled):
+        copy_context().run(in_its_context)
+    for pid in pids:
+        wait_until_dead(pid)
 
 
 @LINUX
