@@ -40,7 +40,7 @@ integration: $(VENV)/dev.stamp  ## Run the tests with a real server, ffmpeg, mod
 SEEDS ?= 1-20
 .PHONY: chaos
 chaos: $(VENV)/dev.stamp  ## Kill and press at random while batches of 30 run: make chaos SEEDS=1-100
-	$(BIN)/python -m pytest tests/chaos --seeds $(SEEDS) --clips 30 --events 8 -s
+	$(BIN)/python -m pytest tests/chaos --seeds $(SEEDS) --clips 30 --events 8 --every-step -s
 
 .PHONY: browser
 browser: $(VENV)/dev.stamp chromium  ## Run the tests of the pages in a real Chromium
