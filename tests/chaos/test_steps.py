@@ -18,9 +18,9 @@ GOOD = {"talks/a.mp3": "short-answer.mp3", "b.mp3": "lecture-welcome.mp3"}
 BAD = "notes.mp3"
 PRECIOUS = (  # what `make test` interrupts; `make chaos` takes all steps
     ("batch run: POST /api/deployments/*/create_flow_run", "after"),
-    ("recording run: link /batches/*/published/*.json", "after"),
-    ("batch run: replace /batches/*/recordings/*.json", "before"),
-    ("dashboard: link /batches/*/manifest.json", "after"),
+    ("recording run: link /store/batches/*/published/*.json", "after"),
+    ("batch run: replace /store/batches/*/recordings/*.json", "before"),
+    ("dashboard: link /store/batches/*/manifest.json", "after"),
 )
 
 

@@ -21,7 +21,9 @@ FOLDER = os.environ.get("BATCHSCRIBE_FAULTS", "")
 ROOTS = [os.environ.get(name, "\0") for name in ("BATCHSCRIBE_DATA", "BATCHSCRIBE_STORE")]
 NOT_OURS = ("/prefect/", "/logs/", "/models/", "/prefect-of-the-user/")
 IDS = re.compile(
-    r"\d{8}-\d{6}-[a-z2-7]{6}(-[a-z2-7]{10})?|attempt-\d+-[0-9a-f]+|[0-9a-f]{16,}|[0-9a-f-]{36}|(?<=/)(convert-|tmp)\w+"
+    r"-?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # runs
+    r"|\d{8}-\d{6}-[a-z2-7]{6}(-[a-z2-7]{10})?"  # batches and jobs
+    r"|attempt-\d+-[0-9a-f]+|[0-9a-f]{16,}|(?<=/)(convert-|tmp)\w+"
 )
 REQUESTS = re.compile(r"/(flow_runs|task_runs)/?.*(set_state)?$|/deployments/.*/create_flow_run$")
 _busy = threading.local()
