@@ -73,7 +73,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             records=records,
             intake=intake,
             overview=overview,
-            lifecycle=Lifecycle(records, runs, intake, overview),
+            lifecycle=Lifecycle(records, runs, intake, overview, settings),
             health=HealthCheck(runs, store),
         )
         _serving = _Serving(client, asyncio.get_running_loop())

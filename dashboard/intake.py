@@ -85,6 +85,7 @@ class Intake:
         self._arriving += 1
         try:
             batch = await self._open(batch_id)
+            await self._records.batch(batch_id)  # it may have been dismissed since it was opened
             async with batch.lock:
                 self._check_open(batch)
                 self.check_room(batch, size, path)
@@ -129,7 +130,7 @@ class Intake:
             )
             try:
                 await self._records.write_upload(batch_id, upload)
-            except StoreUnavailable:
+            except (StoreUnavailable, NotFound):
                 final.unlink(missing_ok=True)
                 raise
             batch.uploads[job_id] = upload

@@ -1,5 +1,5 @@
 """
-What people do to a batch: make it, start it, retry it, cancel it.
+What people do to a batch: make it, start it, retry it, cancel it, dismiss it.
 
 A start is two steps, and the second can fail: the manifest is frozen in the store, then Prefect gets the run. Both can
 be repeated, and a start that was interrupted between them is finished in the background.
@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
 from dashboard.intake import Intake
 from dashboard.overview import Overview
@@ -17,7 +18,9 @@ from dashboard.runs import Runs
 from tasks.core.batches import Batch, CancelMark, Options, Stage, StartedRun, new_batch_id
 from tasks.core.errors import NotFound, PrefectUnavailable, StoreUnavailable, WrongStage
 from tasks.core.names import shown
-from tasks.core.status import BatchState, JobStatus
+from tasks.core.retention import expired
+from tasks.core.settings import Settings
+from tasks.core.status import BatchState, BatchStatus, JobStatus
 
 SECONDS_BETWEEN_TRIES = 5.0
 
@@ -27,11 +30,12 @@ logger = logging.getLogger(__name__)
 class Lifecycle:
     """Does things to batches. Methods raise `NotFound`, `WrongStage`, `StoreUnavailable` and `PrefectUnavailable`."""
 
-    def __init__(self, records: Records, runs: Runs, intake: Intake, overview: Overview) -> None:
+    def __init__(self, records: Records, runs: Runs, intake: Intake, overview: Overview, settings: Settings) -> None:
         self._records = records
         self._runs = runs
         self._intake = intake
         self._overview = overview
+        self._settings = settings
         self._interrupted: set[str] = set()
 
     async def create(self, name: str, options: Options) -> Batch:
@@ -58,6 +62,7 @@ class Lifecycle:
                 if manifest is None:
                     raise
         self._overview.forget(batch_id)
+        await self._check_not_dismissed(batch_id)
         return await self._run_of(manifest.batch)
 
     async def retry(self, batch_id: str) -> None:
@@ -72,6 +77,7 @@ class Lifecycle:
         if status.flow_run_id is None:
             msg = f"The run of batch {batch_id} was deleted in Prefect. Upload the files again as another batch."
             raise WrongStage(msg)
+        await self._check_not_expired(status)
         await self._runs.retry(status.flow_run_id)
         self._overview.forget(batch_id)
         logger.info("batch %s is retried: %d jobs had failed", batch_id, status.summary.failed)
@@ -128,6 +134,29 @@ class Lifecycle:
         msg = f"Batch {batch_id} has no job {shown(job_id)}."
         raise NotFound(msg)
 
+    async def dismiss(self, batch_id: str) -> None:
+        """
+        Remove the batch with its documents, recordings and uploads. Its runs stay in Prefect, as history.
+
+        It is gone for everybody at once. What an interruption leaves of it goes when it is dismissed again, or with
+        the next clean-up.
+        """
+        try:
+            status = await self._overview.batch(batch_id, max_age=0)
+        except NotFound:
+            if await self._records.discard_hidden(batch_id, self._settings):
+                return
+            raise
+        if status.state is not BatchState.UPLOADING and not status.state.ended:
+            raise _still_running(batch_id)
+        record = await self._records.hide(batch_id)
+        self._overview.forget(batch_id)
+        if record is not None and await self._runs.any_active(batch_id):  # retried in this moment, in Prefect's own UI
+            await self._records.show(batch_id, record)
+            raise _still_running(batch_id)
+        await self._records.discard_hidden(batch_id, self._settings)
+        logger.info("batch %s is dismissed", batch_id)
+
     async def finish_starts(self) -> None:
         """Finish interrupted starts, those of a killed process too, for as long as this one runs."""
         found, complaint = False, ""
@@ -150,6 +179,24 @@ class Lifecycle:
         except NotFound:  # dismissed since
             self._interrupted.discard(batch_id)
 
+    async def _check_not_dismissed(self, batch_id: str) -> None:
+        """Raise `NotFound` for a batch that is gone; a clean-up that saw the start in time brings it back."""
+        try:
+            await self._records.batch(batch_id)
+        except NotFound:
+            self._interrupted.add(batch_id)
+            raise
+
+    async def _check_not_expired(self, status: BatchStatus) -> None:
+        """Raise `WrongStage` if none of the jobs that would run again has its upload any more."""
+        again = (Stage.FAILED, Stage.CANCELLED) if status.state is BatchState.CANCELLED else (Stage.FAILED,)
+        jobs = [job for job in status.jobs if job.stage in again]
+        expiries = await self._records.expiries(status.batch_id)
+        gone = [job for job in jobs if job.job_id in expiries]
+        if gone and len(gone) == len(jobs):
+            names = [PurePosixPath(job.path).name for job in gone]
+            raise WrongStage(expired(names, min(expiries[job.job_id].expired_at for job in gone)))
+
     async def _run_of(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is made if there is none; noted for later if that fails."""
         try:
@@ -168,3 +215,7 @@ class Lifecycle:
         await self._records.write_started_run(batch.batch_id, run)
         logger.info("batch %s started as flow run %s", batch.batch_id, run.flow_run_id)
         return run.flow_run_id
+
+
+def _still_running(batch_id: str) -> WrongStage:
+    return WrongStage(f"Batch {batch_id} is running: cancel it first, then dismiss it.")

@@ -7,12 +7,14 @@ from pathlib import PurePosixPath
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import BATCH_ID, Batch, CancelMark, Manifest, Publication, StartedRun, Upload
 from tasks.core.errors import NotFound
-from tasks.core.keys import BatchKeys
+from tasks.core.keys import BATCHES, BatchKeys
+from tasks.core.retention import Expiry
+from tasks.core.settings import Settings
+from tasks.discard import discard_hidden_batch, hide_batch, read_expiry, show_batch
 from tasks.mark import cancelled_jobs, mark_cancelled
 from tasks.read import read_publication, read_recording
 from tasks.store import Store
 
-BATCHES = "batches/"
 BATCHES_KEPT = 64
 
 
@@ -57,6 +59,23 @@ class Records:
         key = BatchKeys.of(batch.batch_id).batch
         await in_thread(STORE_THREADS, self._store.write, key, batch.model_dump_json().encode())
 
+    async def hide(self, batch_id: str) -> bytes | None:
+        """Have the batch be gone for everybody, and return what `show` brings it back with; None if it was gone."""
+        self._kept.pop(batch_id, None)
+        return await in_thread(STORE_THREADS, hide_batch, self._store, batch_id)
+
+    async def show(self, batch_id: str, record: bytes) -> None:
+        """Bring back a batch that was hidden a moment ago."""
+        await in_thread(STORE_THREADS, show_batch, self._store, batch_id, record)
+
+    async def discard_hidden(self, batch_id: str, settings: Settings) -> bool:
+        """Remove all that is left of a hidden batch, and return whether there was anything."""
+        return await in_thread(STORE_THREADS, discard_hidden_batch, self._store, settings, batch_id) > 0
+
+    async def expiries(self, batch_id: str) -> dict[str, Expiry]:
+        """Return which uploads of the batch have expired, by job id."""
+        return await in_thread(STORE_THREADS, _read_expiries, self._store, batch_id)
+
     async def manifest(self, batch_id: str) -> Manifest | None:
         """Return what the batch consists of, or None before its start."""
         kept = self._of(batch_id)
@@ -90,9 +109,18 @@ class Records:
         return await in_thread(STORE_THREADS, _read_uploads, self._store, BatchKeys.of(batch_id).uploads)
 
     async def write_upload(self, batch_id: str, upload: Upload) -> None:
-        """Have the upload count."""
+        """
+        Have the upload count. Raises `NotFound` if the batch was dismissed, or cleaned up because nobody started it.
+
+        That is asked after the write: whoever removes a batch looks for new uploads after hiding it.
+        """
         key = BatchKeys.of(batch_id).upload(upload.job_id)
         await in_thread(STORE_THREADS, self._store.write, key, upload.model_dump_json().encode())
+        try:
+            await self.batch(batch_id)
+        except NotFound:
+            await self.delete_upload(batch_id, upload.job_id)
+            raise
 
     async def delete_upload(self, batch_id: str, job_id: str) -> None:
         """Have the upload no longer count."""
@@ -155,6 +183,11 @@ def _read_uploads(store: Store, prefix: str) -> dict[str, Upload]:
             continue
         uploads[upload.job_id] = upload
     return uploads
+
+
+def _read_expiries(store: Store, batch_id: str) -> dict[str, Expiry]:
+    job_ids = (PurePosixPath(key).stem for key in store.list(BatchKeys.of(batch_id).expiries))
+    return {job_id: expiry for job_id in job_ids if (expiry := read_expiry(store, batch_id, job_id))}
 
 
 def _read_publications(store: Store, batch_id: str, known: dict[str, Publication]) -> dict[str, Publication]:

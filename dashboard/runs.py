@@ -36,6 +36,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import AwaitingRetry, Cancelling
 
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
+from tasks.clean import read_activity
 from tasks.core.adoption import RunState
 from tasks.core.batches import BATCH_DEPLOYMENT, Batch, batch_tag
 from tasks.core.errors import NotFound, PrefectUnavailable, WrongStage
@@ -205,6 +206,11 @@ class Runs:
         async with _asking_prefect():
             state: State[Any] = Cancelling(message="Cancelled from the dashboard")
             await self._client.set_flow_run_state(UUID(flow_run_id), state)
+
+    async def any_active(self, batch_id: str) -> bool:
+        """Return whether any run of the batch is under way, its own or a job's."""
+        async with _asking_prefect():
+            return (await read_activity(self._client, batch_id)).active
 
     async def read_gpu_pools(self) -> tuple[GpuPool, ...]:
         """Return the GPU work pools with the runs they hold."""

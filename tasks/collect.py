@@ -16,7 +16,7 @@ from prefect.client.orchestration import PrefectClient
 from tasks.core.adoption import Retry, RunState, Step, step_for
 from tasks.core.batches import Job, Manifest, Recording, Stage
 from tasks.core.summaries import Ending, sentence
-from tasks.dispatch import Dispatcher, ReadyJob, cancel, restart
+from tasks.dispatch import Dispatcher, ReadyJob, cancel, fail, restart
 from tasks.mark import cancelled_jobs, forget_cancels
 from tasks.observe import Child, count_active_batches, read_children, refresh
 from tasks.read import published_and_intact, read_recording
@@ -110,9 +110,12 @@ async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Con
         if state.is_completed():
             await _ready(client, jobs, job, await state.aresult())
         else:
-            jobs.restartable.pop(job.job_id, None)
             stage = Stage.CANCELLED if state.is_cancelled() else Stage.FAILED
-            jobs.endings[job.job_id] = Ending(job, stage, sentence(state.message or "The conversion was stopped."))
+            error = sentence(state.message or "The conversion was stopped.")
+            if stage is Stage.FAILED and job.job_id in jobs.restartable:
+                await fail(client, jobs.restartable[job.job_id], error)  # it would go on telling why it ended before
+            jobs.restartable.pop(job.job_id, None)
+            jobs.endings[job.job_id] = Ending(job, stage, error)
         del jobs.converting[job.job_id]
         conversions.ended.popleft()  # last: an outage on the way must not lose it
 

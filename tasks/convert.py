@@ -14,9 +14,11 @@ from prefect.states import Cancelled, Failed
 from tasks.core.batches import Job, Recording
 from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.conversions import ConversionLimits
-from tasks.core.errors import ConversionInterrupted, TranscriptionError
+from tasks.core.errors import ConversionInterrupted, TranscriptionError, UploadMissing
 from tasks.core.keys import BatchKeys
+from tasks.core.retention import expired
 from tasks.core.settings import Settings
+from tasks.discard import read_expiry
 from tasks.read import read_recording
 from tasks.retry import ask_the_error
 from tasks.store import Store, open_store
@@ -56,6 +58,9 @@ def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:
     if recording is not None:
         logger.info("Recording of job %s is in the store already", job.job_id)
         return recording
+    expiry = read_expiry(store, batch_id, job.job_id)
+    if expiry is not None:
+        raise UploadMissing(expired([job.name], expiry.expired_at))
     limits = ConversionLimits(max_audio_seconds=settings.max_audio_hours * 3600)
     with _work_folder(settings, job.job_id) as folder:
         target = folder / "recording.mp3"

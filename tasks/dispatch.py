@@ -12,7 +12,7 @@ from uuid import UUID
 from prefect import Task
 from prefect.client.orchestration import PrefectClient
 from prefect.concurrency.asyncio import concurrency
-from prefect.states import AwaitingRetry, Cancelled, Cancelling
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, job_tag
 from tasks.core.names import shown
@@ -154,6 +154,11 @@ class Dispatcher:
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:
     """Have the child run again under the same id."""
     await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
+
+
+async def fail(client: PrefectClient, child: Child, reason: str) -> None:
+    """Have the child end as failed for a new reason, without running again."""
+    await client.set_flow_run_state(child.flow_run_id, Failed(message=reason), force=True)
 
 
 async def cancel(client: PrefectClient, children: Iterable[Child], reason: str) -> None:

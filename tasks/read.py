@@ -15,7 +15,11 @@ _StoredRecord = TypeVar("_StoredRecord", Publication, Recording)
 
 def read_manifest(store: Store, batch_id: str) -> Manifest:
     """Return what the batch consists of. Raises `NotFound` if it was never started or was dismissed."""
-    return Manifest.model_validate_json(store.read(BatchKeys.of(batch_id).manifest))
+    keys = BatchKeys.of(batch_id)
+    if store.stat(keys.batch) is None:
+        msg = f"Batch {batch_id} was dismissed, so there is nothing left to do. Upload its files as another batch."
+        raise NotFound(msg)
+    return Manifest.model_validate_json(store.read(keys.manifest))
 
 
 def read_publication(store: Store, batch_id: str, job_id: str) -> Publication | None:

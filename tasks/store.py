@@ -86,6 +86,10 @@ class Store(Protocol):
         """Yield the keys below *prefix* in order; the empty prefix stands for the whole store."""
         ...
 
+    def objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield in order what `list` yields, with sizes and times; `stat` would cost a request for each."""
+        ...
+
     def folders(self, prefix: str) -> Iterator[str]:
         """
         Yield in order the names of the folders directly below *prefix*, however much they hold.
@@ -102,8 +106,16 @@ class Store(Protocol):
         """Delete all objects below *prefix* and return their number."""
         ...
 
+    def unfinished(self, *, older_than_seconds: float) -> Iterator[StoredObject]:
+        """
+        Yield what killed writers left, which no listing shows. Its names are no keys.
+
+        S3 does not say how large the parts of an unfinished upload are: there the size is 0.
+        """
+        ...
+
     def sweep(self, *, older_than_seconds: float) -> int:
-        """Remove what killed writers left, which no listing shows, and return how many writes that were."""
+        """Remove what `unfinished` yields, and return how many writes that were."""
         ...
 
     def check(self) -> None:

@@ -100,6 +100,13 @@ class FolderStore(Store):
                 yield path.relative_to(self._root).as_posix()
 
     @override
+    def objects(self, prefix: str) -> Iterator[StoredObject]:
+        with self._listing(prefix) as folder:
+            for path in self._files(folder):
+                if (found := _stored(path, self._root)) is not None:
+                    yield found
+
+    @override
     def folders(self, prefix: str) -> Iterator[str]:
         with self._listing(prefix) as folder:
             for name in sorted(entry.name for entry in self._entries(folder) if entry.is_dir()):
@@ -121,6 +128,15 @@ class FolderStore(Store):
                 deleted += _unlinked(path)
                 self._remove_empty(path.parent)
         return deleted
+
+    @override
+    def unfinished(self, *, older_than_seconds: float) -> Iterator[StoredObject]:
+        latest = datetime.fromtimestamp(time.time() - older_than_seconds, UTC)
+        with self._listing(""):
+            for entry in _scanned(self._root / UNFINISHED):
+                found = _stored(Path(entry.path), self._root)
+                if found is not None and found.modified <= latest:
+                    yield found
 
     @override
     def sweep(self, *, older_than_seconds: float) -> int:
@@ -251,6 +267,16 @@ def _scanned(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_dir() else entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _stored(path: Path, root: Path) -> StoredObject | None:
+    """Return the file *path* as the store lists it, or None if it was removed in this moment."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    return StoredObject(key=path.relative_to(root).as_posix(), size=status.st_size, modified=modified)
 
 
 def _unlinked(path: Path, *, latest: float = float("inf")) -> bool:

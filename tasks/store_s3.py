@@ -32,7 +32,7 @@ from tasks.store import (
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import MultipartUploadTypeDef, ObjectIdentifierTypeDef
 
 MIB = 2**20
 MAX_DELETED_AT_ONCE = 1000
@@ -112,6 +112,10 @@ class S3Store(Store):
         yield from sorted(self._keys(checked_prefix(prefix)))
 
     @override
+    def objects(self, prefix: str) -> Iterator[StoredObject]:
+        yield from sorted(self._objects(checked_prefix(prefix)), key=lambda found: found.key)
+
+    @override
     def folders(self, prefix: str) -> Iterator[str]:
         below = self._prefix + checked_prefix(prefix)
         pages = self._client.get_paginator("list_objects_v2")
@@ -143,19 +147,29 @@ class S3Store(Store):
         return len(keys)
 
     @override
+    def unfinished(self, *, older_than_seconds: float) -> Iterator[StoredObject]:
+        for upload in self._unfinished(older_than_seconds):
+            key = upload["Key"].removeprefix(self._prefix)
+            yield StoredObject(key=key, size=0, modified=upload["Initiated"])
+
+    @override
     def sweep(self, *, older_than_seconds: float) -> int:
+        unfinished = self._unfinished(older_than_seconds)
+        with self._translated():
+            for upload in unfinished:
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+        return len(unfinished)
+
+    def _unfinished(self, older_than_seconds: float) -> "Sequence[MultipartUploadTypeDef]":
         latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         pages = self._client.get_paginator("list_multipart_uploads")
         with self._translated():
-            unfinished = [
+            return [
                 upload
                 for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix)
                 for upload in page.get("Uploads", ())
                 if upload["Initiated"] <= latest
             ]
-            for upload in unfinished:
-                self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
-        return len(unfinished)
 
     @property
     def _address(self) -> str:
@@ -169,12 +183,16 @@ class S3Store(Store):
         return head["Metadata"].get("writer")
 
     def _keys(self, prefix: str) -> Iterator[str]:
+        return (found.key for found in self._objects(prefix))
+
+    def _objects(self, prefix: str) -> Iterator[StoredObject]:
         pages = self._client.get_paginator("list_objects_v2")
         with self._translated():
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 for found in page.get("Contents", ()):
                     if not found["Key"].endswith("/"):  # the folders that S3 consoles make
-                        yield found["Key"].removeprefix(self._prefix)
+                        key = found["Key"].removeprefix(self._prefix)
+                        yield StoredObject(key=key, size=found["Size"], modified=found["LastModified"])
 
     def _chunks(self, body: StreamingBody) -> Iterator[bytes]:
         with self._translated(), contextlib.closing(body):

@@ -1,4 +1,4 @@
-"""Batches: make, list, look at, start, retry, cancel."""
+"""Batches: make, list, look at, start, retry, cancel, dismiss."""
 
 from typing import Annotated
 
@@ -94,3 +94,9 @@ async def remove_job(client: ClientOfProcess, batch_id: str, job_id: str, respon
     await client.lifecycle.cancel_job(batch_id, job_id)
     response.status_code = status.HTTP_202_ACCEPTED
     return await client.overview.batch(batch_id)
+
+
+@router.delete("/{batch_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def dismiss_batch(client: ClientOfProcess, batch_id: str) -> None:
+    """Remove the batch with its documents, recordings and uploads, for good. One that runs must be cancelled first."""
+    await client.lifecycle.dismiss(batch_id)

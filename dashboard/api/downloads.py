@@ -79,6 +79,7 @@ async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
 
 
 async def _publication(client: ClientOfProcess, job_id: str) -> Publication:
+    await client.records.batch(batch_id_of(job_id))  # what is left of a dismissed batch is nobody's
     publication = await in_thread(STORE_THREADS, read_publication, client.store, batch_id_of(job_id), job_id)
     if publication is None:
         msg = f"There are no documents of job {shown(job_id)}: it is not done, or they were removed."
@@ -87,6 +88,7 @@ async def _publication(client: ClientOfProcess, job_id: str) -> Publication:
 
 
 async def _recording(client: ClientOfProcess, job_id: str) -> Recording:
+    await client.records.batch(batch_id_of(job_id))
     recording = await in_thread(STORE_THREADS, read_recording, client.store, batch_id_of(job_id), job_id)
     if recording is None:
         msg = f"There is no recording of job {shown(job_id)}: it is not converted yet, or it was removed."

@@ -14,6 +14,7 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/cancelled/<job id>.json       a person cancelled the job before it had a run
     batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads
     batches/<batch id>/published/<job id>.json       Publication: written last, so documents without it do not count
+    batches/<batch id>/expired/<job id>.json         Expiry: written before the upload of a job that isn't done goes
 
 No two attempts of a job write the same key: each has a token of its own, and the publication says whose documents
 count. It is created, not written, so the first of two attempts that end at the same time wins.
@@ -27,6 +28,9 @@ from pydantic import field_validator
 from tasks.core.batches import BATCH_ID, Job, Record
 from tasks.core.errors import NotFound
 from tasks.core.names import DocumentFormat, document_name, shown
+
+BATCHES = "batches/"
+"""Prefix of the folders of all batches."""
 
 MAX_PART_BYTES = 200
 """Longest part of a key; file systems allow 255 and a temporary name needs some of them."""
@@ -56,7 +60,7 @@ class BatchKeys(Record):
     @property
     def folder(self) -> str:
         """Prefix of everything of the batch."""
-        return f"batches/{self.batch_id}/"
+        return f"{BATCHES}{self.batch_id}/"
 
     @property
     def batch(self) -> str:
@@ -125,6 +129,15 @@ class BatchKeys(Record):
     def publication(self, job_id: str) -> str:
         """The `Publication` of a job."""
         return f"{self.publications}{job_id}.json"
+
+    @property
+    def expiries(self) -> str:
+        """Prefix of the notes that uploads have expired."""
+        return f"{self.folder}expired/"
+
+    def expiry(self, job_id: str) -> str:
+        """The `Expiry` of a job."""
+        return f"{self.expiries}{job_id}.json"
 
 
 def attempt_token(flow_run_id: str, attempt: int) -> str:

@@ -79,6 +79,21 @@ class Settings(BaseSettings):
     upload_idle_seconds: float = Field(default=120.0, gt=0)
     """An upload that sends nothing for so long is given up."""
 
+    retention_hours: float = Field(default=24.0, ge=0)
+    """How long uploads and recordings of jobs that failed or were cancelled stay for a retry, from the batch's end."""
+
+    recording_retention_days: float = Field(default=7.0, ge=0)
+    """How long recordings of jobs that are done are kept for the player. 0: they go with the next clean-up."""
+
+    unstarted_hours: float = Field(default=48.0, ge=0)
+    """How long a batch that nobody starts is kept, from its last upload."""
+
+    batch_retention_days: float = Field(default=0.0, ge=0)
+    """How long batches are kept with their documents, from their end. 0: until somebody dismisses them."""
+
+    leftover_hours: float = Field(default=1.0, ge=0)
+    """How old something that no record accounts for must be before it counts as left by a killed process."""
+
     @property
     def prefect_api_url(self) -> str:
         """Address of the Prefect API that `make up` serves."""

@@ -1,0 +1,67 @@
+"""
+Clean up: remove what batches no longer need, and what killed processes left behind.
+
+A schedule does it every hour. Started by hand it is a dry run unless told otherwise: it reports what would go and
+removes nothing. What may go, and when, is decided in `tasks.core.retention`; the report is a Markdown artifact that
+names each thing with its size and the reason.
+
+It can be killed at any moment: the next one goes on from what it finds. Batches of which anything runs are left alone.
+
+Requires: the disk with the uploads, hence the work pool of the dashboard's host. Work folders of further machines
+are out of its reach; their own runs remove them.
+"""
+
+import asyncio
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+from pydantic import ValidationError
+
+from tasks.clean import Cleaned, Cleaner, publish_report
+from tasks.core.cancellation import RunCancelled, current_token
+from tasks.core.errors import StoreUnavailable, TranscriptionError
+from tasks.core.removals import outcome, report
+from tasks.core.settings import Settings
+from tasks.store import open_store
+from tasks.take_stock import batches_to_look_at
+
+
+@flow(name="clean-up")
+async def clean_up(*, dry_run: bool = True) -> State[Any]:
+    """Remove what is no longer needed; a dry run only reports what that is."""
+    settings = Settings()
+    try:
+        store = await asyncio.to_thread(open_store, settings)
+        async with get_client() as client:
+            cleaned = await _clean(Cleaner(client, store, settings, dry_run))
+    except RunCancelled:
+        return Cancelled(message="Cancelled; what was removed by then needs nothing more.")
+    except TranscriptionError as error:
+        return Failed(message=str(error))
+    message = outcome(cleaned.removals, dry_run=dry_run)
+    if cleaned.removals or cleaned.kept or dry_run:  # not a page each hour that says nothing
+        await publish_report(report(cleaned.removals, cleaned.kept, dry_run=dry_run))
+    get_run_logger().info(message)
+    return Completed(message=message)
+
+
+async def _clean(cleaner: Cleaner) -> Cleaned:
+    parts = []
+    for batch_id in await asyncio.to_thread(batches_to_look_at, cleaner.store, cleaner.settings):
+        current_token().raise_if_cancelled()
+        try:
+            parts.append(await cleaner.batch(batch_id))
+        except StoreUnavailable:
+            raise
+        except (TranscriptionError, ValidationError, OSError) as error:  # the others can still be cleaned
+            get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)
+            parts.append(Cleaned(kept=(f"Batch {batch_id}: {error}",)))
+    parts.append(await cleaner.unfinished_writes())
+    parts.append(await cleaner.progress())
+    return Cleaned(
+        removals=tuple(removal for part in parts for removal in part.removals),
+        kept=tuple(sentence for part in parts for sentence in part.kept),
+    )

@@ -1,0 +1,210 @@
+"""
+Clean up batch by batch: read what one holds and what of it runs, note what expires, look again, and only then remove.
+
+Every step may be the last one: what was noted stays true, and the next clean-up goes on from what it finds.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import Artifact
+from prefect.client.schemas.sorting import ArtifactSort
+from prefect.exceptions import ObjectNotFound
+
+from tasks.core.names import shown
+from tasks.core.removals import Held, Place, Removal
+from tasks.core.retention import Activity, Plan, Rules, may_hold_anything, plan
+from tasks.core.settings import Settings
+from tasks.core.stock import Stock
+from tasks.discard import (
+    discard,
+    discard_hidden_batch,
+    hide_batch,
+    note_expiries,
+    show_batch,
+    withdraw_expiries,
+)
+from tasks.observe import ACTIVE, PAGE, read_runs
+from tasks.read import published_and_intact
+from tasks.store import Store
+from tasks.take_stock import take_stock
+
+_ENDED = [state_type for state_type in StateType if state_type not in ACTIVE]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What was removed, or would be in a dry run, and what had to stay though its time was over."""
+
+    removals: tuple[Removal, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+async def read_activity(client: PrefectClient, batch_id: str) -> Activity:
+    """Return whether any run of the batch is under way, its own or a job's, and when the last one ended."""
+    of_batch = FlowRunFilterTags(all_=[batch_tag(batch_id)])
+    active = await client.read_flow_runs(flow_run_filter=_in_states(of_batch, ACTIVE), limit=1)
+    ended = await client.read_flow_runs(
+        flow_run_filter=_in_states(of_batch, _ENDED), sort=FlowRunSort.END_TIME_DESC, limit=1
+    )
+    times = (run.end_time or (run.state.timestamp if run.state else run.created) for run in ended)
+    return Activity(active=bool(active), ended_at=next(times, None))
+
+
+def _in_states(tags: FlowRunFilterTags, states: list[StateType]) -> FlowRunFilter:
+    return FlowRunFilter(tags=tags, state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaner:
+    """Cleans one installation, or tells in a dry run what it would remove."""
+
+    client: PrefectClient
+    store: Store
+    settings: Settings
+    dry_run: bool
+
+    @property
+    def rules(self) -> Rules:
+        """How long things are kept here."""
+        return Rules.of(self.settings)
+
+    async def batch(self, batch_id: str) -> Cleaned:
+        """Remove what the rules let go of the batch, and return it."""
+        now = datetime.now(UTC)
+        stock = await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
+        if not may_hold_anything(stock, self.rules, now=now):
+            return Cleaned()
+        activity = await read_activity(self.client, batch_id)
+        going = plan(stock, activity, self.rules, now=now)
+        damaged = await asyncio.to_thread(_damaged, self.store, batch_id, going.relying)
+        if damaged:
+            going = plan(stock, activity, self.rules, now=now, damaged=damaged)
+        kept = tuple(_documents_damaged(stock, job_id) for job_id in sorted(damaged))
+        if self.dry_run or not going.removals:
+            return Cleaned(going.removals, kept)
+        if going.whole:
+            removed = await self._remove_whole(stock, activity)
+        else:
+            removed = await self._remove_parts(stock, going, activity)
+        return Cleaned(going.removals if removed else (), kept)
+
+    async def _remove_parts(self, stock: Stock, going: Plan, activity: Activity) -> bool:
+        """
+        Remove single things of a batch that stays; False if it came to life again, and then nothing is removed.
+
+        A retry that comes before the note is seen by the second look, one that comes after it finds the note.
+        """
+        batch_id = stock.batch_id
+        noted = await asyncio.to_thread(note_expiries, self.store, batch_id, going.expiring)
+        if await read_activity(self.client, batch_id) != activity:
+            await asyncio.to_thread(withdraw_expiries, self.store, batch_id, noted)
+            return False
+        for removal in going.removals:
+            await asyncio.to_thread(discard, self.store, self.settings, removal.held)
+        return True
+
+    async def _remove_whole(self, stock: Stock, activity: Activity) -> bool:
+        """
+        Remove a batch with all that is its; False if it came to life again, and then it stays.
+
+        An upload or a start that comes before it is hidden is seen by the second look, one that comes after it finds
+        no batch.
+        """
+        batch_id = stock.batch_id
+        record = await asyncio.to_thread(hide_batch, self.store, batch_id)
+        now = await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
+        changed = now.receiving or now.last_change > stock.last_change or (now.manifest and not stock.manifest)
+        if changed or await read_activity(self.client, batch_id) != activity:
+            if record is not None:
+                await asyncio.to_thread(show_batch, self.store, batch_id, record)
+            return False
+        await asyncio.to_thread(discard_hidden_batch, self.store, self.settings, batch_id)
+        return True
+
+    async def unfinished_writes(self) -> Cleaned:
+        """Remove what killed writers left in the store, which no listing of it shows."""
+        return await asyncio.to_thread(self._unfinished_writes, self.rules.leftover.total_seconds())
+
+    def _unfinished_writes(self, seconds: float) -> Cleaned:
+        found = list(self.store.unfinished(older_than_seconds=seconds))
+        if found and not self.dry_run:
+            self.store.sweep(older_than_seconds=seconds)
+        things = (Held(Place.STORE, each.key, each.size, each.modified) for each in found)
+        return Cleaned(tuple(Removal(held, "Left by a write that was killed.") for held in things))
+
+    async def progress(self) -> Cleaned:
+        """Remove the progress artifacts of runs that have ended: one for each longer recording, of no use any more."""
+        artifacts = await _read_progress(self.client)
+        active = await _active_among(self.client, [run for each in artifacts if (run := each.flow_run_id)])
+        removals = []
+        for artifact in artifacts:
+            shown_at = artifact.updated or artifact.created or datetime.now(UTC)
+            if artifact.flow_run_id in active or shown_at + self.rules.leftover > datetime.now(UTC):
+                continue
+            if not self.dry_run:
+                await _delete_artifact(self.client, artifact)
+            held = Held(Place.PREFECT, f"progress of flow run {artifact.flow_run_id}", 0, shown_at)
+            removals.append(Removal(held, "Its run has ended."))
+        return Cleaned(tuple(removals))
+
+
+def _damaged(store: Store, batch_id: str, job_ids: frozenset[str]) -> frozenset[str]:
+    """Return those of the jobs whose documents are not all in the store as they were published."""
+    return frozenset(job_id for job_id in job_ids if published_and_intact(store, batch_id, job_id) is None)
+
+
+def _documents_damaged(stock: Stock, job_id: str) -> str:
+    jobs = stock.manifest.jobs if stock.manifest else ()
+    path = next((job.path for job in jobs if job.job_id == job_id), job_id)
+    return (
+        f"{shown(path)} of batch {stock.batch_id}: its documents are not in the store, or damaged. Its upload and "
+        "recording stay: retry the batch in Prefect."
+    )
+
+
+async def _read_progress(client: PrefectClient) -> list[Artifact]:
+    artifacts: list[Artifact] = []
+    while True:
+        page = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(type=ArtifactFilterType(any_=["progress"])),
+            sort=ArtifactSort.ID_DESC,
+            limit=PAGE,
+            offset=len(artifacts),
+        )
+        artifacts += page
+        if len(page) < PAGE:
+            return artifacts
+
+
+async def _active_among(client: PrefectClient, run_ids: Sequence[UUID]) -> set[UUID]:
+    active: set[UUID] = set()
+    for first in range(0, len(run_ids), PAGE):
+        ids = FlowRunFilterId(any_=list(run_ids[first : first + PAGE]))
+        states = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
+        active |= {run.id for run in await read_runs(client, FlowRunFilter(id=ids, state=states))}
+    return active
+
+
+async def _delete_artifact(client: PrefectClient, artifact: Artifact) -> None:
+    with contextlib.suppress(ObjectNotFound):
+        await client.delete_artifact(artifact.id)
+
+
+async def publish_report(markdown: str) -> None:
+    """Show the report in Prefect's UI."""
+    await acreate_markdown_artifact(key="clean-up", markdown=markdown, description="What the clean-up removed, and why")
