@@ -20,11 +20,13 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import Artifact
-from prefect.client.schemas.sorting import ArtifactSort
+from prefect.client.schemas.objects import Artifact, StateType
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
+from tasks.core.batches import batch_tag
 from tasks.core.names import shown
 from tasks.core.removals import Held, Place, Removal
 from tasks.core.retention import Activity, Plan, Rules, may_hold_anything, plan
