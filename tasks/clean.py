@@ -87,11 +87,11 @@ class Cleaner:
 
     async def batch(self, batch_id: str) -> Cleaned:
         """Remove what the rules let go of the batch, and return it."""
-        now = datetime.now(UTC)
-        stock = await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
-        if not may_hold_anything(stock, self.rules, now=now):
+        if not may_hold_anything(await self._stock(batch_id), self.rules, now=datetime.now(UTC)):
             return Cleaned()
+        # Runs first: what the last one of them did is in a stock that is taken after its end.
         activity = await read_activity(self.client, batch_id)
+        stock, now = await self._stock(batch_id), datetime.now(UTC)
         going = plan(stock, activity, self.rules, now=now)
         damaged = await asyncio.to_thread(_damaged, self.store, batch_id, going.relying)
         if damaged:
@@ -104,6 +104,9 @@ class Cleaner:
         else:
             removed = await self._remove_parts(stock, going, activity)
         return Cleaned(going.removals if removed else (), kept)
+
+    async def _stock(self, batch_id: str) -> Stock:
+        return await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
 
     async def _remove_parts(self, stock: Stock, going: Plan, activity: Activity) -> bool:
         """
@@ -129,7 +132,7 @@ class Cleaner:
         """
         batch_id = stock.batch_id
         record = await asyncio.to_thread(hide_batch, self.store, batch_id)
-        now = await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
+        now = await self._stock(batch_id)
         changed = now.receiving or now.last_change > stock.last_change or (now.manifest and not stock.manifest)
         if changed or await read_activity(self.client, batch_id) != activity:
             if record is not None:

@@ -1,0 +1,248 @@
+"""What of a batch may go, and when."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.core.batches import Batch, Upload, job_id_for, manifest_of
+from tasks.core.keys import BatchKeys
+from tasks.core.removals import Held, Place, Removal, in_bytes, outcome, report
+from tasks.core.retention import Activity, Rules, expired, may_hold_anything, plan, span
+from tasks.core.settings import Settings
+from tasks.core.stock import Stock
+
+NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
+BATCH = "20261120-120000-abcdef"
+KEYS = BatchKeys.of(BATCH)
+JOB = job_id_for(BATCH, "talks/lecture.mp3")
+UPLOAD = f"{BATCH}/{JOB}"
+RULES = Rules.of(Settings(_env_file=None))
+DOCUMENT = f"{KEYS.documents}talks/lecture_refined.srt"
+EXPIRES = {UPLOAD, KEYS.recording(JOB), KEYS.recording_record(JOB)}
+
+
+def ago(**time: float) -> datetime:
+    return NOW - timedelta(**time)
+
+
+def held(place: Place, name: str, modified: datetime) -> Held:
+    return Held(place, name, 1000, modified)
+
+
+def batch_of(
+    *, keys: dict[str, datetime], uploads: dict[str, datetime], started=True, named=frozenset({DOCUMENT}), **more
+) -> Stock:
+    """A batch of one job; its records are as old as the batch."""
+    records = [KEYS.batch, KEYS.upload(JOB), *([KEYS.manifest, KEYS.run] if started else [])]
+    objects = dict.fromkeys(records, ago(days=4)) | keys
+    upload = Upload(job_id=JOB, path="talks/lecture.mp3", size=1000, sha256="0", uploaded_at=ago(days=4))
+    batch = Batch(batch_id=BATCH, name="talks", created_at=ago(days=4))
+    return Stock(
+        batch_id=BATCH,
+        objects={key: held(Place.STORE, key, modified) for key, modified in objects.items()},
+        manifest=manifest_of(batch, [upload], started_at=ago(days=4)) if started else None,
+        named=named,
+        uploads=tuple(held(Place.UPLOADS, name, modified) for name, modified in uploads.items()),
+        **more,
+    )
+
+
+RECORDING = dict.fromkeys((KEYS.recording_record(JOB), KEYS.recording(JOB)), ago(days=4))
+FAILED = batch_of(keys=RECORDING, uploads={UPLOAD: ago(days=4)})
+
+
+def done(**time: float) -> Stock:
+    published = {KEYS.publication(JOB): ago(**time), DOCUMENT: ago(**time)}
+    return batch_of(keys=RECORDING | published, uploads={UPLOAD: ago(days=30)})
+
+
+def ended(**time: float) -> Activity:
+    return Activity(active=False, ended_at=ago(**time))
+
+
+def names(stock: Stock, activity: Activity, rules: Rules = RULES) -> set[str]:
+    return {removal.held.name for removal in plan(stock, activity, rules, now=NOW).removals}
+
+
+@pytest.mark.parametrize(
+    ("stock", "activity", "going"),
+    [
+        (FAILED, ended(hours=23), set()),
+        (FAILED, ended(hours=24), EXPIRES),
+        (FAILED, Activity(active=True, ended_at=ago(days=3)), set()),  # it is being retried
+        (done(minutes=1), ended(minutes=1), {UPLOAD}),
+        (done(minutes=1), Activity(active=True, ended_at=None), set()),
+        (done(days=6.9), ended(days=6.9), {UPLOAD}),
+        (done(days=7), ended(days=6), EXPIRES),
+        (done(days=7), Activity(active=True, ended_at=ago(days=6)), set()),
+    ],
+)
+def test_uploads_and_recordings_go_when_nobody_needs_them(stock, activity, going):
+    assert names(stock, activity) == going
+
+
+@pytest.mark.parametrize(("written", "going"), [(ago(hours=23), set()), (ago(hours=24), {UPLOAD})])
+def test_without_runs_in_prefect_a_batch_ended_when_the_last_of_its_files_was_written(written, going):
+    stock = batch_of(keys={}, uploads={UPLOAD: written})
+    assert names(stock, Activity(active=False, ended_at=None)) == going
+
+
+def test_what_a_failed_job_could_be_retried_with_is_noted_before_it_goes():
+    going = plan(FAILED, ended(hours=24), RULES, now=NOW)
+    assert going.expiring == (JOB,)
+    assert going.relying == frozenset()
+    nothing_left = batch_of(keys={}, uploads={})
+    assert plan(nothing_left, ended(hours=24), RULES, now=NOW).expiring == ()
+
+
+def test_what_a_job_that_is_done_gives_up_relies_on_its_documents():
+    going = plan(done(days=8), ended(days=8), RULES, now=NOW)
+    assert going.relying == {JOB}
+    assert going.expiring == ()
+    assert plan(done(days=8), ended(days=8), RULES, now=NOW, damaged=frozenset({JOB})).removals == ()
+
+
+def test_a_recording_goes_with_the_upload_if_recordings_are_not_kept():
+    rules = replace(RULES, recording_retention=timedelta(0))
+    assert names(done(minutes=1), ended(minutes=1), rules) == EXPIRES
+
+
+def test_the_record_of_a_recording_goes_before_its_sound():
+    order = [removal.held.name for removal in plan(FAILED, ended(days=2), RULES, now=NOW).removals]
+    assert order.index(KEYS.recording_record(JOB)) < order.index(KEYS.recording(JOB))
+
+
+@pytest.mark.parametrize(
+    ("last_upload", "receiving", "whole"),
+    [(ago(hours=47), False, False), (ago(hours=48), False, True), (ago(hours=48), True, False)],
+)
+def test_a_batch_that_nobody_starts_goes_as_a_whole(last_upload, receiving, whole):
+    stock = batch_of(keys={}, uploads={UPLOAD: last_upload}, started=False, receiving=receiving)
+    going = plan(stock, Activity(active=False, ended_at=None), RULES, now=NOW)
+    assert going.whole is whole
+    assert {removal.held.name for removal in going.removals} == ({*stock.objects, UPLOAD} if whole else set())
+
+
+def test_a_start_that_was_interrupted_is_left_to_the_dashboard():
+    stock = batch_of(keys=RECORDING, uploads={UPLOAD: ago(days=4)})
+    without_run = replace(stock, objects={key: each for key, each in stock.objects.items() if key != KEYS.run})
+    assert names(without_run, Activity(active=False, ended_at=None)) == set()
+
+
+def test_batches_are_kept_until_they_are_dismissed_unless_told_otherwise():
+    stock = done(days=400)
+    assert not plan(stock, ended(days=400), RULES, now=NOW).whole
+    for_a_month = replace(RULES, batch_retention=timedelta(days=30))
+    assert not plan(stock, ended(days=29), for_a_month, now=NOW).whole
+    assert names(stock, ended(days=30), for_a_month) == {*stock.objects, UPLOAD}
+    assert Rules.of(Settings(_env_file=None, batch_retention_days=30)) == for_a_month
+
+
+PART = f"{BATCH}/0123456789abcdef.part"
+STRANGER = job_id_for(BATCH, "sent after the start.mp3")
+LATE = f"{KEYS.documents}talks/lecture_refined.late.srt"
+
+
+@pytest.mark.parametrize(
+    ("keys", "uploads", "leftovers"),
+    [
+        ({}, {PART: ago(hours=1)}, {PART}),
+        ({}, {PART: ago(minutes=59)}, set()),  # somebody may just have begun to send it
+        ({}, {f"{BATCH}/{STRANGER}": ago(hours=1)}, {f"{BATCH}/{STRANGER}"}),
+        ({KEYS.recording(JOB): ago(hours=1)}, {}, {KEYS.recording(JOB)}),  # without its record it is none
+        ({KEYS.recording(STRANGER): ago(hours=1)}, {}, {KEYS.recording(STRANGER)}),
+        ({LATE: ago(hours=1)}, {}, {LATE}),
+        ({LATE: ago(minutes=59)}, {}, set()),
+        ({KEYS.publication(JOB): ago(hours=1), DOCUMENT: ago(hours=1)}, {}, set()),
+        ({f"{KEYS.folder}notes.json": ago(days=9)}, {}, set()),  # a later version's: none of our business
+    ],
+)
+def test_what_nothing_accounts_for_goes_when_it_is_too_old_to_be_in_use(keys, uploads, leftovers):
+    stock = batch_of(keys=keys, uploads=uploads)
+    assert names(stock, ended(minutes=10)) == leftovers
+    assert names(stock, Activity(active=True, ended_at=None)) == set()
+
+
+def test_documents_are_no_leftovers_while_nobody_can_tell_whose_they_are():
+    assert names(batch_of(keys={LATE: ago(days=1)}, uploads={}, named=None), ended(hours=2)) == set()
+
+
+def test_work_folders_of_killed_runs_go():
+    folder = held(Place.WORK, f"{JOB}-run", ago(hours=2))
+    assert names(batch_of(keys={}, uploads={}, work=(folder,)), ended(minutes=1)) == {folder.name}
+
+
+def test_an_upload_without_a_record_goes_before_its_batch_is_started():
+    stock = batch_of(
+        keys={},
+        uploads={UPLOAD: ago(hours=2), f"{BATCH}/{STRANGER}": ago(hours=2), PART: ago(minutes=1)},
+        started=False,
+    )
+    assert names(stock, Activity(active=False, ended_at=None)) == {f"{BATCH}/{STRANGER}"}
+
+
+def test_what_is_left_of_a_dismissed_batch_goes():
+    objects = {DOCUMENT: held(Place.STORE, DOCUMENT, ago(hours=1)), LATE: held(Place.STORE, LATE, ago(minutes=1))}
+    stock = Stock(batch_id=BATCH, objects=objects, uploads=(held(Place.UPLOADS, UPLOAD, ago(hours=1)),))
+    assert names(stock, ended(minutes=1)) == {DOCUMENT, UPLOAD}
+    assert names(stock, Activity(active=True, ended_at=None)) == set()
+
+
+@pytest.mark.parametrize(("modified", "going"), [(ago(hours=47), set()), (ago(hours=48), {UPLOAD})])
+def test_uploads_of_which_the_store_knows_nothing_wait_for_somebody_who_notices(modified, going):
+    stock = Stock(batch_id=BATCH, uploads=(held(Place.UPLOADS, UPLOAD, modified),))
+    assert names(stock, Activity(active=False, ended_at=None)) == going
+
+
+def test_a_batch_with_nothing_but_records_and_documents_needs_no_look_at_its_runs():
+    settled = batch_of(keys={KEYS.publication(JOB): ago(days=9), DOCUMENT: ago(days=9)}, uploads={})
+    assert not may_hold_anything(settled, RULES, now=NOW)
+    assert may_hold_anything(FAILED, RULES, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("uploads", "sentence"),
+    [
+        (["lecture.mp3"], "The upload of lecture.mp3 expired on 2026-11-24 14:00 UTC; upload it again."),
+        (["a.mp3", "b.mp3"], "The uploads of a.mp3 and 1 other expired on 2026-11-24 14:00 UTC; upload them again."),
+        (["a", "b", "c"], "The uploads of a and 2 others expired on 2026-11-24 14:00 UTC; upload them again."),
+    ],
+)
+def test_expired_uploads_are_named(uploads, sentence):
+    assert expired(uploads, NOW) == sentence
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        (timedelta(hours=24), "24 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(days=7), "7 days"),
+        (timedelta(days=2.5), "2.5 days"),
+        (timedelta(minutes=30), "0.5 hours"),
+    ],
+)
+def test_times_are_told_in_words(time, words):
+    assert span(time) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (5 * 10**12, "5.0 TB")],
+)
+def test_sizes_are_told_in_words(size, words):
+    assert in_bytes(size) == words
+
+
+def test_the_report_names_each_thing_with_its_size_and_the_reason():
+    removals = [
+        Removal(held(Place.UPLOADS, f"{BATCH}/a|b.mp3", NOW), "Its documents are stored and verified."),
+        Removal(held(Place.STORE, DOCUMENT, NOW), "No publication names it."),
+    ]
+    page = report(removals, ["c.mp3: its documents are damaged."], dry_run=True)
+    assert "**2 things would be removed (dry run), 2.0 kB.**" in page
+    assert f"| {BATCH}/a\\|b.mp3 | uploads | 1.0 kB | Its documents are stored and verified. |" in page
+    assert "- c.mp3: its documents are damaged." in page
+    assert outcome(removals[:1], dry_run=False) == "1 thing removed, 1.0 kB."
+    assert outcome([], dry_run=False) == "Nothing to clean up."
