@@ -20,7 +20,7 @@ import pytest
 
 from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, RECORDING_FLOW, batch_tag, job_tag
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 240
 
 
 def wait_until(holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS):

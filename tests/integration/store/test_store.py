@@ -328,6 +328,8 @@ def test_a_killed_writer_leaves_the_old_content_and_nothing_that_is_listed(
     assert store.read("recordings/a.mp3") == b"old"
     assert list(store.list("")) == ["recordings/a.mp3"]
     assert list(store.folders("")) == ["recordings"]
+    assert list(store.unfinished(older_than_seconds=3600)) == []
+    assert len(list(store.unfinished(older_than_seconds=-60))) == 1
     assert store.sweep(older_than_seconds=3600) == 0
     assert store.sweep(older_than_seconds=-60) == 1  # a minute ahead, since the server has a clock of its own
     assert unfinished_writes() == 0
