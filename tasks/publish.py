@@ -60,7 +60,7 @@ def publish(
 ) -> Publication:
     """Do it, without Prefect. Raises `NotFound` for a batch that was dismissed meanwhile."""
     keys = BatchKeys.of(batch_id)
-    if store.stat(keys.batch) is None:
+    if store.stat(keys.manifest) is None:
         msg = f"The batch of {shown(job.name)} was dismissed before its documents were stored."
         raise NotFound(msg)
     publication = Publication(

@@ -28,7 +28,8 @@ BATCH = "20261122-120000-abcdef"
 KEYS = BatchKeys.of(BATCH)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DONE, FAILED = (job_id_for(BATCH, path) for path in ("talks/done.mp3", "failed.mp3"))
-LATE = f"{KEYS.documents}talks/done_refined.late.srt"
+TOKEN, LATE_TOKEN = "attempt-1-0123456789ab", "attempt-2-0123456789ab"
+LATE = f"{KEYS.documents}talks/{LATE_TOKEN}/done_refined.srt"
 
 
 def write(store, key, record):
@@ -64,13 +65,14 @@ def make_ended_batch(store, settings):
         )
         file(settings.uploads_folder, f"{BATCH}/{upload.job_id}")
     job = next(job for job in manifest.jobs if job.job_id == DONE)
-    documents = [(form, KEYS.document(job, form)) for form in DocumentFormat]
+    documents = [(form, KEYS.document(job, form, TOKEN)) for form in DocumentFormat]
     for _, key in documents:
         store.write(key, b"text")
     digest = hashlib.sha256(b"text").hexdigest()
     publication = Publication(
         job_id=DONE,
         attempt=1,
+        token=TOKEN,
         documents=tuple(Document(format=form, key=key, size=4, sha256=digest) for form, key in documents),
         language="en",
         audio_seconds=1,
@@ -112,8 +114,8 @@ def test_after_a_week_only_records_and_documents_are_left(store, settings, ended
     assert left == {
         *("batch.json", "manifest.json", "run.json", f"published/{DONE}.json"),
         *(f"uploads/{job.job_id}.json" for job in ended_batch.jobs),
-        *(f"documents/talks/done_{name}" for name in names),
-        "documents/talks/done.json",
+        *(f"documents/talks/{TOKEN}/done_{name}" for name in names),
+        f"documents/talks/{TOKEN}/done.json",
     }
     assert [path for path in settings.uploads_folder.rglob("*") if path.is_file()] == []
     assert list(settings.work_folder.iterdir()) == []
@@ -122,7 +124,7 @@ def test_after_a_week_only_records_and_documents_are_left(store, settings, ended
 
 def test_a_document_too_many_is_told_from_those_that_are_published(store, settings, ended_batch):
     assert take_stock(store, settings, BATCH).named == {
-        KEYS.document(ended_batch.jobs[1], form) for form in DocumentFormat
+        KEYS.document(ended_batch.jobs[1], form, TOKEN) for form in DocumentFormat
     }
     store.delete(LATE)
     assert take_stock(store, settings, BATCH).named is None  # as many as there should be: nothing need be read
