@@ -77,10 +77,11 @@ def test_an_upload_that_is_under_way_when_its_batch_is_dismissed_is_not_kept(das
     assert files_of(dashboard, batch_id) == []
 
 
-@pytest.mark.parametrize("state", ["SCHEDULED", "RUNNING", "CANCELLING"])
-def test_a_batch_that_runs_must_be_cancelled_first(dashboard, prefect, state):
+@pytest.mark.parametrize("states", [["PENDING"], ["RUNNING"], ["RUNNING", "CANCELLING"]], ids=lambda states: states[-1])
+def test_a_batch_that_runs_must_be_cancelled_first(dashboard, prefect, states):
     batch_id, flow_run_id, _ = dashboard.started_batch("a.mp3")
-    prefect.set_state("flow_runs", flow_run_id, state)
+    for state in states:
+        prefect.set_state("flow_runs", flow_run_id, state)
     refused = dismiss(dashboard, batch_id)
     assert refused.status_code == 409
     assert refused.json()["detail"] == f"Batch {batch_id} is running: cancel it first, then dismiss it."
