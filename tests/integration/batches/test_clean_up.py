@@ -161,26 +161,45 @@ def test_an_expired_upload_is_told_wherever_retry_is_pressed(forgetful, reports,
     assert jobs["talks/good.mp3"]["stage"] == "done"
 
 
-def test_a_retry_runs_the_jobs_whose_uploads_are_still_there(forgetful, clips, new_batch):
-    """One upload has expired, another was only out of reach: as if a clean-up had been killed between the two."""
+@pytest.fixture(scope="module")
+def half_expired(forgetful, clips, new_batch):
+    """A batch that failed: one upload has expired since, another was only out of reach, as if a clean-up was killed."""
     batch = new_batch(forgetful, "half expired")
     for path in ("gone.mp3", "late.mp3"):
         batch.upload(path, clips["short-answer.mp3"].path.read_bytes())
     folder = forgetful.data / "uploads" / batch.batch_id
-    away = {
-        path: (folder / batch.job_ids[path]).rename(folder / f"{batch.job_ids[path]}.away") for path in batch.job_ids
-    }
+    away = {path: (folder / job_id).rename(folder / f"{job_id}.away") for path, job_id in batch.job_ids.items()}
     batch.start()
     assert batch.finished()["summary"]["failed"] == 2
     away["late.mp3"].rename(folder / batch.job_ids["late.mp3"])
     note = {"job_id": batch.job_ids["gone.mp3"], "expired_at": "2026-11-23T14:00:00Z"}
     expired = forgetful.data / "store" / "batches" / batch.batch_id / "expired"
     put(expired / f"{batch.job_ids['gone.mp3']}.json", json.dumps(note).encode())
-    assert forgetful.api.post(f"/batch/{batch.batch_id}/retry").status_code == 202
-    batch.wait(lambda status: status["state"] == "failed" and status["summary"]["done"] == 1)
-    jobs = batch.jobs()
+    return batch
+
+
+def test_a_retry_runs_the_jobs_whose_uploads_are_still_there(forgetful, half_expired):
+    assert forgetful.api.post(f"/batch/{half_expired.batch_id}/retry").status_code == 202
+    half_expired.wait(lambda status: status["state"] == "failed" and status["summary"]["done"] == 1)
+    jobs = half_expired.jobs()
     assert jobs["late.mp3"]["stage"] == "done"
     assert jobs["gone.mp3"]["error"] == "The upload of gone.mp3 expired on 2026-11-23 14:00 UTC; upload it again."
+
+
+def test_a_recording_stays_if_its_documents_are_damaged(forgetful, half_expired):
+    half_expired.finished()
+    recording = (
+        forgetful.data / "store" / f"batches/{half_expired.batch_id}/recordings/{half_expired.job_ids['late.mp3']}.mp3"
+    )
+    (document,) = (forgetful.data / "store" / "batches" / half_expired.batch_id).rglob("*.srt")
+    content = document.read_bytes()
+    document.write_bytes(content[:-1])
+    report = clean_up(forgetful, dry_run=False)
+    assert f"late.mp3 of batch {half_expired.batch_id}: its documents are not in the store, or damaged." in report
+    assert recording.exists()
+    document.write_bytes(content)
+    clean_up(forgetful, dry_run=False)
+    assert not recording.exists()
 
 
 def pause(stack, *, paused: bool) -> None:
