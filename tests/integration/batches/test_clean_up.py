@@ -23,9 +23,11 @@ def forgetful(_make_stack):
         "BATCHSCRIBE_RECORDING_RETENTION_DAYS": "0",
         "BATCHSCRIBE_LEFTOVER_HOURS": "0",
     }
-    stack.start()
-    yield stack
-    stack.close()
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()
 
 
 def start_clean_up(stack, **parameters) -> str:
