@@ -1,6 +1,6 @@
 """What Prefect's worker classes want to know of a kind of worker: its job variables and how they become a job."""
 
-from typing import Any
+from typing import Any, Literal
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorkerResult
@@ -24,12 +24,17 @@ class WarmJobConfiguration(BaseJobConfiguration):
 
 
 class WarmVariables(BaseVariables):
-    """Job variables of a warm pool: none of its own, since runs share a process and so its environment."""
+    """Job variables of a warm pool: none that a run could choose, since runs share a process and so its environment."""
 
     env: dict[str, str | None] = Field(
         default_factory=dict,
         title="Environment variables",
         description="Not used by warm pools: runs share a process. Set the worker's environment instead.",
+    )
+    device_kind: Literal["cuda", "cpu"] = Field(
+        default="cpu",
+        title="Kind of device",
+        description="Its default is what the pool's worker has; dispatch knows by it which model jobs get here.",
     )
 
 

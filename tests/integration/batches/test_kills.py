@@ -156,3 +156,28 @@ def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwrit
     batch.wait(lambda _: not children_on(fragile, pool, *active), 60)
     assert {path: batch.document(path, "srt") for path in batch.job_ids} == written
     assert batch.status()["summary"]["done"] == 6
+
+
+def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
+    fragile, clips, new_batch, record_property
+):
+    batch = six_lectures(fragile, clips, new_batch)
+    batch.wait(lambda status: status["summary"]["transcribing"], 60)
+    pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
+    lost = {run["id"] for run in children_on(fragile, pool, "SCHEDULED", "PENDING", "RUNNING")}
+    keepers = victims(fragile, "deployments.up")
+    for pid in keepers:
+        os.kill(pid, signal.SIGSTOP)  # it would start the worker again
+    killed_at = time.monotonic()
+    kill(victims(fragile, f"deployments.serve_pool {pool}"))
+    try:
+        for event, holds in (
+            ("noticed", lambda: fragile.prefect.get(f"/work_pools/{pool}").json()["status"] == "NOT_READY"),
+            ("moved", lambda: lost <= {run["id"] for run in children_on(fragile, pool, "CANCELLED")}),
+        ):
+            batch.wait(lambda _, holds=holds: holds(), 240)
+            record_property(f"seconds until {event}", round(time.monotonic() - killed_at, 1))
+        assert batch.finished(240)["summary"]["done"] == 6
+    finally:
+        for pid in keepers:
+            os.kill(pid, signal.SIGCONT)

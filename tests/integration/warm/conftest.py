@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 FLOWS = (
     "isolated",
     "polite",
+    "counted",
     "stubborn",
     "returns_although_cancelled",
     "poisonous",
@@ -27,6 +28,7 @@ FLOWS = (
     "process_facts",
     "not_async",
     "prints",
+    "listens",
 )
 POOL = "gpu-test"
 
@@ -106,6 +108,12 @@ class WarmPool:
         assert self.worker is not None
         self.worker.send_signal(stop_signal)
         return self.worker.wait(30)
+
+    def restart_worker(self, **settings: str) -> None:
+        """Have a worker with these settings, whatever another test left."""
+        if self.worker is not None and self.worker.poll() is None:
+            self.stop_worker(signal.SIGTERM)
+        self.start_worker(**settings)
 
     def create(self, flow: str, **parameters: object):
         return self.client.create_flow_run_from_deployment(self.deployments[flow], parameters=parameters)
