@@ -29,7 +29,7 @@ class SmallDevice(WhisperBackend):
 
 
 @pytest.fixture
-def installation(prefect_server, small_model, tmp_path, monkeypatch):
+def installation(small_model, tmp_path, monkeypatch):
     """An installation whose one device is too small for what is planned on it."""
     (tmp_path / "models").symlink_to(small_model.parent)
     device = Device(name="gpu-0", kind="cpu", title="Small GPU", cpu_threads=2, compute_type="float32", batch_size=2)
@@ -42,6 +42,7 @@ def installation(prefect_server, small_model, tmp_path, monkeypatch):
     engines.unload_idle()
 
 
+@pytest.mark.usefixtures("prefect_server")
 def test_a_run_that_went_out_of_memory_says_so_in_its_log_and_its_document(installation, clips):
     from flows.transcribe_recording import transcribe_recording
 
