@@ -59,7 +59,7 @@ class PrefectServer:
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + 90
+        end = time.monotonic() + 180
         while time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 2) as server:
                 server.sendall(b"GET /api/health HTTP/1.0\r\n\r\n")
@@ -80,10 +80,12 @@ def prefect_server(tmp_path_factory) -> Iterator[PrefectServer]:
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     server = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    server.start()
-    with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
-        yield server
-    server.kill()
+    try:
+        server.start()
+        with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
+            yield server
+    finally:
+        server.kill()
 
 
 @dataclass
