@@ -60,8 +60,8 @@ def test_a_run_that_went_out_of_memory_says_so_in_its_log_and_its_document(insta
     assert state.is_completed(), state.message
     document = json.loads(store.read(BatchKeys.of(batch_id).document(job, DocumentFormat.JSON)))
     processing = document["processing"]
-    assert (processing["device"], processing["compute_type"], processing["batch_size"]) == ("Small GPU", "int8", 1)
-    said = "Out of memory on Small GPU: it went on with int8 in batches of 1, not with float32 in batches of 2"
+    assert (processing["device"], processing["compute_type"], processing["batch_size"]) == ("Small GPU", "int8", 2)
+    said = "Out of memory on Small GPU: it went on with int8 in batches of 2, not with float32 in batches of 2"
     assert said in logs_of(state.state_details.flow_run_id)
 
 
