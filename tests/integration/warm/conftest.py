@@ -120,7 +120,7 @@ class WarmPool:
     def create(self, flow: str, **parameters: object):
         return self.client.create_flow_run_from_deployment(self.deployments[flow], parameters=parameters)
 
-    def wait(self, run, condition: Callable[[object], bool], seconds: float = 60):
+    def wait(self, run, condition: Callable[[object], bool], seconds: float = 120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             current = self.client.read_flow_run(run.id)
