@@ -55,6 +55,7 @@ def worker_environment(settings: Settings, *, processes: int, slots: int) -> dic
     return shared_environment(settings) | {
         "BATCHSCRIBE_WARM_CHILDREN": str(processes),
         "BATCHSCRIBE_WARM_SLOTS": str(slots),
+        "BATCHSCRIBE_WARM_RUNS": str(settings.runs_per_process),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",  # a dead worker counts as offline after three of them
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
@@ -73,5 +74,7 @@ def device_worker_environment(settings: Settings, device: Device) -> dict[str, s
     return worker_environment(settings, processes=1, slots=SLOTS_PER_DEVICE) | {
         "BATCHSCRIBE_DEVICE": device.model_dump_json(),
         "BATCHSCRIBE_WARM_UP": "flows.transcribe_recording:warm_up",
+        "BATCHSCRIBE_WARM_IDLE": "tasks.transcribe:unload_idle",
+        "BATCHSCRIBE_WARM_IDLE_SECONDS": str(settings.model_idle_seconds),
         "OMP_NUM_THREADS": str(device.cpu_threads),
     }

@@ -1,18 +1,74 @@
 """How a run that lost its process goes on: crashed and started again, handed back, or at its end."""
 
+import asyncio
+import logging
 import signal
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
 
+from deployments.warm_messages import RunEnded
 from tasks.observe import crashes_before, crashes_since_last_end
 
 ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 MAX_CRASHES = 3
 MAX_STARTS = 20
 """Bound on all starts of a run, also those that were not its fault: nothing loops for ever."""
+
+LONGEST_PAUSE_SECONDS = 30.0
+
+logger = logging.getLogger("batchscribe.warm_worker")
+
+
+async def insist(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[], bool]) -> bool:
+    """
+    Call *settle* until Prefect's server has taken it, and return what it returns.
+
+    An outage must not leave a run Running for ever. False if somebody deleted the run, or once *stopped* says so.
+    """
+    pause = 1.0
+    while not stopped():
+        try:
+            return await settle()
+        except ObjectNotFound:
+            return False
+        except httpx.HTTPError as error:
+            logger.warning("Prefect's server did not take a state (%s); trying again in %.0f s", error, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+    return False
+
+
+async def settle_dead(client: PrefectClient, flow_run_id: UUID, reason: str, *, innocent: bool) -> bool:
+    """Settle a run whose process is gone, *innocent* or not, and return whether that may be the device's fault."""
+    current = await client.read_flow_run(flow_run_id)
+    if current.state is None or current.state.is_final() or current.state.is_scheduled():
+        return False
+    cancelling = current.state.is_cancelling()
+    if innocent and not cancelling:
+        await hand_back(client, flow_run_id, "Its process was ended because of another run; starting again.")
+        return False
+    await crash(client, current, reason)
+    return not cancelling
+
+
+async def settle_unfinished(client: PrefectClient, flow_run_id: UUID, end: RunEnded) -> bool:
+    """Settle a run that its process is done with, but that has no final state, and return whether it had none."""
+    current = await client.read_flow_run(flow_run_id)
+    if current.state is None or current.state.is_scheduled():
+        return False
+    if current.state.is_final() and not (end.device_lost and current.state.is_crashed()):
+        return False
+    if end.refused:
+        await client.set_flow_run_state(flow_run_id, Failed(message=end.detail), force=True)
+    else:
+        await crash(client, current, end.detail)
+    return True
 
 
 async def crash(client: PrefectClient, flow_run: FlowRun, reason: str) -> None:

@@ -2,7 +2,8 @@
 The quarantine of a work pool whose device fails again and again, kept by its worker.
 
 The pool is paused in Prefect meanwhile, so that everybody sees it, and its description says why: by that mark a worker
-that was restarted knows a pause of its own from a person's.
+that was restarted knows a pause of its own from a person's. While the device is tried again with one run, another mark
+keeps the dispatcher from giving the pool a second one.
 """
 
 import logging
@@ -13,9 +14,15 @@ import anyio
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 
-from tasks.core.pools import QUARANTINE_MARK, EndedRun, Outcome, PoolHealth, pool_health
+from tasks.core.pools import PROBATION_MARK, QUARANTINE_MARK, EndedRun, Outcome, PoolHealth, pool_health
 
 REMEMBERED_RUNS = 50
+MARKS = {PoolHealth.HEALTHY: "", PoolHealth.QUARANTINED: QUARANTINE_MARK, PoolHealth.PROBE: PROBATION_MARK}
+REASONS = {
+    PoolHealth.HEALTHY: "its device works again",
+    PoolHealth.QUARANTINED: "its device failed several times in a row",
+    PoolHealth.PROBE: "its device is tried with one run",
+}
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
@@ -27,7 +34,7 @@ class SickBay:
         self._work_pool = work_pool
         self._slots = slots
         self._ended: deque[EndedRun] = deque(maxlen=REMEMBERED_RUNS)
-        self._marked: bool | None = None
+        self._marked_as: PoolHealth | None = None
 
     def note(self, outcome: Outcome) -> None:
         """Remember how a run ended."""
@@ -37,21 +44,19 @@ class SickBay:
         """Return whether runs may be taken now: none in quarantine, one at a time to probe the device after it."""
         health = pool_health(self._work_pool, self._ended, now=time.monotonic())
         limiter.total_tokens = self._slots if health is PoolHealth.HEALTHY else 1
-        await self._mark(client, quarantined=health is PoolHealth.QUARANTINED)
+        await self._mark(client, health)
         return health is not PoolHealth.QUARANTINED
 
-    async def _mark(self, client: PrefectClient, *, quarantined: bool) -> None:
-        if self._marked is quarantined:
+    async def _mark(self, client: PrefectClient, health: PoolHealth) -> None:
+        if self._marked_as is health:
             return
         pool = await client.read_work_pool(self._work_pool)
         description = pool.description or ""
-        marked = description.startswith(QUARANTINE_MARK)
-        if quarantined and not marked:
-            logger.warning("%s is quarantined: its device failed several times in a row", self._work_pool)
-            update = WorkPoolUpdate(is_paused=True, description=f"{QUARANTINE_MARK}{description}")
+        had = next((mark for mark in (QUARANTINE_MARK, PROBATION_MARK) if description.startswith(mark)), "")
+        if had != MARKS[health]:
+            logger.warning("%s is %s: %s", self._work_pool, health.value, REASONS[health])
+            update = WorkPoolUpdate(description=f"{MARKS[health]}{description.removeprefix(had)}")
+            if QUARANTINE_MARK in (had, MARKS[health]):  # any other pause is a person's
+                update = update.model_copy(update={"is_paused": health is PoolHealth.QUARANTINED})
             await client.update_work_pool(self._work_pool, update)
-        if marked and not quarantined:
-            logger.warning("%s is tried again", self._work_pool)
-            update = WorkPoolUpdate(is_paused=False, description=description.removeprefix(QUARANTINE_MARK))
-            await client.update_work_pool(self._work_pool, update)
-        self._marked = quarantined
+        self._marked_as = health

@@ -13,13 +13,13 @@ Start: ``python -m deployments.warm_child FILE_DESCRIPTOR`` (the worker does).
 
 import asyncio
 import ctypes
-import importlib
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from logging import Logger
 from multiprocessing.connection import Connection
 from typing import Any, cast
@@ -30,19 +30,28 @@ from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow
 from prefect.flows import Flow, load_flow_from_entrypoint
-from prefect.logging.loggers import flow_run_logger
+from prefect.logging.loggers import flow_run_logger, get_logger
 
-from deployments.warm_messages import Alive, CancelRun, Ready, RunEnded, StartRun
+from deployments.warm_messages import (
+    Alive,
+    CancelRun,
+    CodeChanged,
+    Leave,
+    LookForNewCode,
+    Ready,
+    Report,
+    Request,
+    RunEnded,
+    StartRun,
+    WarmedUp,
+)
+from deployments.warm_upkeep import IDLE_VARIABLE, WARM_UP_VARIABLE, IdleTime, code_changed, do
 from tasks.core.cancellation import CancelToken, DeviceLost, set_current_token
 
 ALIVE_SECONDS = 2.0
 """How often the loop says that it is alive."""
 
-WARM_UP_VARIABLE = "BATCHSCRIBE_WARM_UP"
-"""
-Environment variable naming what a fresh child does before the first run asks for it: ``module`` is imported,
-``module:function`` is called too, to load a model for example.
-"""
+logger = get_logger("batchscribe.warm_child")
 
 
 class FlowRefused(Exception):
@@ -58,22 +67,28 @@ class WarmChild:
         self._tokens: dict[UUID, CancelToken] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._flows: dict[str, Flow[Any, Any]] = {}
+        self._idle_time = IdleTime.from_environment()
         self._started = threading.Event()
+        self._sending = threading.Lock()  # two threads writing at once would mix their reports
 
-    def serve(self) -> None:
-        """Execute what the worker asks for until it hangs up."""
+    def serve(self) -> bool:
+        """Execute what the worker asks for. Return whether it said in the end that the process may leave in order."""
         loop_thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="warm-loop", daemon=True)
         loop_thread.start()
         while not self._started.wait(0.2):
             if not loop_thread.is_alive():
-                return
+                return False
+        _in_background(self._warm_up)
         while loop_thread.is_alive():
             try:
                 request = self._connection.recv()
             except (EOFError, OSError):
-                return  # the worker is gone, and this process goes with it
+                return False  # the worker is gone, and this process goes with it
+            if isinstance(request, Leave):
+                return True
             assert self._loop is not None  # noqa: S101 - set before `_started`
             self._loop.call_soon_threadsafe(self._take, request)
+        return False
 
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -82,13 +97,35 @@ class WarmChild:
             self._report(Ready())
             while True:
                 self._report(Alive())
+                if not self._runs and self._idle_time.has_become_long():
+                    _in_background(partial(do, os.environ.get(IDLE_VARIABLE, "")))
                 await asyncio.sleep(ALIVE_SECONDS)
 
-    def _take(self, request: StartRun | CancelRun) -> None:
-        if isinstance(request, CancelRun):
-            if token := self._tokens.get(request.flow_run_id):
-                token.cancel()
-            return
+    def _warm_up(self) -> None:
+        try:
+            do(os.environ.get(WARM_UP_VARIABLE, ""))
+        except Exception:
+            logger.exception("The warm-up failed; the first run tries again")
+            self._report(WarmedUp(well=False))
+        else:
+            self._report(WarmedUp(well=True))
+
+    def _look_for_new_code(self) -> None:
+        if code_changed():
+            self._report(CodeChanged())
+
+    def _take(self, request: Request) -> None:
+        match request:
+            case CancelRun(flow_run_id):
+                if token := self._tokens.get(flow_run_id):
+                    token.cancel()
+            case LookForNewCode():
+                _in_background(self._look_for_new_code)
+            case StartRun():
+                self._start(request)
+
+    def _start(self, request: StartRun) -> None:
+        self._idle_time.begin_anew()
         run = asyncio.create_task(self._execute(request), name=str(request.flow_run.id))
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
@@ -110,6 +147,7 @@ class WarmChild:
             end = RunEnded(flow_run.id, detail=f"{type(error).__name__}: {error}"[:500])
         finally:
             del self._tokens[flow_run.id]
+            self._idle_time.begin_anew()
         self._report(end)
 
     async def _run(self, request: StartRun) -> RunEnded:
@@ -134,9 +172,10 @@ class WarmChild:
             self._flows[entrypoint] = flow
         return self._flows[entrypoint]
 
-    def _report(self, report: Ready | Alive | RunEnded) -> None:
+    def _report(self, report: Report) -> None:
         try:
-            self._connection.send(report)
+            with self._sending:
+                self._connection.send(report)
         except OSError:
             os._exit(0)  # the worker is gone: nobody will ever read what this process does
 
@@ -147,17 +186,8 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def _warm_up() -> None:
-    name = os.environ.get(WARM_UP_VARIABLE, "")
-    if not name:
-        return
-    threading.Thread(target=_prepare, args=name.partition(":")[::2], name="warm-up", daemon=True).start()
-
-
-def _prepare(module: str, function: str) -> None:
-    imported = importlib.import_module(module)
-    if function:
-        getattr(imported, function)()
+def _in_background(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="warm-upkeep", daemon=True).start()
 
 
 def main() -> None:
@@ -165,9 +195,8 @@ def main() -> None:
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it stops workers in order
     connection = Connection(int(sys.argv[1]))
-    _warm_up()
-    WarmChild(connection).serve()
-    os._exit(0)
+    if not WarmChild(connection).serve():
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,30 @@ class CancelRun:
 
 
 @dataclass(frozen=True, slots=True)
+class LookForNewCode:
+    """Request: say so if the code of this process has changed on the disk since it started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Request: no more runs will come; end once all that was logged is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """Report: imports are done, runs can come."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmedUp:
+    """Report: what a fresh process does before the first run asks for it is over, *well* or not."""
+
+    well: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChanged:
+    """Report: a new process would run other code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +67,7 @@ class RunEnded:
     refused: bool = False
     device_lost: bool = False
     detail: str = ""
+
+
+Request = StartRun | CancelRun | LookForNewCode | Leave
+Report = Ready | WarmedUp | CodeChanged | Alive | RunEnded

@@ -14,12 +14,26 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 
-from deployments.warm_messages import Alive, CancelRun, Ready, RunEnded, StartRun
+from deployments.warm_messages import (
+    CancelRun,
+    CodeChanged,
+    Leave,
+    LookForNewCode,
+    Ready,
+    Report,
+    Request,
+    RunEnded,
+    StartRun,
+    WarmedUp,
+)
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
 CANCEL_GRACE_SECONDS = 10.0
 """How long a cancelled run may take to stop by itself."""
+
+LEAVE_GRACE_SECONDS = 30.0
+"""How long a process without runs may take to send what was logged, and to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,10 @@ class WarmProcess:
         theirs.close()
         self._loop = asyncio.get_running_loop()
         self.ready = asyncio.Event()
+        self.warmed_up: WarmedUp | None = None
+        self.code_changed = False
+        self.retiring = False
+        self._told_to_leave_at: float | None = None
         self.runs: dict[UUID, asyncio.Future[RunEnded | ProcessDied]] = {}
         self.cancelled_at: dict[UUID, float] = {}
         self.runs_taken = 0
@@ -70,6 +88,16 @@ class WarmProcess:
         now = time.monotonic()
         return frozenset(run for run, since in self.cancelled_at.items() if now - since > CANCEL_GRACE_SECONDS)
 
+    def worn_out(self, runs_each: int) -> bool:
+        """Return whether another process should take its place: its code is old, or it has had its *runs_each*."""
+        return self.code_changed or 0 < runs_each <= self.runs_taken
+
+    @property
+    def leaves_too_slowly(self) -> bool:
+        """Whether it was told to leave longer ago than that may take."""
+        since = self._told_to_leave_at
+        return since is not None and time.monotonic() - since > LEAVE_GRACE_SECONDS
+
     @property
     def seconds_silent(self) -> float:
         """Time since the child's loop last said that it is alive."""
@@ -88,8 +116,7 @@ class WarmProcess:
     async def execute(self, flow_run: FlowRun, entrypoint: str) -> RunEnded | ProcessDied:
         """Have the child execute a reserved run, and return how that ended."""
         end = self.runs[flow_run.id]
-        with contextlib.suppress(OSError):  # it died: `end` says so
-            self._connection.send(StartRun(flow_run, entrypoint))
+        self._ask(StartRun(flow_run, entrypoint))
         return await end
 
     def cancel(self, flow_run_id: UUID) -> None:
@@ -97,8 +124,17 @@ class WarmProcess:
         if flow_run_id not in self.runs:  # it ended while somebody looked up that it is to stop
             return
         self.cancelled_at[flow_run_id] = time.monotonic()
-        with contextlib.suppress(OSError):  # it died: nothing left to cancel
-            self._connection.send(CancelRun(flow_run_id))
+        self._ask(CancelRun(flow_run_id))
+
+    def look_for_new_code(self) -> None:
+        """Have it say whether its code has changed on the disk since it started; ``code_changed`` keeps that."""
+        self._ask(LookForNewCode())
+
+    def leave(self) -> None:
+        """Tell the process, which has no runs, to end in order. Telling it again changes nothing."""
+        if self._told_to_leave_at is None:
+            self._told_to_leave_at = time.monotonic()
+            self._ask(Leave())
 
     def kill(self, reason: str, culprits: frozenset[UUID] = frozenset()) -> None:
         """End the child at once, with all its runs: because of *culprits*, or of all of them if none is named."""
@@ -107,6 +143,10 @@ class WarmProcess:
             self.killed_for = self.killed_for or culprits
             logger.warning("Killing warm process %d: %s", self.pid, reason)
             self._process.kill()
+
+    def _ask(self, request: Request) -> None:
+        with contextlib.suppress(OSError):  # it died, which the reading thread notices
+            self._connection.send(request)
 
     def _read(self) -> None:
         try:
@@ -121,14 +161,19 @@ class WarmProcess:
         with contextlib.suppress(RuntimeError):  # the worker's loop has ended: nobody waits any more
             self._loop.call_soon_threadsafe(callback, *arguments)
 
-    def _hear(self, report: Ready | Alive | RunEnded) -> None:
+    def _hear(self, report: Report) -> None:
         self._last_alive = time.monotonic()
-        if isinstance(report, Ready):
-            self.ready.set()
-        elif isinstance(report, RunEnded):
-            end = self.runs.get(report.flow_run_id)
-            if end is not None and not end.done():
-                end.set_result(report)
+        match report:
+            case Ready():
+                self.ready.set()
+            case WarmedUp():
+                self.warmed_up = report
+            case CodeChanged():
+                self.code_changed = True
+            case RunEnded(flow_run_id):
+                end = self.runs.get(flow_run_id)
+                if end is not None and not end.done():
+                    end.set_result(report)
 
     def _bury(self, exit_code: int) -> None:
         self.dead = True

@@ -15,7 +15,6 @@ without a Crashed state, so that it costs none of its attempts.
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -23,61 +22,32 @@ import anyio.abc
 import httpx
 from prefect.client.schemas.filters import (
     FlowRunFilter,
-    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Failed
-from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
-from pydantic import Field, PrivateAttr
+from prefect.workers.base import BaseWorker
 
-from deployments.run_ends import ACTIVE, crash, exit_in_words, hand_back
+from deployments.run_ends import ACTIVE, exit_in_words, hand_back, insist, settle_dead, settle_unfinished
 from deployments.sick_bay import SickBay
 from deployments.wake import wake_by_events
+from deployments.warm_cancels import pass_on_cancels
+from deployments.warm_job import WarmJobConfiguration, WarmResult, WarmVariables
 from deployments.warm_messages import RunEnded
-from deployments.warm_process import CANCEL_GRACE_SECONDS, ProcessDied, WarmProcess
+from deployments.warm_process import ProcessDied, WarmProcess
+from deployments.warm_processes import WarmProcesses
 from tasks.core.pools import Outcome
 
 CHILDREN_VARIABLE = "BATCHSCRIBE_WARM_CHILDREN"
 SLOTS_VARIABLE = "BATCHSCRIBE_WARM_SLOTS"
-START_SECONDS = 180.0
-WATCH_SECONDS = 1.0
+RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
 SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
-
-
-class WarmJobConfiguration(BaseJobConfiguration):
-    """What a run needs in a process that is already there: nothing but its entrypoint."""
-
-    _entrypoint: str = PrivateAttr(default="")
-
-    def prepare_for_flow_run(self, flow_run: FlowRun, deployment: Any = None, *more: Any, **named: Any) -> None:
-        """Keep the deployment's entrypoint, so that the child need not ask for it again."""
-        super().prepare_for_flow_run(flow_run, deployment, *more, **named)
-        self._entrypoint = deployment.entrypoint if deployment else ""
-
-    @property
-    def entrypoint(self) -> str:
-        """Module path of the flow."""
-        return self._entrypoint
-
-
-class WarmVariables(BaseVariables):
-    """Job variables of a warm pool: none of its own, since runs share a process and so its environment."""
-
-    env: dict[str, str | None] = Field(
-        default_factory=dict,
-        title="Environment variables",
-        description="Not used by warm pools: runs share a process. Set the worker's environment instead.",
-    )
-
-
-class WarmResult(BaseWorkerResult):
-    """The run's state is already reported; a zero keeps the base class from reporting another."""
+SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
+HAND_BACK_SECONDS = 5.0
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
@@ -90,19 +60,20 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     _description = "Runs flow runs in long-lived processes that keep imports and models loaded."
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        self._children_wanted = int(os.environ.get(CHILDREN_VARIABLE, "1"))
-        self._slots = int(os.environ.get(SLOTS_VARIABLE, "2"))
-        self._silence_seconds = float(os.environ.get(SILENCE_VARIABLE, "120"))
-        named["limit"] = named.get("limit") or self._children_wanted * self._slots
+        self._processes = WarmProcesses(
+            wanted=int(os.environ.get(CHILDREN_VARIABLE, "1")),
+            slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
+            silence_seconds=float(os.environ.get(SILENCE_VARIABLE, "120")),
+            runs_each=int(os.environ.get(RUNS_VARIABLE, "500")),
+        )
+        named["limit"] = named.get("limit") or self._processes.slots
         super().__init__(*arguments, **named)
         self._pool_name: str = named.get("work_pool_name") or arguments[0]
-        self._children: list[WarmProcess] = []
-        self._choosing = asyncio.Lock()
         self._polling = asyncio.Lock()
         self._new_run = asyncio.Event()
         self._new_cancel = asyncio.Event()
         self._orphans_settled = False
-        self._sick_bay = SickBay(self._pool_name, slots=self._children_wanted * self._slots)
+        self._sick_bay = SickBay(self._pool_name, slots=self._processes.slots)
         self._draining = False
         self._services: list[asyncio.Task[None]] = []
 
@@ -111,26 +82,29 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     async def setup(self) -> None:
         """Start the processes and the loops beside the base class's own."""
         await super().setup()
-        loops = (self._poll_when_woken, self._watch_children, self._watch_cancels, self._listen)
-        self._services = [asyncio.create_task(loop()) for loop in loops]
+        loops = (
+            self._processes.keep(),
+            self._poll_when_woken(),
+            self._listen(),
+            self._watch_deployments(),
+            pass_on_cancels(self.client, self._processes, self._new_cancel),
+        )
+        self._services = [asyncio.create_task(loop) for loop in loops]
 
     async def teardown(self, *exc_info: Any) -> None:
         """End the processes; their runs have been handed back by `drain` or will be by the next start."""
         for service in self._services:
             service.cancel()
-        for child in self._children:
-            child.kill("the worker stops")
+        self._processes.stop()
         await super().teardown(*exc_info)
 
     async def drain(self) -> None:
         """Take no more runs and hand back those that are under way: another start continues them."""
         self._draining = True
-        held = [flow_run_id for child in self._children for flow_run_id in child.runs]
-        for child in self._children:
-            child.kill("the worker stops")
-        for flow_run_id in held:
+        for flow_run_id in self._processes.stop():
             with contextlib.suppress(httpx.HTTPError, ObjectNotFound, TimeoutError):
-                await asyncio.wait_for(hand_back(self.client, flow_run_id, "The worker was stopped; handed back."), 5)
+                handing_back = hand_back(self.client, flow_run_id, "The worker was stopped; handed back.")
+                await asyncio.wait_for(handing_back, HAND_BACK_SECONDS)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Look for runs, one look at a time, and not before the predecessor's runs are settled."""
@@ -165,90 +139,38 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> WarmResult:
         """Execute the run in a warm process and see to it that it does not end without a final state."""
-        child = await self._free_child(flow_run.id)
+        process = await self._processes.reserve(flow_run.id)
         if task_status is not None:
-            task_status.started(child.pid)
+            task_status.started(process.pid)
         try:
-            end = await child.execute(flow_run, configuration.entrypoint)
+            end = await process.execute(flow_run, configuration.entrypoint)
         finally:
-            child.release(flow_run.id)
+            process.release(flow_run.id)
         self._new_run.set()  # there is room: look for the next run now, not at the next poll
         if isinstance(end, ProcessDied):
-            await self._insist(lambda: self._settle_dead(flow_run, child, end))
+            await self._after_death(flow_run.id, process, end)
         else:
-            await self._after_report(flow_run, child, end)
+            await self._after_report(flow_run.id, process, end)
         self._new_run.set()
-        return WarmResult(identifier=str(child.pid), status_code=0)
+        return WarmResult(identifier=str(process.pid), status_code=0)
 
-    async def _after_report(self, flow_run: FlowRun, child: WarmProcess, end: RunEnded) -> None:
+    async def _after_report(self, flow_run_id: UUID, process: WarmProcess, end: RunEnded) -> None:
         if end.settled:
             self._sick_bay.note(Outcome.DONE)
             return
         if end.device_lost:
             self._sick_bay.note(Outcome.DEVICE)
-            child.kill(end.detail, frozenset({flow_run.id}))
-        await self._insist(lambda: self._settle_unfinished(flow_run, end))
+            process.kill(end.detail, frozenset({flow_run_id}))
+        await insist(lambda: settle_unfinished(self.client, flow_run_id, end), stopped=lambda: self._draining)
 
-    async def _free_child(self, flow_run_id: UUID) -> WarmProcess:
-        """
-        Return a child with a free slot, reserved for the run.
-
-        While a cancelled run has not ended its child takes nothing new (it may have to be killed), and no other child
-        is started in its place: one device never has two processes.
-        """
-        async with self._choosing:
-            while True:
-                self._children = [child for child in self._children if not child.dead]
-                free = [
-                    child
-                    for child in self._children
-                    if child.ready.is_set() and len(child.runs) < self._slots and not child.cancelled_at
-                ]
-                if free:
-                    chosen = min(free, key=lambda child: len(child.runs))
-                    chosen.reserve(flow_run_id)
-                    return chosen
-                await asyncio.sleep(0.05)
-
-    async def _settle_dead(self, flow_run: FlowRun, child: WarmProcess, end: ProcessDied) -> None:
-        if self._draining:
-            return
-        current = await self.client.read_flow_run(flow_run.id)
-        if current.state is None or current.state.is_final() or current.state.is_scheduled():
-            return
-        innocent = bool(child.killed_for) and flow_run.id not in child.killed_for
-        if innocent and not current.state.is_cancelling():
-            await hand_back(self.client, flow_run.id, "Its process was ended because of another run; starting again.")
-            return
-        if not current.state.is_cancelling():
+    async def _after_death(self, flow_run_id: UUID, process: WarmProcess, end: ProcessDied) -> None:
+        innocent = bool(process.killed_for) and flow_run_id not in process.killed_for
+        reason = process.kill_reason or f"its process ended ({exit_in_words(end.exit_code)})"
+        blamed = await insist(
+            lambda: settle_dead(self.client, flow_run_id, reason, innocent=innocent), stopped=lambda: self._draining
+        )
+        if blamed:
             self._sick_bay.note(Outcome.DEVICE)
-        reason = child.kill_reason or f"its process ended ({exit_in_words(end.exit_code)})"
-        await crash(self.client, current, reason)
-
-    async def _settle_unfinished(self, flow_run: FlowRun, end: RunEnded) -> None:
-        current = await self.client.read_flow_run(flow_run.id)
-        if current.state is None or current.state.is_scheduled():
-            return
-        if current.state.is_final() and not (end.device_lost and current.state.is_crashed()):
-            return
-        if end.refused:
-            await self.client.set_flow_run_state(flow_run.id, Failed(message=end.detail), force=True)
-        else:
-            await crash(self.client, current, end.detail)
-
-    async def _insist(self, settle: Callable[[], Awaitable[None]]) -> None:
-        """Call *settle* until Prefect's server has taken it: an outage must not leave a run Running for ever."""
-        pause = 1.0
-        while not self._draining:
-            try:
-                return await settle()
-            except ObjectNotFound:
-                return None  # somebody deleted the run
-            except httpx.HTTPError as error:
-                self._logger.warning("Prefect's server did not take a state (%s); trying again in %.0f s", error, pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 30.0)
-        return None
 
     # ---- loops beside the base class's
 
@@ -261,45 +183,18 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             with contextlib.suppress(httpx.HTTPError):  # the regular poll is the truth and reports outages
                 await self.get_and_submit_flow_runs()
 
-    async def _watch_children(self) -> None:
-        """Keep as many processes as wanted, and kill one that hangs or does not heed a cancel."""
+    async def _watch_deployments(self) -> None:
+        """Have processes look for new code whenever a deployment of the pool was deployed again."""
+        of_this_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name]))
+        known: dict[UUID, Any] = {}
         while True:
-            self._children = [child for child in self._children if not child.dead]
-            while not self._draining and len(self._children) < self._children_wanted:
-                self._children.append(WarmProcess(dict(os.environ)))
-            for child in self._children:
-                _kill_if_stuck(child, self._silence_seconds)
-            await asyncio.sleep(0.2)
-
-    async def _watch_cancels(self) -> None:
-        """Pass on cancels, with one filtered read a second for all runs, and only while there are some."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._new_cancel.wait(), WATCH_SECONDS)
-            self._new_cancel.clear()
-            holders = {
-                flow_run_id: child
-                for child in self._children
-                for flow_run_id in child.runs
-                if flow_run_id not in child.cancelled_at
-            }
-            if not holders:
-                continue
-            for flow_run in await self._cancelled_among(list(holders)):
-                holders[flow_run.id].cancel(flow_run.id)
-
-    async def _cancelled_among(self, flow_run_ids: list[UUID]) -> list[FlowRun]:
-        asked_to_stop = FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.CANCELLED])
-        try:
-            return await self.client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(
-                    id=FlowRunFilterId(any_=flow_run_ids), state=FlowRunFilterState(type=asked_to_stop)
-                ),
-                sort=FlowRunSort.ID_DESC,
-                limit=200,
-            )
-        except httpx.HTTPError:
-            return []  # an outage: the runs go on, the next look asks again
+            with contextlib.suppress(httpx.HTTPError):  # an outage: the next look finds the same
+                deployments = await self.client.read_deployments(work_pool_filter=of_this_pool, limit=200)
+                found = {deployment.id: deployment.updated for deployment in deployments}
+                if found != known:
+                    self._processes.look_for_new_code()
+                known = found
+            await asyncio.sleep(SECONDS_BETWEEN_DEPLOYMENT_LOOKS)
 
     async def _listen(self) -> None:
         """Wake the loops by events. A missed event costs a second: the polls are the truth."""
@@ -310,10 +205,3 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             with contextlib.suppress(RuntimeError, ValueError):  # not synchronised yet
                 return self.work_pool
             await asyncio.sleep(0.2)
-
-
-def _kill_if_stuck(child: WarmProcess, silence_seconds: float) -> None:
-    if overdue := child.overdue_cancels:
-        child.kill(f"a cancelled run did not stop within {CANCEL_GRACE_SECONDS:.0f} s", overdue)
-    elif child.seconds_silent > (silence_seconds if child.ready.is_set() else START_SECONDS):
-        child.kill(f"it did not answer for {child.seconds_silent:.0f} s")

@@ -30,6 +30,7 @@ from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE
 from deployments.warm_worker import WarmWorker
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
+from tasks.core.pools import DEVICE_KIND_VARIABLE, QUARANTINE_MARK
 from tasks.core.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
@@ -83,28 +84,32 @@ async def wait_for_server() -> None:
 
 async def _set_up_device_pool(client: PrefectClient, device: Device) -> None:
     description = f"{device.title} on {machine_name()}"
-    await set_up_pool(client, device.name, slots=SLOTS_PER_DEVICE, description=description)
+    await set_up_pool(client, device.name, slots=SLOTS_PER_DEVICE, description=description, device_kind=device.kind)
 
 
-async def set_up_pool(client: PrefectClient, name: str, *, slots: int, description: str) -> None:
+async def set_up_pool(
+    client: PrefectClient, name: str, *, slots: int, description: str, device_kind: str = "cpu"
+) -> None:
     """Create the warm pool *name*, or bring its slots and description up to date. A person's pause is kept."""
+    template = WarmWorker.get_default_base_job_template()
+    template["variables"]["properties"][DEVICE_KIND_VARIABLE]["default"] = device_kind
     wanted = WorkPoolCreate(
         name=name,
         type=WarmWorker.type,
         description=description,
-        base_job_template=WarmWorker.get_default_base_job_template(),
+        base_job_template=template,
         concurrency_limit=slots,
     )
     try:
         await client.create_work_pool(wanted)
     except ObjectAlreadyExists:
         pool = await client.read_work_pool(name)
-        was_gone = (pool.description or "").startswith(GONE)
+        paused_by_us = (pool.description or "").startswith((GONE, QUARANTINE_MARK))
         update = WorkPoolUpdate(
             description=description,
             base_job_template=wanted.base_job_template,
             concurrency_limit=slots,
-            is_paused=pool.is_paused and not was_gone,
+            is_paused=pool.is_paused and not paused_by_us,
         )
         await client.update_work_pool(name, update)
 

@@ -23,7 +23,6 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Abort
-from prefect.logging import get_logger
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
@@ -48,16 +47,11 @@ from tasks.transcribe import load_engine, transcribe
 
 
 def warm_up() -> None:
-    """Load the model of this process's device, so that the first run finds it loaded."""
+    """Load the model of this process's device, so that the first run finds it loaded. Raises `TranscriptionError`."""
     settings = Settings()
-    if settings.device is None:
-        return
-    try:
-        load_engine(
-            settings.device, model_for(settings.model, device_kind=settings.device.kind), settings.models_folder
-        )
-    except TranscriptionError as error:
-        get_logger(__name__).warning("The model could not be loaded yet: %s", error)
+    if settings.device is not None:
+        model = model_for(settings.model, device_kind=settings.device.kind)
+        load_engine(settings.device, model, settings.models_folder)
 
 
 @flow(name="transcribe-recording")
@@ -134,12 +128,24 @@ def _listen(
     processing = Processing(
         task=options.task,
         device=device.title or device.name,
-        compute_type=device.compute_type,
+        compute_type=transcript.compute_type,
+        batch_size=transcript.batch_size,
         transcription_seconds=round(time.monotonic() - began, 3),
         attempt=flow_run.get_run_count(),
         versions={library: version(library) for library in ("batchscribe", "faster-whisper", "ctranslate2")},
     )
+    _tell_of_setback(device, processing)
     return transcript, processing
+
+
+def _tell_of_setback(device: Device, processing: Processing) -> None:
+    """Say in the run's log if the device ran out of memory, since then it is slower, or less exact, from there on."""
+    planned, really = (device.compute_type, device.batch_size), (processing.compute_type, processing.batch_size)
+    if really != planned:
+        get_run_logger().warning(
+            "Out of memory on %s: it went on with %s in batches of %d, not with %s in batches of %d",
+            *(processing.device, *really, *planned),
+        )
 
 
 def _told(transcript: Transcript, seconds: float) -> str:

@@ -6,7 +6,7 @@ The truth is read each time, never kept: a killed batch run, a second batch or a
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -29,8 +29,17 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from tasks.core.adoption import Retry, RunState
-from tasks.core.batches import BATCH_FLOW, batch_tag
-from tasks.core.pools import QUARANTINE_MARK, ActiveRun, Pool, measured_rtf
+from tasks.core.batches import BATCH_FLOW, WhisperTask, batch_tag
+from tasks.core.models import AUTO
+from tasks.core.pools import (
+    DEVICE_KIND_VARIABLE,
+    PROBATION_MARK,
+    QUARANTINE_MARK,
+    ActiveRun,
+    Pool,
+    measured_rtf,
+)
+from tasks.core.settings import Settings
 
 GPU_POOL_PREFIX = "gpu-"
 PAGE = 200
@@ -154,10 +163,11 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
     names = [pool.name for pool in work_pools]
     active_filter = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
     active, ended = await asyncio.gather(read_runs(client, active_filter, names), _read_completed(client, names))
-    now = datetime.now(UTC)
+    now, default_model = datetime.now(UTC), Settings().model
     return tuple(
         _pool(
             pool,
+            default_model,
             [run for run in active if run.work_pool_name == pool.name],
             [run for run in ended if run.work_pool_name == pool.name],
             now,
@@ -177,14 +187,17 @@ async def _read_completed(client: PrefectClient, pools: Sequence[str]) -> list[F
     )
 
 
-def _pool(pool: WorkPool, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime) -> Pool:
+def _pool(
+    pool: WorkPool, default_model: str, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime
+) -> Pool:
     samples = [
         (run.total_run_time.total_seconds(), audio_seconds_of(run))
         for run in completed
         if audio_seconds_of(run) > 0 and run.run_count == 1  # an interrupted run says nothing of the pool's speed
     ]
-    quarantined = (pool.description or "").startswith(QUARANTINE_MARK)
-    return Pool(
+    description = pool.description or ""
+    quarantined = description.startswith(QUARANTINE_MARK)
+    seen = Pool(
         work_pool=pool.name,
         slots=pool.concurrency_limit or 1,
         real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
@@ -192,13 +205,22 @@ def _pool(pool: WorkPool, active: Sequence[FlowRun], completed: Sequence[FlowRun
         online=pool.status is not WorkPoolStatus.NOT_READY,
         paused=pool.is_paused and not quarantined,
         quarantined=quarantined,
-        loaded_model=_newest_model(active, completed),
+        probing=description.startswith(PROBATION_MARK),
+        device_kind="cuda" if _device_kind(pool) == "cuda" else "cpu",
+        default_model=default_model,
     )
+    return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
+
+
+def _device_kind(pool: WorkPool) -> object:
+    variables = pool.base_job_template.get("variables", {}).get("properties", {})
+    return variables.get(DEVICE_KIND_VARIABLE, {}).get("default")
 
 
 def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
     running = run.state is not None and run.state.type in (StateType.RUNNING, StateType.CANCELLING)
     holds_slot = running or (run.state is not None and run.state.is_pending())
+    model, task = _model_wish(run)
     elapsed = (now - run.state.timestamp).total_seconds() if running and run.state is not None else 0.0
     return ActiveRun(
         job_id=job_of(run),
@@ -206,7 +228,8 @@ def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
         audio_seconds=audio_seconds_of(run),
         elapsed_seconds=max(elapsed, 0.0),
         running=holds_slot,
-        model=_model_of(run),
+        model=model,
+        task=task,
     )
 
 
@@ -216,15 +239,19 @@ def audio_seconds_of(run: FlowRun) -> float:
     return float(recording.get("audio_seconds", 0.0)) if isinstance(recording, Mapping) else 0.0
 
 
-def _model_of(run: FlowRun) -> str:
+def _model_wish(run: FlowRun) -> tuple[str, WhisperTask]:
+    """Return the model that a run was asked for, which may be ``auto``, and its task, which then decides as well."""
     options = run.parameters.get("options")
-    return str(options.get("model", "auto")) if isinstance(options, Mapping) else "auto"
+    if not isinstance(options, Mapping):
+        return AUTO, WhisperTask.TRANSCRIBE
+    return str(options.get("model", AUTO)), WhisperTask(options.get("task", WhisperTask.TRANSCRIBE))
 
 
-def _newest_model(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> str | None:
+def _newest_wish(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> tuple[str, WhisperTask]:
+    """Return what model the pool's newest run was asked for; before the first one the worker loads the usual one."""
     holding = [run for run in active if run.state is not None and run.state.is_running()]
     newest = holding[-1:] or completed[:1]
-    return _model_of(newest[0]) if newest else None
+    return _model_wish(newest[0]) if newest else (AUTO, WhisperTask.TRANSCRIBE)
 
 
 async def count_active_batches(client: PrefectClient) -> int:

@@ -78,6 +78,7 @@ def transcribe(
         heard = _listen_for_language(loaded.backend, speech, options, cancelled)
         writer = SegmentWriter(speech, offset_seconds=initial_offset_seconds)
         reviewed = tuple(_written(loaded, speech, heard, writer, on_progress=on_progress, cancelled=cancelled))
+        compute_type, batch_size = loaded.backend.compute_type, loaded.engine.batch_size
     segments = tuple(segment for part in reviewed for segment in part.segments)
     if not segments:
         raise NoSpeech(NO_SPEECH)
@@ -88,6 +89,8 @@ def transcribe(
         model=engine.model,
         audio_seconds=speech.audio_seconds,
         removed=tuple(text for part in reviewed for text in part.removed),
+        compute_type=compute_type,
+        batch_size=batch_size,
     )
 
 

@@ -20,7 +20,8 @@ class Processing(Record):
 
     task: WhisperTask = WhisperTask.TRANSCRIBE
     device: str
-    compute_type: str
+    compute_type: str = Field(description="number format of the model: another than planned if memory ran out")
+    batch_size: int = Field(default=0, ge=0, description="chunks of 30 s in the model at once: fewer if memory ran out")
     transcription_seconds: float = Field(ge=0)
     attempt: int = Field(default=1, ge=1)
     versions: dict[str, str] = Field(default={}, description="of the libraries that decide about the text, by name")

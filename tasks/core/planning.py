@@ -8,6 +8,7 @@ from itertools import takewhile
 from operator import attrgetter, itemgetter
 from typing import Self
 
+from tasks.core.batches import WhisperTask
 from tasks.core.pools import Pool
 
 MODEL_SWITCH_SECONDS = 5.0
@@ -22,6 +23,7 @@ class WaitingJob:
     batch_id: str
     audio_seconds: float
     model: str
+    task: WhisperTask = WhisperTask.TRANSCRIBE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Placement:
 class PoolLoad:
     """A pool while jobs are planned onto it."""
 
-    work_pool: str
+    pool: Pool
     audio_per_second: float
     pending_audio_seconds: float
     room: int
@@ -47,23 +49,28 @@ class PoolLoad:
     def of(cls, pool: Pool, look_ahead: int) -> Self:
         """Return the load of *pool* as it is."""
         return cls(
-            work_pool=pool.work_pool,
+            pool=pool,
             audio_per_second=pool.audio_per_second,
             pending_audio_seconds=pool.pending_audio_seconds,
             room=pool.room(look_ahead),
             idle_slots=pool.slots - len(pool.runs),
-            model=pool.runs[-1].model if pool.runs else pool.loaded_model,
+            model=pool.model_of(pool.runs[-1].model, pool.runs[-1].task) if pool.runs else pool.loaded_model,
         )
+
+    @property
+    def work_pool(self) -> str:
+        """Name of the pool."""
+        return self.pool.work_pool
 
     def seconds_until_end(self, job: WaitingJob) -> float:
         """Return when everything here and *job* would be done."""
         seconds = (self.pending_audio_seconds + job.audio_seconds) / self.audio_per_second
-        return seconds if job.model == self.model else seconds + MODEL_SWITCH_SECONDS
+        return seconds if self._model_of(job) == self.model else seconds + MODEL_SWITCH_SECONDS
 
     def plan(self, job: WaitingJob) -> None:
         """Count *job* as coming here at some time."""
         self.pending_audio_seconds += job.audio_seconds
-        self.model = job.model
+        self.model = self._model_of(job)
 
     def place(self, job: WaitingJob) -> Placement:
         """Give *job* a place here now."""
@@ -71,6 +78,9 @@ class PoolLoad:
         self.room -= 1
         self.idle_slots -= 1
         return Placement(job_id=job.job_id, work_pool=self.work_pool)
+
+    def _model_of(self, job: WaitingJob) -> str:
+        return self.pool.model_of(job.model, job.task)
 
 
 def first_to_end(loads: Iterable[PoolLoad], job: WaitingJob) -> PoolLoad:

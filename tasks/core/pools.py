@@ -9,6 +9,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import Literal
+
+from tasks.core.batches import WhisperTask
+from tasks.core.errors import ModelUnavailable
+from tasks.core.models import AUTO, model_for
 
 OVERDUE_SHARE = 0.1
 """Part of a run that is taken to be still ahead when it should have ended: an overdue run is not free."""
@@ -18,6 +24,12 @@ DEFAULT_WEIGHT_SECONDS = 60.0
 
 QUARANTINE_MARK = "Quarantined: "
 """Begins the description of a pool that its worker has paused because its device fails."""
+
+PROBATION_MARK = "On probation: "
+"""Begins the description of a pool whose worker tries the device with one run after a quarantine."""
+
+DEVICE_KIND_VARIABLE = "device_kind"
+"""Job variable of a work pool whose default says what kind of device the pool stands for."""
 
 FAILURES_TO_QUARANTINE = 3
 QUARANTINE_SECONDS = 60.0
@@ -34,11 +46,16 @@ class ActiveRun:
     elapsed_seconds: float
     running: bool
     model: str
+    task: WhisperTask = WhisperTask.TRANSCRIBE
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A GPU work pool and the runs on it; ``probing`` means that it is tried with one job after a quarantine."""
+    """
+    A GPU work pool and the runs on it; ``probing`` means that it is tried with one job after a quarantine.
+
+    Jobs may leave the choice of the model open (``auto``); ``model_of`` tells which one they get here.
+    """
 
     work_pool: str
     slots: int
@@ -49,6 +66,12 @@ class Pool:
     quarantined: bool = False
     loaded_model: str | None = None
     probing: bool = False
+    device_kind: Literal["cuda", "cpu"] = "cpu"
+    default_model: str = AUTO
+
+    def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
+        """Return the name of the model that a job gets here: ``auto`` is another one on a GPU than on a CPU."""
+        return _named(self.default_model if wanted == AUTO else wanted, self.device_kind, task)
 
     @property
     def condition(self) -> str:
@@ -102,6 +125,14 @@ class Pool:
             return 0
         places = 1 if self.probing else self.slots + look_ahead
         return max(0, places - len(self.runs))
+
+
+@lru_cache(maxsize=1024)  # a plan for thousands of jobs asks for the same few again and again
+def _named(wanted: str, device_kind: Literal["cuda", "cpu"], task: WhisperTask) -> str:
+    try:
+        return model_for(wanted, device_kind=device_kind, task=task)
+    except ModelUnavailable:  # its run will say so
+        return wanted
 
 
 @dataclass(frozen=True, slots=True)

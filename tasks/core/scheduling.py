@@ -234,11 +234,11 @@ def _stays(run: ActiveRun, pool: Pool) -> bool:
 
 
 def _waiting(run: ActiveRun) -> WaitingJob:
-    return WaitingJob(run.job_id, run.batch_id, run.audio_seconds, run.model)
+    return WaitingJob(run.job_id, run.batch_id, run.audio_seconds, run.model, run.task)
 
 
 def _queued(job: WaitingJob) -> ActiveRun:
-    return ActiveRun(job.job_id, job.batch_id, job.audio_seconds, 0.0, running=False, model=job.model)
+    return ActiveRun(job.job_id, job.batch_id, job.audio_seconds, 0.0, running=False, model=job.model, task=job.task)
 
 
 def least_busy(pools: Iterable[Pool]) -> Pool:

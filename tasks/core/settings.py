@@ -52,6 +52,16 @@ class Settings(BaseSettings):
     model: str = "auto"
     """Whisper model of jobs that name none. ``auto``: large-v3-turbo on a GPU, base on the CPU."""
 
+    model_idle_seconds: float = Field(default=1800.0, ge=0)
+    """
+    A model that no job has used for so long is unloaded; the next job loads it again, which takes seconds. 0: never.
+
+    Half an hour keeps it over the pauses of a working day and gives its memory back for the night.
+    """
+
+    runs_per_process: int = Field(default=500, ge=0)
+    """After so many runs a worker's process is replaced by a fresh one, which bounds what leaks. 0: never."""
+
     batch_processes: int = Field(default=3, ge=1)
     """Processes of the ``cpu`` pool, that is batches that run at the same time."""
 

@@ -45,6 +45,8 @@ class Transcript(Record):
     model: str
     audio_seconds: float
     removed: tuple[RemovedText, ...] = ()
+    compute_type: str = Field(default="", description="number format of the model when it was done")
+    batch_size: int = Field(default=0, ge=0, description="most chunks that entered the model together when it was done")
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -49,6 +49,8 @@ class Engine:
         self._jobs: set[EngineJob] = set()
         self._failure: Exception | None = None
         self._closed = False
+        self._shrinking = threading.Lock()
+        self._shrunk = 0
         self._threads = [
             threading.Thread(target=self._work, name=f"engine-{number}", daemon=True) for number in range(workers)
         ]
@@ -160,25 +162,30 @@ class Engine:
             batch = [turn for turn in turns if turn.job in self._jobs and turn.job.error is None]
         if not batch:
             return
+        shrunk = self._shrunk
         try:
             texts = self._backend.forward([turn.chunk for turn in batch])
         except Exception as error:  # noqa: BLE001 - whatever the model raises ends recordings, never the engine's thread
-            self._recover(batch, error)
+            self._recover(batch, error, shrunk)
             return
         with self._changed:
             for turn, text in zip(batch, texts, strict=True):
                 turn.job.deliver(turn.index, text)
             self._changed.notify_all()
 
-    def _recover(self, batch: list[_Turn], error: Exception) -> None:
-        """Find the chunk that *error* belongs to by halving *batch*, or give up the device if it is broken."""
+    def _recover(self, batch: list[_Turn], error: Exception, shrunk: int) -> None:
+        """
+        Find the chunk that *error* belongs to by halving *batch*, or give up the device if it is broken.
+
+        *shrunk* is how often the model had been made smaller when *batch* entered it.
+        """
         out_of_memory = isinstance(error, OutOfMemory)
         if isinstance(error, DeviceFailed) and not out_of_memory:
             logger.error("engine stopped: %s", error)
             self._fail(error)
             return
         if len(batch) == 1:
-            self._recover_one(batch, error)
+            self._recover_one(batch, error, shrunk)
             return
         half = len(batch) // 2
         if out_of_memory:
@@ -188,11 +195,16 @@ class Engine:
         self._run(batch[:half])
         self._run(batch[half:])
 
-    def _recover_one(self, batch: list[_Turn], error: Exception) -> None:
-        if isinstance(error, OutOfMemory) and self._shrink():
+    def _recover_one(self, batch: list[_Turn], error: Exception, shrunk: int) -> None:
+        if isinstance(error, OutOfMemory) and self._has_shrunk_since(shrunk):
             self._run(batch)
             return
         self._end(batch[0].job, error)
+
+    def _has_shrunk_since(self, shrunk: int) -> bool:
+        """Have the model made smaller, unless another worker was faster; return False if that is not possible."""
+        with self._shrinking:
+            return self._shrunk > shrunk or self._shrink()
 
     def _shrink(self) -> bool:
         """Let the model take up less memory; return False if that is not possible or fails."""
@@ -202,6 +214,7 @@ class Engine:
             self._fail(error)
             return False
         if shrunk:
+            self._shrunk += 1
             logger.warning("out of memory with a single chunk; the model now calculates with smaller numbers")
         return shrunk
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tasks.core.devices import Device
 from tasks.engine.backend import TranscriptionCancelled
 from tasks.engine.engine import CANCEL_CHECK_SECONDS, Engine
+from tasks.engine.freed_memory import give_back
 from tasks.engine.models import workers_of
 from tasks.engine.whisper import WhisperBackend
 
@@ -61,6 +62,7 @@ class Engines:
             seats = list(self._seats.values())
         for seat in seats:
             seat.unload_idle()
+        give_back()
 
 
 class _Seat:

@@ -47,6 +47,11 @@ class WhisperBackend:
         self._calls: AbstractContextManager[Any] = nullcontext() if self._on_cpu else threading.Lock()
 
     @property
+    def compute_type(self) -> str:
+        """In which number format it calculates; another than at the start if memory ran out."""
+        return self._compute_type
+
+    @property
     def multilingual(self) -> bool:
         """Whether the model knows languages other than English."""
         return bool(self._model.model.is_multilingual)

@@ -116,8 +116,12 @@ def waits_behind_full_slots(stack, pool: str) -> bool:
 
 
 def six_lectures(stack, clips, new_batch):
-    batch = new_batch(stack, "six lectures")
-    for number in range(6):
+    return lectures(stack, clips, new_batch, 6)
+
+
+def lectures(stack, clips, new_batch, count):
+    batch = new_batch(stack, f"{count} lectures")
+    for number in range(count):
         batch.upload(f"{number}.opus", clips["lecture-subtitles.opus"].path.read_bytes())
     batch.start()
     return batch
@@ -156,3 +160,30 @@ def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwrit
     batch.wait(lambda _: not children_on(fragile, pool, *active), 60)
     assert {path: batch.document(path, "srt") for path in batch.job_ids} == written
     assert batch.status()["summary"]["done"] == 6
+
+
+@pytest.mark.timeout(600)  # it waits for two periods of grace, and for the stack if it is the first to need it
+def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
+    fragile, clips, new_batch, record_property
+):
+    batch = lectures(fragile, clips, new_batch, 3)
+    batch.wait(lambda status: status["summary"]["transcribing"], 120)
+    pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
+    keepers = victims(fragile, "deployments.up")
+    for pid in keepers:
+        os.kill(pid, signal.SIGSTOP)  # it would start the worker again
+    try:
+        killed_at = time.monotonic()
+        kill(victims(fragile, f"deployments.serve_pool {pool}"))
+        lost = {run["id"] for run in children_on(fragile, pool, "SCHEDULED", "PENDING", "RUNNING")}
+        assert lost
+        for event, holds in (
+            ("noticed", lambda: fragile.prefect.get(f"/work_pools/{pool}").json()["status"] == "NOT_READY"),
+            ("moved", lambda: lost <= {run["id"] for run in children_on(fragile, pool, "CANCELLED")}),
+        ):
+            batch.wait(lambda _, holds=holds: holds(), 240)
+            record_property(f"seconds until {event}", round(time.monotonic() - killed_at, 1))
+        assert batch.finished(240)["summary"]["done"] == 3
+    finally:
+        for pid in keepers:
+            os.kill(pid, signal.SIGCONT)

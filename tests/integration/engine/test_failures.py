@@ -1,5 +1,6 @@
 """What ends a recording, and that it ends no other."""
 
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -48,6 +49,21 @@ def test_when_one_chunk_is_too_much_the_model_is_made_smaller(bench):
 
     engine = bench(batch_size=2, fails=overflow)
     engine.backend.finish_all()
+
+    assert engine.feed(0, 1).result() == [0, 1]
+    assert engine.backend.shrinks == 1
+
+
+def test_two_workers_that_run_out_of_memory_together_make_the_model_smaller_once(bench):
+    both_in = threading.Barrier(2)
+
+    def overflow(_: Sequence[Chunk]) -> None:
+        if engine.backend.shrinks == 0:
+            both_in.wait(20)
+            msg = "CUDA failed with error out of memory"
+            raise OutOfMemory(msg)
+
+    engine = bench(batch_size=1, workers=2, fails=overflow, stepped=False)
 
     assert engine.feed(0, 1).result() == [0, 1]
     assert engine.backend.shrinks == 1

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 FLOWS = (
     "isolated",
     "polite",
+    "counted",
     "stubborn",
     "returns_although_cancelled",
     "poisonous",
@@ -27,6 +28,7 @@ FLOWS = (
     "process_facts",
     "not_async",
     "prints",
+    "listens",
 )
 POOL = "gpu-test"
 
@@ -57,7 +59,7 @@ class PrefectServer:
                 stderr=log,
                 start_new_session=True,
             )
-        end = time.monotonic() + 90
+        end = time.monotonic() + 180
         while time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 2) as server:
                 server.sendall(b"GET /api/health HTTP/1.0\r\n\r\n")
@@ -78,10 +80,12 @@ def prefect_server(tmp_path_factory) -> Iterator[PrefectServer]:
     from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
     server = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    server.start()
-    with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
-        yield server
-    server.kill()
+    try:
+        server.start()
+        with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
+            yield server
+    finally:
+        server.kill()
 
 
 @dataclass
@@ -107,10 +111,16 @@ class WarmPool:
         self.worker.send_signal(stop_signal)
         return self.worker.wait(30)
 
+    def restart_worker(self, **settings: str) -> None:
+        """Have a worker with these settings, whatever another test left."""
+        if self.worker is not None and self.worker.poll() is None:
+            self.stop_worker(signal.SIGTERM)
+        self.start_worker(**settings)
+
     def create(self, flow: str, **parameters: object):
         return self.client.create_flow_run_from_deployment(self.deployments[flow], parameters=parameters)
 
-    def wait(self, run, condition: Callable[[object], bool], seconds: float = 60):
+    def wait(self, run, condition: Callable[[object], bool], seconds: float = 120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             current = self.client.read_flow_run(run.id)

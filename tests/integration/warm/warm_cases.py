@@ -10,7 +10,10 @@ from pathlib import Path
 from prefect import flow, get_run_logger, runtime, task
 from prefect.states import Cancelled
 
+from tasks.core.batches import Options
 from tasks.core.cancellation import RunCancelled, current_token
+from tasks.core.devices import Device
+from tasks.transcribe import load_engine, transcribe
 
 
 @task
@@ -47,6 +50,15 @@ async def polite(seconds: float) -> object:
     except RunCancelled:
         return Cancelled(message="stopped when asked")
     return None
+
+
+@flow
+async def counted(log: str, end: str) -> None:
+    """Writes down that it was started, and works until a file appears."""
+    with Path(log).open("a") as file:
+        file.write("started\n")
+    while not Path(end).exists():
+        await asyncio.sleep(0.05)
 
 
 @flow
@@ -97,6 +109,7 @@ async def process_facts() -> dict[str, object]:
         "sigterm_handler": bool(caught >> (signal.SIGTERM - 1) & 1),
         "threads": threading.active_count(),
         "files": len(list(Path("/proc/self/fd").iterdir())),
+        "memory_kib": int(next(line.split()[1] for line in status if line.startswith("VmRSS"))),
     }
 
 
@@ -108,3 +121,31 @@ def not_async() -> None:
 @flow(log_prints=True)
 async def prints() -> None:
     """Would log its neighbours' prints."""
+
+
+@flow(persist_result=True)
+async def listens(models: str, audio: str) -> str:
+    """Has the engine of its process listen."""
+    device = Device(name="cpu:0", kind="cpu", cpu_threads=2)
+    transcript = await asyncio.to_thread(
+        lambda: transcribe(
+            load_engine(device, "base", Path(models)),
+            Path(audio),
+            Options(language="en"),
+            name=audio,
+            on_progress=lambda _: None,
+            cancelled=lambda: False,
+        )
+    )
+    return transcript.text
+
+
+def warm_up_once_let() -> None:
+    """A warm-up that takes as long as a file is there."""
+    while Path(os.environ["WARM_UP_HELD_BY"]).exists():
+        time.sleep(0.05)
+
+
+def warm_up_in_vain() -> None:
+    """A warm-up that fails, for want of memory for instance."""
+    raise MemoryError
