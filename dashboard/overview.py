@@ -2,13 +2,15 @@
 
 import asyncio
 import math
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from dashboard.done_jobs import DoneJobs
 from dashboard.freshness import Fresh
 from dashboard.intake import Intake
 from dashboard.records import Records
-from dashboard.runs import GpuPool, Runs
+from dashboard.runs import BATCHES_REMEMBERED, GpuPool, Runs
 from tasks.core.batches import Manifest, Publication
 from tasks.core.errors import NotFound, WrongStage
 from tasks.core.scheduling import Forecast, WaitingJob, forecast
@@ -41,6 +43,7 @@ class Overview:
         self._runs = runs
         self._intake = intake
         self._statuses: Fresh[BatchStatus] = Fresh()
+        self._done: OrderedDict[str, DoneJobs] = OrderedDict()
         self._pools: Fresh[tuple[GpuPool, ...]] = Fresh()
 
     async def batch(self, batch_id: str, *, max_age: float = STATUS_MAX_AGE) -> BatchStatus:
@@ -113,7 +116,15 @@ class Overview:
             )
             for job in manifest.jobs
         ]
-        return batch_status(batch, await self._with_forecasts(manifest, batch, jobs))
+        with_forecasts = await self._with_forecasts(manifest, batch, jobs)
+        return batch_status(batch, with_forecasts, self._done_of(batch_id).status)
+
+    def _done_of(self, batch_id: str) -> DoneJobs:
+        done = self._done.setdefault(batch_id, DoneJobs())
+        self._done.move_to_end(batch_id)
+        if len(self._done) > BATCHES_REMEMBERED:
+            self._done.popitem(last=False)
+        return done
 
     async def _read_conversions(
         self,
@@ -155,7 +166,7 @@ class Overview:
             if job.child is None and job.recording_seconds is not None
         ]
         expected = await self._forecast(waiting)
-        return [replace(job, forecast=expected.get(job.job.job_id)) for job in jobs]
+        return [replace(job, forecast=expected[job.job.job_id]) if job.job.job_id in expected else job for job in jobs]
 
     async def _forecast(self, waiting: Iterable[WaitingJob]) -> dict[str, Forecast]:
         """Return when jobs will start and end. Waiting jobs of other batches are unknown here: it can take longer."""
@@ -166,7 +177,10 @@ def _counted(all_runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
     """Return each job's newest run, with the attempts of all its runs: a job that was moved is tried again."""
     runs = list(all_runs)
     attempts = attempts_by_job(runs)
-    return {job_id: replace(run, attempts=attempts[job_id]) for job_id, run in newest_by_job(runs).items()}
+    return {
+        job_id: run if run.attempts == attempts[job_id] else replace(run, attempts=attempts[job_id])
+        for job_id, run in newest_by_job(runs).items()
+    }
 
 
 def _all_dispatched(

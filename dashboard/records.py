@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import BATCH_ID, Batch, CancelMark, Manifest, Publication, StartedRun, Upload
@@ -16,6 +15,7 @@ from tasks.read import read_publication, read_recording
 from tasks.store import Store
 
 BATCHES_KEPT = 64
+RECORD = ".json"
 
 
 @dataclass(slots=True)
@@ -143,8 +143,10 @@ class Records:
         return kept.publications
 
     async def recording_seconds(self, batch_id: str) -> dict[str, float]:
-        """Return the lengths of the recordings there are, by job id."""
+        """Return the lengths of the recordings there are, by job id. Once all are known the store is not asked."""
         kept = self._of(batch_id)
+        if kept.manifest is not None and len(kept.recording_seconds) == len(kept.manifest.jobs):
+            return kept.recording_seconds
         kept.recording_seconds = await in_thread(
             STORE_THREADS, _read_lengths, self._store, batch_id, kept.recording_seconds
         )
@@ -191,16 +193,24 @@ def _read_expiries(store: Store, batch_id: str) -> dict[str, Expiry]:
 
 
 def _read_publications(store: Store, batch_id: str, known: dict[str, Publication]) -> dict[str, Publication]:
-    job_ids = (PurePosixPath(key).stem for key in store.list(BatchKeys.of(batch_id).publications))
+    job_ids = (_job_id(key) for key in store.list(BatchKeys.of(batch_id).publications))
     found = {job_id: known.get(job_id) or read_publication(store, batch_id, job_id) for job_id in job_ids}
     return {job_id: publication for job_id, publication in found.items() if publication is not None}
 
 
 def _read_lengths(store: Store, batch_id: str, known: dict[str, float]) -> dict[str, float]:
     lengths: dict[str, float] = {}
-    for key in map(PurePosixPath, store.list(BatchKeys.of(batch_id).recordings)):
-        if key.suffix == ".json":
-            recording = None if key.stem in known else read_recording(store, batch_id, key.stem)
-            if recording is not None or key.stem in known:
-                lengths[key.stem] = recording.audio_seconds if recording is not None else known[key.stem]
+    for key in store.list(BatchKeys.of(batch_id).recordings):
+        if not key.endswith(RECORD):
+            continue
+        job_id = _job_id(key)
+        if job_id in known:
+            lengths[job_id] = known[job_id]
+        elif recording := read_recording(store, batch_id, job_id):
+            lengths[job_id] = recording.audio_seconds
     return lengths
+
+
+def _job_id(key: str) -> str:
+    """Return the job whose record is kept under *key*. There are thousands of keys, and a `PurePosixPath` is slow."""
+    return key.rpartition("/")[2].removesuffix(RECORD)

@@ -8,10 +8,9 @@ nobody works on any more has failed, whatever it was waiting for.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from tasks.core.adoption import RunState
 from tasks.core.batches import Batch, Job, Publication, Stage, Upload
@@ -202,7 +201,7 @@ def _links(publication: Publication) -> tuple[DocumentLink, ...]:
     return tuple(
         DocumentLink(
             format=document.format,
-            name=PurePosixPath(document.key).name,
+            name=document.key.rpartition("/")[2],
             size=document.size,
             url=f"/api/jobs/{publication.job_id}/documents/{document.format}",
         )
@@ -210,10 +209,14 @@ def _links(publication: Publication) -> tuple[DocumentLink, ...]:
     )
 
 
-def batch_status(facts: BatchFacts, jobs: Iterable[JobFacts]) -> BatchStatus:
-    """Return everything the API says of one batch and its jobs."""
+def batch_status(
+    facts: BatchFacts,
+    jobs: Iterable[JobFacts],
+    status_of: Callable[[JobFacts, BatchFacts], JobStatus] = job_status,
+) -> BatchStatus:
+    """Return everything the API says of one batch and its jobs; *status_of* may know that of a job already."""
     jobs = list(jobs)
-    statuses = tuple(job_status(job, facts) for job in jobs)
+    statuses = tuple(status_of(job, facts) for job in jobs)
     stopping = any(job.child is not None and job.child.state is RunState.CANCELLING for job in jobs)
     return BatchStatus(
         batch_id=facts.batch.batch_id,
