@@ -1,0 +1,143 @@
+"""Server, workers and dashboard as `make up` runs them, in a folder of their own, with simulated devices."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from processes import children, free_port, running
+
+from deployments.environment import (
+    CPU_POOL,
+    SLOTS_PER_DEVICE,
+    cpu_worker_environment,
+    device_worker_environment,
+    server_environment,
+    shared_environment,
+)
+from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, RECORDING_FLOW, ROUTER_LIMIT
+from tasks.core.devices import Device
+from tasks.core.settings import Settings
+
+BENCHMARKS = Path(__file__).parent
+START_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class RealStack:
+    """What runs, by process id, and clients of both servers."""
+
+    settings: Settings
+    server: int
+    cpu_worker: int
+    device_workers: tuple[int, ...]
+    dashboard: int
+    api: httpx.AsyncClient
+    prefect: httpx.AsyncClient
+
+    @property
+    def batch_process(self) -> int:
+        """The warm process in which batch runs execute."""
+        (only,) = children(self.cpu_worker)
+        return only
+
+    def holds(self, device: int) -> list[tuple[float, float]]:
+        """Return from when to when the device was held, so far."""
+        log = self.settings.data / f"gpu-{device}.jsonl"
+        if not log.exists():
+            return []
+        return [(begin, end) for begin, end in map(json.loads, log.read_text(encoding="utf-8").splitlines())]
+
+
+@contextlib.asynccontextmanager
+async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
+    """Run the stack as long as the block lasts."""
+    os.environ |= {
+        "BATCHSCRIBE_DATA": str(folder),
+        "BATCHSCRIBE_PORT": str(free_port()),
+        "BATCHSCRIBE_PREFECT_PORT": str(free_port()),
+        "BATCHSCRIBE_BATCH_PROCESSES": "1",
+        "BATCHSCRIBE_DISK_RESERVE_BYTES": "0",
+    }
+    settings = Settings()
+    settings.prefect_home.mkdir(parents=True)
+    os.environ |= shared_environment(settings)  # for Prefect's client in this process
+    python, simulated = sys.executable, {"PYTHONPATH": str(BENCHMARKS), "BATCHSCRIBE_WARM_UP": "simulated_engine"}
+    async with contextlib.AsyncExitStack() as stack:
+
+        def start(name: str, *module: str, environment: Mapping[str, str]) -> int:
+            return stack.enter_context(running([python, "-m", *module], folder, name, environment))
+
+        port = str(settings.prefect_port)
+        server = start("server", "deployments.prefect_server", port, environment=server_environment(settings))
+        await _set_up(devices)
+        dashboard = start("dashboard", "dashboard", environment=shared_environment(settings))
+        cpu = start(CPU_POOL, "deployments.serve_pool", CPU_POOL, environment=cpu_worker_environment(settings))
+        workers = tuple(
+            start(name, "deployments.serve_pool", name, environment=environment | simulated)
+            for name in (f"gpu-{number}" for number in range(devices))
+            for environment in [device_worker_environment(settings, Device(name=name, kind="cpu"))]
+        )
+        api = httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}/api", timeout=60)
+        prefect = httpx.AsyncClient(base_url=settings.prefect_api_url, timeout=60)
+        running_now = RealStack(
+            settings,
+            server=server,
+            cpu_worker=cpu,
+            device_workers=workers,
+            dashboard=dashboard,
+            api=await stack.enter_async_context(api),
+            prefect=await stack.enter_async_context(prefect),
+        )
+        await _ready(running_now, pools=1 + devices)
+        yield running_now
+
+
+async def _set_up(devices: int) -> None:
+    """Make pools and deployments as `deployments.work_pools` does, those of the devices with the simulated engine."""
+    from prefect.client.orchestration import get_client
+
+    from deployments.work_pools import set_up_pool, wait_for_server
+
+    await wait_for_server()
+    async with get_client() as client:
+        await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
+        batches, recordings = [await client.create_flow_from_name(name) for name in (BATCH_FLOW, RECORDING_FLOW)]
+        await set_up_pool(client, CPU_POOL, slots=1, description="Batches")
+        await client.create_deployment(
+            batches,
+            name=BATCH_DEPLOYMENT.rpartition("/")[2],
+            work_pool_name=CPU_POOL,
+            entrypoint="flows.transcribe_batch.transcribe_batch",
+            enforce_parameter_schema=False,
+        )
+        for number in range(devices):
+            name = f"gpu-{number}"
+            await set_up_pool(client, name, slots=SLOTS_PER_DEVICE, description="simulated")
+            await client.create_deployment(
+                recordings,
+                name=name,
+                work_pool_name=name,
+                entrypoint="simulated_engine.transcribe_recording",
+                enforce_parameter_schema=False,
+            )
+
+
+async def _ready(stack: RealStack, *, pools: int) -> None:
+    """Return when the dashboard is well and every pool has its worker with its processes."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            found = (await stack.prefect.post("/work_pools/filter", json={})).json()
+            online = sum(pool["status"] == "READY" for pool in found)
+            if online == pools and (await stack.api.get("/health")).is_success:
+                return
+        await asyncio.sleep(0.5)
+    msg = f"The stack did not answer within {START_SECONDS:.0f} s. Its logs: {stack.settings.data}"
+    raise TimeoutError(msg)
