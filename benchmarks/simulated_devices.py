@@ -26,6 +26,9 @@ from tasks.core.scheduling import ActiveRun, EndedRun, Outcome, Pool, PoolHealth
 SLOTS = 2
 MODEL = "large-v3-turbo"
 DEFAULT_REAL_TIME_FACTOR = 0.04
+SPEED_SAMPLES = 20
+"""Completed runs by which a pool's speed is measured, as in tasks/observe.py."""
+
 LATEST_RUNS = 50
 
 TICK_SECONDS = 1.0
@@ -95,7 +98,7 @@ class Device:
     online: bool = True
     running: list[Run] = field(default_factory=list)
     queued: deque[Run] = field(default_factory=deque)
-    samples: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=LATEST_RUNS))
+    samples: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=SPEED_SAMPLES))
     ended: deque[EndedRun] = field(default_factory=lambda: deque(maxlen=LATEST_RUNS))
     real_time_factor: float = DEFAULT_REAL_TIME_FACTOR
     now: float = 0.0
