@@ -55,6 +55,17 @@ chromium:
 		&& $(SUDO) apt-get -o DPkg::Lock::Timeout=400 -qq install -y --no-install-recommends chromium >/dev/null \
 		|| { echo "It could not be installed. Put a chromium on the PATH, then: make browser"; exit 1; }; }
 
+BENCHMARK_RESULTS := data/benchmarks
+
+.PHONY: bench
+bench:  ## Measure dispatch, the start of a run, and a batch of 1,000 jobs (Linux, half an hour)
+	@$(MAKE) --no-print-directory --keep-going bench-dispatch bench-overhead bench-scale
+
+.PHONY: bench-dispatch bench-overhead bench-scale
+bench-dispatch bench-overhead bench-scale: bench-%: $(VENV)/dev.stamp
+	@mkdir -p $(BENCHMARK_RESULTS)
+	$(BIN)/python benchmarks/$*.py --json $(BENCHMARK_RESULTS)/$*.json
+
 .PHONY: check
 check: $(VENV)/dev.stamp  ## Lint, check formats, types and import directions, run the unit tests
 	$(BIN)/ruff check .

@@ -83,6 +83,32 @@ def test_a_batch_of_more_jobs_than_prefect_lists_at_once_is_complete(dashboard, 
     assert status["summary"]["total"] == 210
 
 
+def test_all_jobs_that_end_between_two_looks_are_noticed(dashboard, prefect, publish):
+    batch_id, _, jobs = dashboard.started_batch(*(f"{number:02}.mp3" for number in range(20)))
+    children = {job_id: prefect.make_child(batch_id, job_id) for job_id in jobs}
+
+    def end(*some):
+        for job_id in some:
+            publish(dashboard, batch_id, job_id, name=f"{job_id}.txt")
+            prefect.set_state("flow_runs", children[job_id], "COMPLETED")
+
+    end(jobs[0])
+    dashboard.status_once(batch_id, lambda now: now["summary"]["done"] == 1)
+    end(*jobs[1:])
+    dashboard.status_once(batch_id, lambda now: now["summary"]["done"] == 20)
+
+
+def test_a_job_that_was_done_and_runs_again_is_told_anew(dashboard, prefect, publish):
+    batch_id, _, (job_id,) = dashboard.started_batch("a.mp3")
+    child = prefect.make_child(batch_id, job_id)
+    publish(dashboard, batch_id, job_id)
+    prefect.set_state("flow_runs", child, "COMPLETED")
+    dashboard.status_once(batch_id, lambda now: stages(now) == ["done"])
+    prefect.set_state("flow_runs", child, "RUNNING")
+    status = dashboard.status_once(batch_id, lambda now: stages(now) == ["transcribing"])
+    assert status["jobs"][0]["documents"] == []
+
+
 def test_pools_tell_their_device_and_their_load(dashboard, prefect, wait):
     def pool():
         (only,) = dashboard.http.get("api/pools").json()
