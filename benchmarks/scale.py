@@ -103,9 +103,9 @@ async def _ended(stack: RealStack, run_id: str, jobs: int) -> str:
     """Return the state type in which the run ended."""
     deadline = time.monotonic() + 120 + jobs * PATIENCE_SECONDS_PER_JOB
     while time.monotonic() < deadline:
-        run = (await stack.prefect.get(f"/flow_runs/{run_id}")).json()
-        if run["state_type"] in ENDED:
-            return str(run["state_type"])
+        answer = await stack.prefect.get(f"/flow_runs/{run_id}")
+        if answer.is_success and (state := answer.json()["state_type"]) in ENDED:  # a busy server may answer 503
+            return str(state)
         await asyncio.sleep(0.5)
     msg = f"The batch of {jobs} jobs did not end. Look into the logs in {stack.settings.data}"
     raise TimeoutError(msg)

@@ -27,7 +27,7 @@ SLOTS = 2
 MODEL = "large-v3-turbo"
 DEFAULT_REAL_TIME_FACTOR = 0.04
 SPEED_SAMPLES = 20
-"""Completed runs by which a pool's speed is measured, as in tasks/observe.py."""
+"""Completed runs by which a pool's speed is measured, as in tasks/speeds.py."""
 
 LATEST_RUNS = 50
 

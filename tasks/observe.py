@@ -1,7 +1,8 @@
 """
 Observe Prefect's runs and pools, as a batch and the dispatch policy see them.
 
-The truth is read each time, never kept: a killed batch run, a second batch or a new GPU changes nothing.
+The truth is read each time, never kept: a killed batch run, a second batch or a new GPU changes nothing. Only how fast
+the pools were of late may be some seconds old (`tasks.speeds`).
 """
 
 import asyncio
@@ -40,13 +41,11 @@ from tasks.core.pools import (
     measured_rtf,
 )
 from tasks.core.settings import Settings
+from tasks.speeds import read_completed
 
 GPU_POOL_PREFIX = "gpu-"
 PAGE = 200
 """Most runs that Prefect's server returns for one read."""
-
-SPEED_SAMPLES = 20
-"""Completed runs that are read for each pool to tell its speed; each one costs the server a millisecond."""
 
 ACTIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
 CRASHES_TAG = "crashes:"
@@ -165,7 +164,7 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
         return ()
     names = [pool.name for pool in work_pools]
     active_filter = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
-    active, ended = await asyncio.gather(read_runs(client, active_filter, names), _read_completed(client, names))
+    active, ended = await asyncio.gather(read_runs(client, active_filter, names), read_completed(client, names))
     now, default_model = datetime.now(UTC), Settings().model
     return tuple(
         _pool(
@@ -176,17 +175,6 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
             now,
         )
         for pool in work_pools
-    )
-
-
-async def _read_completed(client: PrefectClient, pools: Sequence[str]) -> list[FlowRun]:
-    """Return the newest completed runs: what the pools' speed is measured by."""
-    completed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
-    return await client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=completed),
-        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(pools))),
-        sort=FlowRunSort.END_TIME_DESC,
-        limit=min(PAGE, SPEED_SAMPLES * len(pools)),
     )
 
 
