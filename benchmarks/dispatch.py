@@ -191,7 +191,7 @@ def print_table(results: Iterable[Result]) -> dict[str, Measure]:
         measure = Measure(result.ratio(POLICY), result.case.goal)
         ratios = "".join(f"{result.ratio(name):15.4f}" for name in DISPATCHERS)
         print(f"{result.case!s:60}{ratios}{measure.goal:8.2f}{'' if measure.holds else '  missed'}", flush=True)
-        measures[str(result.case)] = measure
+        measures[f"makespan / lower bound, {result.case}"] = measure
     return measures
 
 
@@ -208,7 +208,6 @@ def main() -> None:
     cases = [case for case in CASES if not arguments.quick or case.gpus < max(one.gpus for one in CASES)]
     with ProcessPoolExecutor() as processes:
         measures = print_table(processes.map(simulate, cases))
-    print("\nmakespan / lower bound of the policy")
     conclude(measures, arguments.json)
 
 

@@ -35,8 +35,9 @@ def arguments_of(description: str | None) -> argparse.ArgumentParser:
 def conclude(measures: Mapping[str, Measure], json_file: Path | None) -> None:
     """Print the measures, write them to *json_file* if there is one, and exit with 1 if a goal is missed."""
     print()
+    width = max(map(len, measures), default=0)
     for name, measure in measures.items():
-        print(f"{name:60}{measure}")
+        print(f"{name:{width}}{measure}")
     if json_file is not None:
         record = {name: {"value": one.value, "goal": one.goal, "holds": one.holds} for name, one in measures.items()}
         json_file.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
