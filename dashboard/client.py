@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 
+from dashboard.floor import Floor
 from dashboard.health import HealthCheck
 from dashboard.intake import Intake
 from dashboard.lifecycle import Lifecycle
 from dashboard.overview import Overview
+from dashboard.pool_facts import PoolFacts
 from dashboard.records import Records
 from dashboard.run_facts import ui_url
 from dashboard.runs import Runs
@@ -66,7 +68,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
     async with get_client() as prefect:
         records, runs = Records(store), Runs(prefect)
         intake = Intake(records, settings)
-        overview = Overview(records, runs, intake)
+        overview = Overview(records, runs, intake, Floor(records, runs, PoolFacts(prefect)))
         client = Client(
             settings=settings,
             store=store,

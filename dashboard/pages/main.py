@@ -1,11 +1,17 @@
 """The frame of all pages: which there are, and what they share. Streamlit runs it as the script of the application."""
 
+from importlib.metadata import version
+from pathlib import Path
+
 import streamlit as st
 
+from dashboard.banner.component import show_banner
+from dashboard.client import ui_url
 from dashboard.pages import batches, gpus, transcript, upload
-from dashboard.pages.notices import problems_shown
+from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
-st.set_page_config(page_title="Batchscribe", page_icon="🎙️", layout="wide")
+PICTURES = Path(__file__).parents[1] / "pictures"
+
 page = st.navigation(
     [
         st.Page(upload.show, title="Upload", icon=":material/upload:", url_path="upload", default=True),
@@ -15,5 +21,14 @@ page = st.navigation(
     ],
     position="top",
 )
+# A picture of ours: the icon of a page would be fetched from a font server by the browser.
+st.set_page_config(page_title=f"{page.title} · Batchscribe", page_icon=PICTURES / "mark.svg", layout="wide")
+st.logo(PICTURES / "logo.svg", size="large", icon_image=PICTURES / "mark.svg")
+show_banner()
+forget_problem()
 with problems_shown():
     page.run()
+come_back()
+st.caption(
+    f"Batchscribe {version('batchscribe')} · [Runs and logs in Prefect]({ui_url()}) · [HTTP API](/api/docs)",
+)
