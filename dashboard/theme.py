@@ -10,6 +10,7 @@ THEME: dict[str, str | bool] = {
     "theme.buttonRadius": "0.5rem",
     "theme.showWidgetBorder": True,
     "theme.linkUnderline": True,
+    "theme.paddingTop": "1rem",
     "theme.light.primaryColor": "#0f766e",
     "theme.light.backgroundColor": "#ffffff",
     "theme.light.secondaryBackgroundColor": "#f1f5f4",

@@ -133,13 +133,13 @@ def _facts(pool: PoolStatus) -> tuple[Fact, ...]:
     factor = pool.real_time_factor
     free = pool.seconds_until_free
     return (
-        Fact(label="Slots", value=f"{pool.running} of {pool.slots}", note="taken"),
+        Fact(label="Slots taken", value=f"{pool.running} of {pool.slots}"),
         Fact(label="Pending audio", value=duration(pool.pending_audio_seconds)),
         Fact(label="Free in", value=_free_in(free) if pool.condition == "online" else UNKNOWN),
         Fact(
             label="Speed",
             value=f"{1 / factor:.1f}× real time" if factor > 0 else UNKNOWN,  # noqa: RUF001 - the sign is meant
-            note=f"for each run: RTF {factor:.2f}",
+            note=f"RTF {factor:.2f} per run",
         ),
     )
 

@@ -14,21 +14,21 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 
 page = st.navigation(
     [
-        st.Page(upload.show, title="Upload", icon=":material/upload:", url_path="upload", default=True),
-        st.Page(batches.show, title="Batches", icon=":material/stacks:", url_path="batches"),
-        st.Page(transcript.show, title="Transcript", icon=":material/article:", url_path="transcript"),
-        st.Page(gpus.show, title="GPUs", icon=":material/memory:", url_path="gpus"),
+        st.Page(upload.show, title="Upload", default=True),
+        st.Page(batches.show, title="Batches", url_path="batches"),
+        st.Page(transcript.show, title="Transcript", url_path="transcript"),
+        st.Page(gpus.show, title="GPUs", url_path="gpus"),
     ],
     position="top",
 )
-# A picture of ours: the icon of a page would be fetched from a font server by the browser.
+# A picture of ours, and no icons of pages: the browser would fetch those from a font server, as icons of the tab.
 st.set_page_config(page_title=f"{page.title} · Batchscribe", page_icon=PICTURES / "mark.svg", layout="wide")
-st.logo(PICTURES / "logo.svg", size="large", icon_image=PICTURES / "mark.svg")
+st.logo(PICTURES / "logo.svg", size="large")
 show_banner()
 forget_problem()
 with problems_shown():
     page.run()
 come_back()
-st.caption(
-    f"Batchscribe {version('batchscribe')} · [Runs and logs in Prefect]({ui_url()}) · [HTTP API](/api/docs)",
+st.markdown(
+    f":small[Batchscribe {version('batchscribe')} · [Runs and logs in Prefect]({ui_url()}) · [HTTP API](/api/docs)]"
 )
