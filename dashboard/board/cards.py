@@ -85,7 +85,7 @@ def _totals(pools: Sequence[PoolStatus], jobs_queued: int | None) -> tuple[Fact,
             value=duration(sum(pool.pending_audio_seconds for pool in pools)),
             note=f"dispatched; done in about {duration(last)}" if last >= 1 else "dispatched to GPUs",
         ),
-        Fact(label="Need attention", value=str(len(ill)), note=_named(ill) if ill else "all is well"),
+        Fact(label="Need attention", value=str(len(ill)), note=_named(ill) if ill else "every GPU takes jobs"),
     )
 
 

@@ -1,6 +1,7 @@
 """What every page says in the same way: that something does not answer, what is wrong, and what to do."""
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from functools import wraps
 from typing import ParamSpec
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.client import ask
 from tasks.core.errors import PrefectUnavailable, StoreUnavailable, TranscriptionError
@@ -16,13 +18,42 @@ from tasks.core.errors import PrefectUnavailable, StoreUnavailable, Transcriptio
 _Parameters = ParamSpec("_Parameters")
 
 SECONDS_BETWEEN_TRIES = 5.0
-_PROBLEM = "problem-of-the-page"
+_PROBLEM = "something did not answer"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~:$!])")
 
 logger = logging.getLogger(__name__)
 
 
+def _say_here(problem: str) -> None:
+    st.error(plain(problem), icon=":material/error:")
+
+
+class Place:
+    """Where the problem of a part of a page is shown; it is remembered from one run of the part to the next."""
+
+    def __init__(self, element: DeltaGenerator, key: str) -> None:
+        self._element = element
+        self._key = key
+
+    def say(self, problem: str) -> None:
+        """Show the problem."""
+        st.session_state[self._key] = problem
+        with self._element:
+            _say_here(problem)
+
+    def say_again(self) -> None:
+        """Show the problem of the run before, if there was one."""
+        if self._key in st.session_state:
+            self.say(st.session_state[self._key])
+
+    def clear(self) -> None:
+        """Show nothing: all is well again."""
+        if st.session_state.pop(self._key, None) is not None:
+            self._element.empty()
+
+
 @contextmanager
-def problems_shown() -> Iterator[None]:
+def problems_shown(say: Callable[[str], None] = _say_here) -> Iterator[None]:
     """
     Show what went wrong in place of what it kept from being shown.
 
@@ -31,29 +62,40 @@ def problems_shown() -> Iterator[None]:
     """
     try:
         yield
-    except (PrefectUnavailable, StoreUnavailable) as error:
-        st.session_state[_PROBLEM] = time.monotonic()
-        st.error(f"{error} This page comes back by itself.", icon=":material/cloud_off:")
     except TranscriptionError as error:
-        st.error(str(error), icon=":material/error:")
+        away = isinstance(error, PrefectUnavailable | StoreUnavailable)
+        if away:
+            st.session_state[_PROBLEM] = time.monotonic()
+        say(f"{error} This page comes back by itself." if away else str(error))
     except Exception:
         reference = secrets.token_hex(4)
         logger.exception("unexpected error %s on a page", reference)
-        st.error(
+        say(
             f"This should not have happened. The dashboard's log says more under the reference {reference}. "
-            "Load the page again; if that does not help, report it with that part of the log.",
-            icon=":material/bug_report:",
+            "Load the page again; if that does not help, report it with that part of the log."
         )
 
 
+def plain(text: str) -> str:
+    """Return *text* so that Streamlit's Markdown shows it as it is: names of files are anybody's."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
 def live(seconds: float) -> Callable[[Callable[_Parameters, None]], Callable[_Parameters, None]]:
-    """Have a part of a page shown anew every so many seconds; what goes wrong in it is shown in its place."""
+    """
+    Have a part of a page shown anew every so many seconds; what goes wrong in it is shown in its place.
+
+    A problem stays readable while the part is tried again, which can take as long as something does not answer.
+    """
 
     def decorate(show: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
         @wraps(show)
         def guarded(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> None:
-            with problems_shown():
+            place = Place(st.empty(), f"problem of {show.__qualname__}")
+            place.say_again()
+            with problems_shown(place.say):
                 show(*arguments, **named)
+                place.clear()
 
         return st.fragment(guarded, run_every=seconds)
 
