@@ -51,14 +51,15 @@ class DeviceReporter:
         """Publish whatever is new, until cancelled; an outage is waited out."""
         while True:
             for _ in range(SAMPLES_PER_REPORT):
-                await self._sample()
+                await self.sample()
                 await asyncio.sleep(SAMPLE_SECONDS)
             try:
                 await self.publish(client, now=datetime.now(UTC))
             except httpx.HTTPError as error:
                 logger.debug("the report on the device was not taken: %s", error)
 
-    async def _sample(self) -> None:
+    async def sample(self) -> None:
+        """Read the sensor once more."""
         load = await asyncio.to_thread(self._sensor.read) if self._sensor else None
         if load is None:
             self._samples.clear()

@@ -20,8 +20,7 @@ def test_on_a_phone_the_pages_are_in_a_menu(open_page):
     page.get_by_role("heading", name="GPUs", level=1).wait_for()
 
 
-@pytest.mark.parametrize("address", PAGES.values())
-@pytest.mark.parametrize("width", [360, 1920])
+@pytest.mark.parametrize(("address", "width"), [*((address, 360) for address in PAGES.values()), ("/gpus", 1920)])
 def test_no_page_is_wider_than_the_window(open_page, address, width):
     page = open_page(address, width=width)
     page.get_by_role("link", name="HTTP API").last.wait_for()
