@@ -35,7 +35,7 @@ function board({ totals, cards }) {
 }
 
 function card(pool) {
-  return element("li", { class: "card", "data-state": pool.icon, "aria-label": `${pool.work_pool}: ${pool.status}` }, [
+  return element("li", { class: "card", "data-key": pool.work_pool, "data-state": pool.icon, "aria-label": `${pool.work_pool}: ${pool.status}` }, [
     element("div", { class: "head" }, [
       element("h2", {}, [outside(pool.url, pool.work_pool, "Open this work pool in Prefect")]),
       element("span", { class: "status" }, [icon(pool.icon), pool.status]),
@@ -54,7 +54,7 @@ function runs(title, lines, otherwise) {
     return null;
   }
   const rows = lines.map((line) =>
-    element("li", { class: "run" }, [
+    element("li", { class: "run", "data-key": line.url }, [
       element("div", { class: "line" }, [
         outside(line.url, line.name, "Open this run in Prefect", "name"),
         line.percent !== null && element("span", { class: "percent" }, [`${line.percent} %`]),
@@ -67,7 +67,7 @@ function runs(title, lines, otherwise) {
       ]),
     ]),
   );
-  return element("section", { class: "runs" }, [
+  return element("section", { class: "runs", "data-key": title }, [
     element("h3", {}, [title]),
     rows.length ? element("ul", {}, rows) : element("p", { class: "small" }, [otherwise]),
   ]);
@@ -140,10 +140,6 @@ function element(name, attributes, children = []) {
 }
 
 function carryOver(old, fresh) {
-  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
-    old.replaceWith(fresh);
-    return;
-  }
   if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== fresh.data) {
       old.data = fresh.data;
@@ -160,14 +156,20 @@ function carryOver(old, fresh) {
       old.setAttribute(name, value);
     }
   }
-  const freshChildren = [...fresh.childNodes];
-  const oldChildren = [...old.childNodes];
-  freshChildren.forEach((child, index) => {
-    if (index < oldChildren.length) {
-      carryOver(oldChildren[index], child);
+  const left = [...old.childNodes];
+  for (const child of [...fresh.childNodes]) {
+    const index = left.findIndex((candidate) => kind(candidate) === kind(child));
+    if (index < 0) {
+      old.insertBefore(child, left[0] ?? null);
     } else {
-      old.append(child);
+      left.splice(0, index).forEach((gone) => gone.remove());
+      carryOver(left.shift(), child);
     }
-  });
-  oldChildren.slice(freshChildren.length).forEach((child) => child.remove());
+  }
+  left.forEach((gone) => gone.remove());
+}
+
+// What a part of the board is, so that one that comes or goes leaves its neighbours alone.
+function kind(node) {
+  return [node.nodeName, node.className, node.dataset?.key].join(" ");
 }

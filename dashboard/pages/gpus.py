@@ -1,12 +1,14 @@
 """The GPUs page: which devices there are, the work on them, what is wrong with them and what to do."""
 
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import streamlit as st
 
 from dashboard.board.cards import board_of
 from dashboard.board.component import show_board
-from dashboard.client import Client, ask
+from dashboard.client import SECONDS_A_PAGE_WAITS, Client, begin
 from dashboard.pages import batches
 from dashboard.pages.notices import live
 from tasks.core.errors import StoreUnavailable
@@ -22,31 +24,55 @@ with `make worker POOL=gpu-0`.
 """
 
 
+_LOOKS = "looks at the GPUs"
+
+
+class Look(NamedTuple):
+    """The pools, and how many jobs wait for one; None for those if the store, which knows, is away."""
+
+    pools: tuple[PoolStatus, ...]
+    jobs_queued: int | None
+
+
 def show() -> None:
     """Show the page."""
     st.title("GPUs")
+    st.session_state.pop(_LOOKS, None)
     with st.spinner("Asking Prefect about the GPUs"):
-        ask(lambda client: client.overview.pools())  # a slow first answer is waited for here, where a person sees it
+        _look_ahead()
     _board()
 
 
 @live(SECONDS_BETWEEN_LOOKS)
 def _board() -> None:
-    pools, jobs_queued = ask(_look)
-    if not pools:
+    look = _look_ahead().result(timeout=0)
+    if not look.pools:
         st.info(ADD_ONE, icon=":material/memory:")
         return
-    batch_id = show_board(board_of(pools, jobs_queued=jobs_queued, now=datetime.now(UTC)))
+    batch_id = show_board(board_of(look.pools, jobs_queued=look.jobs_queued, now=datetime.now(UTC)))
     if batch_id:
         st.switch_page(st.Page(batches.show, title="Batches", url_path="batches"), query_params={"batch": batch_id})
 
 
-async def _look(client: Client) -> tuple[tuple[PoolStatus, ...], int | None]:
-    """Return the pools and how many jobs wait for one; None for those if the store, which knows, is away."""
+def _look_ahead() -> Future[Look]:
+    """
+    Return the latest look and begin the next; only the first is waited for.
+
+    A server that is slow to answer thus delays the news by as much, but fades and blocks nothing.
+    """
+    latest, coming = st.session_state.get(_LOOKS) or (None, begin(_look))
+    if latest is None or coming.done():
+        wait([coming], SECONDS_A_PAGE_WAITS)
+        latest, coming = coming, begin(_look)
+    st.session_state[_LOOKS] = (latest, coming)
+    return latest
+
+
+async def _look(client: Client) -> Look:
     pools = await client.overview.pools()
     try:
         page = await client.overview.batches(limit=BATCHES_LOOKED_AT)
     except StoreUnavailable:
-        return pools, None
+        return Look(pools, None)
     running = (batch for batch in page.batches if batch.state is BatchState.RUNNING)
-    return pools, sum(batch.summary.queued for batch in running)
+    return Look(pools, sum(batch.summary.queued for batch in running))

@@ -61,9 +61,9 @@ def test_a_batch_is_seen_on_both_devices_and_its_link_leads_to_it(open_page, sta
     batch.start()
     for pool in ("gpu-0", "gpu-1"):
         shows(card(page, pool), "Online, busy", "monday/", "Batch six lectures")
-    expect(page.get_by_role("progressbar", name=re.compile("^Progress of monday/")).first).to_be_visible()
+    expect(page.locator(".run").get_by_role("progressbar").first).to_be_visible(timeout=SECONDS_FOR_NEWS)
     page.get_by_role("link", name="Batch six lectures").first.click()
-    page.wait_for_url(f"**/batches?batch={batch.batch_id}")
+    page.wait_for_url(f"**/batches?batch={batch.batch_id}", timeout=SECONDS_FOR_NEWS)
     batch.finished()
     page = open_page("/gpus")
     failures = page.locator("details", has_text="Latest failures").first
