@@ -79,9 +79,10 @@ def test_what_a_person_opened_stays_open_while_the_page_goes_on(open_page, stack
     batch.start()
     batch.finished()
     page = open_page("/gpus")
-    failures = page.locator("details", has_text="Latest failures").first
+    first = page.locator(".card").filter(has=page.locator("details")).first
+    failures = first.locator("details")
     failures.locator("summary").click()
-    pool = page.locator(".card", has=failures).get_by_role("heading", level=2).inner_text()
+    pool = first.get_by_role("heading", level=2).inner_text()
     stack.prefect.patch(f"/work_pools/{pool}", json={"is_paused": True}).raise_for_status()
     try:
         shows(card(page, pool), "Paused", "Resume it in Prefect")
