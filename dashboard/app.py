@@ -21,6 +21,7 @@ from dashboard.api.service import make_api
 from dashboard.client import Client, open_client
 from dashboard.guard import Guard
 from dashboard.sweep import sweep_uploads
+from dashboard.theme import THEME
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.errors import StoreUnavailable
 from tasks.core.settings import Settings
@@ -29,7 +30,8 @@ PAGES = Path(__file__).parent / "pages" / "main.py"
 STREAMLIT_OPTIONS = {
     "server.fileWatcherType": "none",  # it reloads modules that the routes hold on to
     "browser.gatherUsageStats": False,
-    "client.toolbarMode": "viewer",
+    "client.toolbarMode": "minimal",  # the choice of the theme, and nothing for developers
+    "client.showErrorDetails": "none",  # a traceback belongs into the log; `notices` says where
 }
 SECONDS_BETWEEN_SWEEPS_TRIED = 10.0
 
@@ -75,7 +77,7 @@ def _beside(name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
     return asyncio.create_task(watched(), name=name)
 
 
-for _name, _value in STREAMLIT_OPTIONS.items():
+for _name, _value in (STREAMLIT_OPTIONS | THEME).items():
     config.set_option(_name, _value)
 api = make_api()
 app = st.App(PAGES, routes=[Mount("/api", app=api)], middleware=[Middleware(Guard)], lifespan=_lifespan)

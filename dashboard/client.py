@@ -8,16 +8,19 @@ Routes use a `Client`. Pages run in threads of their own and ask the same client
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 
+from dashboard.floor import Floor
 from dashboard.health import HealthCheck
 from dashboard.intake import Intake
 from dashboard.lifecycle import Lifecycle
 from dashboard.overview import Overview
+from dashboard.pool_facts import PoolFacts
 from dashboard.records import Records
 from dashboard.run_facts import ui_url
 from dashboard.runs import Runs
@@ -25,7 +28,7 @@ from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.settings import Settings
 from tasks.store import Store, open_store
 
-__all__ = ["Client", "ask", "open_client", "ui_url"]
+__all__ = ["SECONDS_A_PAGE_WAITS", "Client", "ask", "begin", "open_client", "ui_url"]
 
 _Answer = TypeVar("_Answer")
 
@@ -66,7 +69,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
     async with get_client() as prefect:
         records, runs = Records(store), Runs(prefect)
         intake = Intake(records, settings)
-        overview = Overview(records, runs, intake)
+        overview = Overview(records, runs, intake, Floor(records, runs, PoolFacts(prefect)))
         client = Client(
             settings=settings,
             store=store,
@@ -85,8 +88,12 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
 
 def ask(question: Callable[[Client], Coroutine[Any, Any, _Answer]]) -> _Answer:
     """Return the client's answer to *question*. For pages: it blocks, so never call it in the event loop."""
+    return begin(question).result(SECONDS_A_PAGE_WAITS)
+
+
+def begin(question: Callable[[Client], Coroutine[Any, Any, _Answer]]) -> "Future[_Answer]":
+    """Have the client find the answer to *question* while the page goes on."""
     if _serving is None:
         msg = "The dashboard is starting or stopping. Load the page again."
         raise RuntimeError(msg)
-    answer = asyncio.run_coroutine_threadsafe(question(_serving.client), _serving.loop)
-    return answer.result(SECONDS_A_PAGE_WAITS)
+    return asyncio.run_coroutine_threadsafe(question(_serving.client), _serving.loop)

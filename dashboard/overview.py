@@ -1,12 +1,12 @@
 """What there is: batches with their jobs, and GPU work pools, gathered from the store and from Prefect."""
 
 import asyncio
-import math
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dashboard.done_jobs import DoneJobs
+from dashboard.floor import Floor
 from dashboard.freshness import Fresh
 from dashboard.intake import Intake
 from dashboard.records import Records
@@ -38,10 +38,11 @@ BATCHES_READ_AT_ONCE = 4
 class Overview:
     """Tells what there is. Methods raise `NotFound`, `StoreUnavailable` and `PrefectUnavailable`."""
 
-    def __init__(self, records: Records, runs: Runs, intake: Intake) -> None:
+    def __init__(self, records: Records, runs: Runs, intake: Intake, floor: Floor) -> None:
         self._records = records
         self._runs = runs
         self._intake = intake
+        self._floor = floor
         self._statuses: Fresh[BatchStatus] = Fresh()
         self._done: OrderedDict[str, DoneJobs] = OrderedDict()
         self._pools: Fresh[tuple[GpuPool, ...]] = Fresh()
@@ -67,7 +68,7 @@ class Overview:
 
     async def pools(self) -> tuple[PoolStatus, ...]:
         """Return the GPU work pools and the work on them."""
-        return tuple(map(_pool_status, await self._read_pools()))
+        return await self._floor.describe(await self._read_pools())
 
     def forget(self, batch_id: str) -> None:
         """Read the batch anew next time, since something was done to it."""
@@ -187,20 +188,3 @@ def _all_dispatched(
     manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
 ) -> bool:
     return all(job.job_id in children or job.job_id in publications for job in manifest.jobs)
-
-
-def _pool_status(gpu_pool: GpuPool) -> PoolStatus:
-    pool = gpu_pool.pool
-    running = sum(run.running for run in pool.runs)
-    return PoolStatus(
-        work_pool=pool.work_pool,
-        device=gpu_pool.device,
-        condition=pool.condition,
-        slots=pool.slots,
-        running=running,
-        queued=len(pool.runs) - running,
-        pending_audio_seconds=round(pool.pending_audio_seconds, 1),
-        seconds_until_free=round(pool.seconds_until_free, 1) if math.isfinite(pool.seconds_until_free) else None,
-        real_time_factor=round(pool.real_time_factor, 4),
-        worker_online=pool.online,
-    )

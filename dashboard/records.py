@@ -188,7 +188,7 @@ def _read_uploads(store: Store, prefix: str) -> dict[str, Upload]:
 
 
 def _read_expiries(store: Store, batch_id: str) -> dict[str, Expiry]:
-    job_ids = (PurePosixPath(key).stem for key in store.list(BatchKeys.of(batch_id).expiries))
+    job_ids = (_job_id(key) for key in store.list(BatchKeys.of(batch_id).expiries))
     return {job_id: expiry for job_id in job_ids if (expiry := read_expiry(store, batch_id, job_id))}
 
 

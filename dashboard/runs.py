@@ -7,13 +7,11 @@ derived in `tasks.core.stages`.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -32,19 +30,18 @@ from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, W
 from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import PREFECT_API_URL
 from prefect.states import AwaitingRetry, Cancelling
 
+from dashboard.asking import asking_prefect
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
 from tasks.clean import read_activity
 from tasks.core.adoption import RunState
 from tasks.core.batches import BATCH_DEPLOYMENT, Batch, batch_tag
-from tasks.core.errors import NotFound, PrefectUnavailable, WrongStage
+from tasks.core.errors import PrefectUnavailable, WrongStage
 from tasks.core.pools import Pool
 from tasks.core.stages import RunFacts
 from tasks.observe import ACTIVE, PAGE, read_pools, read_runs
 
-SECONDS_TO_ANSWER = 15.0
 SECONDS_TO_READ_A_BATCH = 60.0
 """A batch of 10,000 jobs is read in pages of 200, the first time all of it."""
 
@@ -90,7 +87,7 @@ class Runs:
         """
         completed = self._completed_of(batch_id)
         tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
-        async with _asking_prefect(SECONDS_TO_READ_A_BATCH):
+        async with asking_prefect(SECONDS_TO_READ_A_BATCH):
             # In this order: a run that completes in between is then read twice, and not missed.
             others = await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(not_any=_COMPLETED)))
             news = await self._read_news(FlowRunFilter(tags=tags, state=_state_filter(any_=_COMPLETED)), completed)
@@ -122,7 +119,7 @@ class Runs:
         Completed ones are not asked for: they have left a recording in the store, and there are as many as jobs.
         """
         task_runs: list[TaskRun] = []
-        async with _asking_prefect():
+        async with asking_prefect():
             while True:
                 page = await self._client.read_task_runs(
                     flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)])),
@@ -143,7 +140,7 @@ class Runs:
         running = {run.run_id: run.changed_at for run in runs if run.state is RunState.RUNNING}
         if not running:
             return {}
-        async with _asking_prefect():
+        async with asking_prefect():
             artifacts = await self._client.read_artifacts(
                 artifact_filter=ArtifactFilter(
                     flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id) for run_id in running]),
@@ -160,7 +157,7 @@ class Runs:
 
     async def create(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is created if there is none. One batch id is one run."""
-        async with _asking_prefect():
+        async with asking_prefect():
             deployment = await self._read_batch_deployment()
             run = await self._client.create_flow_run_from_deployment(
                 deployment.id,
@@ -180,7 +177,7 @@ class Runs:
 
     async def retry(self, flow_run_id: str) -> None:
         """Have the batch run again under the same id; it adopts what is done."""
-        async with _asking_prefect():
+        async with asking_prefect():
             state: State[Any] = AwaitingRetry(message="Retry from the dashboard")
             await self._client.set_flow_run_state(UUID(flow_run_id), state, force=True)
 
@@ -190,39 +187,39 @@ class Runs:
 
         The batch run would pass it on, but may just be in the middle of something; devices are to be free at once.
         """
-        async with _asking_prefect():
+        async with asking_prefect():
             state: State[Any] = Cancelling(message="Cancelled from the dashboard")
             answer = await self._client.set_flow_run_state(UUID(flow_run_id), state)
         if answer.status is not SetStateStatus.ACCEPT and not (answer.state and answer.state.is_cancelled()):
             msg = "The run of the batch has ended, so there is nothing to cancel. Load the page again."
             raise WrongStage(msg)
         tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
-        async with _asking_prefect(SECONDS_TO_READ_A_BATCH):
+        async with asking_prefect(SECONDS_TO_READ_A_BATCH):
             for run in await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(any_=ACTIVE))):
                 if str(run.id) != flow_run_id and not (run.state and run.state.is_cancelling()):
                     await self._client.set_flow_run_state(run.id, state)
 
     async def cancel_job(self, flow_run_id: str) -> None:
         """Ask the run of one job to stop; one that has not begun is gone at once, one that has ended stays."""
-        async with _asking_prefect():
+        async with asking_prefect():
             state: State[Any] = Cancelling(message="Cancelled from the dashboard")
             await self._client.set_flow_run_state(UUID(flow_run_id), state)
 
     async def any_active(self, batch_id: str) -> bool:
         """Return whether any run of the batch is under way, its own or a job's."""
-        async with _asking_prefect():
+        async with asking_prefect():
             return (await read_activity(self._client, batch_id)).active
 
     async def read_gpu_pools(self) -> tuple[GpuPool, ...]:
         """Return the GPU work pools with the runs they hold."""
-        async with _asking_prefect():
+        async with asking_prefect():
             pools, work_pools = await asyncio.gather(read_pools(self._client), self._client.read_work_pools(limit=PAGE))
         devices = {pool.name: pool.description or "" for pool in work_pools}
         return tuple(GpuPool(pool=pool, device=devices.get(pool.work_pool, "")) for pool in pools)
 
     async def read_work_pools(self) -> dict[str, bool]:
         """Return for each work pool whether a worker of it is online."""
-        async with _asking_prefect():
+        async with asking_prefect():
             pools = await self._client.read_work_pools(limit=PAGE)
         return {pool.name: _online(pool) for pool in pools}
 
@@ -232,23 +229,6 @@ class Runs:
         if len(self._completed) > BATCHES_REMEMBERED:
             self._completed.popitem(last=False)
         return completed
-
-
-@asynccontextmanager
-async def _asking_prefect(seconds: float = SECONDS_TO_ANSWER) -> AsyncIterator[None]:
-    """Translate what goes wrong between here and the server, once."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except ObjectNotFound as error:
-        msg = "The run was deleted in Prefect in this moment. Load the page again."
-        raise NotFound(msg) from error
-    except httpx.HTTPStatusError as error:
-        msg = f"The Prefect server answered {error.response.status_code}. Look into its log, then try again."
-        raise PrefectUnavailable(msg) from error
-    except (httpx.HTTPError, TimeoutError) as error:
-        msg = f"The Prefect server at {PREFECT_API_URL.value()} does not answer. Start it (make up), then try again."
-        raise PrefectUnavailable(msg) from error
 
 
 def _by_id(runs: Iterable[FlowRun]) -> dict[str, RunFacts]:

@@ -33,6 +33,7 @@ class CudaDevice:
     index: int
     title: str
     memory_bytes: int
+    uuid: str = ""
 
 
 def choose_devices(setting: str, cuda: Sequence[CudaDevice], cores: int) -> tuple[Device, ...]:
@@ -79,6 +80,7 @@ def _cuda_device(part: str, cuda: Sequence[CudaDevice]) -> Device:
         name=part,
         kind="cuda",
         index=gpu.index,
+        uuid=gpu.uuid,
         title=f"{gpu.title}, {gpu.memory_bytes / GIB:.0f} GiB",
         memory_bytes=gpu.memory_bytes,
         compute_type=compute_type,
@@ -117,7 +119,8 @@ def find_cuda() -> tuple[CudaDevice, ...]:
     found = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        found.append(CudaDevice(index=index, title=properties.name, memory_bytes=properties.total_memory))
+        uuid = str(getattr(properties, "uuid", ""))  # PyTorch has it from 2.5 on
+        found.append(CudaDevice(index=index, title=properties.name, memory_bytes=properties.total_memory, uuid=uuid))
     return tuple(found)
 
 

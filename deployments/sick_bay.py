@@ -9,12 +9,14 @@ keeps the dispatcher from giving the pool a second one.
 import logging
 import time
 from collections import deque
+from datetime import UTC, datetime
 
 import anyio
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 
-from tasks.core.pools import PROBATION_MARK, QUARANTINE_MARK, EndedRun, Outcome, PoolHealth, pool_health
+from tasks.core.device_reports import Quarantine
+from tasks.core.pools import PROBATION_MARK, QUARANTINE_MARK, EndedRun, Outcome, PoolHealth, illness, pool_health
 
 REMEMBERED_RUNS = 50
 MARKS = {PoolHealth.HEALTHY: "", PoolHealth.QUARANTINED: QUARANTINE_MARK, PoolHealth.PROBE: PROBATION_MARK}
@@ -35,10 +37,20 @@ class SickBay:
         self._slots = slots
         self._ended: deque[EndedRun] = deque(maxlen=REMEMBERED_RUNS)
         self._marked_as: PoolHealth | None = None
+        self._monotonic_zero = time.time() - time.monotonic()
 
-    def note(self, outcome: Outcome) -> None:
+    def note(self, outcome: Outcome, reason: str = "") -> None:
         """Remember how a run ended."""
-        self._ended.append(EndedRun(self._work_pool, time.monotonic(), outcome))
+        self._ended.append(EndedRun(self._work_pool, time.monotonic(), outcome, reason))
+
+    @property
+    def quarantine(self) -> Quarantine | None:
+        """Why no runs are taken and when the device is tried again; None if it is well."""
+        ill = illness(self._work_pool, self._ended)
+        if ill is None:
+            return None
+        probe_at = datetime.fromtimestamp(self._monotonic_zero + ill.quarantine_ends_at, UTC)
+        return Quarantine(failures=ill.failures, reason=ill.reason, probe_at=probe_at)
 
     async def may_work(self, client: PrefectClient, limiter: anyio.CapacityLimiter) -> bool:
         """Return whether runs may be taken now: none in quarantine, one at a time to probe the device after it."""

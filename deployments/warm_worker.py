@@ -32,7 +32,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
+from deployments.device_reporter import DeviceReporter
 from deployments.run_ends import ACTIVE, exit_in_words, hand_back, insist, settle_dead, settle_unfinished
+from deployments.sensors import open_sensor
 from deployments.sick_bay import SickBay
 from deployments.wake import wake_by_events
 from deployments.warm_cancels import pass_on_cancels
@@ -41,6 +43,7 @@ from deployments.warm_messages import RunEnded
 from deployments.warm_process import ProcessDied, WarmProcess
 from deployments.warm_processes import WarmProcesses
 from tasks.core.pools import Outcome
+from tasks.core.settings import Settings
 
 CHILDREN_VARIABLE = "BATCHSCRIBE_WARM_CHILDREN"
 SLOTS_VARIABLE = "BATCHSCRIBE_WARM_SLOTS"
@@ -87,6 +90,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             self._poll_when_woken(),
             self._listen(),
             self._watch_deployments(),
+            self._report_device(),
             pass_on_cancels(self.client, self._processes, self._new_cancel),
         )
         self._services = [asyncio.create_task(loop) for loop in loops]
@@ -159,7 +163,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             self._sick_bay.note(Outcome.DONE)
             return
         if end.device_lost:
-            self._sick_bay.note(Outcome.DEVICE)
+            self._sick_bay.note(Outcome.DEVICE, end.detail)
             process.kill(end.detail, frozenset({flow_run_id}))
         await insist(lambda: settle_unfinished(self.client, flow_run_id, end), stopped=lambda: self._draining)
 
@@ -170,7 +174,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             lambda: settle_dead(self.client, flow_run_id, reason, innocent=innocent), stopped=lambda: self._draining
         )
         if blamed:
-            self._sick_bay.note(Outcome.DEVICE)
+            self._sick_bay.note(Outcome.DEVICE, reason)
 
     # ---- loops beside the base class's
 
@@ -199,6 +203,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     async def _listen(self) -> None:
         """Wake the loops by events. A missed event costs a second: the polls are the truth."""
         await wake_by_events((await self._pool_once_known()).id, new_run=self._new_run, new_cancel=self._new_cancel)
+
+    async def _report_device(self) -> None:
+        """Tell the pages of other machines what only this one sees: the load of its device, and its quarantine."""
+        await DeviceReporter(self._pool_name, open_sensor(Settings().device), self._sick_bay).report(self.client)
 
     async def _pool_once_known(self) -> Any:
         while True:

@@ -30,7 +30,7 @@ from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE
 from deployments.warm_worker import WarmWorker
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
-from tasks.core.pools import DEVICE_KIND_VARIABLE, QUARANTINE_MARK
+from tasks.core.pools import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
 from tasks.core.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
@@ -38,8 +38,6 @@ PATTERN = "gpu-0"
 """Deployment of transcribe-recording in prefect.yaml after which those of the other devices are made."""
 
 SERVER_SECONDS = 120.0
-GONE = "Gone: "
-"""Begins the description of a pool whose device is no longer there; a pool paused by a person has none."""
 
 
 class SetUpFailed(Exception):
@@ -104,7 +102,7 @@ async def set_up_pool(
         await client.create_work_pool(wanted)
     except ObjectAlreadyExists:
         pool = await client.read_work_pool(name)
-        paused_by_us = (pool.description or "").startswith((GONE, QUARANTINE_MARK))
+        paused_by_us = (pool.description or "").startswith((GONE_MARK, QUARANTINE_MARK))
         update = WorkPoolUpdate(
             description=description,
             base_job_template=wanted.base_job_template,
@@ -118,7 +116,7 @@ async def pause_gone(client: PrefectClient, present: set[str]) -> None:
     """Pause the device pools of this machine that are not *present*: their runs wait until the device is back."""
     for pool in await client.read_work_pools():
         if pool.name not in present and _is_of_this_machine(pool):
-            update = WorkPoolUpdate(is_paused=True, description=f"{GONE}{pool.description}")
+            update = WorkPoolUpdate(is_paused=True, description=f"{GONE_MARK}{pool.description}")
             await client.update_work_pool(pool.name, update)
 
 
@@ -127,7 +125,7 @@ def _is_of_this_machine(pool: WorkPool) -> bool:
     return (
         pool.type == WarmWorker.type
         and pool.name != CPU_POOL
-        and not description.startswith(GONE)
+        and not description.startswith(GONE_MARK)
         and description.endswith(f" on {machine_name()}")
     )
 

@@ -221,6 +221,10 @@ def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
         running=holds_slot,
         model=model,
         task=task,
+        flow_run_id=str(run.id),
+        name=run.name,
+        attempt=max(run.run_count, 1),
+        message=(run.state.message or "") if run.state else "",
     )
 
 

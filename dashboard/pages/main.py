@@ -1,19 +1,34 @@
 """The frame of all pages: which there are, and what they share. Streamlit runs it as the script of the application."""
 
+from importlib.metadata import version
+from pathlib import Path
+
 import streamlit as st
 
+from dashboard.banner.component import show_banner
+from dashboard.client import ui_url
 from dashboard.pages import batches, gpus, transcript, upload
-from dashboard.pages.notices import problems_shown
+from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
-st.set_page_config(page_title="Batchscribe", page_icon="🎙️", layout="wide")
+PICTURES = Path(__file__).parents[1] / "pictures"
+
 page = st.navigation(
     [
-        st.Page(upload.show, title="Upload", icon=":material/upload:", url_path="upload", default=True),
-        st.Page(batches.show, title="Batches", icon=":material/stacks:", url_path="batches"),
-        st.Page(transcript.show, title="Transcript", icon=":material/article:", url_path="transcript"),
-        st.Page(gpus.show, title="GPUs", icon=":material/memory:", url_path="gpus"),
+        st.Page(upload.show, title="Upload", default=True),
+        st.Page(batches.show, title="Batches", url_path="batches"),
+        st.Page(transcript.show, title="Transcript", url_path="transcript"),
+        st.Page(gpus.show, title="GPUs", url_path="gpus"),
     ],
     position="top",
 )
+# A picture of ours, and no icons of pages: the browser would fetch those from a font server, as icons of the tab.
+st.set_page_config(page_title=f"{page.title} · Batchscribe", page_icon=PICTURES / "mark.svg", layout="wide")
+st.logo(PICTURES / "logo.svg", size="large")
+show_banner()
+forget_problem()
 with problems_shown():
     page.run()
+come_back()
+st.markdown(
+    f":small[Batchscribe {version('batchscribe')} · [Runs and logs in Prefect]({ui_url()}) · [HTTP API](/api/docs)]"
+)

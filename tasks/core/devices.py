@@ -13,6 +13,7 @@ class Device(Record):
     name: str = Field(description="unique on this machine, for example cuda:0 or cpu:1")
     kind: Literal["cuda", "cpu"]
     index: int = Field(default=0, ge=0, description="number among the devices of its kind")
+    uuid: str = Field(default="", description="what the driver knows a GPU by, whatever is hidden or reordered")
     title: str = Field(default="", description="what people call it: the product name of the GPU or the CPU")
     memory_bytes: int = Field(default=0, ge=0, description="its own memory; 0 where it shares the machine's")
     cpu_threads: int = Field(default=1, ge=1, description="threads of the model on a CPU")

@@ -31,6 +31,9 @@ PROBATION_MARK = "On probation: "
 DEVICE_KIND_VARIABLE = "device_kind"
 """Job variable of a work pool whose default says what kind of device the pool stands for."""
 
+GONE_MARK = "Gone: "
+"""Begins the description of a pool whose device is no longer there; a pool paused by a person has none."""
+
 FAILURES_TO_QUARANTINE = 3
 QUARANTINE_SECONDS = 60.0
 LONGEST_QUARANTINE_SECONDS = 3600.0
@@ -47,6 +50,11 @@ class ActiveRun:
     running: bool
     model: str
     task: WhisperTask = WhisperTask.TRANSCRIBE
+    flow_run_id: str = ""
+    name: str = ""
+    attempt: int = 1
+    message: str = ""
+    """What Prefect's state says, for example why the run is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +216,16 @@ class EndedRun:
     work_pool: str
     ended_at: float
     outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Illness:
+    """Failures in a row of a pool's device, why the last one, and when the quarantine ends, on the runs' clock."""
+
+    failures: int
+    reason: str
+    quarantine_ends_at: float
 
 
 def pool_health(work_pool: str, ended: Iterable[EndedRun], *, now: float) -> PoolHealth:
@@ -218,15 +236,22 @@ def pool_health(work_pool: str, ended: Iterable[EndedRun], *, now: float) -> Poo
     one job. If the probe fails the quarantine doubles, up to an hour; if it succeeds the pool is healthy. Failures of
     the media say nothing about the device, as most never reach it. *now* is a time on the clock of ``ended_at``.
     """
+    ill = illness(work_pool, ended)
+    if ill is None:
+        return PoolHealth.HEALTHY
+    return PoolHealth.QUARANTINED if now < ill.quarantine_ends_at else PoolHealth.PROBE
+
+
+def illness(work_pool: str, ended: Iterable[EndedRun]) -> Illness | None:
+    """Return why *work_pool* is in quarantine and until when (see `pool_health`), or None if it is well."""
     telling = [run for run in ended if run.work_pool == work_pool and run.outcome is not Outcome.MEDIA]
     telling.sort(key=lambda run: run.ended_at)
     failures = 0
     while failures < len(telling) and telling[-1 - failures].outcome is Outcome.DEVICE:
         failures += 1
     if failures < FAILURES_TO_QUARANTINE:
-        return PoolHealth.HEALTHY
+        return None
     doublings = min(failures - FAILURES_TO_QUARANTINE, 16)
     quarantine_seconds = min(QUARANTINE_SECONDS * 2**doublings, LONGEST_QUARANTINE_SECONDS)
-    if now < telling[-1].ended_at + quarantine_seconds:
-        return PoolHealth.QUARANTINED
-    return PoolHealth.PROBE
+    newest = telling[-1]
+    return Illness(failures, newest.reason, newest.ended_at + quarantine_seconds)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from tasks.core.batches import Record, Stage
+from tasks.core.device_reports import DeviceLoad, Quarantine
 from tasks.core.names import DocumentFormat
 
 
@@ -106,6 +107,31 @@ class BatchStatus(BatchListEntry):
         )
 
 
+class PoolRun(Record):
+    """The run of a job on a GPU work pool that has not ended."""
+
+    job_id: str
+    batch_id: str
+    batch_name: str = Field(description="empty where the batch cannot be read")
+    name: str = Field(description="the upload, as the run is named in Prefect")
+    running: bool = Field(description="holds a slot; otherwise it is queued here")
+    progress: float = Field(ge=0, le=1)
+    audio_seconds: float
+    attempt: int
+    note: str = Field(default="", description="why it is tried again")
+    flow_run_url: str
+
+
+class PoolFailure(Record):
+    """A run that failed on a GPU work pool and was not tried again."""
+
+    name: str
+    batch_id: str
+    ended_at: datetime
+    reason: str
+    flow_run_url: str
+
+
 class PoolStatus(Record):
     """A GPU work pool and the work on it."""
 
@@ -119,6 +145,13 @@ class PoolStatus(Record):
     seconds_until_free: float | None = Field(description="null where nothing is transcribed")
     real_time_factor: float = Field(description="processing time ÷ audio duration")
     worker_online: bool
+    machine: str = Field(default="", description="where the device is")
+    problem: str = Field(default="", description="what keeps jobs away and what to do; empty if nothing does")
+    quarantine: Quarantine | None = None
+    load: DeviceLoad | None = Field(default=None, description="of a GPU whose driver tells; null otherwise")
+    runs: tuple[PoolRun, ...] = Field(default=(), description="those that hold a slot first, then in their order")
+    failures: tuple[PoolFailure, ...] = Field(default=(), description="the latest ones, newest first")
+    work_pool_url: str = Field(default="", description="the pool in Prefect's UI")
 
 
 class Health(Record):

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ARGUMENTS = [
@@ -32,9 +33,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def open_page(browser: Browser, stack) -> Iterator[Callable[..., Page]]:
     """Opens pages of the shared stack, each with a browser profile of its own. A script error fails the test."""
-    contexts, errors, requests = [], [], []
+    contexts, errors, requests, addresses = [], [], [], []
 
-    def visit(address: str = "/", *, width: int = 1280, height: int = 900, dark: bool = False) -> Page:
+    def visit(address: str = "/", *, width: int = 1280, height: int = 900, dark: bool = False, on=stack) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
         )
@@ -43,7 +44,8 @@ def open_page(browser: Browser, stack) -> Iterator[Callable[..., Page]]:
         page.set_default_timeout(SECONDS_FOR_A_PAGE * 1000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
-        page.goto(f"{stack.address}{address}")
+        addresses.append(on.address)
+        page.goto(f"{on.address}{address}")
         page.get_by_test_id("stMain").wait_for()
         return page
 
@@ -51,5 +53,21 @@ def open_page(browser: Browser, stack) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert errors == []
-    elsewhere = [url for url in requests if not url.startswith((stack.address, "blob:", "data:"))]
+    elsewhere = [url for url in requests if not url.startswith((*addresses, "blob:", "data:"))]
     assert elsewhere == [], "a page asked somebody else"
+
+
+def barriers(page: Page) -> list[str]:
+    """Return what keeps people from using the page, as axe-core sees it: its serious and critical findings."""
+    violations = Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']}: {node['html']}"
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.fixture(scope="session")
+def find_barriers() -> Callable[[Page], list[str]]:
+    return barriers

@@ -7,10 +7,12 @@ import pytest
 from tasks.core.pools import (
     ActiveRun,
     EndedRun,
+    Illness,
     Outcome,
     Pool,
     PoolHealth,
     StuckRun,
+    illness,
     measured_rtf,
     pool_health,
     stuck,
@@ -93,6 +95,12 @@ def test_a_pool_is_quarantined_after_three_failures_of_its_own_and_then_probed(o
     others = [EndedRun("gpu-1", time + 0.5, DONE) for time in range(60)]
     now = max(len(outcomes) - 1, 0) + seconds_later
     assert pool_health("gpu-0", [*others, *reversed(ended)], now=now) == health
+
+
+def test_an_ill_pool_says_why_and_until_when():
+    ended = [EndedRun("gpu-0", float(time), Outcome.DEVICE, f"CUDA error {time}") for time in range(4)]
+    assert illness("gpu-0", ended) == Illness(4, "CUDA error 3", 3 + 120)
+    assert illness("gpu-0", ended[:2]) is None
 
 
 @pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])

@@ -1,0 +1,30 @@
+"""Asking the Prefect server, within a time that a person waits, with errors a person understands."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from tasks.core.errors import NotFound, PrefectUnavailable
+
+SECONDS_TO_ANSWER = 15.0
+
+
+@asynccontextmanager
+async def asking_prefect(seconds: float = SECONDS_TO_ANSWER) -> AsyncIterator[None]:
+    """Translate what goes wrong between here and the server, once."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except ObjectNotFound as error:
+        msg = "The run was deleted in Prefect in this moment. Load the page again."
+        raise NotFound(msg) from error
+    except httpx.HTTPStatusError as error:
+        msg = f"The Prefect server answered {error.response.status_code}. Look into its log, then try again."
+        raise PrefectUnavailable(msg) from error
+    except (httpx.HTTPError, TimeoutError) as error:
+        msg = f"The Prefect server at {PREFECT_API_URL.value()} does not answer. Start it (make up), then try again."
+        raise PrefectUnavailable(msg) from error

@@ -1,0 +1,175 @@
+// Lays out the board: a strip of totals, then one card for each GPU work pool.
+// Each call builds the whole board anew and carries over what differs, so that nothing flickers or loses focus.
+
+const ICONS = {
+  busy: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm-2 6 7 4-7 4V8Z",
+  idle: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm-1.2 14.2-4-4L8.200 10.800l2.600 2.600L15.800 8.400l1.400 1.400-6.400 6.400Z",
+  pause: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20ZM9 8h2v8H9V8Zm4 0h2v8h-2V8Z",
+  off: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm4.200 12.800-1.400 1.400L12 13.400l-2.800 2.800-1.400-1.400L10.600 12 7.800 9.200l1.400-1.400L12 10.600l2.800-2.800 1.400 1.400L13.400 12l2.800 2.800Z",
+  warn: "M12 2 1 21h22L12 2Zm1 16h-2v-2h2v2Zm0-4h-2V9h2v5Z",
+};
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const fresh = board(data);
+  const shown = parentElement.querySelector(".board");
+  if (shown) {
+    carryOver(shown, fresh);
+  } else {
+    parentElement.append(fresh);
+  }
+  // A plain click changes the page without loading it anew, which would end uploads that are under way.
+  parentElement.onclick = (event) => {
+    const link = event.target.closest?.("a[data-batch]");
+    if (link && event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)) {
+      event.preventDefault();
+      setTriggerValue("batch", link.dataset.batch);
+    }
+  };
+}
+
+function board({ totals, cards }) {
+  return element("div", { class: "board" }, [
+    element("dl", { class: "totals" }, totals.map(fact)),
+    element("ul", { class: "cards", "aria-label": "GPUs" }, cards.map(card)),
+  ]);
+}
+
+function card(pool) {
+  return element("li", { class: "card", "data-key": pool.work_pool, "data-state": pool.icon, "aria-label": `${pool.work_pool}: ${pool.status}` }, [
+    element("div", { class: "head" }, [
+      element("h2", {}, [outside(pool.url, pool.work_pool, "Open this work pool in Prefect")]),
+      element("span", { class: "status" }, [icon(pool.icon), pool.status]),
+    ]),
+    element("p", { class: "device" }, [pool.device]),
+    pool.problem && element("p", { class: "problem" }, [pool.problem]),
+    runs("Running", pool.running, pool.icon === "idle" ? "Nothing: it waits for jobs." : ""),
+    runs("Next on this GPU", pool.queued, ""),
+    element("dl", { class: "facts" }, pool.facts.map(fact)),
+    failures(pool.failures),
+  ]);
+}
+
+function runs(title, lines, otherwise) {
+  if (!lines.length && !otherwise) {
+    return null;
+  }
+  const rows = lines.map((line) =>
+    element("li", { class: "run", "data-key": line.url }, [
+      element("div", { class: "line" }, [
+        outside(line.url, line.name, "Open this run in Prefect", "name"),
+        line.percent !== null && element("span", { class: "percent" }, [`${line.percent} %`]),
+      ]),
+      line.percent !== null && bar(line.percent / 100, `Progress of ${line.name}`),
+      element("div", { class: "small" }, [
+        line.batch_id && batchLink(line),
+        line.batch_id && line.state && " · ",
+        line.state,
+      ]),
+    ]),
+  );
+  return element("section", { class: "runs", "data-key": title }, [
+    element("h3", {}, [title]),
+    rows.length ? element("ul", {}, rows) : element("p", { class: "small" }, [otherwise]),
+  ]);
+}
+
+function batchLink({ batch_id, batch }) {
+  return element("a", { href: `/batches?batch=${encodeURIComponent(batch_id)}`, "data-batch": batch_id }, [
+    `Batch ${batch}`,
+  ]);
+}
+
+function failures(lines) {
+  if (!lines.length) {
+    return null;
+  }
+  const rows = lines.map((line) =>
+    element("li", {}, [outside(line.url, line.name, "Open this run in Prefect"), ` ${line.ago}: ${line.reason}`]),
+  );
+  return element("details", {}, [
+    element("summary", {}, [`Latest failures (${lines.length}, newest ${lines[0].ago})`]),
+    element("ul", { class: "small" }, rows),
+  ]);
+}
+
+function fact({ label, value, note, share }) {
+  return element("div", { class: "fact" }, [
+    element("dt", {}, [label]),
+    element("dd", {}, [
+      element("span", { class: "value" }, [value]),
+      note && element("span", { class: "small" }, [note]),
+      share !== null && bar(share, label),
+    ]),
+  ]);
+}
+
+function bar(share, label) {
+  const percent = Math.round(share * 100);
+  return element(
+    "div",
+    { class: "bar", role: "progressbar", "aria-label": label, "aria-valuenow": percent, "aria-valuemin": 0, "aria-valuemax": 100 },
+    [element("div", { style: `width:${percent}%` })],
+  );
+}
+
+function outside(url, text, title, style = "") {
+  return element("a", { href: url, target: "_blank", rel: "noopener noreferrer", title, class: style }, [text]);
+}
+
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  drawing.setAttribute("viewBox", "0 0 24 24");
+  drawing.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", ICONS[name]);
+  drawing.append(path);
+  return drawing;
+}
+
+// Texts come in as text, never as HTML: names of files are anybody's.
+function element(name, attributes, children = []) {
+  const made = document.createElement(name);
+  for (const [attribute, value] of Object.entries(attributes)) {
+    if (value !== "") {
+      made.setAttribute(attribute, value);
+    }
+  }
+  made.append(...children.filter((child) => child));
+  return made;
+}
+
+function carryOver(old, fresh) {
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== fresh.data) {
+      old.data = fresh.data;
+    }
+    return;
+  }
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") { // what a person has opened stays open
+      old.removeAttribute(name);
+    }
+  }
+  for (const { name, value } of [...fresh.attributes]) {
+    if (old.getAttribute(name) !== value) {
+      old.setAttribute(name, value);
+    }
+  }
+  const left = [...old.childNodes];
+  for (const child of [...fresh.childNodes]) {
+    const index = left.findIndex((candidate) => kind(candidate) === kind(child));
+    if (index < 0) {
+      old.insertBefore(child, left[0] ?? null);
+    } else {
+      left.splice(0, index).forEach((gone) => gone.remove());
+      carryOver(left.shift(), child);
+    }
+  }
+  left.forEach((gone) => gone.remove());
+}
+
+// What a part of the board is, so that one that comes or goes leaves its neighbours alone.
+function kind(node) {
+  return [node.nodeName, node.className, node.dataset?.key].join(" ");
+}

@@ -1,0 +1,104 @@
+"""When something is away, every page says what and what to do, and comes back by itself."""
+
+import os
+import re
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+PAGES = ("/", "/batches", "/transcript", "/gpus")
+SECONDS = 90_000
+"""In milliseconds, as Playwright counts."""
+
+
+@pytest.fixture(scope="module")
+def fragile_stack(_make_stack):
+    """A stack to take parts away from."""
+    stack = _make_stack("cpu")
+    stack.start()
+    yield stack
+    stack.close()
+
+
+def notice(page):
+    return page.locator(".notice")
+
+
+def no_traceback(page):
+    expect(page.locator("body")).not_to_contain_text("Traceback")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_while_prefect_is_away_every_page_says_so_and_then_comes_back(open_page, fragile_stack):
+    pages = [open_page(address, on=fragile_stack) for address in PAGES]
+    expect(pages[-1].get_by_role("heading", name="gpu-0")).to_be_visible(timeout=SECONDS)
+    servers = [pid for pid, line in fragile_stack.processes().items() if "deployments.prefect_server" in line]
+    for pid in servers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        latecomer = open_page("/gpus", on=fragile_stack)
+        for page in (*pages, latecomer):
+            expect(notice(page)).to_contain_text(
+                re.compile("The Prefect server .* (Start it|Look into)"), timeout=SECONDS
+            )
+            no_traceback(page)
+        for page in (pages[-1], latecomer):
+            in_place = page.get_by_test_id("stAlert").filter(has_text="comes back by itself")
+            expect(in_place).to_be_visible(timeout=SECONDS)
+    finally:
+        for pid in servers:
+            os.kill(pid, signal.SIGCONT)
+    for page in (*pages, latecomer):
+        expect(notice(page)).to_be_hidden(timeout=SECONDS)
+    for page in (pages[-1], latecomer):
+        expect(page.get_by_role("heading", name="gpu-0")).to_be_visible(timeout=SECONDS)
+        expect(page.get_by_test_id("stAlert")).to_have_count(0, timeout=SECONDS)
+
+
+def test_while_the_store_is_away_every_page_says_so(open_page, fragile_stack):
+    store = fragile_stack.data / "store"
+    pages = [open_page(address, on=fragile_stack) for address in PAGES]
+    store.rename(store.with_name("store-elsewhere"))
+    store.touch()  # as a disk that is not mounted: nothing can be read or written here
+    try:
+        for page in pages:
+            expect(notice(page)).to_contain_text(re.compile("The store .* Check that"), timeout=SECONDS)
+            no_traceback(page)
+        expect(pages[-1].get_by_role("heading", name="gpu-0")).to_be_visible()
+    finally:
+        store.unlink()
+        store.with_name("store-elsewhere").rename(store)
+    for page in pages:
+        expect(notice(page)).to_be_hidden(timeout=SECONDS)
+
+
+def test_an_error_nobody_expected_is_a_sentence_with_a_reference_into_the_log(open_page, fragile_stack, new_batch):
+    batch = new_batch(fragile_stack, "broken")
+    record = fragile_stack.data / "store" / "batches" / batch.batch_id / "batch.json"
+    content = record.read_bytes()
+    record.write_text("{}")
+    try:
+        page = open_page("/gpus", on=fragile_stack)
+        problem = page.get_by_test_id("stAlert").filter(has_text="This should not have happened")
+        expect(problem).to_be_visible(timeout=SECONDS)
+        no_traceback(page)
+        (reference,) = re.findall("reference ([0-9a-f]{8})", problem.inner_text())
+        assert reference in (fragile_stack.data / "logs" / "dashboard.log").read_text(encoding="utf-8")
+    finally:
+        record.write_bytes(content)
+    expect(page.get_by_role("heading", name="gpu-0")).to_be_visible(timeout=SECONDS)
+
+
+def test_a_dashboard_that_is_away_is_told_by_the_page_itself(open_page, fragile_stack):
+    page = open_page("/transcript", on=fragile_stack)
+    expect(notice(page)).to_be_hidden()
+    dashboards = [pid for pid, line in fragile_stack.processes().items() if line.rstrip().endswith("-m dashboard")]
+    for pid in dashboards:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        expect(notice(page)).to_contain_text("The dashboard does not answer.", timeout=SECONDS)
+    finally:
+        for pid in dashboards:
+            os.kill(pid, signal.SIGCONT)
+    expect(notice(page)).to_be_hidden(timeout=SECONDS)

@@ -1,0 +1,28 @@
+"""What the API says of the work on a GPU work pool."""
+
+
+def test_a_pool_tells_what_runs_on_it_and_what_failed(dashboard, prefect, wait):
+    batch_id, _, (running, failed) = dashboard.started_batch("a.mp3", "b.mp3")
+    child = prefect.make_child(batch_id, running, audio_seconds=90.0)
+    prefect.set_state("flow_runs", child, "RUNNING")
+    prefect.show_progress(child, 40)
+    prefect.set_state("flow_runs", prefect.make_child(batch_id, failed), "FAILED", "No speech detected.")
+
+    def told():
+        (pool,) = dashboard.http.get("api/pools").json()
+        runs = [run for run in pool["runs"] if run["batch_id"] == batch_id]
+        failures = [failure for failure in pool["failures"] if failure["batch_id"] == batch_id]
+        return (runs[0], failures[0]) if runs and failures else None
+
+    run, failure = wait(told, "the run and the failure")
+    assert (run["job_id"], run["running"], run["audio_seconds"], run["attempt"]) == (running, True, 90.0, 1)
+    assert run["batch_name"]
+    assert run["flow_run_url"].endswith(child)
+    assert failure["reason"] == "No speech detected."
+    wait(lambda: (now := told()) and now[0]["progress"] == 0.4, "the progress")
+
+
+def test_a_pool_without_a_worker_tells_what_to_do(dashboard):
+    (pool,) = dashboard.http.get("api/pools").json()
+    assert "make worker POOL=gpu-0" in pool["problem"]
+    assert pool["work_pool_url"].endswith("/work-pools/work-pool/gpu-0")

@@ -1,0 +1,63 @@
+"""What a person is told about a work pool that takes no jobs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tasks.core.device_reports import Quarantine
+from tasks.core.pool_advice import advice, device_and_machine
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def told(condition, *, description="RTX 4090, 24 GiB on attic", quarantine=None):
+    return advice(condition, work_pool="gpu-1", description=description, quarantine=quarantine, now=NOW)
+
+
+def quarantine(seconds):
+    return Quarantine(failures=4, reason="CUDA error 719.", probe_at=NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("description", "device", "machine"),
+    [
+        ("RTX 4090, 24 GiB on attic", "RTX 4090, 24 GiB", "attic"),
+        ("Quarantined: RTX 4090 on attic", "RTX 4090", "attic"),
+        ("Gone: RTX 4090 on attic", "RTX 4090", "attic"),
+        ("GPU on top on attic", "GPU on top", "attic"),  # the machine is what comes last
+        ("somebody's own words", "somebody's own words", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_description_names_device_and_machine(description, device, machine):
+    assert device_and_machine(description) == (device, machine)
+
+
+def test_a_pool_that_takes_jobs_needs_no_advice():
+    assert told("online") == ""
+
+
+def test_an_offline_pool_needs_its_worker():
+    assert told("offline") == (
+        "Its worker does not answer. Start it on attic: make up, or make worker POOL=gpu-1 beside a stack."
+    )
+
+
+def test_a_pool_whose_device_is_gone_needs_the_device_and_not_a_resume():
+    assert "Put it back and run make up there" in told("paused", description="Gone: RTX 4090 on attic")
+    assert "Resume it" in told("paused")
+
+
+def test_a_quarantine_says_why_and_when_the_device_is_tried():
+    assert told("quarantined", quarantine=quarantine(90)) == (
+        "Its device failed 4 times in a row, the last time: CUDA error 719. It is tried with one job in 1 min 30 s. "
+        "Look at the GPU if that goes on."
+    )
+
+
+def test_a_device_on_trial_is_told_apart_from_one_that_is_well():
+    assert "It is being tried with one job." in told("online", quarantine=quarantine(-5))
+
+
+def test_a_quarantine_without_a_report_is_still_told():
+    assert told("quarantined") == "Its device failed several times in a row."
