@@ -46,7 +46,11 @@ class View {
   lead(started) {
     this.form.forgetName();
     this.#announce(`The batch ${started.name} has started with ${countText(started.files, "file")}.`);
-    this.component.setTriggerValue("started", { batch_id: started.batchId });
+    this.#open(started);
+  }
+
+  #open({ batchId }) {
+    this.component.setTriggerValue("started", { batch_id: batchId });
   }
 
   #listenToChoosing(endings) {
@@ -108,6 +112,12 @@ class View {
         this.schedule();
       };
     }
+    // Within the page, where the files that are listed for the next batch stay.
+    this.find("started").querySelector("a").onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.#open(upload.started);
+    };
     this.find("left-out").ontoggle = () => this.#paintLeftOut();
   }
 
