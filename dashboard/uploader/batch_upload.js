@@ -11,7 +11,7 @@ const Phase = Object.freeze({
   STARTING: "starting",
 });
 const BUSY = [Phase.CHECKING, Phase.UPLOADING, Phase.STARTING];
-const TICK_MILLISECONDS = 1000;
+const TICK_MILLISECONDS = 1000; // the rate and the time left change even when nothing arrives
 
 class BatchUpload {
   constructor() {
@@ -63,14 +63,11 @@ class BatchUpload {
     const ready = await this.#prepare(run.signal, name, options);
     if (run.signal.aborted) return;
     this.#enter(ready ? Phase.UPLOADING : this.batch ? Phase.STOPPED : Phase.CHOOSING);
-    this.places = 0;
-    if (ready) this.#fillPlaces(run.signal);
+    if (ready) this.#send(run.signal);
   }
 
   retryFailed(form) {
-    for (const item of this.queue.having(...LOST)) {
-      this.queue.set(item, { status: Status.PENDING, sent: 0, reason: "", checked: false });
-    }
+    for (const item of this.queue.having(...LOST)) this.queue.sendAgain(item);
     return this.begin(form);
   }
 
@@ -110,11 +107,10 @@ class BatchUpload {
   }
 
   async discardInterrupted() {
-    const { batchId, jobs } = this.interrupted;
+    const { interrupted } = this;
     this.interrupted = null;
     this.notify();
-    memory.forget(batchId);
-    await deleteBatch(batchId, jobs.map((job) => job.job_id));
+    await discardInterrupted(interrupted);
     await this.#lookForInterrupted();
   }
 
@@ -132,10 +128,9 @@ class BatchUpload {
     this.leftOut = [];
     this.removedPaths = new Set();
     this.run = new AbortController();
-    this.line = []; // what is to be sent next, last first
-    this.places = 0; // of the parallel uploads, taken
-    this.asking = 0; // checks under way
+    this.sender = null;
     this.speed = new Speed();
+    this.asking = 0; // checks of files that were added on the way
   }
 
   #enter(phase) {
@@ -156,8 +151,7 @@ class BatchUpload {
 
   #interrupt() {
     this.run.abort();
-    this.line = [];
-    for (const item of this.queue.having(...UNDER_WAY)) item.stopper.abort();
+    this.sender?.stop();
   }
 
   // Makes the batch and has it checked. A batch that is gone, or was started elsewhere, is followed by another one.
@@ -191,10 +185,10 @@ class BatchUpload {
       const reason = reasons.get(item.path);
       this.queue.set(item, reason ? { status: Status.REFUSED, reason } : { checked: true });
     }
-    this.line = this.queue.having(Status.PENDING).filter((item) => item.checked).reverse();
     return true;
   }
 
+  // Asks until there is an answer, and tells the person why it takes time.
   async #ask(signal, method, path, body) {
     const onWait = (answer, seconds) => {
       this.problem = `${reasonOf(answer)} The next try is in ${timeText(seconds)}.`;
@@ -215,8 +209,8 @@ class BatchUpload {
     memory.forget(this.batch.batchId);
     this.batch = null;
     for (const item of this.queue.having(Status.UPLOADED)) {
-      if (wasStarted || !item.file) this.queue.remove(item);
-      else this.queue.set(item, { status: Status.PENDING, sent: 0, jobId: null });
+      if (wasStarted) this.queue.remove(item);
+      else this.queue.sendAgain(item);
     }
     for (const item of this.queue.items) item.checked = false;
   }
@@ -236,24 +230,13 @@ class BatchUpload {
     await this.#check(signal);
     if (signal.aborted) return;
     this.asking -= 1;
-    this.#fillPlaces(signal);
+    this.sender.begin();
   }
 
-  #fillPlaces(signal) {
-    while (this.places < this.parallelUploads && this.line.length) this.#occupyPlace(signal);
-    if (!this.places && !this.line.length && !this.asking) this.#finish();
-  }
-
-  async #occupyPlace(signal) {
-    this.places += 1;
-    while (this.line.length && !signal.aborted) {
-      const item = this.line.pop();
-      const delivery = { queue: this.queue, batchId: this.batch.batchId, speed: this.speed, notify: () => this.notify() };
-      if (!item.removed && item.status === Status.PENDING) await deliver(item, delivery);
-    }
-    if (signal.aborted) return;
-    this.places -= 1;
-    this.#fillPlaces(signal);
+  #send(signal) {
+    this.asking = 0;
+    this.sender = new Sender(this, () => signal.aborted || this.asking || this.#finish());
+    this.sender.begin();
   }
 
   // Never starts with fewer files than the person sees: what could not be sent is for them to decide.
@@ -271,7 +254,12 @@ class BatchUpload {
     this.#enter(Phase.STARTING);
     const status = await this.#ask(signal, "GET", `/batch/${batchId}`);
     if (!wasAccepted(status)) return this.#hold(status);
-    if (await this.#differs(status.body)) return this.#enter(Phase.STOPPED);
+    const missing = await reconcile(this.queue, this.removedPaths, status.body);
+    if (missing) {
+      this.#enter(Phase.STOPPED);
+      this.problem = `${countText(missing, "file")} went missing on the server. Upload the rest again.`;
+      return this.notify();
+    }
     // 409: the server has not noticed yet that an upload was given up.
     const isTrouble = (answer) => isPassing(answer) || answer.status === 409;
     const start = await callPatiently("POST", `/batch/${batchId}/start`, { signal, isTrouble });
@@ -282,21 +270,6 @@ class BatchUpload {
   #hold(answer) {
     this.#fail(answer);
     this.#enter(this.batch ? Phase.REVIEW : Phase.CHOOSING);
-  }
-
-  // Whether the server lacks files that the person sees as uploaded; what it has too much of is deleted.
-  async #differs({ batch_id: batchId, jobs }) {
-    const there = new Map(jobs.map((job) => [job.path, job]));
-    for (const job of jobs) {
-      if (this.removedPaths.has(job.path) && !this.queue.byPath.has(job.path)) await deleteUpload(batchId, job.job_id);
-    }
-    const missing = this.queue.having(Status.UPLOADED).filter((item) => !there.has(item.path));
-    for (const item of missing) {
-      if (item.file) this.queue.set(item, { status: Status.PENDING, sent: 0, jobId: null, checked: false });
-      else this.queue.remove(item);
-    }
-    if (missing.length) this.problem = `${countText(missing.length, "file")} went missing on the server. Upload again.`;
-    return missing.length > 0;
   }
 
   #handOver(started) {

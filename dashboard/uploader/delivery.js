@@ -1,7 +1,49 @@
-// One file on its way to the server: sent, and sent again when the connection broke.
+// Files on their way to the server: a few at a time, each sent again when the connection broke.
 
 const GONE = "The file cannot be read any more: it was moved, renamed or changed. Remove it here, then add it again.";
 const SPEED_SECONDS = 10;
+
+// Sends what is pending and checked, each file in one of the parallel places. *onIdle* is called when nothing is left.
+class Sender {
+  constructor(upload, onIdle) {
+    this.upload = upload;
+    this.onIdle = onIdle;
+    this.underWay = new Set();
+    this.stopped = false;
+  }
+
+  // Begins, or takes along what was added since.
+  begin() {
+    this.waiting = this.#waiting();
+    this.#fillPlaces();
+  }
+
+  stop() {
+    this.stopped = true;
+    for (const item of this.underWay) item.stopper.abort();
+  }
+
+  #fillPlaces() {
+    while (!this.stopped && this.underWay.size < this.upload.parallelUploads) {
+      const { value: item } = this.waiting.next();
+      if (!item) break;
+      this.#occupyPlace(item);
+    }
+    if (!this.stopped && !this.underWay.size) this.onIdle();
+  }
+
+  async #occupyPlace(item) {
+    this.underWay.add(item);
+    const { queue, batch, speed } = this.upload;
+    await deliver(item, { queue, batchId: batch.batchId, speed, notify: () => this.upload.notify() });
+    this.underWay.delete(item);
+    this.#fillPlaces();
+  }
+
+  *#waiting() {
+    for (const item of this.upload.queue.items) if (item.checked && item.status === Status.PENDING) yield item;
+  }
+}
 
 // Sends *item* until it has arrived, is refused, or too many tries have failed. Its status tells what became of it.
 async function deliver(item, { queue, batchId, speed, notify }) {

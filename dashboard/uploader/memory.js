@@ -72,3 +72,8 @@ async function findInterrupted() {
     if (open) await deleteBatch(notes.batchId, []);
   }
 }
+
+async function discardInterrupted({ batchId, jobs }) {
+  memory.forget(batchId);
+  await deleteBatch(batchId, jobs.map((job) => job.job_id));
+}

@@ -63,6 +63,12 @@ class Queue {
     this.changed.add(item);
   }
 
+  // Makes a file pending as if it had never been tried; one that this browser does not have is dropped.
+  sendAgain(item) {
+    if (item.file) this.set(item, { status: Status.PENDING, sent: 0, reason: "", jobId: null, checked: false });
+    else this.remove(item);
+  }
+
   remove(item) {
     if (!this.items.delete(item)) return;
     this.#count(item, -1);
@@ -94,4 +100,16 @@ function numbered(path, number) {
 function isSameFile(item, file) {
   if (item.size !== file.size) return false;
   return item.file === null || item.file.lastModified === file.lastModified;
+}
+
+// Makes the server hold what the person sees: deletes uploads that were removed while they arrived, and has those sent
+// again that are not there. Returns how many those are.
+async function reconcile(queue, removedPaths, { batch_id: batchId, jobs }) {
+  for (const job of jobs) {
+    if (removedPaths.has(job.path) && !queue.byPath.has(job.path)) await deleteUpload(batchId, job.job_id);
+  }
+  const there = new Set(jobs.map((job) => job.path));
+  const missing = queue.having(Status.UPLOADED).filter((item) => !there.has(item.path));
+  missing.forEach((item) => queue.sendAgain(item));
+  return missing.length;
 }

@@ -64,6 +64,7 @@ class UploadPage:
         self.page = page
         self.rows = page.get_by_role("list", name="Files").get_by_role("listitem")
         self.progress = page.get_by_role("progressbar", name="Overall progress")
+        self._devtools = page.context.new_cdp_session(page)
         page.get_by_role("button", name="Choose files").wait_for()
 
     def choose(self, *files: Path) -> None:
@@ -83,17 +84,15 @@ class UploadPage:
         box = self.page.get_by_text("Drop files or folders here").bounding_box()
         assert box is not None
         files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-        session = self.page.context.new_cdp_session(self.page)
         for kind in ("dragEnter", "dragOver", "drop"):
             place = {"x": box["x"] + 5, "y": box["y"] + 5}
-            session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": files})
+            self._devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": files})
 
     def send_at(self, bytes_per_second: float) -> None:
         """Have the network take no more than that; -1 is no limit."""
-        session = self.page.context.new_cdp_session(self.page)
-        session.send("Network.enable")
+        self._devtools.send("Network.enable")
         limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
-        session.send("Network.emulateNetworkConditions", limits)
+        self._devtools.send("Network.emulateNetworkConditions", limits)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)

@@ -21,13 +21,14 @@ def state_on_server(stack, batch_id):
 
 
 @pytest.fixture
-def stopped_upload(open_upload, make_files):
+def stopped_upload(open_upload, make_files, tmp_path):
     """An upload of three files, of which one has arrived when it is stopped."""
 
     def stop():
         upload = open_upload()
         upload.page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
-        upload.choose(*make_files(["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"], size=JUNK))
+        make_files(["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"], size=JUNK)
+        upload.choose_folder(tmp_path / "talks")
         upload.send_at(SLOW)
         upload.button("Upload all").click()
         expect(upload.row("a.mp3")).to_contain_text("Uploaded")
@@ -44,7 +45,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
     page = upload.page
     page.get_by_label("Batch name").fill("Two clips")
     page.get_by_label("Spoken language").select_option("English")
-    page.get_by_label("Model").select_option("Another…")
+    page.get_by_label("Model", exact=True).select_option("Another…")
     page.get_by_label("Name of the model").fill("tiny.en")
     page.get_by_label("Words to expect").fill("Whisper, subtitles\nsilence,")
     page.get_by_label("JSON").uncheck()
