@@ -4,7 +4,7 @@ const CHOICES = "batchscribe.options";
 const OTHER_MODEL = "other";
 const MOST_WORDS = 200;
 const FORMAT_NAMES = { txt: "Text", srt: "SubRip subtitles", vtt: "WebVTT subtitles", json: "JSON with word times" };
-const NAMES_UNKNOWN_TO_BROWSERS = { jw: "Javanese" };
+const NAMES_BROWSERS_LACK = { ba: "Bashkir", bo: "Tibetan", jw: "Javanese" };
 
 class OptionsForm {
   constructor(root, constants) {
@@ -51,7 +51,7 @@ class OptionsForm {
 
   #offer({ models, languages, formats }) {
     const nameOf = new Intl.DisplayNames(["en"], { type: "language" });
-    const known = languages.map((code) => [code, NAMES_UNKNOWN_TO_BROWSERS[code] ?? nameOf.of(code)]);
+    const known = languages.map((code) => [code, NAMES_BROWSERS_LACK[code] ?? nameOf.of(code)]);
     known.sort((one, other) => byPath(one[1], other[1]));
     this.fields.language.append(...known.map(([code, name]) => new Option(name, code)));
     this.fields.model.append(...models.map((model) => new Option(model, model)), new Option("Another…", OTHER_MODEL));
