@@ -24,7 +24,7 @@ class Player {
     this.find("name").textContent = folders.pop()
     this.find("folder").textContent = folders.join(" / ")
     this.find("folder").hidden = !folders.length
-    this.find("downloads").append(...data.formats.map(format => this.downloadLink(format)))
+    this.find("downloads").prepend(...data.formats.map(format => this.downloadLink(format)))
     this.on(this.find("again"), "click", () => this.load())
     this.load()
   }

@@ -45,6 +45,7 @@ function findAll(index, words, query) {
 
 /** Return the index in *text* of the character whose folded form holds the folded *offset*. */
 function unfolded(text, offset) {
+  if (/^[\x20-\x7e]*$/.test(text)) return offset
   let at = 0
   let folded = 0
   for (const character of text) {
