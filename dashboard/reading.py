@@ -1,6 +1,8 @@
 """What there is to read: the jobs that have documents, and where one is that has none yet."""
 
 import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dashboard.overview import Overview
@@ -8,12 +10,15 @@ from dashboard.records import Records
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import Batch, Job, Manifest, Publication, Recording, batch_id_of
 from tasks.core.errors import NotFound
+from tasks.core.mp4 import find_frames, mp4_header
 from tasks.core.names import shown
 from tasks.core.status import JobStatus
 from tasks.read import read_publication, read_recording
 from tasks.store import Store
 
 NEWEST_BATCHES_LOOKED_AT = 20
+MP4_HEADERS_KEPT = 8
+"""One of a three-hour recording has 1.2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,26 @@ class ReadableBatch:
     jobs: tuple[tuple[Job, float], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Mp4:
+    """A recording as MP4: the header, and where in the MP3 the frames begin that follow it."""
+
+    recording: Recording
+    header: bytes
+    first_frame: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return len(self.header) + self.recording.size - self.first_frame
+
+    def read_range(self, store: Store, start: int, stop: int) -> Iterator[bytes]:
+        """Return the bytes from *start* up to *stop* in chunks. Raises `NotFound` at once."""
+        shift = self.first_frame - len(self.header)
+        frames = store.read_range(self.recording.key, max(start + shift, self.first_frame), max(stop + shift, 0))
+        return _joined(self.header[start:stop], frames if stop > len(self.header) else iter(()))
+
+
 class Reading:
     """
     Tells what can be read. Methods raise `StoreUnavailable`.
@@ -53,6 +78,7 @@ class Reading:
         self._store = store
         self._records = records
         self._overview = overview
+        self._mp4s: OrderedDict[str, asyncio.Future[Mp4]] = OrderedDict()
 
     async def job(self, job_id: str) -> ReadableJob | UnreadableJob:
         """Return the job to read, or how far it is. Raises `NotFound`, and `PrefectUnavailable` if it is not done."""
@@ -77,6 +103,16 @@ class Reading:
         found = await asyncio.gather(*map(self._readable_batch, batch_ids))
         return tuple(batch for batch in found if batch is not None and batch.jobs)[:batches]
 
+    async def mp4(self, recording: Recording) -> Mp4:
+        """Return the recording as MP4. It is read once for that. Raises `NotFound` and `NotSeekable`."""
+        mp4 = self._mp4s.pop(recording.sha256, None)
+        if mp4 is None or (mp4.done() and mp4.exception() is not None):
+            mp4 = asyncio.ensure_future(in_thread(STORE_THREADS, _read_mp4, self._store, recording))
+        self._mp4s[recording.sha256] = mp4
+        if len(self._mp4s) > MP4_HEADERS_KEPT:
+            self._mp4s.popitem(last=False)
+        return await asyncio.shield(mp4)
+
     async def _readable_batch(self, batch_id: str) -> ReadableBatch | None:
         try:
             batch = await self._records.batch(batch_id)
@@ -92,3 +128,14 @@ class Reading:
 
 def _job_of(manifest: Manifest | None, job_id: str) -> Job | None:
     return next((job for job in manifest.jobs if job.job_id == job_id), None) if manifest else None
+
+
+def _read_mp4(store: Store, recording: Recording) -> Mp4:
+    frames = find_frames(store.read_range(recording.key))
+    return Mp4(recording, mp4_header(frames), frames.first)
+
+
+def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if head:
+        yield head
+    yield from rest

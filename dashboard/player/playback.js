@@ -13,16 +13,20 @@ const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
  * Words are timed from the start of the upload, the recording from its own: the offset lies between them.
  */
 class Playback {
-  constructor(audio, { url, offset, starts, onWord, onRefused, signal }) {
+  constructor(audio, { urls, offset, starts, onWord, onRefused, signal }) {
     Object.assign(this, { audio, offset, starts, onWord })
+    const others = [...urls]
     this.current = -1
     this.frame = 0
     const listen = (name, listener) => audio.addEventListener(name, listener, { signal })
     listen("play", () => this.watch())
     listen("seeking", () => this.look())
     listen("pause", () => this.look())
-    listen("error", onRefused)
-    audio.src = url
+    listen("error", () => {
+      if (others.length) audio.src = others.shift()
+      else onRefused()
+    })
+    audio.src = others.shift()
   }
 
   /** The time on the upload's clock. */

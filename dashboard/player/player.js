@@ -111,7 +111,9 @@ class Player {
 
   recording() {
     return {
-      url: this.url("audio"),
+      // In the MP4 every moment is found exactly. In the MP3, for browsers that can't play MP3 inside of MP4, a click
+      // can miss by seconds, since its bit rate varies.
+      urls: [this.url("audio.mp4"), this.url("audio")],
       offset: this.data.offset_seconds,
       /** Return why the recording cannot be heard; null if it is no longer kept. */
       whyNot: async () => {

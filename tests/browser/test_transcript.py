@@ -58,7 +58,7 @@ def test_removed_text_is_shown_on_demand_where_it_stood(open_transcript, documen
     expect(removed).to_be_hidden()
     page.get_by_role("button", name="Removed text (1)").click()
     expect(removed).to_be_visible()
-    expect(removed).to_contain_text(f"Removed, 0:16–0:21: {reason}")
+    expect(removed).to_contain_text(f"Removed, 0:16\N{EN DASH}0:21: {reason}")
     expect(removed.locator("del")).to_have_text("again <b>and</b> again")
     assert removed.evaluate("block => block.previousElementSibling.querySelector('.time').textContent") == "0:15"
 
