@@ -33,6 +33,7 @@ def show() -> None:
     if not job_id:
         _show_choice()
         return
+    st.query_params["job"] = job_id  # Streamlit leaves it out of the address when a link leads from this page to itself
     try:
         found = ask(lambda client: client.reading.job(job_id))
     except NotFound as error:
