@@ -1,4 +1,5 @@
-"""# noqa: INP001 - a script beside the documents, not a package
+# ruff: noqa: INP001 - a script beside the documents, not a package
+"""
 Take the pictures of the README: ``make screenshots``.
 
 It starts Batchscribe on free ports with two CPU devices and a data folder that is thrown away, has it transcribe the
