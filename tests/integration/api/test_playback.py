@@ -79,4 +79,4 @@ def test_a_recording_that_is_no_mp3_has_no_mp4(dashboard, publish):
     publish(dashboard, batch_id, job, sound=b"no sound at all")
     answer = dashboard.http.get(f"api/jobs/{job}/audio.mp4")
     assert answer.status_code == 404
-    assert "/audio" in answer.json()["detail"]
+    assert answer.json()["detail"].startswith("There is no MP4 of job")
