@@ -42,6 +42,25 @@ def test_a_click_on_a_word_goes_there(open_transcript, words):
     assert current_word(page) == [first]
 
 
+def test_the_recording_is_played_in_the_form_in_which_every_moment_is_found(open_transcript):
+    audio = open_transcript().locator("audio")
+    audio.page.wait_for_function("audio => audio.duration > 63 && audio.duration < 63.3", arg=audio.element_handle())
+    assert audio.evaluate("audio => audio.currentSrc").endswith("/audio.mp4")
+
+
+def test_sound_that_begins_later_than_its_upload_is_found_where_it_is(open_transcript, stack, read_batch, words):
+    [record] = (stack.data / "store").rglob(f"recordings/{read_batch.job_ids[LECTURE]}.json")
+    as_it_was = record.read_text()
+    try:
+        record.write_text(json.dumps(json.loads(as_it_was) | {"offset_seconds": 2.0}))
+        page = open_transcript()
+        page.locator(".word").nth(60).click()
+        reach(page, words[60]["start"] - 2.0)
+        assert current_word(page) == [60]
+    finally:
+        record.write_text(as_it_was)
+
+
 def test_the_spoken_word_moves_on_and_playback_survives_a_rerun_of_the_page(open_transcript):
     page = open_transcript()
     page.keyboard.press("Space")
