@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from dashboard.overview import Overview
 from dashboard.records import Records
@@ -62,9 +63,12 @@ class Mp4:
 
     def read_range(self, store: Store, start: int, stop: int) -> Iterator[bytes]:
         """Return the bytes from *start* up to *stop* in chunks. Raises `NotFound` at once."""
-        shift = self.first_frame - len(self.header)
-        frames = store.read_range(self.recording.key, max(start + shift, self.first_frame), max(stop + shift, 0))
-        return _joined(self.header[start:stop], frames if stop > len(self.header) else iter(()))
+        border = len(self.header)
+        if stop <= border:
+            return iter((self.header[start:stop],))
+        shift = self.first_frame - border
+        frames = store.read_range(self.recording.key, max(start, border) + shift, stop + shift)
+        return chain((self.header[start:],), frames) if start < border else frames
 
 
 class Reading:
@@ -133,9 +137,3 @@ def _job_of(manifest: Manifest | None, job_id: str) -> Job | None:
 def _read_mp4(store: Store, recording: Recording) -> Mp4:
     frames = find_frames(store.read_range(recording.key))
     return Mp4(recording, mp4_header(frames), frames.first)
-
-
-def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from rest
