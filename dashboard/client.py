@@ -21,6 +21,7 @@ from dashboard.intake import Intake
 from dashboard.lifecycle import Lifecycle
 from dashboard.overview import Overview
 from dashboard.pool_facts import PoolFacts
+from dashboard.reading import Reading
 from dashboard.records import Records
 from dashboard.run_facts import ui_url
 from dashboard.runs import Runs
@@ -37,13 +38,17 @@ SECONDS_A_PAGE_WAITS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What there is (`overview`), what is done to it (`lifecycle`, `intake`), and whether all is well (`health`)."""
+    """
+    What there is (`overview`), what can be read of it (`reading`), what is done to it (`lifecycle`, `intake`), and
+    whether all is well (`health`).
+    """
 
     settings: Settings
     store: Store
     records: Records
     intake: Intake
     overview: Overview
+    reading: Reading
     lifecycle: Lifecycle
     health: HealthCheck
 
@@ -76,6 +81,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             records=records,
             intake=intake,
             overview=overview,
+            reading=Reading(store, records, overview),
             lifecycle=Lifecycle(records, runs, intake, overview, settings),
             health=HealthCheck(runs, store),
         )

@@ -1,5 +1,6 @@
 """What comes back: one document, the recording for the player, all documents of a batch as a ZIP."""
 
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from dashboard.results import JobOutcome, zip_results
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import Publication, Recording, batch_id_of
 from tasks.core.errors import NotFound, WrongStage
+from tasks.core.mp4 import NotSeekable
 from tasks.core.names import DocumentFormat, shown
 from tasks.read import read_publication, read_recording
 
@@ -43,21 +45,27 @@ async def download_document(client: ClientOfProcess, job_id: str, document_forma
 async def play_recording(request: Request, client: ClientOfProcess, job_id: str) -> Response:
     """Return the recording of a job, or the part that the header Range asks for."""
     recording = await _recording(client, job_id)
-    etag = f'"{recording.sha256}"'
-    current = request.headers.get("if-range", etag) == etag
+
+    def read(start: int, stop: int) -> Iterator[bytes]:
+        return client.store.read_range(recording.key, start, stop)
+
+    return await _part(request, recording.size, f'"{recording.sha256}"', read, media_type="audio/mpeg")
+
+
+@router.get("/jobs/{job_id}/audio.mp4", response_class=StreamingResponse)
+async def play_mp4(request: Request, client: ClientOfProcess, job_id: str) -> Response:
+    """Return the same sound as MP4, in which players find every moment exactly; Range as for the recording."""
+    recording = await _recording(client, job_id)
     try:
-        part = requested_range(request.headers.get("range") if current else None, recording.size)
-    except RangeNotSatisfiable as error:
-        detail = f"The recording has {recording.size} bytes, and the range begins behind them."
-        headers = {"Content-Range": f"bytes */{recording.size}"}
-        raise HTTPException(status.HTTP_416_RANGE_NOT_SATISFIABLE, detail, headers) from error
-    start, stop = (part.start, part.stop) if part else (0, recording.size)
-    content = await in_thread(STORE_THREADS, client.store.read_range, recording.key, start, stop)
-    headers = {"Accept-Ranges": "bytes", "Content-Length": str(stop - start), "ETag": etag}
-    if part is None:
-        return StreamingResponse(content, media_type="audio/mpeg", headers=headers)
-    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{recording.size}"
-    return StreamingResponse(content, status.HTTP_206_PARTIAL_CONTENT, media_type="audio/mpeg", headers=headers)
+        mp4 = await client.reading.mp4(recording)
+    except NotSeekable as error:
+        msg = f"There is no MP4 of job {shown(job_id)}: {error} Get the recording as it is, from …/audio."
+        raise NotFound(msg) from error
+
+    def read(start: int, stop: int) -> Iterator[bytes]:
+        return mp4.read_range(client.store, start, stop)
+
+    return await _part(request, mp4.size, f'"{recording.sha256}.mp4"', read, media_type="audio/mp4")
 
 
 @router.get("/batch/{batch_id}/results.zip", response_class=StreamingResponse)
@@ -76,6 +84,26 @@ async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
     headers = _attachment(f"{manifest.batch.name}.zip") | {"Cache-Control": "no-store"}
     zipped = zip_results(client.store, manifest, outcomes)
     return StreamingResponse(zipped, media_type="application/zip", headers=headers)
+
+
+async def _part(
+    request: Request, size: int, etag: str, read: Callable[[int, int], Iterator[bytes]], *, media_type: str
+) -> Response:
+    """Return what the header Range asks for of a file of *size* bytes, of which *read* gives any part."""
+    current = request.headers.get("if-range", etag) == etag
+    try:
+        part = requested_range(request.headers.get("range") if current else None, size)
+    except RangeNotSatisfiable as error:
+        detail = f"The recording has {size} bytes, and the range begins behind them."
+        headers = {"Content-Range": f"bytes */{size}"}
+        raise HTTPException(status.HTTP_416_RANGE_NOT_SATISFIABLE, detail, headers) from error
+    start, stop = (part.start, part.stop) if part else (0, size)
+    content = await in_thread(STORE_THREADS, read, start, stop)
+    headers = {"Accept-Ranges": "bytes", "Content-Length": str(stop - start), "ETag": etag}
+    if part is None:
+        return StreamingResponse(content, media_type=media_type, headers=headers)
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+    return StreamingResponse(content, status.HTTP_206_PARTIAL_CONTENT, media_type=media_type, headers=headers)
 
 
 async def _publication(client: ClientOfProcess, job_id: str) -> Publication:

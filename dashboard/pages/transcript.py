@@ -1,13 +1,116 @@
-"""The transcript page: what was said in one recording."""
+"""The transcript page: what was said in one recording, to read while listening."""
 
 import streamlit as st
 
+from dashboard.client import ask
+from dashboard.pages.links import batch_link, batches_link, plain, transcript_link
+from dashboard.pages.notices import problems_shown
+from dashboard.player.player import show_player
+from dashboard.reading import ReadableBatch, ReadableJob, UnreadableJob
+from tasks.core.batches import Stage
+from tasks.core.errors import NotFound, TranscriptionError
+from tasks.core.status import JobStatus
+
+BATCHES_OFFERED = 5
+JOBS_OFFERED = 20
+SECONDS_BETWEEN_LOOKS = 2.0
+
+STAGE_SENTENCES = {
+    Stage.UPLOADED: "It is uploaded and waits for its conversion.",
+    Stage.CONVERTING: "It is being converted.",
+    Stage.QUEUED: "It waits for a free device.",
+    Stage.TRANSCRIBING: "It is being transcribed.",
+    Stage.STORING: "Its documents are being stored.",
+    Stage.DONE: "It is done: its transcript opens in a moment.",
+    Stage.FAILED: "It failed, so there is no transcript. It can be retried on the page of its batch.",
+    Stage.CANCELLED: "It was cancelled, so there is no transcript.",
+}
+
 
 def show() -> None:
-    """Show the page of the job that the address names: ``?job=…``."""
-    st.title("Transcript")
+    """Show the transcript of the job that the address names, ``?job=…``, or which ones there are."""
     job_id = st.query_params.get("job", "")
     if not job_id:
-        st.info("Open a job's transcript from its batch.")
+        _show_choice()
         return
-    st.link_button("Download text", f"/api/jobs/{job_id}/documents/txt")
+    st.query_params["job"] = job_id  # Streamlit leaves it out of the address when a link leads from this page to itself
+    try:
+        found = ask(lambda client: client.reading.job(job_id))
+    except NotFound as error:
+        st.title("Transcript")
+        st.error(str(error), icon=":material/error:")
+        batches_link("All batches")
+    except TranscriptionError as error:
+        _show_until_it_answers(job_id, str(error))
+    else:
+        _show_job(found)
+
+
+def _show_job(found: ReadableJob | UnreadableJob) -> None:
+    batch_link(found.batch.batch_id, found.batch.name)
+    if isinstance(found, ReadableJob):
+        show_player(found)
+        return
+    st.title("Transcript")
+    st.subheader(plain(found.status.path), anchor=False)
+    if found.status.stage in (Stage.FAILED, Stage.CANCELLED):
+        _show_stage(found.status)
+    else:
+        _show_until_done(found.status.job_id)
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _show_until_done(job_id: str) -> None:
+    """Show where the job is, again and again; when it has ended, show the page anew."""
+    with problems_shown():
+        found = ask(lambda client: client.reading.job(job_id))
+        if isinstance(found, ReadableJob) or found.status.stage in (Stage.FAILED, Stage.CANCELLED):
+            st.rerun()
+        _show_stage(found.status)
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _show_until_it_answers(job_id: str, problem: str) -> None:
+    """Say what is wrong; when it is over, show the page anew."""
+    try:
+        ask(lambda client: client.reading.job(job_id))
+    except TranscriptionError as error:
+        problem = str(error)
+    else:
+        st.rerun()
+    st.title("Transcript")
+    st.error(problem, icon=":material/error:")
+
+
+def _show_stage(status: JobStatus) -> None:
+    sentence = STAGE_SENTENCES[status.stage]
+    if status.stage is Stage.FAILED:
+        st.error(plain(f"{status.error or ''} {sentence}"), icon=":material/error:")
+    elif status.stage is Stage.TRANSCRIBING:
+        st.progress(status.progress, text=f"{sentence} {status.progress:.0%}")
+    elif status.queue_position is not None:
+        st.info(f"{sentence} Its position in the queue is {status.queue_position}.", icon=":material/hourglass:")
+    else:
+        st.info(sentence, icon=":material/hourglass:")
+
+
+def _show_choice() -> None:
+    st.title("Transcript")
+    batches = ask(lambda client: client.reading.newest(batches=BATCHES_OFFERED))
+    if not batches:
+        st.info("There is no transcript to read yet. When a job is done, it can be opened here and from its batch.")
+    for readable in batches:
+        _show_batch(readable)
+    batches_link("All batches")
+
+
+def _show_batch(readable: ReadableBatch) -> None:
+    batch, jobs = readable.batch, readable.jobs
+    with st.container(border=True):
+        st.subheader(plain(batch.name), anchor=False)
+        st.caption(f"{batch.created_at:%d %B %Y, %H:%M} UTC")
+        for job, audio_seconds in jobs[:JOBS_OFFERED]:
+            minutes, seconds = divmod(round(audio_seconds), 60)
+            transcript_link(job.job_id, f"{job.path} ({minutes}:{seconds:02})")
+        if len(jobs) > JOBS_OFFERED:
+            batch_link(batch.batch_id, f"All {len(jobs)} transcripts of this batch", icon=":material/stacks:")

@@ -190,3 +190,39 @@ def make_files(tmp_path: Path) -> Callable[..., list[Path]]:
         return made
 
     return make
+
+
+LECTURE = "talks/week 1/lecture-subtitles.opus"
+PODCAST = "garden-podcast.mp3"
+
+
+@pytest.fixture(scope="session")
+def read_batch(stack, new_batch, clips):
+    """A batch whose transcripts can be read."""
+    batch = new_batch(stack, "Interviews *2026* [draft]")
+    for path in (LECTURE, PODCAST):
+        batch.upload(path, clips[path.rpartition("/")[2]].path.read_bytes())
+    batch.start()
+    assert batch.finished()["state"] == "completed"
+    return batch
+
+
+@pytest.fixture
+def open_transcript(open_page, stack, read_batch) -> Callable[..., Page]:
+    """Opens the transcript of a job; *document* changes what the API answers about it."""
+
+    def visit(path: str = LECTURE, *, document: dict | None = None, silent: bool = False, **looks: object) -> Page:
+        address = f"/transcript?job={read_batch.job_ids[path]}"
+        if document is None and not silent:
+            page = open_page(address, **looks)
+        else:
+            page = open_page("/gpus", **looks)
+            if document is not None:
+                page.route("**/documents/json", lambda route: route.fulfill(json=document))
+            if silent:
+                page.route("**/audio*", lambda route: route.fulfill(status=404, json={"detail": "It was removed."}))
+            page.goto(f"{stack.address}{address}")
+        page.locator(".player[data-state=ready]").wait_for()
+        return page
+
+    return visit

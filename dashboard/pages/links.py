@@ -1,0 +1,36 @@
+"""Links between pages that stay in the running session: uploads and playback go on, which a new page load would end."""
+
+import re
+
+import streamlit as st
+
+_MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def batch_link(batch_id: str, label: str, *, icon: str = ":material/arrow_back:") -> None:
+    """Show a link to the page of one batch."""
+    st.page_link(_page("batches"), label=plain(label), icon=icon, query_params={"batch": batch_id})
+
+
+def batches_link(label: str) -> None:
+    """Show a link to the list of batches."""
+    st.page_link(_page("batches"), label=label, icon=":material/stacks:")
+
+
+def transcript_link(job_id: str, label: str) -> None:
+    """Show a link to the transcript of one job."""
+    st.page_link(_page("transcript"), label=plain(label), icon=":material/article:", query_params={"job": job_id})
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows *text* as it is, whatever signs a file name holds."""
+    return _MARKDOWN_SIGNS.sub(r"\\\1", " ".join(text.split()))
+
+
+def _page(url_path: str) -> st.Page:
+    """Return the page with this address; Streamlit finds the one that `main` registered by its address alone."""
+    return st.Page(_shown_elsewhere, url_path=url_path, title=url_path.capitalize())
+
+
+def _shown_elsewhere() -> None:
+    """Stand for a page that is shown by its own module."""

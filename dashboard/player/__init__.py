@@ -1,0 +1,1 @@
+"""The player: a transcript that follows its recording, as a component of the transcript page."""

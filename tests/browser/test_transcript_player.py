@@ -1,0 +1,200 @@
+"""The player of the transcript page: the recording, the words that follow it, and the keys that steer it."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+LECTURE = "talks/week 1/lecture-subtitles.opus"
+
+
+@pytest.fixture
+def words(read_batch):
+    """The words of the lecture, as its JSON document has them."""
+    segments = json.loads(read_batch.document(LECTURE, "json"))["segments"]
+    return [word for segment in segments for word in segment["words"]]
+
+
+def seconds(page):
+    return page.locator("audio").evaluate("audio => audio.currentTime")
+
+
+def reach(page, expected):
+    """Wait until the recording stands at a time."""
+    page.wait_for_function(
+        "([audio, seconds]) => !audio.seeking && Math.abs(audio.currentTime - seconds) < 0.05",
+        arg=[page.locator("audio").element_handle(), expected],
+    )
+
+
+def current_word(page):
+    return page.locator(".word.now").evaluate_all("words => words.map(word => Number(word.dataset.word))")
+
+
+def test_a_click_on_a_word_goes_there(open_transcript, words):
+    page = open_transcript()
+    page.locator(".word").nth(60).click()
+    reach(page, words[60]["start"])
+    expect(page.locator(".word.now")).to_have_text(words[60]["text"].strip())
+    page.locator(".paragraph .time").nth(2).click()
+    first = int(page.locator(".paragraph").nth(2).locator(".word").first.get_attribute("data-word"))
+    reach(page, words[first]["start"])
+    assert current_word(page) == [first]
+
+
+def test_the_recording_is_played_in_the_form_in_which_every_moment_is_found(open_transcript):
+    audio = open_transcript().locator("audio")
+    audio.page.wait_for_function("audio => audio.duration > 63 && audio.duration < 63.3", arg=audio.element_handle())
+    assert audio.evaluate("audio => audio.currentSrc").endswith("/audio.mp4")
+
+
+def test_sound_that_begins_later_than_its_upload_is_found_where_it_is(open_transcript, stack, read_batch, words):
+    [record] = (stack.data / "store").rglob(f"recordings/{read_batch.job_ids[LECTURE]}.json")
+    as_it_was = record.read_text()
+    try:
+        record.write_text(json.dumps(json.loads(as_it_was) | {"offset_seconds": 2.0}))
+        page = open_transcript()
+        page.locator(".word").nth(60).click()
+        reach(page, words[60]["start"] - 2.0)
+        assert current_word(page) == [60]
+    finally:
+        record.write_text(as_it_was)
+
+
+def test_the_spoken_word_moves_on_and_playback_survives_a_rerun_of_the_page(open_transcript):
+    page = open_transcript()
+    page.keyboard.press("Space")
+    moved = "at => Number([...document.querySelectorAll('*')].map(one => one.shadowRoot?.querySelector('.word.now'))"
+    moved += ".find(Boolean)?.dataset.word ?? -1) > at"
+    page.wait_for_function(moved, arg=1)
+    page.keyboard.press("r")  # Streamlit's own key for running the script again
+    at = current_word(page)[0]
+    page.wait_for_function(moved, arg=at + 3)
+    page.keyboard.press("Space")
+    expect(page.locator("audio")).to_have_js_property("paused", True)
+    assert len(current_word(page)) == 1
+
+
+def test_the_page_follows_until_the_reader_scrolls(open_transcript):
+    page = open_transcript(width=360, height=500)
+    follow = page.get_by_role("button", name="Follow")
+    page.locator(".word").nth(100).evaluate("word => word.click()")
+    page.keyboard.press("Space")
+    expect(page.locator(".word.now")).to_be_in_viewport()
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    page.mouse.move(180, 400)
+    page.mouse.wheel(0, -4000)
+    expect(follow).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".word.now")).not_to_be_in_viewport()
+    follow.click()
+    expect(page.locator(".word.now")).to_be_in_viewport()
+
+
+def test_the_recording_is_let_go_when_the_reader_leaves(open_transcript):
+    page = open_transcript()
+    page.keyboard.press("Space")
+    audio = page.locator("audio").element_handle()
+    page.wait_for_function("audio => audio.currentTime > 0", arg=audio)
+    page.get_by_role("link", name="GPUs").first.click()
+    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    page.wait_for_function("audio => audio.paused && !audio.hasAttribute('src')", arg=audio)
+
+
+def test_keys_steer_the_recording_except_while_somebody_types(open_transcript, words):
+    page = open_transcript()
+    page.locator(".word").nth(60).click()
+    at = words[60]["start"]
+    reach(page, at)
+    page.keyboard.press("ArrowRight")
+    reach(page, at + 5)
+    page.keyboard.press("ArrowLeft")
+    reach(page, at)
+    firsts = [int(one) for one in page.locator(".paragraph .time").evaluate_all("all => all.map(t => t.dataset.word)")]
+    page.keyboard.press("j")
+    reach(page, words[firsts[2]]["start"])  # word 60 is in the second paragraph
+    page.keyboard.press("ArrowUp")
+    reach(page, words[firsts[1]]["start"])
+    page.keyboard.press("/")
+    search = page.get_by_label("Search the transcript")
+    expect(search).to_be_focused()
+    page.keyboard.type("j k")
+    expect(search).to_have_value("j k")
+    page.keyboard.press("ArrowLeft")
+    reach(page, words[firsts[1]]["start"])
+    expect(page.locator("audio")).to_have_js_property("paused", True)
+
+
+def test_a_word_is_chosen_by_keys_alone(open_transcript, words):
+    page = open_transcript()
+    page.locator(".word[tabindex='0']").focus()
+    for _ in range(4):
+        page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator(".word").nth(4)).to_be_focused()
+    page.keyboard.press("Enter")
+    reach(page, words[4]["start"])
+    expect(page.locator(".word[tabindex='0']")).to_have_count(1)
+
+
+def test_a_search_counts_and_goes_from_match_to_match(open_transcript, words):
+    page = open_transcript()
+    text = " ".join(word["text"].strip() for word in words).lower()
+    search, count = page.get_by_label("Search the transcript"), page.locator(".count")
+    search.fill("SUBTÍTLE")
+    found = text.count("subtitle")
+    assert found > 1
+    expect(count).to_have_text(f"1 of {found}")
+    first = page.locator(".word.found").get_attribute("data-word")
+    search.press("Enter")
+    expect(count).to_have_text(f"2 of {found}")
+    assert page.locator(".word.found").get_attribute("data-word") != first
+    search.press("Shift+Enter")
+    search.press("Shift+Enter")
+    expect(count).to_have_text(f"{found} of {found}")
+    assert page.evaluate("CSS.highlights.get('transcript-match').size") == found
+    search.fill("two  short lines")
+    expect(page.locator(".word.found")).to_have_text(["two", "short", "lines"])
+    page.get_by_role("button", name="Next match").click()
+    expect(count).to_have_text("1 of 1")
+    search.fill("xylophone")
+    expect(count).to_have_text("0 of 0")
+    expect(page.get_by_role("button", name="Next match")).to_be_disabled()
+    search.press("Escape")
+    expect(search).to_have_value("")
+
+
+def test_a_search_finds_what_is_written_with_accents(open_transcript, read_batch):
+    document = json.loads(read_batch.document(LECTURE, "json"))
+    texts = [" Das", " Cafe\u0301", " an", " der", " Straße,", " naïve", " İstanbul"]
+    spoken = [{"text": text, "start": at, "end": at + 1, "probability": 0.9} for at, text in enumerate(texts)]
+    segment = {**document["segments"][0], "text": "".join(texts), "words": spoken}
+    page = open_transcript(document={**document, "segments": [segment], "text": "".join(texts).strip()})
+    painted = "[...CSS.highlights.get('transcript-match')].map(m => m.startContainer === m.endContainer"
+    painted += " ? m.startContainer.data.slice(m.startOffset, m.endOffset) : '…')"
+    for query, match in {"cafe": "Cafe\u0301", "STRASSE": "Straße", "naïve": "naïve", "istan": "İstan"}.items():
+        page.get_by_label("Search the transcript").fill(query)
+        expect(page.locator(".count")).to_have_text("1 of 1")
+        assert page.evaluate(painted) == [match]
+
+
+def test_three_hours_are_searched_and_read_like_three_minutes(open_transcript, read_batch):
+    document = json.loads(read_batch.document(LECTURE, "json"))
+    spoken = [
+        {"text": f" word{at}", "start": at * 0.36, "end": at * 0.36 + 0.3, "probability": 0.9} for at in range(30_000)
+    ]
+    parts = [spoken[at : at + 80] for at in range(0, 30_000, 80)]
+    segments = [
+        {**document["segments"][0], "text": "", "words": part, "start": part[0]["start"], "end": part[-1]["end"]}
+        for part in parts
+    ]
+    text = "\n\n".join("".join(word["text"] for word in part).strip() for part in parts)
+    page = open_transcript(document={**document, "segments": segments, "text": text, "audio_seconds": 10_800})
+    expect(page.locator(".word")).to_have_count(30_000)
+    expect(page.locator(".paragraph .time").last).to_have_text("2:59:31")
+    skipped = "all => all.filter(one => !one.checkVisibility({ contentVisibilityAuto: true })).length"
+    assert page.locator(".paragraph .words").evaluate_all(skipped) > 300, "what is far away is not laid out"
+    page.get_by_label("Search the transcript").fill("word29999")
+    expect(page.locator(".word.found")).to_be_in_viewport()
+    expect(page.locator(".count")).to_have_text("1 of 1")
+    page.get_by_label("Search the transcript").fill("word")
+    expect(page.locator(".count")).to_have_text("1 of 30000")
+    expect(page.locator(".word").first).to_be_in_viewport()
