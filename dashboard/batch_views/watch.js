@@ -1,0 +1,87 @@
+// Asking the HTTP API: again and again for what is looked at, and once for what is to be done.
+
+const PATIENCE_MS = 60_000
+const HIDDEN_SECONDS = 30 // nobody looks
+const LONGEST_SECONDS = 30
+const ANSWERS_SHARE = 1 / 15 // of the time between two questions: a batch that is costly to tell is asked for less often
+
+/** The API refused, with a sentence for a person. */
+class Refusal extends Error {
+  constructor(status, sentence) {
+    super(sentence)
+    this.status = status
+  }
+}
+
+async function ask(address, options = {}) {
+  const response = await fetch(address, options)
+  const answer = await response.json().catch(() => null)
+  if (!response.ok) throw new Refusal(response.status, answer?.detail ?? `The dashboard answered ${response.status}.`)
+  return { answer, at: Date.parse(response.headers.get("Date") ?? "") || Date.now() }
+}
+
+/** What went wrong, as a sentence. */
+function sentenceOf(error) {
+  if (error instanceof Refusal) return error.message
+  return "The dashboard does not answer. It is asked again by itself; if this lasts, start it: make up"
+}
+
+/** Asks for one address over and over, at a pace that follows the answers, until it is stopped. */
+class Watch {
+  constructor({ address, onAnswer, onTrouble, pace }) {
+    Object.assign(this, { address, onAnswer, onTrouble, pace, failures: 0, stopped: false })
+    this.look = () => {
+      if (!document.hidden) this.now()
+    }
+    document.addEventListener("visibilitychange", this.look)
+    addEventListener("online", this.look)
+    this.now()
+  }
+
+  stop() {
+    this.stopped = true
+    clearTimeout(this.timer)
+    this.asking?.abort()
+    document.removeEventListener("visibilitychange", this.look)
+    removeEventListener("online", this.look)
+  }
+
+  /** Ask at once; an older question is given up, so that its answer can't come in behind the newer one's. */
+  async now() {
+    if (this.stopped) return
+    clearTimeout(this.timer)
+    this.asking?.abort()
+    const asking = (this.asking = new AbortController())
+    const began = performance.now()
+    let seconds
+    try {
+      const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(PATIENCE_MS)])
+      const { answer, at } = await ask(this.address(), { signal })
+      if (asking.signal.aborted) return
+      const took = (performance.now() - began) / 1000
+      this.failures = 0
+      this.onAnswer(answer, at)
+      seconds = Math.max(this.pace(answer), took / ANSWERS_SHARE)
+    } catch (error) {
+      if (asking.signal.aborted) return
+      this.failures += 1
+      this.onTrouble(error)
+      seconds = 2 ** Math.min(this.failures, 5)
+    }
+    if (this.stopped) return
+    const wait = Math.max(Math.min(seconds, LONGEST_SECONDS), document.hidden ? HIDDEN_SECONDS : 0)
+    this.timer = setTimeout(() => this.now(), wait * 1000)
+  }
+}
+
+/** Returns *work* that waits until it was not called for some time. */
+function settled(work, milliseconds) {
+  let timer
+  return () => {
+    clearTimeout(timer)
+    timer = setTimeout(work, milliseconds)
+  }
+}
+
+/** Leave a click with a modifier key to the browser, which opens another tab or window with it. */
+const isPlainClick = (event) => event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
