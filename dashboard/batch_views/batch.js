@@ -66,8 +66,8 @@ class BatchView {
       this.trouble.element.setAttribute("data-gone", "")
     }
     this.loading.hidden = true
-    const known = this.batch && !gone ? ` Below is how it was at ${CLOCK.format(this.summary.at)}.` : ""
-    this.trouble.show(sentenceOf(error) + known)
+    const known = this.batch ? ` Below is how it was at ${CLOCK.format(this.summary.at)}.` : ""
+    this.trouble.show(sentenceOf(error) + (gone ? " Choose one of all batches, above." : known))
   }
 
   /** Have the API do something, with the button out of reach until it is done. */
@@ -98,8 +98,7 @@ class BatchView {
   }
 
   cancel(button) {
-    const { total, done, failed, cancelled } = this.batch.summary
-    const unfinished = total - done - failed - cancelled
+    const unfinished = this.batch.summary.total - finishedOf(this.batch.summary)
     const text = `${counted(unfinished, "unfinished job")} will be stopped. What is done stays.`
     this.question.ask(
       { title: "Cancel this batch?", text, yes: "Cancel the batch", no: "Let it run" },
@@ -125,7 +124,8 @@ class BatchView {
   }
 }
 
-function titleOf({ state }) {
+function titleOf({ state, summary }) {
+  if (state === "running" && finishedOf(summary) === summary.total) return "Finishing"
   return {
     uploading: "Waiting for uploads",
     waiting: "Waiting for a worker",

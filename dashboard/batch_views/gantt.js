@@ -1,8 +1,9 @@
-// Which GPU did what when: a bar for each job, in lanes, since a GPU begins a job while it ends another.
+// Which GPU did what when: a bar for each job, in lanes, since a GPU begins a job while it ends another. Beside its name
+// stands the share of the time in which it was busy.
 
 const LANE_HEIGHT = 18
 const AXIS_HEIGHT = 22
-const LABEL_WIDTH = 64
+const LABEL_WIDTH = 104
 const SECONDS_BETWEEN_PAINTS = 4
 const NICE_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400]
 
@@ -11,7 +12,7 @@ class Gantt {
     this.picture = make("div", { class: "picture" })
     this.body = make("tbody")
     const cells = ["GPU", "Jobs", "Busy", "Share of the time"].map((name) => make("th", { scope: "col" }, name))
-    this.table = make("table", { class: "plain" }, make("thead", {}, make("tr", {}, ...cells)), this.body)
+    this.table = make("table", { class: "unseen" }, make("thead", {}, make("tr", {}, ...cells)), this.body)
     this.element = make("details", { class: "gantt", hidden: true, open: true }, make("summary", {}, "Which GPU did what when"), this.picture, this.table)
     this.element.addEventListener("toggle", () => this.paint())
     new ResizeObserver(() => this.paint()).observe(this.picture)
@@ -43,7 +44,9 @@ class Gantt {
     const svg = make("svg", { width, height, role: "img", "aria-label": label }, ...axis(from, to, x, height))
     let y = AXIS_HEIGHT
     for (const pool of pools) {
-      svg.append(make("text", { x: 0, y: y + LANE_HEIGHT / 2, "dominant-baseline": "central" }, gpuName(pool.name)))
+      const words = `${gpuName(pool.name)} · ${percentage(pool.busy / (to - from))}`
+      const tip = make("title", {}, `${counted(pool.jobs, "job")}, busy for ${duration(pool.busy / 1000)}`)
+      svg.append(make("text", { x: 0, y: y + LANE_HEIGHT / 2, "dominant-baseline": "central" }, words, tip))
       for (const lane of pool.lanes) {
         svg.append(...lane.map((span) => barOf(span, x, y)))
         y += LANE_HEIGHT
@@ -51,6 +54,7 @@ class Gantt {
       y += 6
     }
     this.picture.replaceChildren(svg)
+    setAttribute(this.picture, "tabindex", this.picture.scrollHeight > this.picture.clientHeight ? 0 : null)
     this.body.replaceChildren(...pools.map((pool) => poolRow(pool, to - from)))
   }
 }
@@ -65,7 +69,9 @@ function lanesOf(spans) {
     else lanes.push([span])
   }
   const collator = new Intl.Collator("en", { numeric: true })
-  return [...pools].map(([name, lanes]) => ({ name, lanes })).sort((one, other) => collator.compare(one.name, other.name))
+  return [...pools]
+    .map(([name, lanes]) => ({ name, lanes, jobs: lanes.flat().length, busy: busyTime(lanes.flat()) }))
+    .sort((one, other) => collator.compare(one.name, other.name))
 }
 
 function axis(from, to, x, height) {
@@ -87,15 +93,19 @@ function barOf({ job, from, to }, x, y) {
   return make("rect", { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: BADGES[job.stage][1] }, make("title", {}, words))
 }
 
-/** How many jobs a GPU had and how long it was busy with at least one of them. */
-function poolRow({ name, lanes }, wall) {
-  const spans = lanes.flat().sort((one, other) => one.from - other.from)
+/** The time during which at least one of *spans* lasted. */
+function busyTime(spans) {
   let busy = 0
   let until = 0
-  for (const { from, to } of spans) {
+  for (const { from, to } of spans.sort((one, other) => one.from - other.from)) {
     busy += Math.max(0, to - Math.max(from, until))
     until = Math.max(until, to)
   }
-  const cells = [gpuName(name), spans.length.toLocaleString(), duration(busy / 1000), percentage(Math.min(1, busy / wall))]
+  return busy
+}
+
+/** The picture of one GPU in words. */
+function poolRow({ name, jobs, busy }, wall) {
+  const cells = [gpuName(name), jobs.toLocaleString(), duration(busy / 1000), percentage(busy / wall)]
   return make("tr", {}, ...cells.map((text) => make("td", {}, text)))
 }

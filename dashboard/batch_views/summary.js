@@ -29,7 +29,7 @@ class Summary {
       "section",
       { class: "summary", "aria-label": "Summary" },
       this.title,
-      make("p", { class: "outcome" }, this.good, this.bad, this.stopped),
+      (this.outcome = make("p", { class: "outcome" }, this.good, this.bad, this.stopped)),
       this.bar.element,
       this.facts,
       this.failures,
@@ -63,6 +63,7 @@ class Summary {
     this.run.hidden = !batch.flow_run_url
     setAttribute(this.run, "href", batch.flow_run_url)
     setText(this.title, titleOf(batch))
+    this.outcome.hidden = state === "uploading"
     setText(this.good, `✓ ${summary.done.toLocaleString()} succeeded`)
     setText(this.bad, summary.failed ? `✗ ${summary.failed.toLocaleString()} failed` : "")
     setText(this.stopped, summary.cancelled ? `⊘ ${summary.cancelled.toLocaleString()} cancelled` : "")
@@ -118,9 +119,11 @@ function failedJobs(reason, failed) {
   return make("li", {}, make("details", {}, head, make("ul", {}, ...named)))
 }
 
+const finishedOf = ({ done, failed, cancelled }) => done + failed + cancelled
+
 /** How far the batch is and how long it takes or took, as separate statements. */
 function factsOf({ state, summary, started_at: startedAt, ended_at: endedAt }) {
-  const finished = summary.done + summary.failed + summary.cancelled
+  const finished = finishedOf(summary)
   const facts = []
   if (state === "uploading") return [`${counted(summary.total, "file")} uploaded`, "not started yet"]
   if (!ENDED.has(state)) {

@@ -3,7 +3,7 @@
 const PATIENCE_MS = 60_000
 const HIDDEN_SECONDS = 30 // nobody looks
 const LONGEST_SECONDS = 30
-const ANSWERS_SHARE = 1 / 15 // of the time between two questions: a batch that is costly to tell is asked for less often
+const COST = 1 / 15 // of the time goes into asking and showing: a batch that is costly to tell is asked for less often
 
 /** The API refused, with a sentence for a person. */
 class Refusal extends Error {
@@ -58,21 +58,25 @@ class Watch {
       const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(PATIENCE_MS)])
       const { answer, at } = await ask(this.address(), { signal })
       if (asking.signal.aborted) return
-      const took = (performance.now() - began) / 1000
       this.failures = 0
       this.onAnswer(answer, at)
-      seconds = Math.max(this.pace(answer), took / ANSWERS_SHARE)
+      await painted()
+      seconds = Math.max(this.pace(answer), (performance.now() - began) / 1000 / COST)
     } catch (error) {
       if (asking.signal.aborted) return
       this.failures += 1
       this.onTrouble(error)
       seconds = 2 ** Math.min(this.failures, 5)
     }
-    if (this.stopped) return
+    if (this.stopped || asking !== this.asking) return
     const wait = Math.max(Math.min(seconds, LONGEST_SECONDS), document.hidden ? HIDDEN_SECONDS : 0)
     this.timer = setTimeout(() => this.now(), wait * 1000)
   }
 }
+
+/** Wait until what was changed is on the screen; nothing is painted while nobody looks. */
+const painted = () =>
+  new Promise((resolve) => (document.hidden ? resolve() : requestAnimationFrame(() => setTimeout(resolve))))
 
 /** Returns *work* that waits until it was not called for some time. */
 function settled(work, milliseconds) {
