@@ -50,7 +50,7 @@ class Overview:
         return await self._statuses.get(batch_id, lambda: self._read_batch(batch_id), max_age=max_age)
 
     async def batches(self, *, limit: int, offset: int = 0, search: str = "") -> BatchPage:
-        """Return a page of all batches, or of those whose name or id has every word of *search*; newest first."""
+        """Return a page of all batches, or of those that fit every word of *search*; newest first."""
         batch_ids = await self._search.matching(await self._records.batch_ids(), search)
         places = asyncio.Semaphore(BATCHES_READ_AT_ONCE)
 

@@ -22,12 +22,16 @@ class Search:
         self._names: dict[str, str] = {}
 
     async def matching(self, batch_ids: Sequence[str], search: str) -> list[str]:
-        """Return those of *batch_ids* whose name or id has every word of *search*, whatever its case."""
+        """Return those of *batch_ids* that fit every word of *search*: it is in the name, or the id begins with it."""
         words = _comparable(search).split()
         if not words:
             return list(batch_ids)
         await self._learn(batch_ids)
-        return [batch_id for batch_id in batch_ids if all(word in self._names.get(batch_id, "") for word in words)]
+        return [
+            batch_id
+            for batch_id in batch_ids
+            if all(word in self._names.get(batch_id, "") or batch_id.startswith(word) for word in words)
+        ]
 
     async def _learn(self, batch_ids: Sequence[str]) -> None:
         self._names = {batch_id: self._names[batch_id] for batch_id in batch_ids if batch_id in self._names}
@@ -39,7 +43,7 @@ class Search:
                     batch = await self._records.batch(batch_id)
                 except NotFound:  # being made or dismissed in this moment
                     return
-                self._names[batch_id] = f"{_comparable(batch.name)} {batch_id}"
+                self._names[batch_id] = _comparable(batch.name)
 
         await asyncio.gather(*(learn(batch_id) for batch_id in batch_ids if batch_id not in self._names))
 

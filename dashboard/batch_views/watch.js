@@ -2,7 +2,8 @@
 
 const PATIENCE_MS = 60_000
 const HIDDEN_SECONDS = 30 // nobody looks
-const LONGEST_SECONDS = 30
+const LONGEST_SECONDS = 10 // for which somebody looks at what is over
+const BACKOFF_SECONDS = [2, 4, 8, 15, 30]
 const COST = 1 / 15 // of the time goes into asking and showing: a batch that is costly to tell is asked for less often
 
 /** The API refused, with a sentence for a person. */
@@ -61,15 +62,15 @@ class Watch {
       this.failures = 0
       this.onAnswer(answer, at)
       await painted()
-      seconds = Math.max(this.pace(answer), (performance.now() - began) / 1000 / COST)
+      seconds = Math.max(this.pace(answer), Math.min((performance.now() - began) / 1000 / COST, LONGEST_SECONDS))
     } catch (error) {
       if (asking.signal.aborted) return
-      this.failures += 1
       this.onTrouble(error)
-      seconds = 2 ** Math.min(this.failures, 5)
+      seconds = BACKOFF_SECONDS[Math.min(this.failures, BACKOFF_SECONDS.length - 1)]
+      this.failures += 1
     }
     if (this.stopped || asking !== this.asking) return
-    const wait = Math.max(Math.min(seconds, LONGEST_SECONDS), document.hidden ? HIDDEN_SECONDS : 0)
+    const wait = document.hidden ? Math.max(seconds, HIDDEN_SECONDS) : seconds
     this.timer = setTimeout(() => this.now(), wait * 1000)
   }
 }

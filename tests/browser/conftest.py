@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ARGUMENTS = [
     "--headless",
@@ -17,6 +17,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS_FOR_A_PAGE = 30
+
+expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
 
 
 @pytest.fixture(scope="session")
