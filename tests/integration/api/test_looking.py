@@ -1,4 +1,4 @@
-"""What the batches page asks the API for: batches found by name, how far they are, when their jobs ran and why they failed."""
+"""What the batches page asks for: batches found by name, how far they are, when jobs ran and why they failed."""
 
 from datetime import datetime
 
