@@ -132,7 +132,7 @@ function titleOf({ state, summary }) {
     running: "Transcribing",
     cancelling: "Stopping",
     completed: "Batch complete",
-    failed: "Batch complete",
+    failed: summary.cancelled ? "Batch ended" : "Batch complete", // some of it may have been cancelled
     cancelled: "Batch cancelled",
   }[state]
 }
