@@ -24,7 +24,7 @@ async function ask(address, options = {}) {
 /** What went wrong, as a sentence. */
 function sentenceOf(error) {
   if (error instanceof Refusal) return error.message
-  return "The dashboard does not answer. It is asked again by itself; if this lasts, start it: make up"
+  return "The dashboard does not answer. It is asked again by itself; if this lasts, start it (make up)."
 }
 
 /** Asks for one address over and over, at a pace that follows the answers, until it is stopped. */
