@@ -11,6 +11,7 @@ from dashboard.freshness import Fresh
 from dashboard.intake import Intake
 from dashboard.records import Records
 from dashboard.runs import BATCHES_REMEMBERED, GpuPool, Runs
+from dashboard.search import Search
 from tasks.core.batches import Manifest, Publication
 from tasks.core.errors import NotFound, WrongStage
 from tasks.core.scheduling import Forecast, WaitingJob, forecast
@@ -43,6 +44,7 @@ class Overview:
         self._runs = runs
         self._intake = intake
         self._floor = floor
+        self._search = Search(records)
         self._statuses: Fresh[BatchStatus] = Fresh()
         self._done: OrderedDict[str, DoneJobs] = OrderedDict()
         self._pools: Fresh[tuple[GpuPool, ...]] = Fresh()
@@ -51,9 +53,9 @@ class Overview:
         """Return the batch and where its jobs are."""
         return await self._statuses.get(batch_id, lambda: self._read_batch(batch_id), max_age=max_age)
 
-    async def batches(self, *, limit: int, offset: int = 0) -> BatchPage:
-        """Return a page of all batches, newest first."""
-        batch_ids = await self._records.batch_ids()
+    async def batches(self, *, limit: int, offset: int = 0, search: str = "") -> BatchPage:
+        """Return a page of all batches, or of those that fit every word of *search*; newest first."""
+        batch_ids = await self._search.matching(await self._records.batch_ids(), search)
         places = asyncio.Semaphore(BATCHES_READ_AT_ONCE)
 
         async def read(batch_id: str) -> BatchListEntry | None:

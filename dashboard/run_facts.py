@@ -34,7 +34,25 @@ def facts_of_flow_run(run: FlowRun) -> RunFacts:
         work_pool=run.work_pool_name,
         audio_seconds=audio_seconds if audio_seconds > 0 else None,
         url=flow_run_url(str(run.id)),
+        started_at=_started_at(run),
+        ended_at=run.end_time,
     )
+
+
+def _started_at(run: FlowRun) -> datetime | None:
+    """
+    Return when the run's latest attempt began, None while it waits for one.
+
+    Prefect keeps the start of the first attempt only. Of a run that was tried again and has ended, the time it ran is
+    counted back from its end: exact for its last attempt as far as those before failed at once.
+    """
+    if run.state is None or run.start_time is None or not run.run_count or run.state.is_scheduled():
+        return None
+    if run.state.is_running():
+        return run.state.timestamp
+    if run.run_count > 1 and run.end_time is not None:
+        return max(run.start_time, run.end_time - run.total_run_time)
+    return run.start_time
 
 
 def facts_of_task_run(run: TaskRun) -> RunFacts:

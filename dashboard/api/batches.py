@@ -49,9 +49,10 @@ async def list_batches(
     client: ClientOfProcess,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0)] = 0,
+    search: Annotated[str, Query(max_length=200, description="words in the name, or the beginning of the id")] = "",
 ) -> BatchPage:
     """Return batches with their summaries, newest first."""
-    return await client.overview.batches(limit=limit, offset=offset)
+    return await client.overview.batches(limit=limit, offset=offset, search=search)
 
 
 @router.get("/{batch_id}", response_model=BatchStatus)

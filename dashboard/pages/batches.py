@@ -1,36 +1,58 @@
-"""The batches page: which batches there are, and what became of one."""
+"""
+The batches page: which batches there are, and what became of one: ``?batch=…``.
+
+What is shown comes from the HTTP API, straight to the browser: a page that is looked at for hours costs an answer of
+the API every now and then, not a run of this script. The script decides which of the two views there is.
+"""
+
+from pathlib import Path
 
 import streamlit as st
 
-from dashboard.client import ask, ui_url
-from tasks.core.status import BatchListEntry
+from dashboard.client import ui_url
 
-BATCHES_SHOWN = 20
+VIEWS = Path(__file__).parents[1] / "batch_views"
+SCRIPTS = ("words", "elements", "question", "watch", "list", "row", "jobs", "gantt", "summary", "batch", "views")
+"""One module: Streamlit takes a component's script as one text."""
+
+STYLES = ("views", "batch")
+
+_view = st.components.v2.component(
+    "batchscribe_batches",
+    html='<div class="view">\n</div>',
+    js="\n".join((VIEWS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
+    css="\n".join((VIEWS / f"{name}.css").read_text(encoding="utf-8") for name in STYLES),
+)
 
 
 def show() -> None:
-    """Show the page."""
-    st.title("Batches")
-    st.link_button("Runs in Prefect", ui_url())
-    page = ask(lambda client: client.overview.batches(limit=BATCHES_SHOWN))
-    if not page.batches:
-        st.info("There are no batches yet.")
+    """Show the batch that the address names, or all batches."""
+    batch_id = st.query_params.get("batch", "")
+    if batch_id:
+        _view(
+            key="batch",
+            data={"batch_id": batch_id},
+            on_left_change=_leave,
+            on_dismissed_change=_leave,
+        )
         return
-    st.dataframe([_row(batch) for batch in page.batches], hide_index=True, key="batches")
-    if page.total > len(page.batches):
-        st.caption(f"The newest {len(page.batches)} of {page.total} batches.")
+    st.title("Batches")
+    _view(
+        key="batches",
+        data={"notice": st.session_state.pop("batches_notice", "")},
+        on_opened_change=_open,
+    )
+    st.link_button("Runs in Prefect", ui_url())
 
 
-def _row(batch: BatchListEntry) -> dict[str, object]:
-    summary = batch.summary
-    return {
-        "Batch": batch.name,
-        "State": batch.state.value,
-        "Made": batch.created_at,
-        "Jobs": summary.total,
-        "Done": summary.done,
-        "Failed": summary.failed,
-        "Cancelled": summary.cancelled,
-        "Audio (min)": round(summary.audio_seconds / 60, 1),
-        "Id": batch.batch_id,
-    }
+def _open() -> None:
+    """Go to the batch whose name was clicked."""
+    st.query_params["batch"] = st.session_state["batches"].opened
+
+
+def _leave() -> None:
+    """Go back to all batches, and say there which one was dismissed."""
+    st.query_params.pop("batch", None)
+    dismissed = st.session_state["batch"].dismissed
+    if dismissed:
+        st.session_state["batches_notice"] = f"“{dismissed}” was dismissed."

@@ -14,8 +14,9 @@ from datetime import datetime
 
 from tasks.core.adoption import RunState
 from tasks.core.batches import Batch, Job, Publication, Stage, Upload
+from tasks.core.completion import causes_of, summary_of
 from tasks.core.scheduling import Forecast
-from tasks.core.status import BatchState, BatchStatus, BatchSummary, DocumentLink, JobStatus
+from tasks.core.status import BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.core.summaries import sentence
 
 
@@ -33,6 +34,9 @@ class RunFacts:
     work_pool: str | None = None
     audio_seconds: float | None = None
     url: str | None = None
+    started_at: datetime | None = None
+    """When its latest attempt began to run; None while it waits."""
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,8 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         documents=_links(published) if published else (),
         flow_run_id=facts.child.run_id if facts.child else None,
         flow_run_url=facts.child.url if facts.child else None,
+        started_at=facts.child.started_at if facts.child else None,
+        ended_at=facts.child.ended_at if facts.child else None,
     )
 
 
@@ -226,6 +232,9 @@ def batch_status(
         summary=summary_of(statuses),
         flow_run_id=facts.run.run_id if facts.run else None,
         flow_run_url=facts.run.url if facts.run else None,
+        started_at=facts.run.started_at if facts.run else None,
+        ended_at=facts.run.ended_at if facts.run else None,
+        causes=causes_of(statuses),
         jobs=statuses,
     )
 
@@ -252,17 +261,4 @@ def state_of(facts: BatchFacts, stages: Sequence[Stage], *, stopping: bool = Fal
     all_cancelled = Stage.DONE not in stages
     return (
         BatchState.CANCELLED if Stage.CANCELLED in stages and (run_cancelled or all_cancelled) else BatchState.COMPLETED
-    )
-
-
-def summary_of(jobs: Sequence[JobStatus]) -> BatchSummary:
-    """Return how many jobs are at which stage, how much audio they hold and when the last of them will be done."""
-    counts = Counter(Stage.TRANSCRIBING if job.stage is Stage.STORING else job.stage for job in jobs)
-    unfinished = [job.eta_seconds for job in jobs if not job.stage.ended]
-    known = [seconds for seconds in unfinished if seconds is not None]
-    return BatchSummary(
-        total=len(jobs),
-        **{stage.value: count for stage, count in counts.items()},
-        audio_seconds=round(sum(job.audio_seconds or 0.0 for job in jobs), 3),
-        eta_seconds=max(known) if known and len(known) == len(unfinished) else None,
     )

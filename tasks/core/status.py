@@ -54,6 +54,8 @@ class JobStatus(Record):
     documents: tuple[DocumentLink, ...] = ()
     flow_run_id: str | None = None
     flow_run_url: str | None = None
+    started_at: datetime | None = Field(default=None, description="when its latest attempt on a device began")
+    ended_at: datetime | None = None
 
 
 class BatchSummary(Record):
@@ -69,6 +71,14 @@ class BatchSummary(Record):
     cancelled: int = 0
     audio_seconds: float = Field(default=0.0, description="sum over the jobs whose audio is measured")
     eta_seconds: float | None = Field(default=None, description="time until the last job is done; null while unknown")
+    progress: float = Field(default=0.0, ge=0, le=1, description="share of the work that needs nobody any more")
+
+
+class Cause(Record):
+    """Why jobs failed, and which: one entry for all that failed for the same reason."""
+
+    reason: str = Field(description="one sentence or two; of several jobs, with … in place of their names")
+    job_ids: tuple[str, ...]
 
 
 class BatchListEntry(Record):
@@ -93,6 +103,9 @@ class BatchStatus(BatchListEntry):
 
     flow_run_id: str | None = None
     flow_run_url: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    causes: tuple[Cause, ...] = Field(default=(), description="of the failed jobs, the most frequent first")
     jobs: tuple[JobStatus, ...] = ()
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.core.batches import Batch, Job, Stage
+from tasks.core.completion import nameless
 from tasks.core.names import shown
 
 _PREFECT_PREFIX = re.compile(r"^(?:Task|Flow) run encountered an exception:?\s*(?:[\w.]+:\s*)?")
@@ -66,7 +67,7 @@ def _failures(endings: Iterable[Ending]) -> list[str]:
     by_cause: dict[str, list[Ending]] = defaultdict(list)
     for ending in endings:
         if ending.stage is Stage.FAILED:
-            by_cause[ending.error.replace(shown(ending.job.name), "…")].append(ending)
+            by_cause[nameless(ending.error, ending.job.path)].append(ending)
     if not by_cause:
         return []
     lines = ["", "## Failed", ""]

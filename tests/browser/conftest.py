@@ -21,6 +21,8 @@ ARGUMENTS = [
 SECONDS_FOR_A_PAGE = 30
 expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
 
+expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:

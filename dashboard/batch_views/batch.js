@@ -1,0 +1,145 @@
+// One batch, live: how far it is, its jobs, which GPU did what when, and what can be done to it.
+
+const BATCH_SECONDS = { active: 1, quiet: 30 }
+
+class BatchView {
+  constructor(root, { batch_id: batchId }, leave) {
+    this.address = `/api/batch/${encodeURIComponent(batchId)}`
+    this.leave = leave
+    this.trouble = new Trouble()
+    this.loading = make("p", { class: "empty" }, "Loading the batch…")
+    this.question = new Question()
+    this.summary = new Summary(this)
+    this.gantt = new Gantt()
+    this.jobs = new JobTable(this)
+    this.content = make("div", { hidden: true }, this.summary.element, this.gantt.element, this.jobs.element)
+    this.news = make("p", { class: "unseen", role: "status" })
+    root.replaceChildren(
+      make("nav", { "aria-label": "Batches" }, this.backLink("← All batches")),
+      this.summary.header,
+      this.trouble.element,
+      this.loading,
+      this.content,
+      this.news,
+      this.question.element,
+    )
+    this.watch = new Watch({
+      address: () => this.address,
+      onAnswer: (batch, at) => this.show(batch, at),
+      onTrouble: (error) => this.showTrouble(error),
+      pace: (batch) => (ENDED.has(batch.state) ? BATCH_SECONDS.quiet : BATCH_SECONDS.active),
+    })
+  }
+
+  stop() {
+    this.watch.stop()
+    this.jobs.stop()
+  }
+
+  backLink(text) {
+    const link = make("a", { href: "?", class: "back" }, text)
+    link.addEventListener("click", (event) => {
+      if (!isPlainClick(event)) return
+      event.preventDefault()
+      this.leave("left", true)
+    })
+    return link
+  }
+
+  show(batch, at) {
+    const before = this.batch
+    this.batch = batch
+    this.trouble.clear()
+    this.loading.hidden = true
+    this.content.hidden = false
+    this.summary.show(batch, at)
+    this.gantt.show(batch.jobs, at)
+    this.jobs.show(batch.jobs, at, { started: batch.state !== "uploading", cancelling: batch.state === "cancelling" })
+    if (before && before.state !== batch.state) setText(this.news, `${titleOf(batch)}. ${outcomeOf(batch.summary)}`)
+  }
+
+  showTrouble(error) {
+    const gone = error instanceof Refusal && [400, 404].includes(error.status)
+    if (gone) {
+      this.content.hidden = true
+      this.summary.header.hidden = true
+      this.trouble.element.setAttribute("data-gone", "")
+    }
+    this.loading.hidden = true
+    const known = this.batch ? ` Below is how it was at ${CLOCK.format(this.summary.at)}.` : ""
+    this.trouble.show(sentenceOf(error) + (gone ? " Choose one of all batches, above." : known))
+  }
+
+  /** Have the API do something, with the button out of reach until it is done. */
+  async act(button, method, path, done = () => this.watch.now()) {
+    button.disabled = true
+    this.summary.complain("")
+    try {
+      await ask(this.address + path, { method })
+      done()
+    } catch (error) {
+      this.summary.complain(sentenceOf(error))
+    } finally {
+      button.disabled = false
+    }
+  }
+
+  start(button) {
+    const { total } = this.batch.summary
+    const text = "No more files can be added then. If an upload to this batch is still running, wait for its end."
+    this.question.ask(
+      { title: `Start with ${counted(total, "file")}?`, text, yes: "Start", no: "Not yet" },
+      () => this.act(button, "POST", "/start"),
+    )
+  }
+
+  retry(button) {
+    this.act(button, "POST", "/retry")
+  }
+
+  cancel(button) {
+    const unfinished = this.batch.summary.total - finishedOf(this.batch.summary)
+    const text = `${counted(unfinished, "unfinished job")} will be stopped. What is done stays.`
+    this.question.ask(
+      { title: "Cancel this batch?", text, yes: "Cancel the batch", no: "Let it run" },
+      () => this.act(button, "POST", "/cancel"),
+    )
+  }
+
+  cancelJob(job, button) {
+    const started = this.batch.state !== "uploading"
+    const wording = started
+      ? { title: "Cancel this job?", text: `${job.path} will not be transcribed. The other jobs go on.`, yes: "Cancel the job", no: "Let it run" }
+      : { title: "Remove this file?", text: `${job.path} will not be part of the batch.`, yes: "Remove", no: "Keep it" }
+    this.question.ask(wording, () => this.act(button, "DELETE", `/jobs/${encodeURIComponent(job.job_id)}`))
+  }
+
+  dismiss(button) {
+    const { name, summary } = this.batch
+    const documents = summary.done ? ` with the documents of ${counted(summary.done, "job")}` : ""
+    const text = `“${name}” will be removed for everybody${documents}. This cannot be undone; download what you want to keep first.`
+    this.question.ask({ title: "Dismiss this batch?", text, yes: "Dismiss", no: "Keep it" }, () =>
+      this.act(button, "DELETE", "", () => this.leave("dismissed", name)),
+    )
+  }
+}
+
+function titleOf({ state, summary }) {
+  if (state === "running" && finishedOf(summary) === summary.total) return "Finishing"
+  return {
+    uploading: "Waiting for uploads",
+    waiting: "Waiting for a worker",
+    running: "Transcribing",
+    cancelling: "Stopping",
+    completed: "Batch complete",
+    failed: summary.cancelled ? "Batch ended" : "Batch complete", // some of it may have been cancelled
+    cancelled: "Batch cancelled",
+  }[state]
+}
+
+function outcomeOf({ done, failed, cancelled }) {
+  const parts = [`${done.toLocaleString()} succeeded`]
+  if (failed) parts.push(`${failed.toLocaleString()} failed`)
+  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`)
+  return parts.join(", ")
+}

@@ -1,0 +1,138 @@
+// All batches: newest first, found by name, in pages.
+
+const BATCHES_ON_A_PAGE = 20
+const LIST_SECONDS = { active: 4, quiet: 20 }
+const places = { search: "", offset: 0 } // where the list was left, for those who come back to it
+
+class ListView {
+  constructor(root, { notice }, leave) {
+    this.open = (batchId) => leave("opened", batchId)
+    this.rows = new Map()
+    this.trouble = new Trouble()
+    this.notice = make("p", { class: "notice good", role: "status", hidden: !notice }, notice ?? "")
+    this.search = make("input", { type: "search", placeholder: "Search by name", "aria-label": "Search batches by name" })
+    this.search.value = places.search
+    this.search.addEventListener("input", settled(() => this.find(), 250))
+    this.body = make("tbody", { role: "rowgroup" })
+    this.table = make("table", { role: "table", class: "batches", "aria-label": "Batches", hidden: true }, this.head(), this.body)
+    this.empty = make("p", { class: "empty" }, "Loading the batches…")
+    this.pages = this.makePages()
+    root.replaceChildren(
+      make("div", { class: "tools" }, this.search),
+      this.notice,
+      this.trouble.element,
+      this.empty,
+      this.table,
+      this.pages.element,
+    )
+    this.watch = new Watch({
+      address: () => `/api/batch?${new URLSearchParams({ ...places, limit: BATCHES_ON_A_PAGE })}`,
+      onAnswer: (page) => this.show(page),
+      onTrouble: (error) => this.trouble.show(sentenceOf(error)),
+      pace: (page) => (page.batches.every((batch) => ENDED.has(batch.state)) ? LIST_SECONDS.quiet : LIST_SECONDS.active),
+    })
+  }
+
+  stop() {
+    this.watch.stop()
+  }
+
+  head() {
+    const names = ["Name", "When", "State", "Progress", "Jobs", "Audio"]
+    const cells = names.map((name) => make("th", { role: "columnheader", scope: "col" }, name))
+    return make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...cells))
+  }
+
+  makePages() {
+    const turn = (pages) => () => {
+      places.offset = Math.max(0, places.offset + pages * BATCHES_ON_A_PAGE)
+      this.watch.now()
+    }
+    const newer = make("button", { type: "button", class: "button", onclick: turn(-1) }, "← Newer")
+    const older = make("button", { type: "button", class: "button", onclick: turn(1) }, "Older →")
+    const where = make("span", { role: "status" })
+    const element = make("nav", { class: "pages", "aria-label": "Pages", hidden: true }, newer, where, older)
+    return { element, newer, older, where }
+  }
+
+  find() {
+    Object.assign(places, { search: this.search.value.trim(), offset: 0 })
+    this.watch.now()
+  }
+
+  show(page) {
+    this.trouble.clear()
+    if (!page.batches.length && places.offset) {
+      places.offset = 0 // what was on this page has been dismissed
+      this.watch.now()
+      return
+    }
+    this.table.hidden = !page.batches.length
+    this.empty.hidden = Boolean(page.batches.length)
+    this.showEmpty()
+    const rows = page.batches.map((batch) => {
+      const row = this.rows.get(batch.batch_id) ?? new ListRow(batch, this.open)
+      row.show(batch)
+      this.rows.set(batch.batch_id, row)
+      return row.element
+    })
+    placeRows(this.body, rows)
+    this.showPages(page)
+  }
+
+  showEmpty() {
+    if (places.search) this.empty.replaceChildren(`No batch has “${places.search}” in its name.`)
+    else this.empty.replaceChildren("There are no batches yet. ", make("a", { href: "./" }, "Upload recordings"))
+  }
+
+  showPages(page) {
+    const first = places.offset + 1
+    const last = places.offset + page.batches.length
+    this.pages.element.hidden = page.total <= BATCHES_ON_A_PAGE
+    this.pages.newer.disabled = places.offset === 0
+    this.pages.older.disabled = last >= page.total
+    setText(this.pages.where, `${first}–${last} of ${counted(page.total, "batch", "batches")}`)
+  }
+}
+
+class ListRow {
+  constructor(batch, open) {
+    const link = make("a", { href: `?batch=${batch.batch_id}`, title: batch.name }, make("bdi", {}, batch.name))
+    link.addEventListener("click", (event) => {
+      if (!isPlainClick(event)) return
+      event.preventDefault()
+      open(batch.batch_id)
+    })
+    const made = new Date(batch.created_at)
+    this.badge = make("span")
+    this.bar = makeBar(`Progress of ${batch.name}`)
+    this.percent = make("span", { class: "number" })
+    this.jobs = make("td", { role: "cell", class: "counts" })
+    this.audio = make("td", { role: "cell", class: "audio" })
+    this.element = make(
+      "tr",
+      { role: "row" },
+      make("td", { role: "cell", class: "name" }, link),
+      make("td", { role: "cell", class: "when" }, make("time", { datetime: batch.created_at }, LOCAL_TIME.format(made))),
+      make("td", { role: "cell", class: "state" }, this.badge),
+      make("td", { role: "cell", class: "progress" }, this.bar.element, this.percent),
+      this.jobs,
+      this.audio,
+    )
+  }
+
+  show({ state, summary }) {
+    showBadge(this.badge, state)
+    this.bar.show(summary.progress, partsOf(state, summary))
+    setText(this.percent, percentage(summary.progress))
+    setText(this.jobs, jobCounts(summary))
+    setText(this.audio, summary.audio_seconds ? audioLength(summary.audio_seconds) : "–")
+  }
+}
+
+function jobCounts({ total, done, failed, cancelled }) {
+  const parts = [`${done.toLocaleString()} of ${total.toLocaleString()} done`]
+  if (failed) parts.push(`${failed.toLocaleString()} failed`)
+  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`)
+  return parts.join(", ")
+}

@@ -1,0 +1,284 @@
+"""The batches page in a real Chromium: what people see of batches that really run, and what they can do about them."""
+
+import io
+import re
+import secrets
+import wave
+import zipfile
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+SECONDS = 120_000  # milliseconds that a batch may take on a busy machine
+CORRUPT = b"ID3" + bytes(5000)
+
+
+def silence(seconds=2):
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(2 * 16000 * seconds))
+    return sound.getvalue()
+
+
+@pytest.fixture(scope="module")
+def make_batch(stack, new_batch):
+    def make(name, files, *, start=True):
+        batch = new_batch(stack, name=name)
+        for path, content in files.items():
+            batch.upload(path, content)
+        if start:
+            batch.start()
+        return batch
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def speech(clips):
+    return clips["short-answer.mp3"].path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def ended(make_batch, speech):
+    """A batch that has ended: one job is done, two failed for different reasons."""
+    files = {"week 1/answer.mp3": speech, "corrupt_file.mp3": CORRUPT, "too_short.wav": silence()}
+    batch = make_batch("Lectures of spring", files)
+    batch.finished()
+    return batch
+
+
+def address(batch):
+    return f"/batches?batch={batch.batch_id}"
+
+
+def row(page, file_name):
+    return page.get_by_role("row").filter(has=page.get_by_text(file_name, exact=True))
+
+
+def summary(page):
+    return page.get_by_role("region", name="Summary")
+
+
+def answer_question(page, answer):
+    page.get_by_role("dialog").get_by_role("button", name=answer).click()
+
+
+def test_a_batch_is_followed_to_its_end_without_loading_the_page_again(open_page, make_batch, speech):
+    batch = make_batch("Followed", {"talk.mp3": speech, "broken.mp3": CORRUPT}, start=False)
+    page = open_page(address(batch))
+    expect(row(page, "talk.mp3")).to_contain_text("Uploaded")
+    page.evaluate("window.loadedOnce = true")
+    page.get_by_role("button", name="Start Batch").click()
+    answer_question(page, "Start")
+    expect(row(page, "broken.mp3")).to_contain_text("Failed", timeout=SECONDS)
+    expect(row(page, "talk.mp3")).to_contain_text("Done", timeout=SECONDS)
+    expect(row(page, "talk.mp3")).to_contain_text(re.compile(r"GPU \d"))
+    expect(page.get_by_role("heading", name="Batch complete")).to_be_visible(timeout=SECONDS)
+    expect(summary(page)).to_contain_text("✓ 1 succeeded")
+    expect(summary(page)).to_contain_text("✗ 1 failed")
+    assert page.evaluate("window.loadedOnce")
+
+
+def test_the_summary_names_the_failed_jobs_and_why(open_page, ended):
+    page = open_page(address(ended))
+    failed = summary(page).get_by_role("listitem")
+    expect(failed.filter(has_text="too_short.wav")).to_have_text("too_short.wav - No speech detected")
+    expect(failed.filter(has_text="corrupt_file.mp3")).to_contain_text("is not an audio or video file")
+    expect(row(page, "too_short.wav")).to_contain_text("No speech detected")
+
+
+def test_everything_is_downloaded_as_one_zip_in_its_folders(open_page, ended):
+    page = open_page(address(ended))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download All").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        assert "week 1/answer_formatted_refined.txt" in archive.namelist()
+        assert b"too_short.wav" in archive.read("manifest.json")
+
+
+def test_a_job_leads_to_its_documents_its_transcript_and_its_run(open_page, ended, stack):
+    page = open_page(address(ended))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="srt of answer.mp3").click()
+    assert download.value.path().read_bytes() == ended.document("week 1/answer.mp3", "srt")
+    run = page.get_by_role("link", name="Prefect run of answer.mp3")
+    expect(run).to_have_attribute("href", re.compile(f"^{stack.prefect_address}/runs/flow-run/"))
+    page.get_by_role("link", name="answer.mp3", exact=True).click()
+    page.wait_for_url(f"**/transcript?job={ended.job_ids['week 1/answer.mp3']}")
+
+
+def test_jobs_are_shown_by_stage_and_found_by_name(open_page, ended):
+    page = open_page(address(ended))
+    rows = page.get_by_role("table", name="Jobs").get_by_role("row")
+    expect(rows).to_have_count(1 + 3)
+    page.get_by_role("button", name="Failed 2").click()
+    expect(rows).to_have_count(1 + 2)
+    page.get_by_role("searchbox", name="Find a file").fill("SHORT")
+    expect(rows).to_have_count(1 + 1)
+    page.get_by_role("searchbox", name="Find a file").fill("nothing like it")
+    expect(page.get_by_text("No job is like that at the moment.")).to_be_visible()
+
+
+def test_the_picture_shows_what_the_gpus_did(open_page, ended):
+    page = open_page(address(ended))
+    picture = page.get_by_role("img", name=re.compile("2 runs on"))
+    bars = picture.locator("rect")
+    expect(bars).to_have_count(2)  # the corrupt file never got to a GPU
+    expect(bars.filter(has_text="week 1/answer.mp3: done")).to_have_count(1)
+    expect(bars.filter(has_text="too_short.wav: failed")).to_have_count(1)
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_link_to_a_batch_works_for_a_second_person_and_after_a_refresh(open_page):
+    first = open_page("/batches")
+    first.get_by_role("link", name="Lectures of spring").first.click()
+    expect(first.get_by_role("heading", name="Lectures of spring", level=1)).to_be_visible()
+    link = first.url.removeprefix(first.evaluate("location.origin"))
+    for page in (open_page(link), first):
+        page.reload()
+        expect(page.get_by_role("heading", name="Lectures of spring", level=1)).to_be_visible()
+    first.get_by_role("link", name="All batches").click()
+    expect(first.get_by_role("heading", name="Batches", level=1)).to_be_visible()
+    first.go_back()
+    expect(first.get_by_role("heading", name="Lectures of spring", level=1)).to_be_visible()
+
+
+def test_failed_jobs_are_retried(open_page, make_batch):
+    batch = make_batch("Retried", {"broken.mp3": CORRUPT})
+    batch.finished()
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Retry Failed").click()
+    expect(row(page, "broken.mp3")).to_contain_text("attempt 2", timeout=SECONDS)
+    expect(page.get_by_role("button", name="Retry Failed")).to_be_visible(timeout=SECONDS)
+
+
+def test_a_batch_is_cancelled_after_a_question(open_page, make_batch, speech):
+    batch = make_batch("Cancelled", {f"talk {number}.mp3": speech for number in range(6)})
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Cancel Batch").click()
+    answer_question(page, "Let it run")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Cancel Batch").click()
+    answer_question(page, "Cancel the batch")
+    expect(page.get_by_role("heading", name="Batch cancelled")).to_be_visible(timeout=SECONDS)
+    expect(summary(page)).to_contain_text(re.compile(r"⊘ \d cancelled"))
+
+
+def test_a_job_is_cancelled_and_the_others_go_on(open_page, make_batch, speech):
+    batch = make_batch("One less", {f"talk {number}.mp3": speech for number in range(6)})
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Cancel talk 5.mp3").click()
+    answer_question(page, "Cancel the job")
+    expect(row(page, "talk 5.mp3")).to_contain_text("Cancelled", timeout=SECONDS)
+    expect(summary(page)).to_contain_text("✓ 5 succeeded", timeout=SECONDS)
+    expect(summary(page)).to_contain_text("⊘ 1 cancelled")
+
+
+def test_dismissing_asks_and_removes_the_batch(open_page, make_batch):
+    batch = make_batch("To be dismissed", {"broken.mp3": CORRUPT})
+    batch.finished()
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("dialog")).to_contain_text("This cannot be undone")
+    answer_question(page, "Keep it")
+    assert batch.status()["name"] == "To be dismissed"
+    page.get_by_role("button", name="Dismiss").click()
+    answer_question(page, "Dismiss")
+    expect(page.get_by_text("“To be dismissed” was dismissed.")).to_be_visible()
+    expect(page.get_by_role("link", name="To be dismissed")).to_have_count(0)
+    assert batch.api.get(f"/batch/{batch.batch_id}").status_code == 404
+
+
+def test_a_file_is_removed_before_the_start(open_page, make_batch):
+    batch = make_batch("Not started", {"keep.mp3": CORRUPT, "drop.mp3": CORRUPT}, start=False)
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Remove drop.mp3").click()
+    answer_question(page, "Remove")
+    expect(row(page, "drop.mp3")).to_have_count(0)
+    expect(summary(page)).to_contain_text("1 file uploaded")
+    assert set(batch.jobs()) == {"keep.mp3"}
+
+
+def test_rows_of_a_large_batch_are_made_as_one_scrolls(open_page, make_batch):
+    batch = make_batch("Large", {f"{number:03}.mp3": CORRUPT for number in range(130)}, start=False)
+    page = open_page(address(batch))
+    rows = page.get_by_role("table", name="Jobs").get_by_role("row")
+    expect(rows).to_have_count(1 + 100)
+    rows.last.scroll_into_view_if_needed()
+    page.mouse.move(400, 400)
+    page.mouse.wheel(0, 2000)
+    expect(rows).to_have_count(1 + 130)
+
+
+def test_names_are_text_and_never_markup(open_page, make_batch):
+    name = "<img src=x onerror=alert(1)> **bold**"
+    batch = make_batch(name, {"<b>talk.mp3": CORRUPT}, start=False)
+    page = open_page(address(batch))
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+    expect(row(page, "<b>talk.mp3")).to_be_visible()
+
+
+def test_a_batch_that_does_not_exist_is_said_so_with_a_way_back(open_page):
+    page = open_page("/batches?batch=20260101-000000-abcdef")
+    expect(page.get_by_role("alert")).to_contain_text("There is no batch 20260101-000000-abcdef")
+    page.get_by_role("link", name="All batches").click()
+    expect(page.get_by_role("heading", name="Batches", level=1)).to_be_visible()
+
+
+def test_an_outage_is_said_and_ends_by_itself(open_page, ended):
+    page = open_page(address(ended))
+    expect(row(page, "answer.mp3")).to_be_visible()
+    page.route("**/api/batch/*", lambda route: route.abort())
+    page.evaluate("dispatchEvent(new Event('online'))")  # look now, not at the next turn
+    expect(page.get_by_role("alert")).to_contain_text("The dashboard does not answer")
+    expect(row(page, "answer.mp3")).to_be_visible()
+    page.unroute("**/api/batch/*")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.usefixtures("ended")
+def test_what_the_api_cannot_reach_is_said_in_its_own_words(open_page):
+    sentence = "The Prefect server at http://127.0.0.1:9/api does not answer. Start it (make up), then try again."
+    page = open_page("/batches")
+    expect(page.get_by_role("link", name="Lectures of spring").first).to_be_visible()
+    page.route("**/api/batch*", lambda route: route.fulfill(status=503, json={"detail": sentence}))
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.get_by_role("alert")).to_have_text(sentence)
+    page.unroute("**/api/batch*")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_batches_are_found_by_name_and_leafed_through(open_page, make_batch):
+    course = f"Course {secrets.token_hex(4)}"
+    for number in range(22):
+        make_batch(f"{course} no-{number:02}", {}, start=False)
+    page = open_page("/batches")
+    rows = page.get_by_role("table", name="Batches").get_by_role("row")
+    search = page.get_by_role("searchbox", name="Search batches by name")
+    search.fill(course.upper())
+    expect(page.get_by_role("status").filter(has_text="of 22 batches")).to_be_visible()
+    page.get_by_role("button", name="Older").click()
+    expect(rows).to_have_count(1 + 2)
+    expect(page.get_by_role("button", name="Older")).to_be_disabled()
+    search.fill(f"no-07 {course}")
+    expect(rows).to_have_count(1 + 1)
+    expect(page.get_by_role("link", name=f"{course} no-07")).to_be_visible()
+    search.fill("no such batch anywhere")
+    expect(page.get_by_text("No batch has “no such batch anywhere” in its name.")).to_be_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_both_views_are_accessible_and_fit_every_screen(open_page, ended, dark):
+    for place in ("/batches", address(ended)):
+        page = open_page(place, dark=dark)
+        expect(page.get_by_role("row").nth(1)).to_be_visible()
+        for width in (1920, 768, 360):
+            page.set_viewport_size({"width": width, "height": 900})
+            found = Axe().run(page).response["violations"]
+            assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
+            assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
