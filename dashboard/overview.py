@@ -162,9 +162,9 @@ class Overview:
         unfinished = [job for job in jobs if not stage_of(job, batch).ended]
         if not unfinished:
             return jobs
-        batch_id, model = manifest.batch.batch_id, manifest.batch.options.model
+        batch_id, options = manifest.batch.batch_id, manifest.batch.options
         waiting = [
-            WaitingJob(job.job.job_id, batch_id, job.recording_seconds, model)
+            WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task)
             for job in unfinished
             if job.child is None and job.recording_seconds is not None
         ]

@@ -17,8 +17,10 @@ def sweep_uploads(store: Store, uploads_folder: Path) -> None:
     """
     Delete half-received files, and files that no record in the store accounts for.
 
-    Files of started batches stay: they belong to the batch run. A file that a process is receiving is locked until its
-    record is written, so it stays as well. Raises `StoreUnavailable`; what is half-received is gone by then.
+    Files of started batches stay: they belong to the batch run. Those of batches that the store does not know are left
+    to `clean_up`, which waits for days: with the wrong store that is all of them. A file that a process is receiving is
+    locked until its record is written, so it stays as well. Raises `StoreUnavailable`; what is half-received is gone by
+    then.
     """
     for path in sorted(uploads_folder.glob(f"*/*{PART_ENDING}")):
         _delete_unless_locked(path)
@@ -30,7 +32,8 @@ def sweep_uploads(store: Store, uploads_folder: Path) -> None:
 
 def _delete_unless_recorded(store: Store, path: Path) -> None:
     keys = BatchKeys.of(path.parent.name)
-    if store.stat(keys.manifest) is None:
+    known = store.stat(keys.batch) is not None  # if not, the store may be the wrong one: `clean_up` waits and sees
+    if known and store.stat(keys.manifest) is None:
         _delete_unless_locked(path, store=store, record=keys.upload(path.name))
 
 

@@ -14,6 +14,7 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
 
 from deployments.warm_messages import RunEnded
 from tasks.observe import crashes_before, crashes_since_last_end
+from tasks.settle import settle_task_runs
 
 ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 MAX_CRASHES = 3
@@ -44,10 +45,17 @@ async def insist(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[],
     return False
 
 
-async def settle_dead(client: PrefectClient, flow_run_id: UUID, reason: str, *, innocent: bool) -> bool:
-    """Settle a run whose process is gone, *innocent* or not, and return whether that may be the device's fault."""
-    current = await client.read_flow_run(flow_run_id)
-    if current.state is None or current.state.is_final() or current.state.is_scheduled():
+async def settle_dead(client: PrefectClient, flow_run: FlowRun, reason: str, *, innocent: bool) -> bool:
+    """
+    Settle a run whose process is gone, *innocent* or not, and return whether that may be the device's fault.
+
+    *flow_run* is the run as it was before this attempt at it.
+    """
+    flow_run_id, current = flow_run.id, await client.read_flow_run(flow_run.id)
+    if current.state is None or current.state.is_scheduled() or _has_begun_again(flow_run, current):
+        return False
+    await settle_task_runs(client, flow_run_id, reason)
+    if current.state.is_final():
         return False
     cancelling = current.state.is_cancelling()
     if innocent and not cancelling:
@@ -57,10 +65,14 @@ async def settle_dead(client: PrefectClient, flow_run_id: UUID, reason: str, *, 
     return not cancelling
 
 
-async def settle_unfinished(client: PrefectClient, flow_run_id: UUID, end: RunEnded) -> bool:
-    """Settle a run that its process is done with, but that has no final state, and return whether it had none."""
-    current = await client.read_flow_run(flow_run_id)
-    if current.state is None or current.state.is_scheduled():
+async def settle_unfinished(client: PrefectClient, flow_run: FlowRun, end: RunEnded) -> bool:
+    """
+    Settle a run that its process is done with, but that has no final state, and return whether it had none.
+
+    *flow_run* is the run as it was before this attempt at it.
+    """
+    flow_run_id, current = flow_run.id, await client.read_flow_run(flow_run.id)
+    if current.state is None or current.state.is_scheduled() or _has_begun_again(flow_run, current):
         return False
     if current.state.is_final() and not (end.device_lost and current.state.is_crashed()):
         return False
@@ -69,6 +81,11 @@ async def settle_unfinished(client: PrefectClient, flow_run_id: UUID, end: RunEn
     else:
         await crash(client, current, end.detail)
     return True
+
+
+def _has_begun_again(before: FlowRun, now: FlowRun) -> bool:
+    """Return whether another attempt was begun elsewhere: this one was thought lost, and its end says nothing now."""
+    return now.run_count > before.run_count + 1
 
 
 async def crash(client: PrefectClient, flow_run: FlowRun, reason: str) -> None:
@@ -92,6 +109,7 @@ async def hand_back(client: PrefectClient, flow_run_id: UUID, reason: str) -> No
     current = await client.read_flow_run(flow_run_id)
     if current.state is None or current.state.type not in ACTIVE:
         return
+    await settle_task_runs(client, flow_run_id, reason)
     if current.state.is_cancelling():
         await client.set_flow_run_state(flow_run_id, Cancelled(message=f"Cancelled. {reason}"), force=True)
     elif current.run_count >= MAX_STARTS:

@@ -152,26 +152,26 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             process.release(flow_run.id)
         self._new_run.set()  # there is room: look for the next run now, not at the next poll
         if isinstance(end, ProcessDied):
-            await self._after_death(flow_run.id, process, end)
+            await self._after_death(flow_run, process, end)
         else:
-            await self._after_report(flow_run.id, process, end)
+            await self._after_report(flow_run, process, end)
         self._new_run.set()
         return WarmResult(identifier=str(process.pid), status_code=0)
 
-    async def _after_report(self, flow_run_id: UUID, process: WarmProcess, end: RunEnded) -> None:
+    async def _after_report(self, flow_run: FlowRun, process: WarmProcess, end: RunEnded) -> None:
         if end.settled:
             self._sick_bay.note(Outcome.DONE)
             return
         if end.device_lost:
             self._sick_bay.note(Outcome.DEVICE, end.detail)
-            process.kill(end.detail, frozenset({flow_run_id}))
-        await insist(lambda: settle_unfinished(self.client, flow_run_id, end), stopped=lambda: self._draining)
+            process.kill(end.detail, frozenset({flow_run.id}))
+        await insist(lambda: settle_unfinished(self.client, flow_run, end), stopped=lambda: self._draining)
 
-    async def _after_death(self, flow_run_id: UUID, process: WarmProcess, end: ProcessDied) -> None:
-        innocent = bool(process.killed_for) and flow_run_id not in process.killed_for
+    async def _after_death(self, flow_run: FlowRun, process: WarmProcess, end: ProcessDied) -> None:
+        innocent = bool(process.killed_for) and flow_run.id not in process.killed_for
         reason = process.kill_reason or f"its process ended ({exit_in_words(end.exit_code)})"
         blamed = await insist(
-            lambda: settle_dead(self.client, flow_run_id, reason, innocent=innocent), stopped=lambda: self._draining
+            lambda: settle_dead(self.client, flow_run, reason, innocent=innocent), stopped=lambda: self._draining
         )
         if blamed:
             self._sick_bay.note(Outcome.DEVICE, reason)

@@ -88,11 +88,11 @@ async def _transcribe(client: PrefectClient, store: Store, settings: Settings, b
             async with _outages_waited_out():
                 await take_converted(client, jobs, converted)
                 await stop_cancelled(store, jobs, converted)
+                await collect(client, store, jobs, settings.uploads_folder)
                 await dispatch(client, dispatcher, jobs)
                 if time.monotonic() > next_search:
                     next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
                     await _move_stuck(store, dispatcher, jobs)
-                await collect(client, store, jobs, settings.uploads_folder)
             await converted.wait(SECONDS_BETWEEN_LOOKS)
     except RunCancelled:
         await cancel(client, jobs.children.values(), "The batch was cancelled.")

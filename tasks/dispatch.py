@@ -19,6 +19,7 @@ from tasks.core.names import shown
 from tasks.core.pools import Pool, StuckRun, stuck
 from tasks.core.scheduling import WaitingJob, place
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, read_pools, refresh
+from tasks.settle import settle_task_runs
 
 UNUSABLE_SECONDS = 20.0
 """
@@ -93,11 +94,18 @@ class Dispatcher:
             predecessor = old[child.job_id]
             message = f"Moved to {child.work_pool}: {predecessor.work_pool} takes no jobs."
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
+            await settle_task_runs(self._client, predecessor.flow_run_id, message)
         return moved
 
     def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
         return [
-            WaitingJob(job_id, self._batch.batch_id, ready.recording.audio_seconds, self._batch.options.model)
+            WaitingJob(
+                job_id,
+                self._batch.batch_id,
+                ready.recording.audio_seconds,
+                self._batch.options.model,
+                self._batch.options.task,
+            )
             for job_id, ready in jobs.items()
         ]
 

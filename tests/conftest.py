@@ -243,9 +243,11 @@ def _make_stack(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def stack(_make_stack: Callable[[str], RunningStack]) -> Iterator[RunningStack]:
     """A stack with two CPU devices that runs for the whole test run. Leave it running."""
     running = _make_stack("cpu,cpu")
-    running.start()
-    yield running
-    running.close()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.close()
 
 
 @pytest.fixture

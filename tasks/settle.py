@@ -1,0 +1,32 @@
+"""Settle what a process that is gone left behind in Prefect."""
+
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.states import Crashed
+
+from tasks.core.batches import RECORDING_FLOW
+
+UNDER_WAY = [StateType.PENDING, StateType.RUNNING]
+PAGE = 200
+
+
+async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
+    """
+    End the task runs of a flow run whose process is gone: nobody else would, and they would stay Running for ever.
+
+    Tasks of a next attempt have runs of their own. The links of a batch run to its jobs' runs follow these.
+    """
+    under_way = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNDER_WAY)))
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    for task_run in await client.read_task_runs(flow_run_filter=of_run, task_run_filter=under_way, limit=PAGE):
+        if not task_run.name.startswith(RECORDING_FLOW):
+            await client.set_task_run_state(task_run.id, Crashed(message=f"Stopped: {reason}"), force=True)
