@@ -138,19 +138,11 @@ def running_stack() -> Iterator[str]:
             "BATCHSCRIBE_MODEL": MODEL,
             "BATCHSCRIBE_DEVICES": "cpu,cpu",
         }
-        stack = subprocess.Popen([sys.executable, "-m", "deployments.up"], cwd=PROJECT, env=environment)
+        output = until_the_end.enter_context((data / "output.txt").open("w+"))
+        stack = subprocess.Popen([sys.executable, "-m", "deployments.up"], cwd=PROJECT, env=environment, stdout=output)
         until_the_end.callback(stop, stack)
-        address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: is_well(address), SECONDS_TO_START)
-        yield address
-
-
-def is_well(address: str) -> bool:
-    """Return whether everything answers."""
-    try:
-        return httpx.get(f"{address}/api/health", timeout=10).is_success
-    except httpx.TransportError:
-        return False
+        wait_until(lambda: "Ready after" in (data / "output.txt").read_text(), SECONDS_TO_START)
+        yield f"http://127.0.0.1:{port}"
 
 
 def stop(stack: "subprocess.Popen[bytes]") -> None:
