@@ -42,6 +42,9 @@ def tough(_make_stack, small_disk):
     stack = _make_stack("cpu,cpu")
     if small_disk is not None:
         stack.environment["BATCHSCRIBE_STORE"] = str(small_disk / "store")
-    stack.start()
-    yield stack
-    stack.close()
+    stack.environment["BATCHSCRIBE_LEFTOVER_HOURS"] = "0"  # what a killed attempt left is removed by the next clean-up
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()

@@ -5,6 +5,7 @@ Each run draws its blows from a seed that is part of the test's name. ``make cha
 """
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -223,4 +224,22 @@ def assert_nothing_lost_or_left(stack, batch, status, cancelled: set[str]) -> No
     until(lambda: stack.prefect.get(limit).json()["active_slots"] == 0, "the router's slot")
     assert list(stack.data.rglob("*.part")) == []
     until(lambda: not working_in(stack.data / "work"), "the end of all conversions", 30)
+    clean_up(stack)
     assert [path for path in (stack.data / "work").rglob("*") if path.is_file()] == []
+    folder = Path(stack.environment.get("BATCHSCRIBE_STORE", stack.data / "store")) / "batches" / batch.batch_id
+    published = [json.loads(path.read_text()) for path in (folder / "published").iterdir()]
+    assert {record["job_id"] for record in published} == {batch.job_ids[path] for path in done}
+    named = {document["key"] for record in published for document in record["documents"]}
+    kept = {
+        path.relative_to(folder.parents[1]).as_posix() for path in (folder / "documents").rglob("*") if path.is_file()
+    }
+    assert kept == named, "a document too many, or one too few"
+
+
+def clean_up(stack) -> None:
+    """Do at once what the schedule does within the hour."""
+    deployment = stack.prefect.get("/deployments/name/clean-up/cpu").json()["id"]
+    answer = stack.prefect.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": {"dry_run": False}})
+    run = f"/flow_runs/{answer.json()['id']}"
+    until(lambda: stack.prefect.get(run).json()["state_type"] not in ACTIVE, "the clean-up")
+    assert stack.prefect.get(run).json()["state_type"] == "COMPLETED"

@@ -30,9 +30,11 @@ def rigged(_make_stack, tmp_path_factory):
     stack = _make_stack("cpu,cpu")
     folder = tmp_path_factory.mktemp("faults")
     stack.environment |= {"BATCHSCRIBE_FAULTS": str(folder), "PYTHONPATH": str(FAULTS)}
-    stack.start()
-    yield stack, folder
-    stack.close()
+    try:
+        stack.start()
+        yield stack, folder
+    finally:
+        stack.close()
 
 
 class Patient:
