@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+SHORT = 0.05
+"""Seconds of audio of a job that is done at once, so that the pool's real-time factor stays an ordinary one."""
+
 
 def found(dashboard, search, **page):
     answer = dashboard.http.get("api/batch", params={"search": search, **page})
@@ -25,7 +28,7 @@ def test_a_batch_is_found_by_its_id_and_only_by_the_beginning_of_it(dashboard):
 
 def test_a_job_tells_when_it_ran(dashboard, prefect, publish):
     batch_id, _, (done, waiting) = dashboard.started_batch("done.mp3", "waiting.mp3")
-    child = prefect.make_child(batch_id, done)
+    child = prefect.make_child(batch_id, done, audio_seconds=SHORT)
     prefect.make_child(batch_id, waiting)
     prefect.set_state("flow_runs", child, "RUNNING")
     running = dashboard.status_once(batch_id, lambda now: now["jobs"][0]["started_at"])
@@ -56,7 +59,7 @@ def test_a_batch_tells_how_far_it_is_and_why_jobs_failed(dashboard, prefect, pub
     for job_id, name in zip(jobs[:2], ("a.mp3", "b.mp3"), strict=True):
         child = prefect.make_child(batch_id, job_id)
         prefect.set_state("flow_runs", child, "FAILED", f"{name} has no audio stream.")
-    prefect.set_state("flow_runs", prefect.make_child(batch_id, jobs[2]), "COMPLETED")
+    prefect.set_state("flow_runs", prefect.make_child(batch_id, jobs[2], audio_seconds=SHORT), "COMPLETED")
     publish(dashboard, batch_id, jobs[2])
     status = dashboard.status_once(batch_id, lambda now: now["summary"]["done"] == 1)
     assert 0 < status["summary"]["progress"] < 1
