@@ -19,7 +19,6 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS_FOR_A_PAGE = 30
-expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
 
 expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
 

@@ -9,7 +9,9 @@ def stages(status):
 
 def summary_counts(status):
     return {
-        name: count for name, count in status["summary"].items() if count and name not in ("audio_seconds", "total")
+        name: count
+        for name, count in status["summary"].items()
+        if count and name not in ("audio_seconds", "total", "progress")
     }
 
 
