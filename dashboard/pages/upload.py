@@ -2,6 +2,11 @@
 
 import streamlit as st
 
+from dashboard.client import Client, ask
+from dashboard.pages import batches
+from dashboard.uploader.component import uploader
+from tasks.core.settings import Settings
+
 HOW_TO = """\
 address={address}/api
 batch=$(curl -s -X POST $address/batch -H 'Content-Type: application/json' -d '{{"name": "Interviews"}}' \\
@@ -14,11 +19,18 @@ curl -o results.zip $address/batch/$batch/results.zip
 
 
 def show() -> None:
-    """Show the page."""
+    """Show the page, and lead to a batch that was just started."""
     st.title("Upload")
+    started = uploader(parallel_uploads=ask(_settings).parallel_uploads)
     with st.expander("Upload from a terminal", icon=":material/terminal:"):
         st.code(HOW_TO.format(address=_address()), language="bash")
         st.link_button("HTTP API", "/api/docs")
+    if started is not None:
+        st.switch_page(st.Page(batches.show, url_path="batches"), query_params={"batch": started.batch_id})
+
+
+async def _settings(client: Client) -> Settings:
+    return client.settings
 
 
 def _address() -> str:

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     max_concurrent_uploads: int = Field(default=16, ge=1)
     """Uploads received at the same time; more are asked to come back in a moment."""
 
+    parallel_uploads: int = Field(default=3, ge=1, le=5)
+    """Files that one browser sends at the same time. Browsers have six connections, and the page needs one itself."""
+
     disk_reserve_bytes: int = Field(default=1 * GIB, ge=0)
     """Space that uploads leave free on the disk of the data folder."""
 

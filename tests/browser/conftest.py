@@ -1,11 +1,12 @@
 """A real Chromium with the pages of the running stack, and how a person finds their way on them."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 ARGUMENTS = [
     "--headless",
@@ -18,6 +19,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SECONDS_FOR_A_PAGE = 30
+expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +73,120 @@ def barriers(page: Page) -> list[str]:
 @pytest.fixture(scope="session")
 def find_barriers() -> Callable[[Page], list[str]]:
     return barriers
+
+
+class UploadPage:
+    """The upload page, used as a person does."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.rows = page.get_by_role("list", name="Files").get_by_role("listitem")
+        self.progress = page.get_by_role("progressbar", name="Overall progress")
+        self._devtools = page.context.new_cdp_session(page)
+        page.get_by_role("button", name="Choose files").wait_for()
+
+    def choose(self, *files: Path) -> None:
+        """Pick files."""
+        with self.page.expect_file_chooser() as chooser:
+            self.button("Choose files").click()
+        chooser.value.set_files(list(files))
+
+    def choose_folder(self, folder: Path) -> None:
+        """Pick a folder."""
+        with self.page.expect_file_chooser() as chooser:
+            self.button("Choose a folder").click()
+        chooser.value.set_files(folder)
+
+    def drop(self, *paths: Path) -> None:
+        """Drag files and folders in from the desktop, and drop them."""
+        box = self.page.get_by_text("Drop files or folders here").bounding_box()
+        assert box is not None
+        files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            place = {"x": box["x"] + 5, "y": box["y"] + 5}
+            self._devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": files})
+
+    def send_at(self, bytes_per_second: float) -> None:
+        """Have the network take no more than that; -1 is no limit."""
+        self._devtools.send("Network.enable")
+        limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
+        self._devtools.send("Network.emulateNetworkConditions", limits)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def row(self, name: str) -> Locator:
+        return self.rows.filter(has_text=name)
+
+    def names(self) -> list[str]:
+        """Return the paths of the listed files."""
+        return [f"{row[1]}{row[0]}" for row in self.rows.evaluate_all(NAMES_OF_ROWS)]
+
+    def has_sent(self, share: float) -> None:
+        """Wait until this share of the whole is sent; 1 is all of it."""
+        self.page.wait_for_function(f"{UPLOAD}.queue.sentBytes > 0 && {UPLOAD}.queue.sentBytes >= {share} * {TOTAL}")
+
+    def batch_id(self) -> str:
+        """Return the id of the batch that is being uploaded."""
+        return str(self.page.wait_for_function(f"{UPLOAD}.batch?.batchId").json_value())
+
+    def opened_batch(self) -> str:
+        """Wait until the page of the batch is shown, and return the batch's id."""
+        self.page.wait_for_url("**/batches?batch=*")
+        expect(self.page.get_by_role("heading", name="Batches", level=1)).to_be_visible()
+        return self.page.url.rpartition("batch=")[2]
+
+
+UPLOAD = "globalThis.batchscribeUpload"
+TOTAL = f"{UPLOAD}.queue.totalBytes"
+NAMES_OF_ROWS = "rows => rows.map(row => [...row.querySelector('.name').children].map(part => part.textContent))"
+
+
+@pytest.fixture(scope="session")
+def one_profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile for many pages: Streamlit's scripts are loaded once."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_upload(one_profile: BrowserContext, stack) -> Iterator[Callable[..., UploadPage]]:
+    """Opens the upload page in a browser that remembers nothing. A script error fails the test."""
+    pages: list[Page] = []
+    errors: list[str] = []
+    requests: list[str] = []
+
+    def visit(*, width: int = 1280, height: int = 900, dark: bool = False) -> UploadPage:
+        page = one_profile.new_page()
+        pages.append(page)
+        page.set_default_timeout(SECONDS_FOR_A_PAGE * 1000)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(stack.address)
+        return UploadPage(page)
+
+    yield visit
+    for page in pages:
+        page.evaluate("localStorage.clear()")
+        page.close()
+    assert errors == []
+    elsewhere = [url for url in requests if not url.startswith((stack.address, "blob:", "data:"))]
+    assert elsewhere == [], "a page asked somebody else"
+
+
+@pytest.fixture
+def make_files(tmp_path: Path) -> Callable[..., list[Path]]:
+    """Makes files of so many bytes below a folder, by their paths."""
+
+    def make(paths: Iterable[str], *, size: int = 1000) -> list[Path]:
+        made = [tmp_path / path for path in paths]
+        for path in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.truncate(size)
+        return made
+
+    return make

@@ -1,0 +1,286 @@
+// The upload of one batch: from the first chosen file to the start of the batch.
+//
+// It belongs to the browser tab, not to a view: it goes on while the page's script runs again or another page is shown.
+
+const Phase = Object.freeze({
+  CHOOSING: "choosing", // nothing is sent
+  CHECKING: "checking", // the server is asked what it would accept
+  UPLOADING: "uploading",
+  STOPPED: "stopped", // by the person, or by a reload; what has arrived is kept
+  REVIEW: "review", // the rest has arrived, and the person decides about what could not be sent
+  STARTING: "starting",
+});
+const BUSY = [Phase.CHECKING, Phase.UPLOADING, Phase.STARTING];
+const TICK_MILLISECONDS = 1000; // the rate and the time left change even when nothing arrives
+
+class BatchUpload {
+  constructor() {
+    this.views = new Set();
+    this.endings = new Set();
+    this.parallelUploads = 3;
+    this.started = null;
+    this.interrupted = null;
+    this.guard = (event) => event.preventDefault();
+    this.#empty();
+    this.#lookForInterrupted();
+  }
+
+  get busy() {
+    return BUSY.includes(this.phase);
+  }
+
+  notify() {
+    for (const view of this.views) view.schedule();
+  }
+
+  // Adds what was found. During an upload it goes along with the same batch.
+  add({ found, unreadable = [] }) {
+    const { media, leftOut } = sortOut(found, this.endings);
+    const added = media.filter((one) => this.queue.add(one) || (leftOut.push({ path: one.path, why: "listed" }), false));
+    leftOut.push(...unreadable.map((path) => ({ path, why: "unreadable" })));
+    this.leftOut.push(...leftOut);
+    if (added.length) this.started = null;
+    if (added.length && this.phase === Phase.UPLOADING) this.#admit();
+    if (added.length && this.phase === Phase.REVIEW) this.#enter(Phase.STOPPED);
+    this.notify();
+    return { added: added.length, leftOut: leftOut.length };
+  }
+
+  remove(item) {
+    this.queue.remove(item);
+    item.stopper?.abort();
+    if (item.jobId && this.batch) deleteUpload(this.batch.batchId, item.jobId);
+    this.removedPaths.add(item.path);
+    if (!this.queue.size && !this.busy) this.discard();
+    this.notify();
+  }
+
+  // Uploads what is pending. *name* and *options* count if this is what makes the batch.
+  async begin({ name, options }) {
+    if (this.busy) return;
+    const run = (this.run = new AbortController());
+    this.#enter(Phase.CHECKING);
+    const ready = await this.#prepare(run.signal, name, options);
+    if (run.signal.aborted) return;
+    this.#enter(ready ? Phase.UPLOADING : this.batch ? Phase.STOPPED : Phase.CHOOSING);
+    if (ready) this.#send(run.signal);
+  }
+
+  retryFailed(form) {
+    for (const item of this.queue.having(...LOST)) this.queue.sendAgain(item);
+    return this.begin(form);
+  }
+
+  // Stops sending. What has arrived stays on the server until the person decides.
+  stop() {
+    this.#interrupt();
+    for (const item of this.queue.having(...UNDER_WAY)) this.queue.set(item, { status: Status.PENDING, sent: 0 });
+    if (this.batch && !this.queue.count(Status.UPLOADED)) this.#leaveBatch();
+    this.#enter(this.batch ? Phase.STOPPED : Phase.CHOOSING);
+  }
+
+  // Starts the batch with what has arrived.
+  startWithout() {
+    for (const item of this.queue.having(...LOST, Status.PENDING)) this.queue.remove(item);
+    return this.#start();
+  }
+
+  // Gives the upload up: nothing of it stays, here or on the server.
+  discard() {
+    this.#interrupt();
+    if (this.batch) this.#leaveBatch();
+    const items = [...this.queue.items];
+    items.forEach((item) => this.queue.remove(item));
+    this.#empty();
+    items.forEach((item) => this.queue.changed.add(item));
+    this.#enter(Phase.CHOOSING);
+  }
+
+  // Goes on with an upload that a reload ended. The files that are missing have to be chosen again.
+  async resume() {
+    const { batchId, name, options, jobs } = this.interrupted;
+    this.interrupted = null;
+    this.batch = { batchId, name, options };
+    jobs.forEach((job) => this.queue.addArrived(job));
+    this.#enter(Phase.STOPPED);
+    await memory.hold(batchId, { name, options, files: this.queue.size });
+  }
+
+  async discardInterrupted() {
+    const { interrupted } = this;
+    this.interrupted = null;
+    this.notify();
+    await discardInterrupted(interrupted);
+    await this.#lookForInterrupted();
+  }
+
+  async #lookForInterrupted() {
+    this.interrupted = await findInterrupted();
+    this.notify();
+  }
+
+  #empty() {
+    this.queue = new Queue();
+    this.phase = Phase.CHOOSING;
+    this.batch = null;
+    this.problem = "";
+    this.freeBytes = null;
+    this.leftOut = [];
+    this.removedPaths = new Set();
+    this.run = new AbortController();
+    this.sender = null;
+    this.speed = new Speed();
+    this.asking = 0; // checks of files that were added on the way
+  }
+
+  #enter(phase) {
+    this.phase = phase;
+    clearInterval(this.ticking);
+    removeEventListener("beforeunload", this.guard);
+    if (this.busy) {
+      this.ticking = setInterval(() => this.#tick(), TICK_MILLISECONDS);
+      addEventListener("beforeunload", this.guard);
+    }
+    this.notify();
+  }
+
+  #tick() {
+    for (const item of this.queue.having(Status.UPLOADING)) if (item.transfer?.stalled) item.transfer.abort();
+    this.notify();
+  }
+
+  #interrupt() {
+    this.run.abort();
+    this.sender?.stop();
+  }
+
+  // Makes the batch and has it checked. A batch that is gone, or was started elsewhere, is followed by another one.
+  async #prepare(signal, name, options) {
+    const before = this.batch;
+    if ((await this.#openBatch(signal, name, options)) && (await this.#check(signal))) return true;
+    return before && !this.batch && !signal.aborted ? this.#prepare(signal, name, options) : false;
+  }
+
+  async #openBatch(signal, name, options) {
+    if (this.batch) return true;
+    const answer = await this.#ask(signal, "POST", "/batch", { name, options });
+    if (!wasAccepted(answer)) return this.#fail(answer);
+    const batchId = answer.body.batch_id;
+    if (signal.aborted) return void deleteBatch(batchId, []);
+    this.batch = { batchId, name, options };
+    await memory.hold(batchId, { name, options, files: this.queue.size });
+    return true;
+  }
+
+  // Asks which of the new files would be accepted, before the first byte. Returns whether the batch can go on.
+  async #check(signal) {
+    const unchecked = this.queue.having(Status.PENDING).filter((item) => !item.checked);
+    const files = unchecked.map(({ path, size }) => ({ path, size }));
+    const answer = await this.#ask(signal, "POST", "/upload/check", { batch_id: this.batch.batchId, files });
+    if (signal.aborted) return false;
+    if (!wasAccepted(answer)) return this.#fail(answer);
+    this.freeBytes = answer.body.free_bytes;
+    const reasons = new Map(answer.body.rejected.map((refusal) => [refusal.path, refusal.reason]));
+    for (const item of unchecked.filter((one) => !one.removed)) {
+      const reason = reasons.get(item.path);
+      this.queue.set(item, reason ? { status: Status.REFUSED, reason } : { checked: true });
+    }
+    return true;
+  }
+
+  // Asks until there is an answer, and tells the person why it takes time.
+  async #ask(signal, method, path, body) {
+    const onWait = (answer, seconds) => {
+      this.problem = `${reasonOf(answer)} The next try is in ${timeText(seconds)}.`;
+      this.notify();
+    };
+    const answer = await callPatiently(method, path, { body, signal, onWait });
+    this.problem = "";
+    return answer;
+  }
+
+  #fail(answer) {
+    this.problem = reasonOf(answer);
+    if (this.batch && [404, 409].includes(answer.status)) this.#loseBatch(answer.status === 409);
+    return false;
+  }
+
+  #loseBatch(wasStarted) {
+    memory.forget(this.batch.batchId);
+    this.batch = null;
+    for (const item of this.queue.having(Status.UPLOADED)) {
+      if (wasStarted) this.queue.remove(item);
+      else this.queue.sendAgain(item);
+    }
+    for (const item of this.queue.items) item.checked = false;
+  }
+
+  #leaveBatch() {
+    const { batchId } = this.batch;
+    memory.forget(batchId);
+    this.batch = null;
+    for (const item of this.queue.items) item.checked = false;
+    deleteBatch(batchId, this.queue.having(Status.UPLOADED).map((item) => item.jobId));
+  }
+
+  // Takes files along that were added while others are being sent.
+  async #admit() {
+    const { signal } = this.run;
+    this.asking += 1;
+    await this.#check(signal);
+    if (signal.aborted) return;
+    this.asking -= 1;
+    this.sender.begin();
+  }
+
+  #send(signal) {
+    this.asking = 0;
+    this.sender = new Sender(this, () => signal.aborted || this.asking || this.#finish());
+    this.sender.begin();
+  }
+
+  // Never starts with fewer files than the person sees: what could not be sent is for them to decide.
+  #finish() {
+    if (this.phase !== Phase.UPLOADING) return;
+    if (!this.queue.size) this.discard();
+    else if (this.queue.count(Status.PENDING)) this.#enter(this.batch ? Phase.STOPPED : Phase.CHOOSING);
+    else if (this.queue.count(...LOST)) this.#enter(Phase.REVIEW);
+    else this.#start();
+  }
+
+  async #start() {
+    const { signal } = (this.run = new AbortController());
+    const { batchId } = this.batch;
+    this.#enter(Phase.STARTING);
+    const status = await this.#ask(signal, "GET", `/batch/${batchId}`);
+    if (!wasAccepted(status)) return this.#hold(status);
+    const missing = await reconcile(this.queue, this.removedPaths, status.body);
+    if (missing) {
+      this.#enter(Phase.STOPPED);
+      this.problem = `${countText(missing, "file")} went missing on the server. Upload the rest again.`;
+      return this.notify();
+    }
+    // 409: the server has not noticed yet that an upload was given up.
+    const isTrouble = (answer) => isPassing(answer) || answer.status === 409;
+    const start = await callPatiently("POST", `/batch/${batchId}/start`, { signal, isTrouble });
+    if (!wasAccepted(start)) return this.#hold(start);
+    this.#handOver({ batchId, name: status.body.name, files: this.queue.count(Status.UPLOADED) });
+  }
+
+  #hold(answer) {
+    this.#fail(answer);
+    this.#enter(this.batch ? Phase.REVIEW : Phase.CHOOSING);
+  }
+
+  #handOver(started) {
+    memory.forget(started.batchId);
+    for (const item of this.queue.having(Status.UPLOADED)) this.queue.remove(item);
+    this.batch = null;
+    this.leftOut = [];
+    this.removedPaths.clear();
+    for (const item of this.queue.items) item.checked = false;
+    this.started = started;
+    this.#enter(Phase.CHOOSING);
+    for (const view of this.views) view.lead(started);
+  }
+}

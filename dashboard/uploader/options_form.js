@@ -1,0 +1,126 @@
+// The form beside the files: what the batch is called and how it is transcribed. The browser remembers what was chosen.
+
+const CHOICES = "batchscribe.options";
+const OTHER_MODEL = "other";
+const MOST_WORDS = 200;
+const FORMAT_NAMES = { txt: "Text", srt: "SubRip subtitles", vtt: "WebVTT subtitles", json: "JSON with word times" };
+const NAMES_BROWSERS_LACK = { ba: "Bashkir", bo: "Tibetan", jw: "Javanese" };
+
+class OptionsForm {
+  constructor(root, constants) {
+    this.form = root.querySelector("#form");
+    this.details = root.querySelector("#options");
+    this.fields = this.form.elements;
+    this.#offer(constants);
+    this.#show({ ...DEFAULT_CHOICES, formats: constants.formats, ...stored(CHOICES) });
+    this.form.oninput = (event) => this.#changed(event);
+    this.form.onsubmit = (event) => event.preventDefault();
+    this.#describe();
+  }
+
+  // What the API takes.
+  get value() {
+    const { name, language, task, vocabulary, formats, model, otherModel } = this.#choices();
+    const options = { language, task, formats, vocabulary: wordsOf(vocabulary).slice(0, MOST_WORDS) };
+    options.model = model === OTHER_MODEL ? otherModel.trim() || "auto" : model;
+    return { name: name.trim() || this.suggestedName || "", options };
+  }
+
+  suggest(name) {
+    this.suggestedName = name;
+    this.fields.name.placeholder = name || "Chosen for you";
+  }
+
+  // The next batch gets a name of its own; everything else stays as it was.
+  forgetName() {
+    store(CHOICES, { ...this.#choices(), name: "" });
+    if (!this.frozen) this.fields.name.value = "";
+  }
+
+  // Shows what a batch was made with, which cannot be changed any more; without one, what was chosen for the next.
+  freeze(batch) {
+    if (this.frozen === (batch?.batchId ?? null)) return;
+    this.frozen = batch?.batchId ?? null;
+    this.form.querySelector("fieldset").disabled = Boolean(batch);
+    this.form.querySelector("#frozen").hidden = !batch;
+    const { name, options } = batch ?? {};
+    if (batch) this.#show({ ...DEFAULT_CHOICES, ...options, name, vocabulary: options?.vocabulary?.join(", ") ?? "" });
+    else this.#show({ ...DEFAULT_CHOICES, formats: this.formats, ...stored(CHOICES) });
+    this.#describe();
+  }
+
+  #offer({ models, languages, formats }) {
+    const nameOf = new Intl.DisplayNames(["en"], { type: "language" });
+    const known = languages.map((code) => [code, NAMES_BROWSERS_LACK[code] ?? nameOf.of(code)]);
+    known.sort((one, other) => byPath(one[1], other[1]));
+    this.fields.language.append(...known.map(([code, name]) => new Option(name, code)));
+    this.fields.model.append(...models.map((model) => new Option(model, model)), new Option("Another…", OTHER_MODEL));
+    this.formats = formats;
+    const boxes = formats.map((format) => {
+      const label = document.createElement("label");
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "formats", value: format });
+      label.append(box, `${FORMAT_NAMES[format] ?? ""} (${format})`);
+      return label;
+    });
+    this.form.querySelector(".formats").append(...boxes);
+  }
+
+  #choices() {
+    const { name, language, task, model, vocabulary } = this.fields;
+    return {
+      name: name.value,
+      language: language.value,
+      task: task.value,
+      model: model.value,
+      otherModel: this.fields["other-model"].value,
+      vocabulary: vocabulary.value,
+      formats: this.#boxes().filter((box) => box.checked).map((box) => box.value),
+    };
+  }
+
+  #show({ name, language, task, model, otherModel, vocabulary, formats }) {
+    const offered = [...this.fields.model.options].some((option) => option.value === model);
+    this.fields.name.value = name ?? "";
+    this.fields.language.value = language;
+    this.fields.task.value = task;
+    this.fields.model.value = offered ? model : OTHER_MODEL;
+    this.fields["other-model"].value = offered ? otherModel ?? "" : model;
+    this.fields.vocabulary.value = vocabulary;
+    this.#boxes().forEach((box) => (box.checked = !formats || formats.includes(box.value)));
+    if (!this.fields.language.value) this.fields.language.value = "auto"; // remembered from another version
+  }
+
+  #boxes() {
+    return [...this.form.querySelectorAll("input[name=formats]")];
+  }
+
+  #changed(event) {
+    if (!this.#choices().formats.length) event.target.checked = true; // a batch without documents would be for nothing
+    store(CHOICES, this.#choices());
+    this.#describe();
+  }
+
+  // Tells in the heading, which stays when the form is folded, what differs from the usual.
+  #describe() {
+    const { language, task, model, otherModel, vocabulary, formats } = this.#choices();
+    const words = wordsOf(vocabulary).length;
+    const special = [
+      language !== "auto" && this.fields.language.selectedOptions[0].text,
+      task === "translate" && "into English",
+      model !== "auto" && (model === OTHER_MODEL ? otherModel : model),
+      words > 0 && countText(words, "word"),
+      formats.length < this.formats.length && formats.join(", "),
+    ];
+    this.details.querySelector("summary small").textContent = special.filter(Boolean).join(" · ");
+    this.form.querySelector("#other-model-field").hidden = model !== OTHER_MODEL;
+    const hint = this.form.querySelector("#vocabulary-hint");
+    hint.hidden = words <= MOST_WORDS;
+    hint.textContent = `${words} words: the first ${MOST_WORDS} are used.`;
+  }
+}
+
+const DEFAULT_CHOICES = { name: "", language: "auto", task: "transcribe", model: "auto", otherModel: "", vocabulary: "" };
+
+function wordsOf(text) {
+  return text.split(/[,;\n]/).map((word) => word.trim()).filter(Boolean);
+}

@@ -1,0 +1,115 @@
+// The files of a batch in the browser, in their order, with sums that are kept up to date instead of counted anew.
+
+const Status = Object.freeze({
+  PENDING: "pending",
+  UPLOADING: "uploading",
+  SAVING: "saving",
+  WAITING: "waiting",
+  UPLOADED: "uploaded",
+  FAILED: "failed",
+  REFUSED: "refused",
+});
+const UNDER_WAY = [Status.UPLOADING, Status.SAVING, Status.WAITING];
+const LOST = [Status.FAILED, Status.REFUSED];
+
+class Queue {
+  constructor() {
+    this.items = new Set();
+    this.changed = new Set(); // what a view has yet to paint
+    this.totalBytes = 0;
+    this.sentBytes = 0;
+    this.counts = Object.fromEntries(Object.values(Status).map((status) => [status, 0]));
+    this.byPath = new Map();
+  }
+
+  get size() {
+    return this.items.size;
+  }
+
+  count(...statuses) {
+    return statuses.reduce((sum, status) => sum + this.counts[status], 0);
+  }
+
+  having(...statuses) {
+    return [...this.items].filter((item) => statuses.includes(item.status));
+  }
+
+  // Adds a file, unless it is there; then returns null. Another file of the same path gets a number in its name.
+  add({ file, path }) {
+    let free = path;
+    for (let number = 2; this.byPath.has(free); number += 1) {
+      const known = this.byPath.get(free);
+      if (isSameFile(known, file)) {
+        known.file ??= file;
+        return null;
+      }
+      free = numbered(path, number);
+    }
+    const item = { path: free, file, size: file.size, sent: 0, status: Status.PENDING, reason: "" };
+    this.#insert(item);
+    return item;
+  }
+
+  // Lists a file that arrived before the page was loaded: the browser does not have it any more.
+  addArrived({ path, size, job_id: jobId }) {
+    this.#insert({ path, file: null, size, sent: size, status: Status.UPLOADED, reason: "", jobId });
+  }
+
+  // The one way to change an item: the sums follow.
+  set(item, changes) {
+    this.#count(item, -1);
+    Object.assign(item, changes);
+    this.#count(item, +1);
+    this.changed.add(item);
+  }
+
+  // Makes a file pending as if it had never been tried; one that this browser does not have is dropped.
+  sendAgain(item) {
+    if (item.file) this.set(item, { status: Status.PENDING, sent: 0, reason: "", jobId: null, checked: false });
+    else this.remove(item);
+  }
+
+  remove(item) {
+    if (!this.items.delete(item)) return;
+    this.#count(item, -1);
+    this.byPath.delete(item.path);
+    item.removed = true;
+    this.changed.add(item);
+  }
+
+  #insert(item) {
+    this.items.add(item);
+    this.byPath.set(item.path, item);
+    this.#count(item, +1);
+    this.changed.add(item);
+  }
+
+  #count(item, sign) {
+    this.counts[item.status] += sign;
+    if (LOST.includes(item.status)) return;
+    this.totalBytes += sign * item.size;
+    this.sentBytes += sign * item.sent;
+  }
+}
+
+function numbered(path, number) {
+  const dot = path.length - endingOf(path).length - 1;
+  return `${path.slice(0, dot)} (${number})${path.slice(dot)}`;
+}
+
+function isSameFile(item, file) {
+  if (item.size !== file.size) return false;
+  return item.file === null || item.file.lastModified === file.lastModified;
+}
+
+// Makes the server hold what the person sees: deletes uploads that were removed while they arrived, and has those sent
+// again that are not there. Returns how many those are.
+async function reconcile(queue, removedPaths, { batch_id: batchId, jobs }) {
+  for (const job of jobs) {
+    if (removedPaths.has(job.path) && !queue.byPath.has(job.path)) await deleteUpload(batchId, job.job_id);
+  }
+  const there = new Set(jobs.map((job) => job.path));
+  const missing = queue.having(Status.UPLOADED).filter((item) => !there.has(item.path));
+  missing.forEach((item) => queue.sendAgain(item));
+  return missing.length;
+}

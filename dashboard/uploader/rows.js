@@ -1,0 +1,95 @@
+// The list of files. A row is made once and painted only when its file has changed.
+
+const VIDEO = new Set("mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "));
+const ICONS = { uploaded: "uploaded", failed: "lost", refused: "lost", pending: "pending" };
+
+class Rows {
+  constructor(root, onRemove) {
+    this.list = root.querySelector("#rows");
+    this.template = root.querySelector("#row").content.firstElementChild;
+    this.rows = new Map();
+    this.list.replaceChildren();
+    this.list.onclick = (event) => {
+      const button = event.target.closest("button");
+      if (button) this.#remove(button.closest(".row"), onRemove);
+    };
+  }
+
+  paint(items) {
+    const added = document.createDocumentFragment();
+    for (const item of items) {
+      const row = this.rows.get(item);
+      if (item.removed) this.#drop(item, row);
+      else if (row) paintStatus(row, item);
+      else added.append(this.#make(item));
+    }
+    this.list.append(added);
+  }
+
+  #make(item) {
+    const row = this.template.cloneNode(true);
+    const [kind, name, size, , remove] = row.children;
+    const ending = endingOf(item.path);
+    const cut = item.path.lastIndexOf("/") + 1;
+    const fileName = item.path.slice(cut);
+    kind.dataset.kind = VIDEO.has(ending) ? "video" : "audio";
+    kind.querySelector("use").setAttribute("href", `#icon-${kind.dataset.kind}`);
+    kind.lastElementChild.textContent = ending;
+    name.title = item.path;
+    name.firstElementChild.textContent = fileName;
+    name.lastElementChild.textContent = item.path.slice(0, cut);
+    size.textContent = sizeText(item.size);
+    remove.setAttribute("aria-label", `Remove ${fileName}`);
+    row.querySelector("progress").setAttribute("aria-label", `Progress of ${fileName}`);
+    row.item = item;
+    this.rows.set(item, row);
+    paintStatus(row, item);
+    return row;
+  }
+
+  #drop(item, row) {
+    row?.remove();
+    this.rows.delete(item);
+  }
+
+  // Whoever removes rows by keyboard finds the focus on the next one.
+  #remove(row, onRemove) {
+    const next = row.nextElementSibling ?? row.previousElementSibling;
+    onRemove(row.item);
+    next?.querySelector("button").focus({ preventScroll: true });
+  }
+}
+
+function paintStatus(row, item) {
+  const text = statusText(item);
+  const done = item.status === Status.UPLOADED ? 100 : percent(item.sent, item.size);
+  const painted = `${item.status} ${done} ${text} ${item.reason}`;
+  if (row.painted === painted) return;
+  row.painted = painted;
+  const [progress, icon, words] = row.children[3].children;
+  row.dataset.status = item.status;
+  progress.value = done;
+  progress.hidden = ![Status.UPLOADING, Status.SAVING].includes(item.status);
+  icon.firstElementChild.setAttribute("href", `#icon-${ICONS[item.status] ?? "working"}`);
+  words.textContent = text;
+  row.lastElementChild.textContent = item.reason;
+}
+
+function statusText(item) {
+  switch (item.status) {
+    case Status.UPLOADING:
+      return `${percent(item.sent, item.size)} %`;
+    case Status.WAITING:
+      return `Next try in ${Math.max(1, Math.ceil((item.retryAt - Date.now()) / 1000))} s`;
+    case Status.SAVING:
+      return "Saving…";
+    case Status.UPLOADED:
+      return item.file ? "Uploaded" : "On the server";
+    case Status.FAILED:
+      return "Failed";
+    case Status.REFUSED:
+      return "Refused";
+    default:
+      return "Pending";
+  }
+}

@@ -1,0 +1,26 @@
+// How sizes, times and counts are written for people.
+
+const SIZE_UNITS = ["bytes", "kB", "MB", "GB", "TB"];
+
+function sizeText(bytes) {
+  let [number, unit] = [bytes, 0];
+  while (number >= 999.5 && unit < SIZE_UNITS.length - 1) {
+    number /= 1000;
+    unit += 1;
+  }
+  return `${number.toFixed(unit > 1 && number < 9.95 ? 1 : 0)} ${SIZE_UNITS[unit]}`;
+}
+
+function timeText(seconds) {
+  if (seconds < 59.5) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function countText(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function percent(part, whole) {
+  return whole > 0 ? Math.min(100, Math.floor((100 * part) / whole)) : 0;
+}

@@ -1,0 +1,57 @@
+// The sentences about an upload.
+
+function filesText({ phase, queue, parallelUploads }) {
+  if (phase === Phase.CHECKING) return "Asking the server what it accepts…";
+  if (phase === Phase.STARTING) return "All files have arrived. Starting the batch…";
+  const uploading = queue.count(...UNDER_WAY);
+  const arrived = queue.count(Status.UPLOADED);
+  const lost = queue.count(...LOST);
+  const parts = [uploading && `${uploading} of ${queue.size} uploading`, `${arrived} uploaded`, lost && `${lost} failed`];
+  return `Files: ${parts.filter(Boolean).join(" · ")}`;
+}
+
+function speedText(queue, speed, freeBytes) {
+  const rate = speed.bytesPerSecond;
+  const room = freeBytes === null ? "" : `${sizeText(freeBytes)} free on the server`;
+  const left = rate > 0 ? `${timeText((queue.totalBytes - queue.sentBytes) / rate)} left` : "";
+  return [`${sizeText(rate)}/s`, left, room].filter(Boolean).join(" · ");
+}
+
+function verdictText({ phase, queue }) {
+  const arrived = queue.count(Status.UPLOADED);
+  const lost = queue.count(...LOST);
+  if (phase === Phase.REVIEW && lost) return `${lost} of ${countText(queue.size, "file")} could not be uploaded.`;
+  if (phase === Phase.STOPPED) {
+    return `Stopped. ${arrived} of ${countText(queue.size, "file")} ${arrived === 1 ? "is" : "are"} on the server; nothing is started.`;
+  }
+  return "";
+}
+
+function interruptedText({ name, jobs, files }) {
+  const arrived = `${jobs.length} of ${countText(Math.max(files ?? 0, jobs.length), "file")}`;
+  return (
+    `The upload of “${name}” was interrupted: ${arrived} ${jobs.length === 1 ? "is" : "are"} on the server. ` +
+    "Continue it, then choose the same files or folder again: what is there already is skipped."
+  );
+}
+
+function leftOutText(leftOut) {
+  const reasons = Object.entries(LEFT_OUT)
+    .map(([why, words]) => [leftOut.filter((one) => one.why === why).length, words])
+    .filter(([count]) => count);
+  return `${countText(leftOut.length, "file")} left out: ${reasons.map(([count, words]) => `${count} ${words}`).join(", ")}`;
+}
+
+// The folder that all files come from: a good name for their batch.
+function commonFolder(queue) {
+  const folders = new Set();
+  for (const { path } of queue.items) {
+    folders.add(path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
+    if (folders.size > 1) return "";
+  }
+  return [...folders][0]?.slice(0, 200) ?? "";
+}
+
+function listItem(text) {
+  return Object.assign(document.createElement("li"), { textContent: text });
+}

@@ -1,0 +1,100 @@
+"""The upload page can be used by everybody, on every screen."""
+
+import pytest
+from faster_whisper.tokenizer import _LANGUAGE_CODES
+from playwright.sync_api import expect
+
+from dashboard.uploader.choices import LANGUAGES
+
+FOCUSED = """() => {
+  let element = document.activeElement;
+  while (element.shadowRoot) element = element.shadowRoot.activeElement;
+  return (element.ariaLabel ?? element.textContent).trim();
+}"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious_in_any_phase(open_upload, make_files, find_barriers, dark):
+    upload = open_upload(dark=dark)
+    page = upload.page
+    assert find_barriers(page) == []
+    (large,) = make_files(["talks/large.mp4"], size=21 * 2**30)
+    upload.choose(*make_files(["talks/a.mp3", "talks/b.mp3", "talks/notes.txt"], size=300_000), large)
+    page.get_by_text("1 file left out").click()
+    page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
+    upload.send_at(100_000)
+    upload.button("Upload all").click()
+    expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+    expect(upload.row("large.mp4")).to_contain_text("Refused")
+    upload.has_sent(0.55)
+    upload.send_at(500)  # axe takes its time
+    assert find_barriers(page) == []
+    upload.button("Cancel").click()
+    expect(upload.button("Upload the rest")).to_be_visible()
+    assert find_barriers(page) == []
+
+
+def brightness(page, selector):
+    colour = page.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor")
+    return sum(float(part) for part in colour.partition("(")[2].rstrip(")").split(",")[:3]) / 3
+
+
+def test_dark_mode_is_dark(open_upload):
+    light, dark = (open_upload(dark=dark).page for dark in (False, True))
+    for part in ("#drop", "#name", "#files-button"):
+        assert brightness(light, part) > 200, part
+        assert brightness(dark, part) < 80, part
+
+
+@pytest.mark.parametrize("width", [360, 768, 1920])
+def test_nothing_is_cut_off_on_a_screen_of_any_width(open_upload, make_files, width):
+    upload = open_upload(width=width)
+    name = "a recording with a very long name " * 5
+    upload.choose(*make_files([f"{name}.mp3", "b.mp4"]))
+    main = upload.page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
+    for control in (upload.button("Remove b.mp4"), upload.button("Upload all"), upload.button("Choose a folder")):
+        box = control.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_everything_is_reached_by_keyboard_in_the_order_of_the_page(open_upload, make_files):
+    upload = open_upload(width=600)  # the options are folded
+    upload.choose(*make_files(["a.mp3"]))
+    upload.button("Choose files").focus()
+    reached = []
+    for _ in range(6):
+        upload.page.keyboard.press("Tab")
+        reached.append(upload.page.evaluate(FOCUSED))
+    assert reached == ["Choose a folder", "Batch options", "1 file · 1 kB", "Files", "Remove a.mp3", "Clear"]
+
+
+def test_choices_are_remembered_but_the_name_only_until_its_batch_starts(open_upload, make_files):
+    upload = open_upload()
+    page = upload.page
+    page.get_by_label("Batch name").fill("Interviews")
+    page.get_by_label("Spoken language").select_option("German")
+    page.get_by_label("Words to expect").fill("Müller")
+    page.reload()
+    expect(page.get_by_label("Batch name")).to_have_value("Interviews")
+    expect(page.get_by_label("Words to expect")).to_have_value("Müller")
+    upload.choose(*make_files(["a.mp3"]))
+    upload.button("Upload all").click()
+    upload.opened_batch()
+    page.get_by_role("link", name="Upload").first.click()
+    expect(page.get_by_label("Spoken language")).to_have_value("de")
+    expect(page.get_by_label("Batch name")).to_have_value("")
+
+
+def test_every_language_of_the_model_is_offered_by_its_name(open_upload):
+    assert sorted(LANGUAGES) == sorted(_LANGUAGE_CODES)
+    offered = open_upload().page.get_by_label("Spoken language").locator("option").all_inner_texts()
+    assert len(offered) == 1 + len(LANGUAGES)
+    assert not set(offered) & set(LANGUAGES), "a code without a name"
+
+
+def test_the_way_without_a_browser_is_told(open_upload, stack):
+    page = open_upload().page
+    page.get_by_text("Upload from a terminal").click()
+    expect(page.get_by_text(f"address={stack.address}/api")).to_be_visible()

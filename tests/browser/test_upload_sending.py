@@ -1,0 +1,231 @@
+"""Files arrive, whatever happens on the way, and the batch starts with all that the person sees."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tasks.core.keys import BatchKeys
+
+JUNK = 400_000
+SLOW = 150_000
+
+
+def paths_on_server(stack, batch_id):
+    return sorted(job["path"] for job in stack.api.get(f"/batch/{batch_id}").json()["jobs"])
+
+
+def state_on_server(stack, batch_id):
+    return stack.api.get(f"/batch/{batch_id}").json()["state"]
+
+
+@pytest.fixture
+def stopped_upload(open_upload, make_files, tmp_path):
+    """An upload of three files, of which one has arrived when it is stopped."""
+
+    def stop():
+        upload = open_upload()
+        upload.page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
+        make_files(["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"], size=JUNK)
+        upload.choose_folder(tmp_path / "talks")
+        upload.send_at(SLOW)
+        upload.button("Upload all").click()
+        expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+        batch_id = upload.batch_id()
+        upload.button("Cancel").click()
+        upload.send_at(-1)
+        return upload, batch_id
+
+    return stop
+
+
+def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, stack, clips):
+    upload = open_upload()
+    page = upload.page
+    page.get_by_label("Batch name").fill("Two clips")
+    page.get_by_label("Spoken language").select_option("English")
+    page.get_by_label("Model", exact=True).select_option("Another…")
+    page.get_by_label("Name of the model").fill("tiny.en")
+    page.get_by_label("Words to expect").fill("Whisper, subtitles\nsilence,")
+    page.get_by_label("JSON").uncheck()
+    upload.choose(*(clip.path for clip in list(clips.values())[:2]))
+    upload.button("Upload all").click()
+    batch_id = upload.opened_batch()
+    batch = json.loads((stack.data / "store" / BatchKeys.of(batch_id).batch).read_text())
+    assert batch["name"] == "Two clips"
+    assert batch["options"] == {
+        "model": "tiny.en",
+        "language": "en",
+        "task": "transcribe",
+        "vocabulary": ["Whisper", "subtitles", "silence"],
+        "formats": ["txt", "srt", "vtt"],
+    }
+    status = stack.api.get(f"/batch/{batch_id}").json()
+    assert sorted(job["path"] for job in status["jobs"]) == sorted(list(clips)[:2])
+    assert status["state"] != "uploading"
+
+
+def test_an_upload_shows_its_progress_and_goes_on_while_another_page_is_shown(open_upload, make_files, stack):
+    upload = open_upload()
+    page = upload.page
+    upload.choose(*make_files(["a.mp3", "b.mp3", "c.mp3", "d.mp3"], size=JUNK))
+    upload.send_at(SLOW)
+    upload.button("Upload all").click()
+    upload.has_sent(0.05)
+    expect(page.get_by_text("Files: 3 of 4 uploading")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"kB/s · \d+ (s|min) left"))).to_be_visible()
+    expect(upload.row("a.mp3").get_by_role("progressbar")).to_be_visible()
+    expect(upload.row("d.mp3")).to_contain_text("Pending")
+    batch_id = upload.batch_id()
+    before = int(upload.progress.get_attribute("value"))
+    page.get_by_role("link", name="GPUs").first.click()
+    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    upload.has_sent(before / 100 + 0.1)
+    page.get_by_role("link", name="Upload").first.click()
+    expect(upload.rows).to_have_count(4)
+    assert int(upload.progress.get_attribute("value")) > before
+    page.get_by_role("link", name="GPUs").first.click()
+    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    upload.send_at(-1)
+    page.wait_for_function("globalThis.batchscribeUpload.started")
+    assert "gpus" in page.url  # nobody is torn from the page they went to
+    page.get_by_role("link", name="Upload").first.click()
+    page.get_by_role("link", name="Open the batch").click()
+    assert upload.opened_batch() == batch_id
+    assert paths_on_server(stack, batch_id) == ["a.mp3", "b.mp3", "c.mp3", "d.mp3"]
+
+
+def test_leaving_is_only_guarded_while_files_are_sent(open_upload, make_files):
+    upload = open_upload()
+    leave = "!window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    upload.choose(*make_files(["a.mp3"], size=JUNK))
+    assert upload.page.evaluate(leave) is False
+    upload.send_at(SLOW)
+    upload.button("Upload all").click()
+    upload.has_sent(0.05)
+    assert upload.page.evaluate(leave) is True
+    upload.button("Cancel").click()
+    assert upload.page.evaluate(leave) is False
+
+
+def test_a_cancelled_upload_keeps_what_arrived_and_starts_nothing(stopped_upload, stack):
+    upload, batch_id = stopped_upload()
+    expect(upload.page.get_by_text("Stopped. 1 of 3 files is on the server; nothing is started.").first).to_be_visible()
+    expect(upload.row("b.mp3")).to_contain_text("Pending")
+    assert paths_on_server(stack, batch_id) == ["talks/a.mp3"]
+    assert state_on_server(stack, batch_id) == "uploading"
+    upload.button("Upload the rest").click()
+    assert upload.opened_batch() == batch_id
+    assert paths_on_server(stack, batch_id) == ["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"]
+
+
+def test_a_discarded_upload_is_gone_from_the_server(stopped_upload, stack):
+    upload, batch_id = stopped_upload()
+    upload.button("Discard").click()
+    expect(upload.page.get_by_text("Discard 1 uploaded file?")).to_be_visible()
+    with upload.page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.ok):
+        upload.button("Discard them").click()
+    expect(upload.rows).to_have_count(0)
+    answer = stack.api.get(f"/batch/{batch_id}")
+    assert answer.status_code == 404 or answer.json()["jobs"] == []
+
+
+def test_after_a_reload_the_rest_is_uploaded_into_the_same_batch(stopped_upload, stack, tmp_path):
+    upload, batch_id = stopped_upload()
+    upload.page.reload()
+    expect(
+        upload.page.get_by_text("The upload of “talks” was interrupted: 1 of 3 files is on the server")
+    ).to_be_visible()
+    upload.button("Continue").click()
+    expect(upload.row("a.mp3")).to_contain_text("On the server")
+    upload.choose_folder(tmp_path / "talks")
+    expect(upload.page.get_by_text("1 file left out: 1 already listed")).to_be_visible()
+    upload.button("Upload the rest").click()
+    assert upload.opened_batch() == batch_id
+    assert paths_on_server(stack, batch_id) == ["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"]
+
+
+def test_a_file_that_is_removed_during_the_upload_is_not_in_the_batch(open_upload, make_files, stack):
+    upload = open_upload()
+    upload.choose(*make_files(["a.mp3", "b.mp3"], size=JUNK))
+    upload.send_at(SLOW)
+    upload.button("Upload all").click()
+    upload.has_sent(0.05)
+    upload.button("Remove a.mp3").click()
+    upload.send_at(-1)
+    assert paths_on_server(stack, upload.opened_batch()) == ["b.mp3"]
+
+
+def test_files_added_during_the_upload_join_the_batch(open_upload, make_files, stack):
+    upload = open_upload()
+    upload.choose(*make_files(["a.mp3"], size=JUNK))
+    upload.send_at(SLOW)
+    upload.button("Upload all").click()
+    upload.has_sent(0.05)
+    upload.choose(*make_files(["b.mp3"]))
+    upload.send_at(-1)
+    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3", "b.mp3"]
+
+
+def test_a_broken_connection_is_tried_again(open_upload, make_files, stack):
+    upload = open_upload()
+    broken = []
+
+    def break_first(route):
+        if broken:
+            route.fallback()
+        else:
+            broken.append(route.request.url)
+            route.abort("connectionreset")
+
+    upload.page.route("**/api/upload?*", break_first)
+    upload.choose(*make_files(["a.mp3"]))
+    upload.button("Upload all").click()
+    expect(upload.row("a.mp3")).to_contain_text("Next try in")
+    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
+    assert len(broken) == 1
+
+
+def test_a_busy_server_is_asked_again_when_it_says_so(open_upload, make_files, stack):
+    upload = open_upload()
+    answers = []
+
+    def busy_first(route):
+        answers.append(429 if not answers else 0)
+        if answers[-1]:
+            route.fulfill(status=429, headers={"Retry-After": "2"}, json={"detail": "Send the file again in a moment."})
+        else:
+            route.fallback()
+
+    upload.page.route("**/api/upload?*", busy_first)
+    upload.choose(*make_files(["a.mp3"]))
+    upload.button("Upload all").click()
+    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
+    assert answers == [429, 0]
+
+
+def test_a_refused_file_is_named_and_the_batch_starts_only_when_it_is_told_to(open_upload, make_files, stack):
+    upload = open_upload()
+    (large,) = make_files(["large.mp4"], size=21 * 2**30)  # over the limit of 20 GiB; it takes no space
+    upload.choose(*make_files(["a.mp3"]), large)
+    upload.button("Upload all").click()
+    expect(upload.row("large.mp4")).to_contain_text("Refused")
+    expect(upload.row("large.mp4")).to_contain_text("are accepted. Upload a shorter or smaller file.")
+    expect(upload.page.get_by_text("1 of 2 files could not be uploaded.").first).to_be_visible()
+    batch_id = upload.batch_id()
+    assert state_on_server(stack, batch_id) == "uploading"
+    upload.button("Retry failed").click()
+    expect(upload.row("large.mp4")).to_contain_text("Refused")
+    upload.button("Start without it").click()
+    assert upload.opened_batch() == batch_id
+    assert paths_on_server(stack, batch_id) == ["a.mp3"]
+
+
+def test_a_file_that_vanished_is_told_apart_from_a_bad_connection(open_upload, make_files):
+    upload = open_upload()
+    (file,) = make_files(["a.mp3"])
+    upload.choose(file)
+    file.unlink()
+    upload.button("Upload all").click()
+    expect(upload.row("a.mp3")).to_contain_text("The file cannot be read any more")
