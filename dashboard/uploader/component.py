@@ -6,7 +6,9 @@ which batch was started.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -43,12 +45,14 @@ def _read(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-_mount = st.components.v2.component(
-    "batchscribe_uploader",
-    html=_read("uploader.html"),
-    css=_read("uploader.css"),
-    js="\n".join(map(_read, SCRIPTS)),
-)
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "batchscribe_uploader",
+        html=_read("uploader.html"),
+        css=_read("uploader.css"),
+        js="\n".join(map(_read, SCRIPTS)),
+    )
 
 
 def uploader(*, parallel_uploads: int) -> StartedBatch | None:
@@ -61,7 +65,7 @@ def uploader(*, parallel_uploads: int) -> StartedBatch | None:
         "formats": list(DocumentFormat),
     }
     # The key is what keeps the component's identity from one run to the next, whatever is around it.
-    result = _mount(key="uploader", data=constants, on_started_change=_noticed)
+    result = _component()(key="uploader", data=constants, on_started_change=_noticed)
     started = result.started
     return StartedBatch(started["batch_id"]) if started else None
 
