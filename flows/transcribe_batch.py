@@ -97,7 +97,7 @@ async def _transcribe(client: PrefectClient, store: Store, settings: Settings, b
     except RunCancelled:
         await cancel(client, jobs.children.values(), "The batch was cancelled.")
         ended = len(jobs.endings)
-        await _wait_for_stops(client, store, jobs, settings)
+        await _wait_for_stops(client, store, jobs, converted)
         return Cancelled(message=f"Cancelled; {ended} of {len(manifest.jobs)} jobs had ended.")
     return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
 
@@ -117,14 +117,16 @@ async def _reopened(client: PrefectClient, jobs: OpenJobs) -> bool:
     return False
 
 
-async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, settings: Settings) -> None:
-    """Give the jobs under way a few seconds to stop: a batch that has ended holds no device."""
+async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, converted: Conversions) -> None:
+    """Give what is under way a few seconds to stop: a batch that has ended holds no device and no ffmpeg."""
     jobs.stopping.clear()
+    jobs.restartable.clear()
     deadline = time.monotonic() + SECONDS_TO_STOP
-    while jobs.children and time.monotonic() < deadline:
+    while (jobs.children or jobs.converting) and time.monotonic() < deadline:
         async with _outages_waited_out():
-            await collect(client, store, jobs, settings.uploads_folder)
-        await asyncio.sleep(SECONDS_BETWEEN_LOOKS / 4)
+            await take_converted(client, jobs, converted)
+            await collect(client, store, jobs, Settings().uploads_folder)
+        await converted.wait(SECONDS_BETWEEN_LOOKS / 4)
 
 
 async def _move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> None:

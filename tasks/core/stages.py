@@ -20,6 +20,10 @@ from tasks.core.status import BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.core.summaries import sentence
 
 
+STOPPED_WITH_BATCH = "Task run cancelled by the task runner"
+"""In Prefect's words: the conversion was still in line when its cancelled batch run ended. It is said to have failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """A flow run or task run in Prefect; a job's attempts are counted over all its runs."""
@@ -104,6 +108,8 @@ def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
 
 def _stage_before_dispatch(facts: JobFacts) -> Stage:
     """Return where a job without a run is: its recording in the store counts more than how it came to be."""
+    if facts.conversion is not None and STOPPED_WITH_BATCH in facts.conversion.message:
+        return Stage.CANCELLED
     converting = facts.conversion is not None and facts.conversion.state is RunState.RUNNING
     if facts.recording_seconds is not None and not converting:
         return Stage.QUEUED
