@@ -81,7 +81,10 @@ class BatchUpload {
 
   // Starts the batch with what has arrived.
   startWithout() {
-    for (const item of this.queue.having(...LOST, Status.PENDING)) this.queue.remove(item);
+    for (const item of this.queue.having(...LOST, Status.PENDING)) {
+      this.queue.remove(item);
+      this.removedPaths.add(item.path); // it may have arrived in the moment it was stopped
+    }
     return this.#start();
   }
 
