@@ -17,7 +17,7 @@ THEME: dict[str, str | bool] = {
     "theme.light.textColor": "#14211f",
     "theme.light.linkColor": "#0f766e",
     "theme.light.borderColor": "#d3dcda",
-    "theme.dark.primaryColor": "#0d9488",
+    "theme.dark.primaryColor": "#0f807a",
     "theme.dark.backgroundColor": "#0f1716",
     "theme.dark.secondaryBackgroundColor": "#1a2524",
     "theme.dark.textColor": "#e8efee",

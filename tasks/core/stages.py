@@ -19,9 +19,8 @@ from tasks.core.scheduling import Forecast
 from tasks.core.status import BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.core.summaries import sentence
 
-
 STOPPED_WITH_BATCH = "Task run cancelled by the task runner"
-"""In Prefect's words: the conversion was still in line when its cancelled batch run ended. It is said to have failed."""
+"""Prefect's words for a conversion that was still in line when its cancelled batch run ended: it is said to fail."""
 
 
 @dataclass(frozen=True, slots=True)
