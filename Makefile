@@ -66,6 +66,10 @@ bench-dispatch bench-overhead bench-scale: bench-%: $(VENV)/dev.stamp
 	@mkdir -p $(BENCHMARK_RESULTS)
 	$(BIN)/python benchmarks/$*.py --json $(BENCHMARK_RESULTS)/$*.json
 
+.PHONY: screenshots
+screenshots: $(VENV)/dev.stamp chromium  ## Take the pictures of the README anew
+	$(BIN)/python docs/make_screenshots.py
+
 .PHONY: check
 check: $(VENV)/dev.stamp  ## Lint, check formats, types and import directions, run the unit tests
 	$(BIN)/ruff check .

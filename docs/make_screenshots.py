@@ -51,7 +51,7 @@ def main() -> None:
 def take_pictures(address: str, api: httpx.Client, scheme: str, *, done: str, job_id: str) -> None:
     """Visit every page and take its picture."""
     with pages(scheme) as page:
-        page.goto(f"{address}/upload")
+        page.goto(address)
         page.locator("input[type=file]").first.set_input_files(CLIPS)
         page.get_by_text(CLIPS[0].name).first.wait_for()
         photograph(page, f"upload-{scheme}")
@@ -66,16 +66,16 @@ def take_pictures(address: str, api: httpx.Client, scheme: str, *, done: str, jo
         photograph(page, f"transcript-{scheme}")
     with pages(scheme) as page:
         page.goto(f"{address}/batches?batch={done}")
-        page.get_by_text(READING).first.wait_for()
+        page.get_by_role("link", name=READING.rpartition("/")[2]).first.wait_for()
         photograph(page, f"batch-done-{scheme}")
     running, _ = start_batch(api, "Interviews, week 2", folder="interviews", times=4)
     wait_until(lambda: api.get(f"/batch/{running}").json()["summary"]["done"] > 0, SECONDS_TO_TRANSCRIBE)
     with pages(scheme) as page:
         page.goto(f"{address}/batches?batch={running}")
-        page.get_by_text("Interviews, week 2").first.wait_for()
+        page.get_by_role("heading", name="Interviews, week 2").wait_for()
         photograph(page, f"batch-running-{scheme}")
         page.goto(f"{address}/gpus")
-        page.get_by_text("gpu-1").first.wait_for()
+        page.get_by_role("heading", name="gpu-1").wait_for()
         photograph(page, f"gpus-{scheme}")
     api.post(f"/batch/{running}/cancel")
 
