@@ -161,7 +161,7 @@ class FolderStore(Store):
     def _listing(self, prefix: str) -> Iterator[Path]:
         folder = self._root / checked_prefix(prefix)
         with _translated(self._root):
-            self._root.stat()  # a store that is gone is not an empty one
+            os.scandir(self._root).close()  # a store that is gone, or is no folder, is not an empty one
             yield folder
 
     @contextlib.contextmanager
