@@ -26,24 +26,32 @@ worker: $(VENV)/run.stamp  ## Add a device of a further machine: make worker POO
 	@test -n "$(POOL)" || { echo "Name the work pool: make worker POOL=gpu-3"; exit 2; }
 	@exec $(BIN)/python -m deployments.worker $(POOL)
 
+# Two test files at a time: most of them wait, for processes to start and jobs to end.
+SIDE_BY_SIDE := -n 2 --dist loadfile
+
 .PHONY: test
-test: unit integration browser  ## Run all tests
+test: unit test-models chromium  ## Run all tests
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/browser tests/chaos
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
 	$(BIN)/python -m pytest tests/unit
 
 .PHONY: integration
-integration: $(VENV)/dev.stamp  ## Run the tests with a real server, ffmpeg, model and S3 service
-	$(BIN)/python -m pytest tests/integration tests/chaos
+integration: test-models  ## Run the tests with a real server, ffmpeg, model and S3 service
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/chaos
+
+.PHONY: test-models
+test-models: $(VENV)/dev.stamp
+	$(BIN)/python -m deployments.models base tiny.en
 
 SEEDS ?= 1-20
 .PHONY: chaos
-chaos: $(VENV)/dev.stamp  ## Kill and press at random while batches of 30 run: make chaos SEEDS=1-100
+chaos: test-models  ## Kill and press at random while batches of 30 run: make chaos SEEDS=1-100
 	$(BIN)/python -m pytest tests/chaos --seeds $(SEEDS) --clips 30 --events 8 --every-step -s
 
 .PHONY: browser
-browser: $(VENV)/dev.stamp chromium  ## Run the tests of the pages in a real Chromium
+browser: test-models chromium  ## Run the tests of the pages in a real Chromium
 	$(BIN)/python -m pytest tests/browser
 
 # The one thing the tests need that no lock can bring: Chromium, from the system's own packages.
