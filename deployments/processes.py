@@ -129,6 +129,8 @@ class KeptProcess:
             preexec_fn=end_with_parent,
         )
         self._on_start(self._process.pid)
+        if self._stopping.is_set():  # while it was being started: `stop` and `kill` saw its predecessor
+            self._kill_group()
         listening = asyncio.create_task(self._listen(self._process))
         exit_code = await self._process.wait()
         self._kill_group()

@@ -119,6 +119,17 @@ def test_a_process_that_stops_when_told_gets_the_time_to_do_so(keeper):
     asyncio.run(scene())
 
 
+def test_a_process_that_is_stopped_while_it_is_being_started_ends(keeper):
+    async def scene():
+        kept = keeper("import time; time.sleep(60)")
+        keeping = asyncio.create_task(kept.process.keep())
+        await asyncio.sleep(0)  # it is being started now
+        await kept.process.stop()
+        await asyncio.wait_for(keeping, 30)
+
+    asyncio.run(scene())
+
+
 def test_a_line_without_end_does_not_stop_the_listening(keeper):
     kept = keeper("print('x' * 3_000_000); print('12:00:00.000 | WARNING | sample - after it')")
     asyncio.run(kept.process.run_to_end())
