@@ -35,8 +35,8 @@ def transcribed(device: Device, models_folder: Path) -> Callable[..., Transcript
     return run
 
 
-GERMAN = Options(language="de")  # English speech comes out as some German, the same from both
-TRANSLATED = Options(language="de", task=WhisperTask.TRANSLATE)
+# Languages other than what is spoken would be doubtful, and what is doubtful is tried again with chance.
+TRANSLATED = Options(language="en", task=WhisperTask.TRANSLATE)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ TRANSLATED = Options(language="de", task=WhisperTask.TRANSLATE)
                 (("study-advice",), ENGLISH),
             ],
         ),
-        ("base", [(("rain-report",), GERMAN), (("garden-podcast",), TRANSLATED), (("short-answer",), ENGLISH)]),
+        ("base", [(("rain-report",), ENGLISH), (("garden-podcast",), TRANSLATED), (("short-answer",), ENGLISH)]),
     ],
 )
 def test_recordings_in_flight_together_come_out_as_from_the_batched_pipeline(
