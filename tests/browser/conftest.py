@@ -134,7 +134,7 @@ class UploadPage:
     def opened_batch(self) -> str:
         """Wait until the page of the batch is shown, and return the batch's id."""
         self.page.wait_for_url("**/batches?batch=*")
-        expect(self.page.get_by_role("heading", name="Batches", level=1)).to_be_visible()
+        expect(self.page.get_by_role("link", name="All batches")).to_be_visible()
         return self.page.url.rpartition("batch=")[2]
 
 
