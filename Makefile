@@ -30,8 +30,7 @@ worker: $(VENV)/run.stamp  ## Add a device of a further machine: make worker POO
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .PHONY: test
-test: unit test-models chromium  ## Run all tests
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/browser tests/chaos
+test: unit integration browser  ## Run all tests
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
@@ -52,7 +51,7 @@ chaos: test-models  ## Kill and press at random while batches of 30 run: make ch
 
 .PHONY: browser
 browser: test-models chromium  ## Run the tests of the pages in a real Chromium
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/browser
 
 # The one thing the tests need that no lock can bring: Chromium, from the system's own packages.
 .PHONY: chromium
