@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import time
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -16,6 +17,7 @@ from tasks.core.settings import Settings
 from tasks.engine.device_errors import device_error
 from tasks.engine.registry import Engines
 from tasks.engine.whisper import WhisperBackend
+from tasks.read import read_publication
 from tasks.store import open_store
 
 
@@ -50,6 +52,7 @@ def test_a_run_that_went_out_of_memory_says_so_in_its_log_and_its_document(insta
     content = audio.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     store.write("recordings/talk.mp3", content)
+    store.write(BatchKeys.of(batch_id).manifest, b"{}")  # there is such a batch
     job = Job(job_id="0123456789abcdef", path="talk.mp3", size=len(content), sha256=digest, document_stem="talk")
     recording = Recording(
         job_id=job.job_id, key="recordings/talk.mp3", size=len(content), sha256=digest, audio_seconds=30.0
@@ -58,11 +61,15 @@ def test_a_run_that_went_out_of_memory_says_so_in_its_log_and_its_document(insta
     state = asyncio.run(transcribe_recording(batch_id, job, recording, Options(), return_state=True))
 
     assert state.is_completed(), state.message
-    document = json.loads(store.read(BatchKeys.of(batch_id).document(job, DocumentFormat.JSON)))
-    processing = document["processing"]
+    publication = read_publication(store, batch_id, job.job_id)
+    (key,) = [document.key for document in publication.documents if document.format is DocumentFormat.JSON]
+    processing = json.loads(store.read(key))["processing"]
     assert (processing["device"], processing["compute_type"], processing["batch_size"]) == ("Small GPU", "int8", 2)
     said = "Out of memory on Small GPU: it went on with int8 in batches of 2, not with float32 in batches of 2"
-    assert said in logs_of(state.state_details.flow_run_id)
+    deadline = time.monotonic() + 60  # Prefect sends logs every few seconds
+    while said not in (logs := logs_of(state.state_details.flow_run_id)):
+        assert time.monotonic() < deadline, logs
+        time.sleep(0.2)
 
 
 def logs_of(flow_run_id) -> list[str]:
