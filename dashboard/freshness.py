@@ -14,7 +14,7 @@ LONGEST_SECONDS = 60.0
 SHARE = 0.1
 """Part of the time that may go into asking one question: an answer that took long is good for longer."""
 
-LONGEST_REST_SECONDS = 5.0
+LONGEST_REST_SECONDS = 2.0
 """An answer is not older than this for the sake of what it cost."""
 
 

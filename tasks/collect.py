@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
 from tasks.core.adoption import Retry, RunState, Step, step_for
 from tasks.core.batches import Job, Manifest, Recording, Stage
@@ -102,10 +104,19 @@ async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Rec
 
 
 async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Conversions) -> None:
-    """Move jobs on whose conversion has ended: to the waiting ones, or to the failed."""
+    """
+    Move jobs on whose conversion has ended: to the waiting ones, or to the failed.
+
+    One that an outage kept from beginning is begun again; its error is raised, for the outage to be waited out.
+    """
     while conversions.ended:
         job, conversion = conversions.ended[0]
-        conversion.wait()  # it has ended; only now does it give its state with the result
+        try:
+            conversion.wait()  # it has ended; only now does it give its state with the result
+        except (httpx.HTTPError, ConcurrencySlotAcquisitionError):  # it never began: Prefect's server was away
+            conversions.ended.popleft()
+            conversions.start([job])
+            raise
         state = conversion.state
         if state.is_completed():
             await _ready(client, jobs, job, await state.aresult())

@@ -34,7 +34,7 @@ def transcribing(stack, clips, new_batch):
     for path, clip in CLIPS.items():
         batch.upload(path, clips[clip].path.read_bytes())
     batch.start()
-    batch.wait(lambda status: status["summary"]["transcribing"], 120)
+    batch.wait(lambda status: status["summary"]["transcribing"] or status["summary"]["done"], 120)
     return batch
 
 
