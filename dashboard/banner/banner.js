@@ -19,7 +19,7 @@ export default function ({ parentElement }) {
 
 function watch(parentElement) {
   const notice = document.createElement("div");
-  notice.className = "notice";
+  notice.className = "away-notice";
   notice.setAttribute("role", "alert"); // there from the start, so that screen readers notice what comes into it
   parentElement.append(notice);
   let next = 0;

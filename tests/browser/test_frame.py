@@ -56,4 +56,4 @@ def test_nothing_is_said_while_all_is_well(open_page):
     with page.expect_response("**/api/health") as health:
         pass
     assert health.value.ok
-    page.locator(".notice").wait_for(state="hidden")
+    page.locator(".away-notice").wait_for(state="hidden")

@@ -16,13 +16,15 @@ SECONDS = 90_000
 def fragile_stack(_make_stack):
     """A stack to take parts away from."""
     stack = _make_stack("cpu")
-    stack.start()
-    yield stack
-    stack.close()
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()
 
 
 def notice(page):
-    return page.locator(".notice")
+    return page.locator(".away-notice")
 
 
 def no_traceback(page):
@@ -92,6 +94,7 @@ def test_an_error_nobody_expected_is_a_sentence_with_a_reference_into_the_log(op
 
 def test_a_dashboard_that_is_away_is_told_by_the_page_itself(open_page, fragile_stack):
     page = open_page("/transcript", on=fragile_stack)
+    notice(page).wait_for(state="attached")  # from now on it looks by itself
     expect(notice(page)).to_be_hidden()
     dashboards = [pid for pid, line in fragile_stack.processes().items() if line.rstrip().endswith("-m dashboard")]
     for pid in dashboards:
