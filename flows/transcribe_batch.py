@@ -46,6 +46,7 @@ from tasks.core.summaries import summary_markdown, verdict
 from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.read import read_manifest
+from tasks.settle import settle_never_began
 from tasks.store import Store, open_store
 from tasks.submit import Conversions
 
@@ -99,6 +100,8 @@ async def _transcribe(client: PrefectClient, store: Store, settings: Settings, b
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
         return Cancelled(message=f"Cancelled; {ended} of {len(manifest.jobs)} jobs had ended.")
+    async with _outages_waited_out():
+        await settle_never_began(client, jobs.never_began)
     return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
 
 

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 from prefect.artifacts import acreate_markdown_artifact
@@ -43,6 +44,8 @@ class OpenJobs:
     restartable: dict[str, Child] = field(default_factory=dict)
     stopping: set[str] = field(default_factory=set)
     """Jobs to be run again as soon as the run that is being cancelled has stopped."""
+    never_began: set[UUID] = field(default_factory=set)
+    """Task runs of conversions that an outage kept from beginning; others took their place."""
     ended: dict[str, Child] = field(default_factory=dict)
     """The runs that ended while this batch run looked on."""
     endings: dict[str, Ending] = field(default_factory=dict)
@@ -114,6 +117,7 @@ async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Con
         try:
             conversion.wait()  # it has ended; only now does it give its state with the result
         except (httpx.HTTPError, ConcurrencySlotAcquisitionError):  # it never began: Prefect's server was away
+            jobs.never_began.add(conversion.task_run_id)
             conversions.ended.popleft()
             conversions.start([job])
             raise

@@ -1,5 +1,8 @@
 """Settle what a process that is gone left behind in Prefect."""
 
+import contextlib
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -10,7 +13,8 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
 from tasks.core.batches import RECORDING_FLOW
@@ -30,3 +34,11 @@ async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str
     for task_run in await client.read_task_runs(flow_run_filter=of_run, task_run_filter=under_way, limit=PAGE):
         if not task_run.name.startswith(RECORDING_FLOW):
             await client.set_task_run_state(task_run.id, Crashed(message=f"Stopped: {reason}"), force=True)
+
+
+async def settle_never_began(client: PrefectClient, task_run_ids: Iterable[UUID]) -> None:
+    """End task runs that an outage kept from beginning, and in whose place others ran."""
+    state: State[Any] = Crashed(message="Prefect's server was away when it was to begin; another took its place.")
+    for task_run_id in task_run_ids:
+        with contextlib.suppress(ObjectNotFound):  # the server has never heard of it
+            await client.set_task_run_state(task_run_id, state, force=True)

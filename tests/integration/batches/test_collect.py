@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ class NeverBegan:
     """A conversion whose task run could not be begun."""
 
     def __init__(self, error: Exception) -> None:
+        self.task_run_id = uuid4()
         self._error = error
 
     def wait(self) -> None:
@@ -41,8 +43,9 @@ def test_a_conversion_that_an_outage_kept_from_beginning_is_begun_again(error):
     upload = Upload(job_id=job_id_for(BATCH_ID, "a.mp3"), path="a.mp3", size=1, sha256="0", uploaded_at=NOON)
     manifest = manifest_of(Batch(batch_id=BATCH_ID, name="talks", created_at=NOON), [upload], started_at=NOON)
     (job,) = manifest.jobs
-    jobs, line = OpenJobs(manifest, converting={job.job_id: job}), Line((job, NeverBegan(error)))
+    jobs, line = OpenJobs(manifest, converting={job.job_id: job}), Line((job, never := NeverBegan(error)))
     with pytest.raises(type(error)):  # for the batch run to wait the outage out
         asyncio.run(take_converted(None, jobs, line))
     assert (line.started, list(line.ended), jobs.any_open) == ([job], [], True)
     assert jobs.converting == {job.job_id: job}
+    assert jobs.never_began == {never.task_run_id}
