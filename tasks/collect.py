@@ -199,7 +199,8 @@ async def reopen(client: PrefectClient, jobs: OpenJobs) -> bool:
     """Take up again the jobs whose run a person has restarted since it failed, and return whether there are any."""
     failed = [child for job_id, child in jobs.ended.items() if jobs.endings[job_id].stage is not Stage.DONE]
     for child in await refresh(client, failed):
-        if not child.state.ended or child.state is RunState.COMPLETED:
+        # A run that is as it was is not looked at again: one whose documents are damaged says Completed for ever.
+        if child.changed_at > jobs.ended[child.job_id].changed_at:
             jobs.children[child.job_id] = child
             del jobs.endings[child.job_id], jobs.ended[child.job_id]
     return jobs.any_open
