@@ -29,11 +29,18 @@ def stopped_upload(open_upload, make_files, tmp_path):
         upload.page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
         make_files(["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"], size=JUNK)
         upload.choose_folder(tmp_path / "talks")
-        upload.page.route("**/api/upload?*b.mp3", lambda _route: None)  # it stays under way
+        under_way = []
+
+        def hold(route):
+            under_way.append(route)
+
+        upload.page.route("**/api/upload?*b.mp3", hold)
         upload.button("Upload all").click()
         expect(upload.row("a.mp3")).to_contain_text("Uploaded")
         batch_id = upload.batch_id()
         upload.button("Cancel").click()
+        for route in under_way:
+            route.abort()  # else it could go on before Chromium has heard of the page's own abort
         upload.page.unroute("**/api/upload?*b.mp3")
         return upload, batch_id
 
