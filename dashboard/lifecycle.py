@@ -16,7 +16,7 @@ from dashboard.overview import Overview
 from dashboard.records import Records
 from dashboard.runs import Runs
 from tasks.core.batches import Batch, CancelMark, Options, Stage, StartedRun, new_batch_id
-from tasks.core.errors import NotFound, PrefectUnavailable, StoreUnavailable, WrongStage
+from tasks.core.errors import NotFound, PrefectUnavailable, RecordDamaged, StoreUnavailable, WrongStage
 from tasks.core.names import shown
 from tasks.core.retention import expired
 from tasks.core.settings import Settings
@@ -178,6 +178,9 @@ class Lifecycle:
             await self.start(batch_id)
         except NotFound:  # dismissed since
             self._interrupted.discard(batch_id)
+        except RecordDamaged as error:  # until somebody has mended it, and started it again
+            self._interrupted.discard(batch_id)
+            logger.warning("the interrupted start of batch %s is given up: %s", batch_id, error)
 
     async def _check_not_dismissed(self, batch_id: str) -> None:
         """Raise `NotFound` for a batch that is gone; a clean-up that saw the start in time brings it back."""

@@ -13,7 +13,7 @@ from dashboard.records import Records
 from dashboard.runs import BATCHES_REMEMBERED, GpuPool, Runs
 from dashboard.search import Search
 from tasks.core.batches import Manifest, Publication
-from tasks.core.errors import NotFound, WrongStage
+from tasks.core.errors import NotFound, RecordDamaged, WrongStage
 from tasks.core.scheduling import Forecast, WaitingJob, forecast
 from tasks.core.stages import (
     BatchFacts,
@@ -57,6 +57,7 @@ class Overview:
         """Return a page of all batches, or of those that fit every word of *search*; newest first."""
         batch_ids = await self._search.matching(await self._records.batch_ids(), search)
         places = asyncio.Semaphore(BATCHES_READ_AT_ONCE)
+        problems: list[str] = []
 
         async def read(batch_id: str) -> BatchListEntry | None:
             async with places:
@@ -64,9 +65,13 @@ class Overview:
                     return (await self.batch(batch_id, max_age=LIST_MAX_AGE)).entry
                 except NotFound:  # being made or dismissed in this moment
                     return None
+                except RecordDamaged as error:  # the others can still be told
+                    problems.append(str(error))
+                    return None
 
         page = await asyncio.gather(*map(read, batch_ids[offset : offset + limit]))
-        return BatchPage(batches=tuple(entry for entry in page if entry is not None), total=len(batch_ids))
+        entries = tuple(entry for entry in page if entry is not None)
+        return BatchPage(batches=entries, total=len(batch_ids), problems=tuple(problems))
 
     async def pools(self) -> tuple[PoolStatus, ...]:
         """Return the GPU work pools and the work on them."""

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import BATCH_ID, Batch, CancelMark, Manifest, Publication, StartedRun, Upload
@@ -11,11 +12,13 @@ from tasks.core.retention import Expiry
 from tasks.core.settings import Settings
 from tasks.discard import discard_hidden_batch, hide_batch, read_expiry, show_batch
 from tasks.mark import cancelled_jobs, mark_cancelled
-from tasks.read import read_publication, read_recording
+from tasks.read import read_publication, read_recording, understood
 from tasks.store import Store
 
 BATCHES_KEPT = 64
 RECORD = ".json"
+
+_Record = TypeVar("_Record", Manifest, StartedRun)
 
 
 @dataclass(slots=True)
@@ -29,7 +32,12 @@ class _Kept:
 
 
 class Records:
-    """Reads the records of batches. Methods raise `NotFound` for a batch that is not there, and `StoreUnavailable`."""
+    """
+    Reads the records of batches.
+
+    Methods raise `NotFound` for a batch that is not there, `RecordDamaged` for one that nobody understands any more,
+    and `StoreUnavailable`.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,7 +60,7 @@ class Records:
         except NotFound as error:
             msg = f"There is no batch {batch_id}. It may have been dismissed."
             raise NotFound(msg) from error
-        return Batch.model_validate_json(content)
+        return understood(Batch, content, key)
 
     async def write_batch(self, batch: Batch) -> None:
         """Make the batch known."""
@@ -80,8 +88,7 @@ class Records:
         """Return what the batch consists of, or None before its start."""
         kept = self._of(batch_id)
         if kept.manifest is None:
-            content = await self._read(BatchKeys.of(batch_id).manifest)
-            kept.manifest = Manifest.model_validate_json(content) if content is not None else None
+            kept.manifest = await self._read(BatchKeys.of(batch_id).manifest, Manifest)
         return kept.manifest
 
     async def create_manifest(self, manifest: Manifest) -> Manifest:
@@ -96,8 +103,7 @@ class Records:
         """Return the run that the start made, or None if there was no start or it was interrupted."""
         kept = self._of(batch_id)
         if kept.started_run is None:
-            content = await self._read(BatchKeys.of(batch_id).run)
-            kept.started_run = StartedRun.model_validate_json(content) if content is not None else None
+            kept.started_run = await self._read(BatchKeys.of(batch_id).run, StartedRun)
         return kept.started_run
 
     async def write_started_run(self, batch_id: str, run: StartedRun) -> None:
@@ -159,11 +165,12 @@ class Records:
             self._kept.popitem(last=False)
         return kept
 
-    async def _read(self, key: str) -> bytes | None:
+    async def _read(self, key: str, record: type[_Record]) -> _Record | None:
         try:
-            return await in_thread(STORE_THREADS, self._store.read, key)
+            content = await in_thread(STORE_THREADS, self._store.read, key)
         except NotFound:
             return None
+        return understood(record, content, key)
 
 
 def _find_interrupted_starts(store: Store) -> list[str]:
@@ -180,7 +187,7 @@ def _read_uploads(store: Store, prefix: str) -> dict[str, Upload]:
     uploads: dict[str, Upload] = {}
     for key in store.list(prefix):
         try:
-            upload = Upload.model_validate_json(store.read(key))
+            upload = understood(Upload, store.read(key), key)
         except NotFound:  # deleted since it was listed
             continue
         uploads[upload.job_id] = upload

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from dashboard.records import Records
-from tasks.core.errors import NotFound
+from tasks.core.errors import NotFound, RecordDamaged
 
 READ_AT_ONCE = 8
 
@@ -41,7 +41,7 @@ class Search:
             async with places:
                 try:
                     batch = await self._records.batch(batch_id)
-                except NotFound:  # being made or dismissed in this moment
+                except (NotFound, RecordDamaged):  # being made or dismissed in this moment; or nobody knows its name
                     return
                 self._names[batch_id] = _comparable(batch.name)
 

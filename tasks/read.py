@@ -3,23 +3,42 @@
 import hashlib
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tasks.core.batches import Manifest, Publication, Recording
-from tasks.core.errors import NotFound
+from tasks.core.errors import NotFound, RecordDamaged
 from tasks.core.keys import BatchKeys
 from tasks.store import Store
 
 _StoredRecord = TypeVar("_StoredRecord", Publication, Recording)
+_Record = TypeVar("_Record", bound=BaseModel)
+
+
+def understood(record: type[_Record], content: bytes, key: str) -> _Record:
+    """Return what *content*, which the store holds under *key*, says. Raises `RecordDamaged`."""
+    try:
+        return record.model_validate_json(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "its content"
+        msg = (
+            f"The record {key} in the store cannot be understood: {where}: {fault['msg']}. "
+            "Put it back from a backup; if there is none, remove the batch's folder from the store."
+        )
+        raise RecordDamaged(msg) from error
 
 
 def read_manifest(store: Store, batch_id: str) -> Manifest:
-    """Return what the batch consists of. Raises `NotFound` if it was never started or was dismissed."""
+    """
+    Return what the batch consists of.
+
+    Raises `NotFound` if it was never started or was dismissed, and `RecordDamaged`.
+    """
     keys = BatchKeys.of(batch_id)
     if store.stat(keys.batch) is None:
         msg = f"Batch {batch_id} was dismissed, so there is nothing left to do. Upload its files as another batch."
         raise NotFound(msg)
-    return Manifest.model_validate_json(store.read(keys.manifest))
+    return understood(Manifest, store.read(keys.manifest), keys.manifest)
 
 
 def read_publication(store: Store, batch_id: str, job_id: str) -> Publication | None:

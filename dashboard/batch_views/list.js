@@ -61,14 +61,15 @@ class ListView {
   }
 
   show(page) {
-    this.trouble.clear()
-    if (!page.batches.length && places.offset) {
+    if (page.problems.length) this.trouble.show(page.problems.join(" "))
+    else this.trouble.clear()
+    if (!page.batches.length && !page.problems.length && places.offset) {
       places.offset = 0 // what was on this page has been dismissed
       this.watch.now()
       return
     }
     this.table.hidden = !page.batches.length
-    this.empty.hidden = Boolean(page.batches.length)
+    this.empty.hidden = Boolean(page.batches.length || page.problems.length)
     this.showEmpty()
     const rows = page.batches.map((batch) => {
       const row = this.rows.get(batch.batch_id) ?? new ListRow(batch, this.open)
@@ -87,7 +88,7 @@ class ListView {
 
   showPages(page) {
     const first = places.offset + 1
-    const last = places.offset + page.batches.length
+    const last = places.offset + page.batches.length + page.problems.length
     this.pages.element.hidden = page.total <= BATCHES_ON_A_PAGE
     this.pages.newer.disabled = places.offset === 0
     this.pages.older.disabled = last >= page.total

@@ -13,6 +13,7 @@ What can go wrong with a job, as one tree.
     │   ├── TooManyUploads         as many are being received as may be               (retryable)
     │   └── DiskFull               no room for it                                     (retryable)
     ├── NotFound                   no such batch, job or document
+    ├── RecordDamaged              a record in the store cannot be understood
     ├── WrongStage                 not possible at this stage of the batch or job
     ├── UploadMissing              the upload is gone, so the job cannot be converted again
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
@@ -71,6 +72,10 @@ class DiskFull(UploadRejected):
 
 class NotFound(TranscriptionError):
     """There is no such batch, job or document."""
+
+
+class RecordDamaged(TranscriptionError):
+    """A record in the store cannot be understood: it was changed from outside, or another version wrote it."""
 
 
 class WrongStage(TranscriptionError):

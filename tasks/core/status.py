@@ -96,6 +96,7 @@ class BatchPage(Record):
 
     batches: tuple[BatchListEntry, ...]
     total: int = Field(description="batches there are on all pages")
+    problems: tuple[str, ...] = Field(default=(), description="why batches of this page are missing, a sentence each")
 
 
 class BatchStatus(BatchListEntry):

@@ -16,9 +16,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tasks.core.keys import BatchKeys
+
 ACTIVE = ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"]
 SHORT_CLIPS = ("short-answer.mp3", "lecture-welcome.mp3", "study-advice.opus", "rain-report.opus", "library-tour.mp3")
 SERVER_AWAY_SECONDS = 10
+STORE_AWAY_SECONDS = 10
 DISK_FULL_SECONDS = 5
 FROZEN_SECONDS = 20
 
@@ -27,14 +30,17 @@ FROZEN_SECONDS = 20
 class Chaos:
     """One run: a batch, a stack, and what is done to them."""
 
-    stack: object
+    tough: object
     batch: object
-    disk: Path | None
     random: random.Random
     cancelled: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
     frozen: dict[int, float] = field(default_factory=dict)
-    disk_was_full: bool = False
+    store_was_troubled: bool = False
+
+    @property
+    def stack(self):
+        return self.tough.stack
 
     def blows(self):
         pool = self.random.choice(["gpu-0", "gpu-1"])
@@ -51,7 +57,7 @@ class Chaos:
             lambda: self.press("/start"),
             lambda: self.press("/cancel"),
             self.cancel_a_job,
-            self.fill_the_disk,
+            self.trouble_the_store,
         ]
 
     def strike(self) -> None:
@@ -119,12 +125,25 @@ class Chaos:
         assert answer.status_code in (202, 409, 503), answer.text
         self.cancelled.add(path)  # also if the answer was an error: it may have been heeded
 
-    def fill_the_disk(self) -> None:
-        if self.disk is None or self.disk_was_full:
+    def trouble_the_store(self) -> None:
+        """Once a run: a disk is full for a while, and an S3 service is killed and comes back."""
+        if self.store_was_troubled:
             return
-        self.disk_was_full = True
+        self.store_was_troubled = True
+        if self.tough.s3_server is not None:
+            self.take_the_store_away()
+        elif self.tough.disk is not None:
+            self.fill_the_disk(self.tough.disk)
+
+    def take_the_store_away(self) -> None:
+        self.told.append("S3 service killed")
+        self.tough.s3_server.kill()
+        time.sleep(STORE_AWAY_SECONDS)
+        self.tough.s3_server.start()
+
+    def fill_the_disk(self, disk: Path) -> None:
         self.told.append("disk full")
-        ballast = self.disk / "ballast"
+        ballast = disk / "ballast"
         with contextlib.suppress(OSError), ballast.open("wb") as file:
             while True:
                 file.write(bytes(2**20))
@@ -182,10 +201,10 @@ def until(holds, what: str, seconds: float = 120) -> None:
 
 
 @pytest.fixture
-def chaos(tough, new_batch, small_disk, seed):
-    until(tough.answers, "the stack")
+def chaos(tough, new_batch, seed):
+    until(tough.stack.answers, "the stack")
     dice = random.Random(seed)  # noqa: S311 - dice, no secrets
-    return Chaos(tough, new_batch(tough, f"chaos {seed}"), small_disk, dice)
+    return Chaos(tough, new_batch(tough.stack, f"chaos {seed}"), dice)
 
 
 @pytest.mark.timeout(900)
@@ -205,10 +224,11 @@ def test_every_job_is_done_once_whatever_happens(chaos, clips, request):
         print("; ".join(chaos.told))  # noqa: T201 - for whoever looks into a failure
     until(chaos.stack.answers, "the stack")
     status = chaos.finish()
-    assert_nothing_lost_or_left(chaos.stack, chaos.batch, status, chaos.cancelled)
+    assert_nothing_lost_or_left(chaos.tough, chaos.batch, status, chaos.cancelled)
 
 
-def assert_nothing_lost_or_left(stack, batch, status, cancelled: set[str]) -> None:
+def assert_nothing_lost_or_left(tough, batch, status, cancelled: set[str]) -> None:
+    stack, store = tough.stack, tough.store()
     done = {job["path"] for job in status["jobs"] if job["stage"] == "done"}
     assert done >= set(batch.job_ids) - cancelled
     for path in done:
@@ -226,14 +246,12 @@ def assert_nothing_lost_or_left(stack, batch, status, cancelled: set[str]) -> No
     until(lambda: not working_in(stack.data / "work"), "the end of all conversions", 30)
     clean_up(stack)
     assert [path for path in (stack.data / "work").rglob("*") if path.is_file()] == []
-    folder = Path(stack.environment.get("BATCHSCRIBE_STORE", stack.data / "store")) / "batches" / batch.batch_id
-    published = [json.loads(path.read_text()) for path in (folder / "published").iterdir()]
+    keys = BatchKeys.of(batch.batch_id)
+    published = [json.loads(store.read(key)) for key in store.list(keys.publications)]
     assert {record["job_id"] for record in published} == {batch.job_ids[path] for path in done}
     named = {document["key"] for record in published for document in record["documents"]}
-    kept = {
-        path.relative_to(folder.parents[1]).as_posix() for path in (folder / "documents").rglob("*") if path.is_file()
-    }
-    assert kept == named, "a document too many, or one too few"
+    assert set(store.list(keys.documents)) == named, "a document too many, or one too few"
+    assert list(store.unfinished(older_than_seconds=0)) == []
 
 
 def clean_up(stack) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tasks.core.keys import BatchKeys
+
 FAILED, RUNNING, COMPLETED = "FAILED", "RUNNING", "COMPLETED"
 
 
@@ -184,3 +186,32 @@ def test_batches_are_listed_newest_first_in_pages(run_dashboard, tmp_path):
     assert [entry["batch_id"] for entry in whole["batches"]] == sorted(made, reverse=True)
     assert (page["total"], page["batches"]) == (3, whole["batches"][1:2])
     assert whole["batches"][0]["summary"]["uploaded"] == 1
+
+
+def test_a_batch_whose_record_is_damaged_hides_no_other(run_dashboard, tmp_path):
+    with run_dashboard(tmp_path) as dashboard:
+        good, damaged = dashboard.make_batch(name="good"), dashboard.make_batch(name="bad")
+        record = BatchKeys.of(damaged).batch
+        dashboard.store(record, b'{"batch_id": ')
+        page = dashboard.http.get("api/batch").json()
+        found = dashboard.http.get("api/batch", params={"search": "good"}).json()
+        answer = dashboard.http.get(f"api/batch/{damaged}")
+    assert [entry["batch_id"] for entry in page["batches"]] == [good]
+    assert [entry["batch_id"] for entry in found["batches"]] == [good]
+    (problem,) = page["problems"]
+    assert f"The record {record} in the store cannot be understood" in problem
+    assert answer.status_code == 500
+    assert answer.json()["detail"] == problem
+
+
+def test_the_start_of_a_damaged_batch_does_not_keep_others_from_theirs(run_dashboard, tmp_path, wait):
+    with run_dashboard(tmp_path) as stopped:
+        batches = [stopped.make_batch(), stopped.make_batch()]
+        for batch_id in batches:
+            stopped.upload(batch_id, "a.mp3")
+            stopped.start(batch_id)
+            (tmp_path / "store" / BatchKeys.of(batch_id).run).unlink()  # as if killed right before it was written
+        stopped.store(BatchKeys.of(batches[0]).manifest, b"?")
+    with run_dashboard(tmp_path):
+        noted = tmp_path / "store" / BatchKeys.of(batches[1]).run
+        wait(noted.exists, "the second batch's start")

