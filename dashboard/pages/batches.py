@@ -9,8 +9,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.client import ui_url
-
 VIEWS = Path(__file__).parents[1] / "batch_views"
 SCRIPTS = ("words", "elements", "question", "watch", "list", "row", "jobs", "gantt", "summary", "batch", "views")
 """One module: Streamlit takes a component's script as one text."""
@@ -42,7 +40,6 @@ def show() -> None:
         data={"notice": st.session_state.pop("batches_notice", "")},
         on_opened_change=_open,
     )
-    st.link_button("Runs in Prefect", ui_url())
 
 
 def _open() -> None:

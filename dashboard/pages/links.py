@@ -1,10 +1,8 @@
 """Links between pages that stay in the running session: uploads and playback go on, which a new page load would end."""
 
-import re
-
 import streamlit as st
 
-_MARKDOWN_SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
+from dashboard.pages.markdown import plain
 
 
 def batch_link(batch_id: str, label: str, *, icon: str = ":material/arrow_back:") -> None:
@@ -20,11 +18,6 @@ def batches_link(label: str) -> None:
 def transcript_link(job_id: str, label: str) -> None:
     """Show a link to the transcript of one job."""
     st.page_link(_page("transcript"), label=plain(label), icon=":material/article:", query_params={"job": job_id})
-
-
-def plain(text: str) -> str:
-    """Return Markdown that shows *text* as it is, whatever signs a file name holds."""
-    return _MARKDOWN_SIGNS.sub(r"\\\1", " ".join(text.split()))
 
 
 def _page(url_path: str) -> st.Page:

@@ -1,7 +1,6 @@
 """What every page says in the same way: that something does not answer, what is wrong, and what to do."""
 
 import logging
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +12,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.client import ask
+from dashboard.pages.markdown import plain
 from tasks.core.errors import PrefectUnavailable, StoreUnavailable, TranscriptionError
 
 _Parameters = ParamSpec("_Parameters")
 
 SECONDS_BETWEEN_TRIES = 5.0
 _PROBLEM = "something did not answer"
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~:$!])")
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +73,6 @@ def problems_shown(say: Callable[[str], None] = _say_here) -> Iterator[None]:
             f"This should not have happened. The dashboard's log says more under the reference {reference}. "
             "Load the page again; if that does not help, report it with that part of the log."
         )
-
-
-def plain(text: str) -> str:
-    """Return *text* so that Streamlit's Markdown shows it as it is: names of files are anybody's."""
-    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def live(seconds: float) -> Callable[[Callable[_Parameters, None]], Callable[_Parameters, None]]:

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboard.client import ask
-from dashboard.pages.links import batch_link, batches_link, plain, transcript_link
+from dashboard.pages.links import batch_link, batches_link, transcript_link
+from dashboard.pages.markdown import plain
 from dashboard.pages.notices import problems_shown
 from dashboard.player.player import show_player
 from dashboard.reading import ReadableBatch, ReadableJob, UnreadableJob
