@@ -60,6 +60,7 @@ async def _clean(cleaner: Cleaner) -> Cleaned:
             get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)
             parts.append(Cleaned(kept=(f"Batch {batch_id}: {error}",)))
     parts.append(await cleaner.unfinished_writes())
+    parts.append(await cleaner.abandoned_runs())
     parts.append(await cleaner.progress())
     return Cleaned(
         removals=tuple(removal for part in parts for removal in part.removals),

@@ -26,6 +26,7 @@ from prefect.client.schemas.objects import Artifact, StateType
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
+from tasks.abandoned import end_abandoned, read_abandoned
 from tasks.core.batches import batch_tag
 from tasks.core.names import shown
 from tasks.core.removals import Held, Place, Removal
@@ -151,6 +152,16 @@ class Cleaner:
             self.store.sweep(older_than_seconds=seconds)
         things = (Held(Place.STORE, each.key, each.size, each.modified) for each in found)
         return Cleaned(tuple(Removal(held, "Left by a write that was killed.") for held in things))
+
+    async def abandoned_runs(self) -> Cleaned:
+        """End jobs' runs whose worker is gone for good, and over which no running batch watches."""
+        runs = await read_abandoned(self.client, away_for=self.rules.leftover)
+        if not self.dry_run:
+            for run in runs:
+                await end_abandoned(self.client, run)
+        now = datetime.now(UTC)
+        held = ((Held(Place.PREFECT, f"slot of flow run {run.name}", 0, now), run.work_pool_name) for run in runs)
+        return Cleaned(tuple(Removal(each, f"The worker of {pool} is gone: retry the job.") for each, pool in held))
 
     async def progress(self) -> Cleaned:
         """Remove the progress artifacts of runs that have ended: one for each longer recording, of no use any more."""

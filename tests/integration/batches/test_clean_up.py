@@ -254,6 +254,43 @@ def test_a_killed_clean_up_goes_on_where_it_was(forgetful, clips, new_batch):
     assert batch.document("a.mp3", "txt")
 
 
+@pytest.fixture
+def lost_pool(forgetful):
+    """A work pool of a machine that never comes back."""
+    name = "gpu-9"
+    pool = {"name": name, "type": "warm", "concurrency_limit": 2}
+    forgetful.prefect.post("/work_pools/", json=pool).raise_for_status()
+    yield name
+    forgetful.prefect.delete(f"/work_pools/{name}").raise_for_status()
+
+
+def begin_on(stack, pool: str, batch, path: str) -> str:
+    """Have a run of the job be Running on the pool, as after a retry of it alone."""
+    flow_id = stack.prefect.get("/deployments/name/transcribe-recording/gpu-0").json()["flow_id"]
+    deployment = {"name": pool, "flow_id": flow_id, "work_pool_name": pool, "entrypoint": "none.py:none"}
+    deployment_id = stack.prefect.post("/deployments/", json=deployment).json()["id"]
+    tags = [f"batch:{batch.batch_id}", f"job:{batch.job_ids[path]}"]
+    made = stack.prefect.post(f"/deployments/{deployment_id}/create_flow_run", json={"name": path, "tags": tags})
+    run_id = made.json()["id"]
+    running = {"state": {"type": "RUNNING"}, "force": True}
+    stack.prefect.post(f"/flow_runs/{run_id}/set_state", json=running).raise_for_status()
+    return run_id
+
+
+def test_a_job_retried_alone_on_a_worker_that_is_gone_fails_and_can_be_retried(forgetful, lost_pool, new_batch):
+    batch = new_batch(forgetful, "one alone")
+    batch.upload("a.mp3", b"This is no recording." * 100)
+    batch.start()
+    batch.finished()
+    run_id = begin_on(forgetful, lost_pool, batch, "a.mp3")
+    assert "slot of flow run a.mp3" in clean_up(forgetful)
+    assert read_run(forgetful, run_id)["state"]["type"] == "RUNNING"
+    clean_up(forgetful, dry_run=False)
+    state = read_run(forgetful, run_id)["state"]
+    assert (state["type"], state["message"]) == ("CRASHED", "The worker of gpu-9 is gone. Retry the job.")
+    assert batch.wait(lambda status: status["state"] == "failed")["summary"]["failed"] == 1
+
+
 def test_the_clean_up_is_scheduled_for_real_and_a_dry_run_by_hand(forgetful):
     deployment = forgetful.prefect.get("/deployments/name/clean-up/cpu").json()
     (schedule,) = deployment["schedules"]

@@ -1,0 +1,65 @@
+"""
+Jobs' runs that hold a slot of a pool whose worker is gone for good, when nobody else watches over them.
+
+A running batch moves such runs to another pool. A job that was retried alone, after its batch had ended, has nobody:
+its run would stay Running for ever.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkPoolStatus
+from prefect.states import Cancelled, Crashed
+
+from tasks.core.batches import BATCH_FLOW
+from tasks.observe import ACTIVE, GPU_POOL_PREFIX, PAGE, job_of, read_runs
+from tasks.settle import settle_task_runs
+
+HOLDING = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
+
+async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[FlowRun]:
+    """Return the runs under way on pools whose workers were not heard of for so long, if their batch has ended."""
+    pools = [pool.name for pool in await client.read_work_pools(limit=PAGE) if await _is_gone(client, pool, away_for)]
+    if not pools:
+        return []
+    holding = FlowRunFilterState(type=FlowRunFilterStateType(any_=HOLDING))
+    runs = await read_runs(client, FlowRunFilter(state=holding), pools)
+    return [run for run in runs if job_of(run) and not await _is_watched(client, run)]
+
+
+async def end_abandoned(client: PrefectClient, run: FlowRun) -> None:
+    """End a run whose worker is gone. Should the worker come back with it, its documents do not count any more."""
+    reason = f"The worker of {run.work_pool_name} is gone."
+    cancelling = run.state is not None and run.state.type == StateType.CANCELLING
+    ended: State[Any] = (
+        Cancelled(message=f"Cancelled. {reason}") if cancelling else Crashed(message=f"{reason} Retry the job.")
+    )
+    await client.set_flow_run_state(run.id, ended, force=True)
+    await settle_task_runs(client, run.id, reason)
+
+
+async def _is_gone(client: PrefectClient, pool: WorkPool, away_for: timedelta) -> bool:
+    if not pool.name.startswith(GPU_POOL_PREFIX) or pool.status is not WorkPoolStatus.NOT_READY:
+        return False
+    beats = [worker.last_heartbeat_time for worker in await client.read_workers_for_work_pool(pool.name)]
+    return all(beat is None or beat + away_for < datetime.now(UTC) for beat in beats)
+
+
+async def _is_watched(client: PrefectClient, run: FlowRun) -> bool:
+    """Return whether the run of its batch is under way, which moves what is stuck."""
+    of_batch = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[tag for tag in run.tags if tag.startswith("batch:")]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)),
+    )
+    flow = FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW]))
+    return bool(await client.read_flow_runs(flow_filter=flow, flow_run_filter=of_batch, limit=1))
