@@ -172,8 +172,8 @@ class Intake:
             (self._folder(batch_id) / job_id).unlink(missing_ok=True)
         logger.info("upload of job %s removed", job_id)
 
-    async def close(self, batch_id: str) -> Manifest:
-        """Freeze what the batch consists of. From then on nothing is added. Raises `WrongStage`."""
+    async def close(self, batch_id: str, expected: frozenset[str] | None = None) -> Manifest:
+        """Freeze what the batch consists of; with *expected*, only if it is just that. Raises `WrongStage`."""
         batch = await self._open(batch_id)
         async with batch.lock:
             self._check_open(batch)
@@ -184,6 +184,12 @@ class Intake:
             uploads_in_store = await self._records.uploads(batch_id)
             if not uploads_in_store:
                 msg = f"Batch {batch_id} holds no uploads. Upload at least one file, then start it."
+                raise WrongStage(msg)
+            if expected is not None and uploads_in_store.keys() != expected:
+                more, fewer = len(uploads_in_store.keys() - expected), len(expected - uploads_in_store.keys())
+                msg = (
+                    f"Batch {batch_id} holds {more} uploads more and {fewer} fewer than asked. Look again."
+                )
                 raise WrongStage(msg)
             manifest = manifest_of(batch.batch, uploads_in_store.values(), started_at=datetime.now(UTC))
             manifest = await self._records.create_manifest(manifest)

@@ -51,12 +51,17 @@ class Lifecycle:
         logger.info("batch %s made", batch.batch_id)
         return batch
 
-    async def start(self, batch_id: str) -> str:
-        """Start the batch and return the id of its flow run; starting it again returns the same."""
+    async def start(self, batch_id: str, expected: frozenset[str] | None = None) -> str:
+        """
+        Start the batch and return the id of its flow run; starting it again returns the same.
+
+        With *expected*, the ids of jobs, it is only started if it holds these and no others: who sees what they start
+        wants neither an upload that they gave up nor one less.
+        """
         manifest = await self._records.manifest(batch_id)
         if manifest is None:
             try:
-                manifest = await self._intake.close(batch_id)
+                manifest = await self._intake.close(batch_id, expected)
             except WrongStage:
                 manifest = await self._records.manifest(batch_id)  # another request was faster
                 if manifest is None:

@@ -188,7 +188,8 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
                 continue
         ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
         jobs.endings[job_id] = ending
-        jobs.ended[job_id] = jobs.children.pop(job_id)
+        jobs.ended[job_id] = child or known
+        del jobs.children[job_id]
         ended.append(ending)
         if ending.stage is Stage.DONE:
             await asyncio.to_thread(_remove_upload, uploads_folder, jobs.manifest.batch.batch_id, job_id)

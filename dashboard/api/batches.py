@@ -36,6 +36,16 @@ class BatchStarted(Record):
     flow_run_url: str
 
 
+class Start(Record):
+    """What the batch is to hold when it starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jobs: frozenset[str] | None = Field(
+        default=None, description="ids of all its uploads; if it holds others, or fewer, it is not started (409)"
+    )
+
+
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def make_batch(client: ClientOfProcess, new: NewBatch | None = None) -> BatchMade:
     """Make a batch. It takes uploads until it is started."""
@@ -64,9 +74,9 @@ async def read_batch(client: ClientOfProcess, batch_id: str) -> Response:
 
 
 @router.post("/{batch_id}/start", status_code=status.HTTP_202_ACCEPTED)
-async def start_batch(client: ClientOfProcess, batch_id: str) -> BatchStarted:
+async def start_batch(client: ClientOfProcess, batch_id: str, expected: Start | None = None) -> BatchStarted:
     """Start the batch. Starting it again changes nothing and returns the same run."""
-    flow_run_id = await client.lifecycle.start(batch_id)
+    flow_run_id = await client.lifecycle.start(batch_id, expected.jobs if expected else None)
     return BatchStarted(batch_id=batch_id, flow_run_id=flow_run_id, flow_run_url=flow_run_url(flow_run_id))
 
 

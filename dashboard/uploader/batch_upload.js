@@ -255,19 +255,26 @@ class BatchUpload {
     const { signal } = (this.run = new AbortController());
     const { batchId } = this.batch;
     this.#enter(Phase.STARTING);
-    const status = await this.#ask(signal, "GET", `/batch/${batchId}`);
-    if (!wasAccepted(status)) return this.#hold(status);
-    const missing = await reconcile(this.queue, this.removedPaths, status.body);
-    if (missing) {
-      this.#enter(Phase.STOPPED);
-      this.problem = `${countText(missing, "file")} went missing on the server. Upload the rest again.`;
-      return this.notify();
+    for (let tries = 1; ; tries += 1) {
+      const status = await this.#ask(signal, "GET", `/batch/${batchId}`);
+      if (!wasAccepted(status)) return this.#hold(status);
+      const { missing, jobIds } = await reconcile(this.queue, this.removedPaths, status.body);
+      if (missing) return this.#sendMissing(missing);
+      const start = await callPatiently("POST", `/batch/${batchId}/start`, { body: { jobs: jobIds }, signal });
+      if (wasAccepted(start)) {
+        return this.#handOver({ batchId, name: status.body.name, files: this.queue.count(Status.UPLOADED) });
+      }
+      // 409: an upload that was given up is still arriving, or has arrived after all in this moment.
+      if (start.status !== 409 || tries > SECONDS_BETWEEN_TRIES.length) return this.#hold(start);
+      await waitBefore(tries, start, signal);
+      if (signal.aborted) return;
     }
-    // 409: the server has not noticed yet that an upload was given up.
-    const isTrouble = (answer) => isPassing(answer) || answer.status === 409;
-    const start = await callPatiently("POST", `/batch/${batchId}/start`, { signal, isTrouble });
-    if (!wasAccepted(start)) return this.#hold(start);
-    this.#handOver({ batchId, name: status.body.name, files: this.queue.count(Status.UPLOADED) });
+  }
+
+  #sendMissing(files) {
+    this.#enter(Phase.STOPPED);
+    this.problem = `${countText(files, "file")} went missing on the server. Upload the rest again.`;
+    this.notify();
   }
 
   #hold(answer) {

@@ -105,11 +105,10 @@ function isSameFile(item, file) {
 // Makes the server hold what the person sees: deletes uploads that were removed while they arrived, and has those sent
 // again that are not there. Returns how many those are.
 async function reconcile(queue, removedPaths, { batch_id: batchId, jobs }) {
-  for (const job of jobs) {
-    if (removedPaths.has(job.path) && !queue.byPath.has(job.path)) await deleteUpload(batchId, job.job_id);
-  }
+  const kept = jobs.filter((job) => queue.byPath.has(job.path) || !removedPaths.has(job.path));
+  for (const job of jobs) if (!kept.includes(job)) await deleteUpload(batchId, job.job_id);
   const there = new Set(jobs.map((job) => job.path));
   const missing = queue.having(Status.UPLOADED).filter((item) => !there.has(item.path));
   missing.forEach((item) => queue.sendAgain(item));
-  return missing.length;
+  return { missing: missing.length, jobIds: kept.map((job) => job.job_id) };
 }

@@ -80,6 +80,18 @@ def test_an_empty_batch_cannot_be_started(dashboard):
     assert "holds no uploads" in answer.json()["detail"]
 
 
+def test_whoever_names_the_uploads_starts_just_these(dashboard):
+    batch_id = dashboard.make_batch()
+    first, second = [dashboard.upload(batch_id, path).json()["job_id"] for path in ("a.mp3", "b.mp3")]
+    address = f"api/batch/{batch_id}/start"
+    refused = [dashboard.http.post(address, json={"jobs": jobs}) for jobs in ([first], [first, second, f"{first}x"])]
+    assert [answer.status_code for answer in refused] == [409, 409]
+    assert "holds 1 uploads more and 0 fewer than asked" in refused[0].json()["detail"]
+    assert dashboard.status(batch_id)["state"] == "uploading"
+    assert dashboard.http.post(address, json={"jobs": [second, first]}).status_code == 202
+    assert dashboard.status(batch_id)["summary"]["total"] == 2
+
+
 def test_a_batch_cannot_be_started_while_a_file_is_on_its_way(dashboard, slow_upload, wait):
     batch_id = dashboard.make_batch()
     dashboard.upload(batch_id, "a.mp3")
