@@ -128,7 +128,14 @@ def make_jobs(case: Case) -> list[Job]:
     arrivals = [0.0, *sorted(dice.uniform(0, 0.6) * all_seconds for _ in range(case.batches - 1))]
     batches = sorted(dice.randrange(case.batches) for _ in lengths)
     return [
-        Job(f"b{batch}-{index:05}", f"b{batch}", lengths[index], MODEL, work[index], arrivals[batch])
+        Job(
+            f"b{batch}-{index:05}",
+            f"b{batch}",
+            lengths[index],
+            MODEL,
+            work_seconds=work[index],
+            arrives_at=arrivals[batch],
+        )
         for index, batch in enumerate(batches)
     ]
 

@@ -55,7 +55,7 @@ class Accident(StrEnum):
     FALLS_SICK = "falls sick"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job(WaitingJob):
     """A job, with what the policy does not know: ``work_seconds`` is the length of audio that usually costs as much."""
 
