@@ -187,9 +187,7 @@ class Intake:
                 raise WrongStage(msg)
             if expected is not None and uploads_in_store.keys() != expected:
                 more, fewer = len(uploads_in_store.keys() - expected), len(expected - uploads_in_store.keys())
-                msg = (
-                    f"Batch {batch_id} holds {more} uploads more and {fewer} fewer than asked. Look again."
-                )
+                msg = f"Batch {batch_id} holds {more} uploads more and {fewer} fewer than asked. Look again."
                 raise WrongStage(msg)
             manifest = manifest_of(batch.batch, uploads_in_store.values(), started_at=datetime.now(UTC))
             manifest = await self._records.create_manifest(manifest)
