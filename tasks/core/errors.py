@@ -11,6 +11,7 @@ What can go wrong with a job, as one tree.
     │   ├── UploadTooLarge         over a limit of this installation
     │   ├── PathTaken              the batch holds another file under this path
     │   ├── TooManyUploads         as many are being received as may be               (retryable)
+    │   ├── UploadsUnavailable     the disk for uploads cannot be written             (retryable)
     │   └── DiskFull               no room for it                                     (retryable)
     ├── NotFound                   no such batch, job or document
     ├── RecordDamaged              a record in the store cannot be understood
@@ -19,6 +20,7 @@ What can go wrong with a job, as one tree.
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
     ├── StoreUnavailable           the store did not answer                           (retryable)
     ├── PrefectUnavailable         the Prefect server did not answer                  (retryable)
+    ├── PrefectRefused             the Prefect server refused what it was asked for
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
     └── DeviceFailed               the GPU stopped working in the middle of a job     (retryable)
@@ -64,6 +66,12 @@ class TooManyUploads(UploadRejected):
     retryable = True
 
 
+class UploadsUnavailable(UploadRejected):
+    """The folder for uploads cannot be written: its disk is not there, is read-only or fails."""
+
+    retryable = True
+
+
 class DiskFull(UploadRejected):
     """The disk has no room for the upload."""
 
@@ -102,6 +110,10 @@ class PrefectUnavailable(TranscriptionError):
     """The Prefect server did not answer."""
 
     retryable = True
+
+
+class PrefectRefused(TranscriptionError):
+    """The Prefect server refused what it was asked for, and would do so again."""
 
 
 class WorkPoolUnavailable(TranscriptionError):
