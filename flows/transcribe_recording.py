@@ -11,6 +11,7 @@ Requires: the recording in the store, ``BATCHSCRIBE_DEVICE``, the model on this 
 """
 
 import asyncio
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -36,6 +37,7 @@ from tasks.core.models import AUTO, model_for
 from tasks.core.settings import Settings
 from tasks.core.transcripts import Transcript
 from tasks.engine.backend import TranscriptionCancelled
+from tasks.engine.registry import PlacedModel
 from tasks.fetch import fetch_recording
 from tasks.mark import is_marked_cancelled
 from tasks.observe import is_attempt_under_way
@@ -50,8 +52,7 @@ def warm_up() -> None:
     """Load the model of this process's device, so that the first run finds it loaded. Raises `TranscriptionError`."""
     settings = Settings()
     if settings.device is not None:
-        model = model_for(settings.model, device_kind=settings.device.kind)
-        load_engine(settings.device, model, settings.models_folder)
+        load_engine(_placed(settings, settings.device, Options()))
 
 
 @flow(name="transcribe-recording")
@@ -111,11 +112,10 @@ def _listen(
     """Have the device of this process transcribe the file, and return what was said and how that came about."""
     token = current_token()
     device = settings.device or Device(name="cpu:0", kind="cpu")
-    wanted = settings.model if options.model == AUTO else options.model
     began = time.monotonic()
     try:
         transcript = transcribe(
-            load_engine(device, model_for(wanted, device_kind=device.kind, task=options.task), settings.models_folder),
+            _placed(settings, device, options),
             local,
             options,
             name=job.name,
@@ -136,6 +136,15 @@ def _listen(
     )
     _tell_of_setback(device, processing)
     return transcript, processing
+
+
+def _placed(settings: Settings, device: Device, options: Options) -> PlacedModel:
+    """Return the model that *options* ask for, on *device*, and how long it may take. Raises `ModelUnavailable`."""
+    wanted = settings.model if options.model == AUTO else options.model
+    model = model_for(wanted, device_kind=device.kind, task=options.task)
+    # A CPU may be slow, but does not hang.
+    call_seconds = settings.model_call_seconds if device.kind == "cuda" else math.inf
+    return PlacedModel(device, model, settings.models_folder, call_seconds=call_seconds)
 
 
 def _tell_of_setback(device: Device, processing: Processing) -> None:

@@ -24,6 +24,7 @@ from tasks.engine.backend import FRAMES_PER_SECOND, Chunk, ChunkText, Decoding, 
 from tasks.engine.device_errors import device_error
 from tasks.engine.encodings import rows_of, storage
 from tasks.engine.models import load_model, smaller_numbers
+from tasks.engine.sound import SAMPLE_RATE
 from tasks.engine.speech import CHUNK_SECONDS, SpokenChunk
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,14 @@ class WhisperBackend:
             raise device_error(exc) from exc
         probabilities = {token[2:-2]: float(probability) for token, probability in found}
         return LanguageVote(spoken.speech_seconds, probabilities), encoded[0]
+
+    def hear_silence(self) -> None:
+        """Encode a silent chunk: a GPU loads its libraries when the model is first called. Raises `DeviceFailed`."""
+        try:
+            with self._calls:
+                self._encode_on_host(pad_or_trim(self._model.feature_extractor(np.zeros(SAMPLE_RATE, np.float32))))
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
 
     def forward(self, batch: Sequence[Chunk]) -> list[ChunkText]:
         """Return the text of each chunk; see `Backend`."""
