@@ -31,7 +31,7 @@ from tasks.core.batches import Job, Options, Recording
 from tasks.core.cancellation import DeviceLost, RunCancelled, current_token
 from tasks.core.devices import Device
 from tasks.core.documents import Processing, render
-from tasks.core.errors import DeviceFailed, TranscriptionError
+from tasks.core.errors import DeviceFailed, ModelUnavailable, TranscriptionError
 from tasks.core.keys import attempt_token
 from tasks.core.models import AUTO, model_for
 from tasks.core.settings import Settings
@@ -65,6 +65,10 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
         return Cancelled(message="Cancelled while it was being transcribed.")
     except DeviceFailed as error:
         raise DeviceLost(str(error)) from error
+    except ModelUnavailable as error:
+        if options.model == AUTO:  # it is the model of this machine's own choice, which another machine may have
+            raise DeviceLost(str(error)) from error
+        return Failed(message=str(error))
     except TranscriptionError as error:
         return Failed(message=str(error))
     finally:

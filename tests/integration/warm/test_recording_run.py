@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import StateType
 
 import tasks.transcribe
 from tasks.core.batches import Job, Options, Recording
-from tasks.core.cancellation import CancelToken, set_current_token
+from tasks.core.cancellation import CancelToken, DeviceLost, set_current_token
 from tasks.core.devices import Device
 from tasks.core.keys import BatchKeys
 from tasks.core.names import DocumentFormat
@@ -114,6 +114,12 @@ def test_a_model_that_nobody_has_fails_the_job_that_names_it(transcribed):
     state, _ = transcribed(Options(model="gigantic"))
     assert state.is_failed()
     assert "There is no Whisper model gigantic" in state.message
+
+
+def test_a_machine_without_the_model_of_jobs_that_name_none_has_lost_its_device(monkeypatch, transcribed):
+    monkeypatch.setenv("BATCHSCRIBE_MODEL", "gigantic")
+    with pytest.raises(DeviceLost, match="There is no Whisper model gigantic"):
+        transcribed()
 
 
 def logs_of(flow_run_id) -> list[str]:
