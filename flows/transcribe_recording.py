@@ -44,6 +44,7 @@ from tasks.observe import is_attempt_under_way
 from tasks.progress import progress_shown
 from tasks.publish import publish_documents
 from tasks.read import published_and_intact
+from tasks.stop import unless_cancelled
 from tasks.store import open_store
 from tasks.transcribe import load_engine, transcribe
 
@@ -84,7 +85,7 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
-    await fetch_recording(store, recording, local)
+    await unless_cancelled(fetch_recording(store, recording, local))
     async with progress_shown(job.path) as show:
         transcript, processing = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
         current_token().raise_if_cancelled()
@@ -92,9 +93,10 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
         contents = await asyncio.to_thread(render, transcript, job, options.formats, processing)
         await _check_still_ours()
         token = attempt_token(flow_run.get_id() or "", processing.attempt)
-        await publish_documents(
+        publishing = publish_documents(
             store, batch_id, job, token=token, attempt=processing.attempt, transcript=transcript, contents=contents
         )
+        await unless_cancelled(publishing)
     return Completed(message=_told(transcript, processing.transcription_seconds))
 
 

@@ -14,6 +14,7 @@ import tasks.transcribe
 from tasks.core.batches import Job, Options, Recording
 from tasks.core.cancellation import CancelToken, DeviceLost, set_current_token
 from tasks.core.devices import Device
+from tasks.core.errors import StoreUnavailable
 from tasks.core.keys import BatchKeys
 from tasks.core.names import DocumentFormat
 from tasks.core.settings import Settings
@@ -22,6 +23,7 @@ from tasks.engine.registry import Engines, PlacedModel
 from tasks.engine.whisper import WhisperBackend
 from tasks.read import read_publication
 from tasks.store import open_store
+from tasks.store_folder import FolderStore
 
 BATCH_ID = "20261124-101112-abcdef"
 
@@ -108,6 +110,38 @@ def test_a_run_that_is_cancelled_while_another_model_is_in_use_ends_at_once(inst
         state, publication = transcribed(token=token)
 
     assert (state.type, publication) == (StateType.CANCELLED, None)
+
+
+@pytest.mark.parametrize("step", ["fetch", "create"])
+def test_a_run_that_is_cancelled_between_two_tries_to_reach_the_store_makes_no_further_one(
+    monkeypatch, transcribed, step
+):
+    tries, token = [], CancelToken()
+
+    def fail(*_):
+        tries.append(step)
+        token.cancel()
+        msg = "The store does not answer."
+        raise StoreUnavailable(msg)
+
+    monkeypatch.setattr(FolderStore, step, fail)
+    state, publication = transcribed(token=token)
+
+    assert (state.type, publication, tries) == (StateType.CANCELLED, None, [step])
+
+
+def test_a_run_that_is_cancelled_while_its_documents_become_valid_is_done(monkeypatch, transcribed):
+    token, create = CancelToken(), FolderStore.create
+
+    def create_and_cancel(*arguments):
+        token.cancel()
+        return create(*arguments)
+
+    monkeypatch.setattr(FolderStore, "create", create_and_cancel)
+    state, publication = transcribed(token=token)
+
+    assert state.is_completed()
+    assert publication is not None
 
 
 def test_a_model_that_nobody_has_fails_the_job_that_names_it(transcribed):
