@@ -27,7 +27,7 @@ from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.core.batches import Job, Options, Recording
+from tasks.core.batches import ALREADY_PUBLISHED, Job, Options, Recording
 from tasks.core.cancellation import DeviceLost, RunCancelled, current_token
 from tasks.core.devices import Device
 from tasks.core.documents import Processing, render
@@ -80,7 +80,7 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
     settings = Settings()
     store = await asyncio.to_thread(open_store, settings)
     if await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id):
-        return Completed(message="Its documents were already published.")
+        return Completed(message=ALREADY_PUBLISHED)
     if flow_run.get_run_count() == 1 and await asyncio.to_thread(is_marked_cancelled, store, batch_id, job.job_id):
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)

@@ -3,6 +3,7 @@ Create the runs of a batch's jobs on the pools that are free soonest, move them 
 cancel them. Which job goes where is decided in `tasks.core.scheduling`.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from uuid import UUID
 from prefect import Task
 from prefect.client.orchestration import PrefectClient
 from prefect.concurrency.asyncio import concurrency
+from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, job_tag
@@ -56,10 +58,10 @@ class Dispatcher:
         killed inside holds up the others for a minute at most.
         """
         candidates = self._candidates(waiting)
-        if not place(await read_pools(self._client), candidates, active_batches=active_batches):
+        if not place(await self._pools(), candidates, active_batches=active_batches):
             return []
         async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
-            placements = place(await read_pools(self._client), candidates, active_batches=active_batches)
+            placements = place(await self._pools(), candidates, active_batches=active_batches)
             return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
 
     async def find_stuck(self) -> list[StuckRun]:
@@ -86,7 +88,7 @@ class Dispatcher:
         The successor comes first: killed in between, this leaves a run too many, which is noticed, and not one too few.
         """
         async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
-            placements = place(await read_pools(self._client), self._candidates(ready))
+            placements = place(await self._pools(), self._candidates(ready))
             moved = [
                 await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
             ]
@@ -96,6 +98,10 @@ class Dispatcher:
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
         return moved
+
+    async def _pools(self) -> list[Pool]:
+        """Return the pools that a run can be created on: a new one may have no deployment yet."""
+        return [pool for pool in await read_pools(self._client) if await self._has_deployment(pool.work_pool)]
 
     def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
         return [
@@ -123,7 +129,7 @@ class Dispatcher:
             Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, dynamic_key=key
         )
         run = await self._client.create_flow_run_from_deployment(
-            await self._deployment(work_pool),
+            self._deployments[work_pool],
             parameters=self._parameters(ready),
             name=shown(ready.job.path),
             tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *await self._history(predecessor)],
@@ -152,11 +158,12 @@ class Dispatcher:
             "options": self._batch.options.model_dump(mode="json"),
         }
 
-    async def _deployment(self, work_pool: str) -> UUID:
+    async def _has_deployment(self, work_pool: str) -> bool:
         if work_pool not in self._deployments:
-            deployment = await self._client.read_deployment_by_name(f"{RECORDING_FLOW}/{work_pool}")
-            self._deployments[work_pool] = deployment.id
-        return self._deployments[work_pool]
+            with contextlib.suppress(ObjectNotFound):
+                deployment = await self._client.read_deployment_by_name(f"{RECORDING_FLOW}/{work_pool}")
+                self._deployments[work_pool] = deployment.id
+        return work_pool in self._deployments
 
 
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:

@@ -22,6 +22,8 @@ BATCH_FLOW = "transcribe-batch"
 BATCH_DEPLOYMENT = f"{BATCH_FLOW}/cpu"
 RECORDING_FLOW = "transcribe-recording"
 ROUTER_LIMIT = "gpu-router"
+ALREADY_PUBLISHED = "Its documents were already published."
+"""What a run says that found nothing to do."""
 
 
 def batch_tag(batch_id: str) -> str:
