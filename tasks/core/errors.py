@@ -23,7 +23,7 @@ What can go wrong with a job, as one tree.
     ├── PrefectRefused             the Prefect server refused what it was asked for
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
-    └── DeviceFailed               the GPU stopped working in the middle of a job     (retryable)
+    └── DeviceFailed               the device of this machine cannot do its work      (retryable)
 
 A message is one sentence or two for a person: what happened, with the value, then what to do. ``retryable`` says
 whether trying the same thing again can help; Prefect's retries ask for it.
@@ -127,6 +127,6 @@ class ModelUnavailable(TranscriptionError):
 
 
 class DeviceFailed(TranscriptionError):
-    """The GPU stopped working in the middle of a job."""
+    """The device stopped working, does not answer, or lacks what the job needs: another one may do it."""
 
     retryable = True

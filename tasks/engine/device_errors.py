@@ -18,5 +18,5 @@ def device_error(error: RuntimeError | ValueError | MemoryError) -> Exception:
     if isinstance(error, MemoryError) or any(sign in text for sign in MEMORY_SIGNS):
         return OutOfMemory(f"The device ran out of memory ({text or 'no details'}). Choose a smaller model.")
     if any(sign in text for sign in DEVICE_SIGNS):
-        return DeviceFailed(f"The device stopped working ({text}). Retry the job; if this repeats, restart the worker.")
+        return DeviceFailed(f"The device does not work ({text}). Retry the job; if this repeats, restart the worker.")
     return error
