@@ -30,7 +30,7 @@ worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker 
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .PHONY: test
-test: unit integration browser  ## Run all tests
+test: check integration browser  ## Lint, check types and import directions, run all tests
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds

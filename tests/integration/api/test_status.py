@@ -1,7 +1,5 @@
 """What the API says of a batch follows from what Prefect and the store say, and from nothing else."""
 
-import pytest
-
 
 def stages(status):
     return [job["stage"] for job in status["jobs"]]
