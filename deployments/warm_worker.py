@@ -91,7 +91,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             self._listen(),
             self._watch_deployments(),
             self._report_device(),
-            pass_on_cancels(self.client, self._processes, self._new_cancel),
+            pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel),
         )
         self._services = [asyncio.create_task(loop) for loop in loops]
 

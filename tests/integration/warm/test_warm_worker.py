@@ -188,6 +188,20 @@ def test_a_cancel_before_the_start_ends_cancelled_and_the_flow_never_runs(warm, 
     assert not marker.exists()
 
 
+def test_a_queued_run_that_has_run_before_is_cancelled_within_seconds(warm, tmp_path):
+    ends = [tmp_path / f"{number} may end" for number in range(2)]
+    holders = [warm.create("counted", log=str(tmp_path / end.stem), end=str(end)) for end in ends]
+    for holder in holders:
+        warm.wait(holder, running)
+    queued = warm.create("polite", seconds=0)
+    warm.client.update_flow_run(queued.id, infrastructure_pid="1")  # as any earlier attempt leaves it
+    warm.client.set_flow_run_state(queued.id, Cancelling())
+    assert warm.wait(queued, ended, 5).state.name == "Cancelled"
+    for end in ends:
+        end.touch()
+    assert [warm.wait(holder, ended).run_count for holder in holders] == [1, 1]
+
+
 def test_a_server_that_is_away_for_25_seconds_costs_no_run_and_none_is_started_twice(warm, prefect_server, tmp_path):
     ends = {name: tmp_path / f"{name} may end" for name in ("meanwhile", "after", "waiting")}
     runs = {name: warm.create("counted", log=str(tmp_path / name), end=str(end)) for name, end in ends.items()}
