@@ -29,8 +29,6 @@ from tasks.submit import Conversions
 CRASH_SETTLES_SECONDS = 20.0
 """A crashed run is given this long to be started again by its worker before it counts as ended."""
 
-_STAGE_OF_END = {RunState.CANCELLED: Stage.CANCELLED, RunState.COMPLETED: Stage.DONE}
-
 
 @dataclass(slots=True)
 class OpenJobs:
@@ -47,7 +45,7 @@ class OpenJobs:
     never_began: set[UUID] = field(default_factory=set)
     """Task runs of conversions that an outage kept from beginning; others took their place."""
     ended: dict[str, Child] = field(default_factory=dict)
-    """The runs that ended while this batch run looked on."""
+    """The runs of jobs that have ended, as they were then."""
     endings: dict[str, Ending] = field(default_factory=dict)
 
     @property
@@ -81,6 +79,8 @@ async def _adopt(
     )
     if step is Step.LEAVE:
         jobs.endings[job.job_id] = await _ending(store, batch_id, job, child)
+        if child is not None:
+            jobs.ended[job.job_id] = child
         return
     if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and child is not None:
         jobs.children[job.job_id] = child
@@ -214,22 +214,29 @@ def _has_ended(child: Child) -> bool:
 
 
 async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) -> Ending:
-    """Return how the job ended. It is done only if all its documents are in the store and intact."""
-    stage = _STAGE_OF_END.get(child.state, Stage.FAILED) if child else Stage.DONE
-    error = sentence(child.message) if child and stage is not Stage.DONE else ""
+    """Return how the job ended. Done is one whose documents are in the store and intact, whatever its run says."""
     publication = await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id)
-    if stage is Stage.DONE and publication is None:
-        stage, error = Stage.FAILED, "Its documents are not in the store, or damaged. Retry the batch."
-    if child is None and publication is None:
-        stage, error = Stage.FAILED, "Its run was deleted in Prefect. Retry the batch."
+    stage = Stage.DONE if publication else _stage_without_documents(child)
     return Ending(
         job=job,
         stage=stage,
-        error=error,
+        error="" if publication else _error_without_documents(child),
         work_pool=child.work_pool if child else "",
         audio_seconds=publication.audio_seconds if publication else 0.0,
         run_seconds=child.run_seconds if child else 0.0,
     )
+
+
+def _stage_without_documents(child: Child | None) -> Stage:
+    return Stage.CANCELLED if child is not None and child.state is RunState.CANCELLED else Stage.FAILED
+
+
+def _error_without_documents(child: Child | None) -> str:
+    if child is None:
+        return "Its run was deleted in Prefect. Retry the batch."
+    if child.state is RunState.COMPLETED:
+        return "Its documents are not in the store, or damaged. Retry the batch."
+    return sentence(child.message)
 
 
 def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:

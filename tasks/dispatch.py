@@ -115,7 +115,7 @@ class Dispatcher:
 
         A job has one run, and each moved one has one successor, however often this is called and whatever pool is
         named: a batch run that was killed, or lost its connection, between creating a run and noticing it gets that
-        run back.
+        run back, also one that has ended since.
         """
         job_id = ready.job.job_id
         key = job_id if predecessor is None else f"{job_id} after {predecessor.flow_run_id}"
@@ -130,10 +130,7 @@ class Dispatcher:
             idempotency_key=key,
             parent_task_run_id=link.id,
         )
-        child = child_of(run)
-        if child.state.ended:  # it was created by an earlier try that did not live to see its end
-            await restart(self._client, child, "Taken up again.")
-        return child
+        return child_of(run)
 
     async def _history(self, predecessor: Child | None) -> list[str]:
         """Return the tag that keeps a job which crashes every pool from going round all of them."""
@@ -160,8 +157,10 @@ class Dispatcher:
 
 
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:
-    """Have the child run again under the same id."""
-    await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
+    """Have the child run again under the same id, unless it does already: what is known of it may be minutes old."""
+    for current in await refresh(client, [child]):
+        if current.state.ended:
+            await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
 
 
 async def fail(client: PrefectClient, child: Child, reason: str) -> None:

@@ -29,7 +29,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, 
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from tasks.core.adoption import Retry, RunState
+from tasks.core.adoption import Retry, RunState, is_next_attempt
 from tasks.core.batches import BATCH_FLOW, WhisperTask, batch_tag
 from tasks.core.models import AUTO
 from tasks.core.pools import (
@@ -279,9 +279,10 @@ async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
     retry: Retry | None = None
     states = await client.read_flow_run_states(flow_run_id)
     for state in sorted(states, key=lambda state: state.timestamp):
-        if state.type in (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED):
+        if state.is_final():
             ended_as = run_state(state.type)
         elif ended_as is not None:
-            retry = Retry(ended_as, state.timestamp)
+            if not (ended_as is RunState.CRASHED and is_next_attempt(state.message or "")):
+                retry = Retry(ended_as, state.timestamp)
             ended_as = None
     return retry

@@ -10,10 +10,17 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
-from tasks.collect import OpenJobs, reopen, take_converted
+from tasks.collect import OpenJobs, collect, reopen, take_converted
+from tasks.core.adoption import Retry, RunState, next_attempt
 from tasks.core.batches import Batch, Stage, Upload, job_id_for, job_tag, manifest_of
+from tasks.core.keys import BatchKeys, attempt_token
+from tasks.core.names import DocumentFormat
 from tasks.core.summaries import Ending
-from tasks.observe import child_of
+from tasks.core.transcripts import Transcript
+from tasks.dispatch import restart
+from tasks.observe import child_of, read_retry
+from tasks.publish import publish
+from tasks.store_folder import open_folder
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID = "20260101-120000-abcdef"
@@ -45,11 +52,20 @@ class Line:
 class OneRun:
     """A Prefect server that has one run."""
 
-    def __init__(self, run) -> None:
+    def __init__(self, run, *states) -> None:
         self.run = run
+        self.states = states
+        self.set_to = []
 
     async def read_flow_runs(self, **_filters):
         return [self.run]
+
+    async def read_flow_run_states(self, _flow_run_id):
+        return self.states
+
+    async def set_flow_run_state(self, _flow_run_id, state, *, force):
+        assert force
+        self.set_to.append(state.name)
 
 
 def one_job():
@@ -94,3 +110,65 @@ def test_a_conversion_that_an_outage_kept_from_beginning_is_begun_again(error):
     assert (line.started, list(line.ended), jobs.any_open) == ([job], [], True)
     assert jobs.converting == {job.job_id: job}
     assert jobs.never_began == {never.task_run_id}
+
+
+@pytest.mark.parametrize(
+    ("by_now", "set_to"),
+    [
+        (StateType.FAILED, ["AwaitingRetry"]),
+        (StateType.SCHEDULED, []),  # a person was faster
+        (StateType.RUNNING, []),
+    ],
+)
+def test_a_job_is_restarted_only_if_its_run_has_ended_by_now(by_now, set_to):
+    _, job = one_job()
+    server = OneRun(run_of(job, by_now, 1))
+    asyncio.run(restart(server, child_of(run_of(job, StateType.FAILED, 0)), "The batch was retried."))
+    assert server.set_to == set_to
+
+
+@pytest.mark.parametrize("said", [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED])
+def test_a_job_whose_documents_are_there_is_done_whatever_its_run_says(said, tmp_path):
+    manifest, job = one_job()
+    store = open_folder(tmp_path / "store")
+    store.write(BatchKeys.of(BATCH_ID).manifest, manifest.model_dump_json().encode())
+    transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=3.0)
+    attempt = {"token": attempt_token("run", 1), "attempt": 1}
+    publish(store, BATCH_ID, job, **attempt, transcript=transcript, contents={DocumentFormat.TXT: b"x"})
+    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    (ending,) = asyncio.run(collect(OneRun(run_of(job, said, 1)), store, jobs, tmp_path))
+    assert (ending.stage, ending.error) == (Stage.DONE, "")
+
+
+def history(*states) -> list[State]:
+    """States, each a minute after the one before; a pair is a state with its message."""
+    pairs = [state if isinstance(state, tuple) else (state, None) for state in states]
+    return [
+        State(type=state_type, message=message, timestamp=NOON + timedelta(minutes=minute))
+        for minute, (state_type, message) in enumerate(pairs)
+    ]
+
+
+SCHEDULED, RUNNING, CRASHED, FAILED = StateType.SCHEDULED, StateType.RUNNING, StateType.CRASHED, StateType.FAILED
+BY_A_PERSON = (SCHEDULED, "Retry from the UI")
+BY_THE_WORKER = (SCHEDULED, next_attempt(2, 3, "its process ended"))
+
+
+@pytest.mark.parametrize(
+    ("states", "retry"),
+    [
+        ((SCHEDULED, RUNNING), None),
+        ((SCHEDULED, RUNNING, FAILED, BY_A_PERSON, RUNNING), Retry(RunState.FAILED, NOON + timedelta(minutes=3))),
+        ((SCHEDULED, RUNNING, CRASHED, BY_A_PERSON, RUNNING), Retry(RunState.CRASHED, NOON + timedelta(minutes=3))),
+        # Its worker starts it again: what failed in this try stays failed, ...
+        ((SCHEDULED, RUNNING, CRASHED, BY_THE_WORKER, RUNNING), None),
+        # ... and what failed in the try before is tried again as it was.
+        (
+            (SCHEDULED, RUNNING, FAILED, BY_A_PERSON, RUNNING, CRASHED, BY_THE_WORKER, RUNNING),
+            Retry(RunState.FAILED, NOON + timedelta(minutes=3)),
+        ),
+    ],
+)
+def test_a_retry_is_what_a_person_did_after_an_end(states, retry):
+    server = OneRun(None, *history(*states))
+    assert asyncio.run(read_retry(server, RUN_ID)) == retry
