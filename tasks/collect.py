@@ -6,8 +6,11 @@ anew from Prefect and the store.
 """
 
 import asyncio
+import contextlib
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -18,16 +21,20 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
 from tasks.core.adoption import Retry, RunState, Step, step_for
 from tasks.core.batches import Job, Manifest, Recording, Stage
+from tasks.core.errors import Unreadable
+from tasks.core.names import shown
 from tasks.core.summaries import Ending, sentence
 from tasks.dispatch import Dispatcher, ReadyJob, cancel, fail, restart
 from tasks.mark import cancelled_jobs, forget_cancels
 from tasks.observe import Child, count_active_batches, read_children, refresh
-from tasks.read import published_and_intact, read_recording
+from tasks.read import published_and_intact, read_recording, told_from_outage
 from tasks.store import Store
 from tasks.submit import Conversions
 
 CRASH_SETTLES_SECONDS = 20.0
 """A crashed run is given this long to be started again by its worker before it counts as ended."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -70,17 +77,15 @@ async def _adopt(
     client: PrefectClient, store: Store, jobs: OpenJobs, job: Job, child: Child | None, *, retry: Retry | None
 ) -> None:
     batch_id = jobs.manifest.batch.batch_id
-    published = await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id) is not None
+    ending = await _ending(store, batch_id, job, child) if child is None or child.state.ended else None
     step = step_for(
         child.state if child else None,
         child_changed_at=child.changed_at if child else None,
-        published=published,
+        published=ending is not None and ending.stage is Stage.DONE,
         retry=retry,
     )
-    if step is Step.LEAVE:
-        jobs.endings[job.job_id] = await _ending(store, batch_id, job, child)
-        if child is not None:
-            jobs.ended[job.job_id] = child
+    if step is Step.LEAVE and ending is not None:
+        _note_ending(jobs, ending, child)
         return
     if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and child is not None:
         jobs.children[job.job_id] = child
@@ -89,11 +94,28 @@ async def _adopt(
         return
     if step is Step.RESTART and child is not None:
         jobs.restartable[job.job_id] = child
-    recording = await asyncio.to_thread(read_recording, store, batch_id, job.job_id)
+    try:
+        recording = await _recording(store, batch_id, job)
+    except Unreadable as error:
+        jobs.restartable.pop(job.job_id, None)
+        _note_ending(jobs, Ending(job, Stage.FAILED, str(error)), child)
+        return
     if recording is None:
         jobs.converting[job.job_id] = job
     else:
         await _ready(client, jobs, job, recording)
+
+
+async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
+    """Return the job's recording, or None if it is not in the store. Raises `StoreUnavailable` and `Unreadable`."""
+    look = partial(read_recording, store, batch_id, job.job_id)
+    return await asyncio.to_thread(told_from_outage, store, f"The recording of {shown(job.name)}", look)
+
+
+def _note_ending(jobs: OpenJobs, ending: Ending, child: Child | None) -> None:
+    jobs.endings[ending.job.job_id] = ending
+    if child is not None:
+        jobs.ended[ending.job.job_id] = child
 
 
 async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Recording) -> None:
@@ -163,9 +185,9 @@ async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> li
         return []
     for job in jobs.manifest.jobs:
         if job.job_id in stuck and job.job_id not in jobs.ready:  # its run was adopted
-            recording = await asyncio.to_thread(read_recording, store, jobs.manifest.batch.batch_id, job.job_id)
-            if recording is not None:
-                jobs.ready[job.job_id] = ReadyJob(job, recording)
+            with contextlib.suppress(Unreadable):  # its run will say so
+                if recording := await _recording(store, jobs.manifest.batch.batch_id, job):
+                    jobs.ready[job.job_id] = ReadyJob(job, recording)
     moved = await dispatcher.move({job_id: jobs.ready[job_id] for job_id in stuck if job_id in jobs.ready}, stuck)
     jobs.children.update({child.job_id: child for child in moved})
     return moved
@@ -187,8 +209,7 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
                 await restart(client, child, "The batch was retried.")
                 continue
         ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
-        jobs.endings[job_id] = ending
-        jobs.ended[job_id] = child or known
+        _note_ending(jobs, ending, child or known)
         del jobs.children[job_id]
         ended.append(ending)
         if ending.stage is Stage.DONE:
@@ -215,7 +236,11 @@ def _has_ended(child: Child) -> bool:
 
 async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) -> Ending:
     """Return how the job ended. Done is one whose documents are in the store and intact, whatever its run says."""
-    publication = await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id)
+    look = partial(published_and_intact, store, batch_id, job.job_id)
+    try:
+        publication = await asyncio.to_thread(told_from_outage, store, f"What {shown(job.name)} became", look)
+    except Unreadable as error:
+        return Ending(job, Stage.FAILED, f"{error} Mend that, then retry the batch.")
     stage = Stage.DONE if publication else _stage_without_documents(child)
     return Ending(
         job=job,
@@ -240,7 +265,11 @@ def _error_without_documents(child: Child | None) -> str:
 
 
 def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
-    (uploads_folder / batch_id / job_id).unlink(missing_ok=True)
+    upload = uploads_folder / batch_id / job_id
+    try:
+        upload.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("The upload %s stays until a clean-up can remove it: %s", upload, error)
 
 
 async def publish_summary(batch_id: str, markdown: str) -> None:

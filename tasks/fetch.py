@@ -7,11 +7,16 @@ from prefect import task
 
 from tasks.core.batches import Recording
 from tasks.core.errors import NotFound, UploadMissing
-from tasks.retry import ask_the_error
+from tasks.retry import OUTAGE_SECONDS, ask_the_error
 from tasks.store import Store
 
 
-@task(name="fetch recording", retries=3, retry_delay_seconds=[2, 10, 30], retry_condition_fn=ask_the_error)
+@task(
+    name="fetch recording",
+    retries=len(OUTAGE_SECONDS),
+    retry_delay_seconds=OUTAGE_SECONDS,
+    retry_condition_fn=ask_the_error,
+)
 async def fetch_recording(store: Store, recording: Recording, target: Path) -> None:
     """Copy the recording to *target*. Raises `UploadMissing` if it is no longer in the store."""
     try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
-from tasks.collect import OpenJobs, collect, reopen, take_converted
+from tasks.collect import OpenJobs, adopt, collect, reopen, take_converted
 from tasks.core.adoption import Retry, RunState, next_attempt
 from tasks.core.batches import Batch, Stage, Upload, job_id_for, job_tag, manifest_of
 from tasks.core.keys import BatchKeys, attempt_token
@@ -58,7 +59,7 @@ class OneRun:
         self.set_to = []
 
     async def read_flow_runs(self, **_filters):
-        return [self.run]
+        return [self.run] if self.run else []
 
     async def read_flow_run_states(self, _flow_run_id):
         return self.states
@@ -127,17 +128,59 @@ def test_a_job_is_restarted_only_if_its_run_has_ended_by_now(by_now, set_to):
     assert server.set_to == set_to
 
 
-@pytest.mark.parametrize("said", [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED])
-def test_a_job_whose_documents_are_there_is_done_whatever_its_run_says(said, tmp_path):
-    manifest, job = one_job()
-    store = open_folder(tmp_path / "store")
+@pytest.fixture
+def store(tmp_path):
+    return open_folder(tmp_path / "store")
+
+
+def published(store, manifest, job):
     store.write(BatchKeys.of(BATCH_ID).manifest, manifest.model_dump_json().encode())
     transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=3.0)
     attempt = {"token": attempt_token("run", 1), "attempt": 1}
-    publish(store, BATCH_ID, job, **attempt, transcript=transcript, contents={DocumentFormat.TXT: b"x"})
+    return publish(store, BATCH_ID, job, **attempt, transcript=transcript, contents={DocumentFormat.TXT: b"x"})
+
+
+def make_unreadable(path: Path) -> None:
+    """Have every read of the file fail, for root as well."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("said", [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED])
+def test_a_job_whose_documents_are_there_is_done_whatever_its_run_says(said, store, tmp_path):
+    manifest, job = one_job()
+    published(store, manifest, job)
     jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
     (ending,) = asyncio.run(collect(OneRun(run_of(job, said, 1)), store, jobs, tmp_path))
     assert (ending.stage, ending.error) == (Stage.DONE, "")
+
+
+def test_a_document_that_cannot_be_read_fails_its_job_and_no_other(store, tmp_path):
+    manifest, job = one_job()
+    (document,) = published(store, manifest, job).documents
+    make_unreadable(tmp_path / "store" / document.key)
+    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
+    assert ending.stage is Stage.FAILED
+    assert ending.error.startswith("What a.mp3 became cannot be read, though the store answers otherwise.")
+
+
+def test_a_recording_that_cannot_be_read_fails_its_job_at_adoption(store, tmp_path):
+    manifest, job = one_job()
+    make_unreadable(tmp_path / "store" / BatchKeys.of(BATCH_ID).recording_record(job.job_id))
+    jobs = asyncio.run(adopt(OneRun(None), store, manifest, None))
+    assert "The recording of a.mp3 cannot be read" in jobs.endings[job.job_id].error
+    assert not jobs.any_open
+
+
+def test_an_upload_that_cannot_be_removed_stops_nothing(store, tmp_path):
+    manifest, job = one_job()
+    published(store, manifest, job)
+    (tmp_path / BATCH_ID / job.job_id / "in the way").mkdir(parents=True)
+    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
+    assert ending.stage is Stage.DONE
 
 
 def history(*states) -> list[State]:
