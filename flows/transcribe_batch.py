@@ -160,8 +160,11 @@ async def _outages_waited_out() -> AsyncIterator[None]:
 async def _summed_up(jobs: OpenJobs, *, wall_seconds: float) -> State[Any]:
     endings = [jobs.endings[job.job_id] for job in jobs.manifest.jobs]
     batch = jobs.manifest.batch
-    async with _outages_waited_out():  # a summary that could not be shown is no reason to fail the batch
-        await publish_summary(batch.batch_id, summary_markdown(batch, endings, wall_seconds=wall_seconds))
+    summary, shown = summary_markdown(batch, endings, wall_seconds=wall_seconds), False
+    while not shown and not current_token().cancelled:
+        async with _outages_waited_out():
+            await publish_summary(batch.batch_id, summary)
+            shown = True
     message = verdict(endings)
     get_run_logger().info("Batch %s: %s", batch.batch_id, message)
     if any(ending.stage is Stage.FAILED for ending in endings):

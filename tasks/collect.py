@@ -8,6 +8,7 @@ anew from Prefect and the store.
 import asyncio
 import contextlib
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -49,6 +50,8 @@ class OpenJobs:
     restartable: dict[str, Child] = field(default_factory=dict)
     stopping: set[str] = field(default_factory=set)
     """Jobs to be run again as soon as the run that is being cancelled has stopped."""
+    moved: deque[tuple[Child, Child]] = field(default_factory=deque)
+    """Runs that are still to be given up, each with its successor."""
     never_began: set[UUID] = field(default_factory=set)
     """Task runs of conversions that an outage kept from beginning; others took their place."""
     ended: dict[str, Child] = field(default_factory=dict)
@@ -178,9 +181,9 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
 
 async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[Child]:
     """Move runs from pools that take no jobs to such that do, and return their successors."""
-    stuck = {
-        run.job_id: jobs.children[run.job_id] for run in await dispatcher.find_stuck() if run.job_id in jobs.children
-    }
+    await _give_up_moved(dispatcher, jobs)  # where an outage came between the two steps of a move
+    in_vain = await dispatcher.find_stuck(jobs.children.values())
+    stuck = {job_id: child for job_id, child in jobs.children.items() if job_id in in_vain}
     if not stuck:
         return []
     for job in jobs.manifest.jobs:
@@ -190,7 +193,15 @@ async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> li
                     jobs.ready[job.job_id] = ReadyJob(job, recording)
     moved = await dispatcher.move({job_id: jobs.ready[job_id] for job_id in stuck if job_id in jobs.ready}, stuck)
     jobs.children.update({child.job_id: child for child in moved})
+    jobs.moved += [(stuck[child.job_id], child) for child in moved]
+    await _give_up_moved(dispatcher, jobs)
     return moved
+
+
+async def _give_up_moved(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
+    while jobs.moved:
+        await dispatcher.give_up(*jobs.moved[0])
+        jobs.moved.popleft()  # last: an outage on the way must not lose it
 
 
 async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:

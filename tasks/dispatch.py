@@ -3,8 +3,10 @@ Create the runs of a batch's jobs on the pools that are free soonest, move them 
 cancel them. Which job goes where is decided in `tasks.core.scheduling`.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,11 +14,13 @@ from uuid import UUID
 from prefect import Task
 from prefect.client.orchestration import PrefectClient
 from prefect.concurrency.asyncio import concurrency
+from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
+from tasks.core.adoption import RunState
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, job_tag
 from tasks.core.names import shown
-from tasks.core.pools import Pool, StuckRun, stuck
+from tasks.core.pools import Pool, stuck, without_pool
 from tasks.core.scheduling import WaitingJob, place
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, read_pools, refresh
 from tasks.settle import settle_task_runs
@@ -56,22 +60,36 @@ class Dispatcher:
         killed inside holds up the others for a minute at most.
         """
         candidates = self._candidates(waiting)
-        if not place(await read_pools(self._client), candidates, active_batches=active_batches):
+        if not place(await self._read_pools(), candidates, active_batches=active_batches):
             return []
-        async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
-            placements = place(await read_pools(self._client), candidates, active_batches=active_batches)
+        async with _router():
+            placements = place(await self._read_pools(), candidates, active_batches=active_batches)
             return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
 
-    async def find_stuck(self) -> list[StuckRun]:
-        """Return the batch's runs on pools that have taken none for a while, if another pool could take them."""
-        pools = await read_pools(self._client)
+    async def find_stuck(self, children: Iterable[Child]) -> frozenset[str]:
+        """
+        Return the jobs whose runs wait on pools that have taken none for a while, or that somebody deleted.
+
+        None, as long as no other pool could take them.
+        """
+        pools = await self._read_pools()
         self._watch(pools)
         long_unusable = {
             work_pool
             for work_pool, since in self._unusable_since.items()
             if time.monotonic() - since > UNUSABLE_SECONDS
         }
-        return [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == self._batch.batch_id]
+        waiting_in_vain = {
+            run.job_id
+            for run in stuck(pools)
+            if run.work_pool in long_unusable and run.batch_id == self._batch.batch_id
+        }
+        queued = {child.job_id: child.work_pool for child in children if child.state is RunState.SCHEDULED}
+        return frozenset(waiting_in_vain | without_pool(queued, pools))
+
+    async def _read_pools(self) -> list[Pool]:
+        """Return the pools that jobs can be sent to; one that is just being set up has no deployment yet."""
+        return [pool for pool in await read_pools(self._client) if await self._has_deployment(pool.work_pool)]
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()
@@ -83,19 +101,22 @@ class Dispatcher:
         """
         Create successors of stuck runs on other pools, as far as these have room, and return them.
 
-        The successor comes first: killed in between, this leaves a run too many, which is noticed, and not one too few.
+        The successor comes first, then the old run is to be given up: killed in between, this leaves a run too many,
+        which is noticed, and not one too few.
         """
-        async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
-            placements = place(await read_pools(self._client), self._candidates(ready))
-            moved = [
+        async with _router():
+            placements = place(await self._read_pools(), self._candidates(ready))
+            return [
                 await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
             ]
-        for child in moved:
-            predecessor = old[child.job_id]
-            message = f"Moved to {child.work_pool}: {predecessor.work_pool} takes no jobs."
+
+    async def give_up(self, predecessor: Child, successor: Child) -> None:
+        """End a run that has a successor."""
+        where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
+        message = f"Moved to {successor.work_pool}: {where}."
+        with contextlib.suppress(ObjectNotFound):  # it was deleted
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
-        return moved
 
     def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
         return [
@@ -149,11 +170,28 @@ class Dispatcher:
             "options": self._batch.options.model_dump(mode="json"),
         }
 
+    async def _has_deployment(self, work_pool: str) -> bool:
+        try:
+            await self._deployment(work_pool)
+        except ObjectNotFound:
+            return False
+        return True
+
     async def _deployment(self, work_pool: str) -> UUID:
         if work_pool not in self._deployments:
             deployment = await self._client.read_deployment_by_name(f"{RECORDING_FLOW}/{work_pool}")
             self._deployments[work_pool] = deployment.id
         return self._deployments[work_pool]
+
+
+def _router() -> AbstractAsyncContextManager[None]:
+    """
+    Return the lock that one batch at a time holds while it looks for room and fills it.
+
+    Losing it, frozen for longer than its lease or in an outage, ends nobody: what it protects from is that two batches
+    fill the same place, and a job gets one run in any case.
+    """
+    return concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60, raise_on_lease_renewal_failure=False)
 
 
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:

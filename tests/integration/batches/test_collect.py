@@ -8,24 +8,26 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
-from tasks.collect import OpenJobs, adopt, collect, reopen, take_converted
+from tasks.collect import OpenJobs, adopt, collect, move_stuck, reopen, take_converted
 from tasks.core.adoption import Retry, RunState, next_attempt
-from tasks.core.batches import Batch, Stage, Upload, job_id_for, job_tag, manifest_of
+from tasks.core.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, manifest_of
 from tasks.core.keys import BatchKeys, attempt_token
 from tasks.core.names import DocumentFormat
 from tasks.core.summaries import Ending
 from tasks.core.transcripts import Transcript
-from tasks.dispatch import restart
-from tasks.observe import child_of, read_retry
+from tasks.dispatch import ReadyJob, restart
+from tasks.observe import child_of, crashes_since_last_end, read_retry
 from tasks.publish import publish
+from tasks.settle import settle_task_runs
 from tasks.store_folder import open_folder
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID = "20260101-120000-abcdef"
 RUN_ID = uuid4()
+REFUSED = "refused"
 
 
 class NeverBegan:
@@ -215,3 +217,74 @@ BY_THE_WORKER = (SCHEDULED, next_attempt(2, 3, "its process ended"))
 def test_a_retry_is_what_a_person_did_after_an_end(states, retry):
     server = OneRun(None, *history(*states))
     assert asyncio.run(read_retry(server, RUN_ID)) == retry
+
+
+@pytest.mark.parametrize(
+    ("states", "crashes"),
+    [
+        ((RUNNING, CRASHED, BY_THE_WORKER, RUNNING, CRASHED), 2),
+        ((RUNNING, CRASHED, FAILED, BY_A_PERSON, RUNNING, CRASHED), 1),
+        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.CANCELLED, BY_A_PERSON, RUNNING, CRASHED), 1),
+        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.COMPLETED, BY_A_PERSON, RUNNING, CRASHED), 1),
+    ],
+)
+def test_crashes_before_another_end_do_not_count(states, crashes):
+    assert crashes_since_last_end(history(*states)) == crashes
+
+
+class Mover:
+    """A dispatcher whose connection breaks after it has created a successor."""
+
+    def __init__(self, stuck, successor) -> None:
+        self.stuck = stuck
+        self.successor = successor
+        self.outages = 1
+        self.given_up = []
+
+    async def find_stuck(self, _children):
+        return self.stuck
+
+    async def move(self, _ready, _old):
+        self.stuck = frozenset()
+        return [self.successor]
+
+    async def give_up(self, predecessor, successor):
+        if self.outages:
+            self.outages -= 1
+            raise httpx.ConnectError(REFUSED)
+        self.given_up.append((predecessor, successor))
+
+
+def test_a_move_that_an_outage_interrupts_is_finished_after_it(store):
+    manifest, job = one_job()
+    old, new = child_of(run_of(job, SCHEDULED, 0)), child_of(run_of(job, SCHEDULED, 1))
+    recording = Recording(job_id=job.job_id, key="a.mp3", size=1, sha256="0" * 64, audio_seconds=1.0)
+    jobs = OpenJobs(manifest, children={job.job_id: old}, ready={job.job_id: ReadyJob(job, recording)})
+    dispatcher = Mover(frozenset({job.job_id}), new)
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(move_stuck(store, dispatcher, jobs))
+    assert jobs.children == {job.job_id: new}, "it watches the run that was given up"
+    assert asyncio.run(move_stuck(store, dispatcher, jobs)) == []
+    assert dispatcher.given_up == [(old, new)]
+
+
+class ManyTaskRuns:
+    """A Prefect server with task runs of one flow run, in pages."""
+
+    def __init__(self, *states: StateType) -> None:
+        self.task_runs = [TaskRun(id=uuid4(), task_key="t", dynamic_key="0", state=State(type=each)) for each in states]
+        self.ended = set()
+
+    async def read_task_runs(self, *, task_run_filter, limit, offset, **_filters):
+        under_way = [run for run in self.task_runs if run.state.type in task_run_filter.state.type.any_]
+        return under_way[offset : offset + limit]
+
+    async def set_task_run_state(self, task_run_id, _state, *, force):
+        assert force
+        self.ended.add(task_run_id)
+
+
+def test_all_that_a_lost_process_had_begun_ends_also_what_waited_for_its_next_try():
+    server = ManyTaskRuns(*[RUNNING] * 150, *[SCHEDULED] * 150, StateType.COMPLETED)
+    asyncio.run(settle_task_runs(server, RUN_ID, "its process ended"))
+    assert server.ended == {run.id for run in server.task_runs[:300]}
