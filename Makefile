@@ -18,11 +18,11 @@ help:  ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: up
-up: $(VENV)/run.stamp  ## Install what is missing, start everything, stop it with Ctrl-C
+up: $(VENV)/$(RUN).stamp  ## Install what is missing, start everything, stop it with Ctrl-C
 	@exec $(BIN)/python -m deployments.up
 
 .PHONY: worker
-worker: $(VENV)/run.stamp  ## Add a device of a further machine: make worker POOL=gpu-3 PREFECT_API_URL=http://…/api
+worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker POOL=gpu-3 PREFECT_API_URL=http://…/api
 	@test -n "$(POOL)" || { echo "Name the work pool: make worker POOL=gpu-3"; exit 2; }
 	@exec $(BIN)/python -m deployments.worker $(POOL)
 
@@ -30,7 +30,7 @@ worker: $(VENV)/run.stamp  ## Add a device of a further machine: make worker POO
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .PHONY: test
-test: unit integration browser  ## Run all tests
+test: check integration browser  ## Lint, check types and import directions, run all tests
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
@@ -100,14 +100,14 @@ clean:  ## Remove what is installed and cached; the data folder stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp is older than its lock or than pyproject.toml: install again.
-$(VENV)/run.stamp: $(LOCKS)/$(RUN).txt $(LOCKS)/build.txt pyproject.toml | $(VENV)/venv.stamp
+# A stamp is older than its lock or than pyproject.toml, or a GPU was added since: install again.
+$(VENV)/$(RUN).stamp: $(LOCKS)/$(RUN).txt $(LOCKS)/build.txt pyproject.toml | $(VENV)/venv.stamp
 	@echo "Installing what Batchscribe needs; this takes a minute or two."
 	$(PIP) install --require-hashes -r $(LOCKS)/$(RUN).txt -r $(LOCKS)/build.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp $(LOCKS)/dev.txt
+$(VENV)/dev.stamp: $(VENV)/$(RUN).stamp $(LOCKS)/dev.txt
 	@echo "Installing what the tests need."
 	$(PIP) install --require-hashes -r $(LOCKS)/dev.txt
 	@touch $@

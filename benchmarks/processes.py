@@ -48,8 +48,17 @@ def children(pid: int) -> list[int]:
 
 def peak_memory_mb(pid: int) -> float:
     """Return the most memory that the process has had resident (Linux only)."""
+    return _status_mb(pid, "VmHWM:")
+
+
+def memory_mb(pid: int) -> float:
+    """Return how much memory the process has resident (Linux only)."""
+    return _status_mb(pid, "VmRSS:")
+
+
+def _status_mb(pid: int, field: str) -> float:
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(field))
 
 
 def _own_cpu_seconds(pid: int) -> float:

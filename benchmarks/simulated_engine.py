@@ -60,9 +60,9 @@ def transcribe(
     )
 
 
-def _no_engine(*arguments: Any) -> None:
+def _load_no_engine(*arguments: Any) -> None:
     del arguments
 
 
-vars(real).update(transcribe=transcribe, load_engine=_no_engine)
+vars(real).update(transcribe=transcribe, load_engine=_load_no_engine)
 transcribe_recording = real.transcribe_recording

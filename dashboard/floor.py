@@ -13,7 +13,7 @@ from dashboard.run_facts import flow_run_url, ui_url
 from dashboard.runs import GpuPool, Runs
 from tasks.core.adoption import RunState
 from tasks.core.device_reports import DeviceReport
-from tasks.core.errors import NotFound, StoreUnavailable
+from tasks.core.errors import NotFound, RecordDamaged, StoreUnavailable
 from tasks.core.pool_advice import advice, device_and_machine
 from tasks.core.pools import ActiveRun
 from tasks.core.stages import RunFacts
@@ -29,7 +29,7 @@ NAMES_KEPT = 256
 
 
 class Floor:
-    """Describes pools. Methods raise `PrefectUnavailable`; without the store, only the names of batches are missing."""
+    """Describes pools. Methods raise `PrefectUnavailable`; what the store does not tell is a batch's name, no more."""
 
     def __init__(self, records: Records, runs: Runs, facts: PoolFacts) -> None:
         self._records = records
@@ -65,7 +65,7 @@ class Floor:
             if batch_id and batch_id not in self._names:
                 try:
                     self._names[batch_id] = (await self._records.batch(batch_id)).name
-                except (NotFound, StoreUnavailable):
+                except (NotFound, RecordDamaged, StoreUnavailable):
                     continue
         while len(self._names) > NAMES_KEPT:
             self._names.popitem(last=False)

@@ -1,23 +1,18 @@
 """
 Who may talk to the dashboard as long as it has no sign-in: the browser and the programs of this machine.
 
-- It listens on a loopback address only, or does not start. Started by another server, on another address, it refuses
-  what arrives there.
-- A request must be addressed to a loopback name. A page elsewhere that has its own name resolved to 127.0.0.1 (DNS
-  rebinding) still sends that name.
-- A call that changes something must not come from a page of another site (CSRF). Browsers say where a call comes from
-  in ``Sec-Fetch-Site`` and ``Origin``; other programs send neither.
+It listens on a loopback address only, or does not start. Started by another server, on another address, it refuses
+what arrives there. Which calls it takes is decided in `tasks.core.callers`.
 """
 
-import ipaddress
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+from tasks.core.callers import SAFE_METHODS, is_addressed_here, is_loopback, is_of_same_site
+
 UPLOAD_PATH: Final = "/api/upload"
 MAX_JSON_BYTES: Final = 32 * 2**20
 """Largest body of an API call that is not an upload: it is read into memory as a whole."""
@@ -39,17 +34,6 @@ def _listens_elsewhere(address: str) -> ListensElsewhere:
         "sign-in yet. Set BATCHSCRIBE_HOST=127.0.0.1 and reach it from elsewhere through SSH: "
         "ssh -L 8501:127.0.0.1:8501 this-machine"
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host*, a name or an address, is this machine as seen by itself."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 class Guard:
@@ -78,21 +62,13 @@ def _refusal(scope: Scope) -> Response | None:
     server = scope.get("server")
     if server is not None and server[1] is not None and not is_loopback(server[0]):  # without a port: a socket file
         return _refused(403, str(_listens_elsewhere(server[0])))
-    if not is_loopback(urlsplit(f"//{host}").hostname or ""):
+    if not is_addressed_here(host):
         return _refused(403, f"The dashboard does not answer to the name {host!r}. Open it as 127.0.0.1 or localhost.")
     if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
         return None
-    if not _from_same_origin(headers, host):
+    if not is_of_same_site(host=host, origin=headers.get("origin"), fetch_site=headers.get("sec-fetch-site")):
         return _refused(403, "The call comes from a page of another site. Use the dashboard's own pages.")
     return _refused_body(scope, headers) if scope["type"] == "http" else None
-
-
-def _from_same_origin(headers: Headers, host: str) -> bool:
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site in ("same-origin", "none")
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
 
 
 def _refused_body(scope: Scope, headers: Headers) -> Response | None:

@@ -47,7 +47,8 @@ class OpenBatch:
     held_bytes: int
     arriving: int = 0
     arriving_bytes: int = 0
-    closed: bool = False
+    stale: bool = False
+    """Whether the store may hold an upload more: it was asked to take its record, and did not say whether it did."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -63,12 +64,13 @@ class Intake:
 
     async def uploads(self, batch_id: str) -> list[Upload]:
         """Return what an open batch holds, by path."""
-        batch = await self._open(batch_id)
-        return sorted(batch.uploads.values(), key=lambda upload: upload.path)
+        async with self._locked(batch_id) as batch:
+            return sorted(batch.uploads.values(), key=lambda upload: upload.path)
 
     async def rehearsal(self, batch_id: str) -> OpenBatch:
         """Return a copy of the batch to try arrivals on."""
-        return replace(await self._open(batch_id))
+        async with self._locked(batch_id) as batch:
+            return replace(batch)
 
     @asynccontextmanager
     async def arrival(self, batch_id: str, size: int, path: str | None) -> AsyncIterator[OpenBatch]:
@@ -84,10 +86,7 @@ class Intake:
             raise TooManyUploads(msg)
         self._arriving += 1
         try:
-            batch = await self._open(batch_id)
-            await self._records.batch(batch_id)  # it may have been dismissed since it was opened
-            async with batch.lock:
-                self._check_open(batch)
+            async with self._locked(batch_id) as batch:
                 self.check_room(batch, size, path)
                 batch.arriving += 1
                 batch.arriving_bytes += size
@@ -112,8 +111,7 @@ class Intake:
         """
         batch_id = batch.batch.batch_id
         job_id = job_id_for(batch_id, path)
-        async with batch.lock:
-            self._check_open(batch)
+        async with batch.lock:  # it can't be closed: this upload counts as arriving
             known = batch.uploads.get(job_id)
             if known is not None and (known.size, known.sha256) != (received.size, received.sha256):
                 raise _path_taken(path)
@@ -130,7 +128,10 @@ class Intake:
             )
             try:
                 await self._records.write_upload(batch_id, upload)
-            except (StoreUnavailable, NotFound):
+            except StoreUnavailable:  # the record may be there, and then the file must be
+                batch.stale = True
+                raise
+            except (NotFound, DiskFull):
                 final.unlink(missing_ok=True)
                 raise
             batch.uploads[job_id] = upload
@@ -161,9 +162,7 @@ class Intake:
 
     async def delete(self, batch_id: str, job_id: str) -> None:
         """Remove an upload from a batch that has not been started."""
-        batch = await self._open(batch_id)
-        async with batch.lock:
-            self._check_open(batch)
+        async with self._locked(batch_id) as batch:
             if job_id not in batch.uploads:
                 msg = f"Batch {batch_id} holds no upload {shown(job_id)}."
                 raise NotFound(msg)
@@ -174,9 +173,7 @@ class Intake:
 
     async def close(self, batch_id: str, expected: frozenset[str] | None = None) -> Manifest:
         """Freeze what the batch consists of; with *expected*, only if it is just that. Raises `WrongStage`."""
-        batch = await self._open(batch_id)
-        async with batch.lock:
-            self._check_open(batch)
+        async with self._locked(batch_id) as batch:
             if batch.arriving:
                 uploads = "1 upload is" if batch.arriving == 1 else f"{batch.arriving} uploads are"
                 msg = f"{uploads} still being received. Start batch {batch_id} when all are there."
@@ -190,23 +187,42 @@ class Intake:
                 msg = f"Batch {batch_id} holds {more} uploads more and {fewer} fewer than asked. Look again."
                 raise WrongStage(msg)
             manifest = manifest_of(batch.batch, uploads_in_store.values(), started_at=datetime.now(UTC))
-            manifest = await self._records.create_manifest(manifest)
-            batch.closed = True
-            self._batches.pop(batch_id, None)
-        return manifest
+            try:
+                return await self._records.create_manifest(manifest)
+            finally:  # it is closed, or nobody knows: whoever asks next reads it anew
+                self._batches.pop(batch_id, None)
+
+    @asynccontextmanager
+    async def _locked(self, batch_id: str) -> AsyncIterator[OpenBatch]:
+        """
+        Give the batch, which nobody else changes meanwhile.
+
+        Raises `NotFound`, also for one that was dismissed since it was opened, and `WrongStage` if it was started.
+        """
+        while True:
+            batch = await self._open(batch_id)
+            async with batch.lock:
+                if self._batches.get(batch_id) is not batch:  # closed or forgotten while this waited for the lock
+                    continue
+                if batch.stale:
+                    batch.uploads = await self._records.uploads(batch_id)
+                    batch.held_bytes = sum(upload.size for upload in batch.uploads.values())
+                    batch.stale = False
+                yield batch
+                return
 
     async def _open(self, batch_id: str) -> OpenBatch:
-        """Return the batch. Raises `NotFound`, and `WrongStage` if it was started."""
+        known = await self._records.batch(batch_id)
         if batch_id not in self._batches:
             async with self._opening:
                 if batch_id not in self._batches:
-                    self._batches[batch_id] = await self._read(batch_id)
+                    self._batches[batch_id] = await self._read(known)
         self._batches.move_to_end(batch_id)
         self._forget_idle()
         return self._batches[batch_id]
 
-    async def _read(self, batch_id: str) -> OpenBatch:
-        batch = await self._records.batch(batch_id)
+    async def _read(self, batch: Batch) -> OpenBatch:
+        batch_id = batch.batch_id
         if await self._records.manifest(batch_id) is not None:
             raise _started(batch_id)
         uploads = await self._records.uploads(batch_id)
@@ -217,10 +233,6 @@ class Intake:
         oldest = next(iter(self._batches.values()))
         if len(self._batches) > OPEN_BATCHES_KEPT and not oldest.arriving and not oldest.lock.locked():
             del self._batches[oldest.batch.batch_id]
-
-    def _check_open(self, batch: OpenBatch) -> None:
-        if batch.closed:
-            raise _started(batch.batch.batch_id)
 
     async def _check_disk(self, size: int) -> None:
         free = await in_thread(WRITE_THREADS, free_bytes, self._settings)

@@ -17,7 +17,7 @@ from dashboard.overview import Overview
 from dashboard.records import Records
 from dashboard.runs import Runs
 from tasks.core.batches import Batch, CancelMark, Options, Stage, StartedRun, new_batch_id
-from tasks.core.errors import NotFound, PrefectUnavailable, RecordDamaged, StoreUnavailable, WrongStage
+from tasks.core.errors import DiskFull, NotFound, PrefectUnavailable, RecordDamaged, StoreUnavailable, WrongStage
 from tasks.core.names import shown
 from tasks.core.retention import expired
 from tasks.core.settings import Settings
@@ -39,6 +39,7 @@ class Lifecycle:
         self._settings = settings
         self._interrupted: set[str] = set()
         self._retrying: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._all_found = False
 
     async def create(self, name: str, options: Options) -> Batch:
         """Make a batch that takes uploads. Without a name it is called after its time."""
@@ -68,6 +69,9 @@ class Lifecycle:
                 manifest = await self._records.manifest(batch_id)  # another request was faster
                 if manifest is None:
                     raise
+            except StoreUnavailable:  # it may be closed: whether it is will be seen when the store answers again
+                self._all_found = False
+                raise
         self._overview.forget(batch_id)
         await self._check_not_dismissed(batch_id)
         return await self._run_of(manifest.batch)
@@ -174,15 +178,16 @@ class Lifecycle:
 
     async def finish_starts(self) -> None:
         """Finish interrupted starts, those of a killed process too, for as long as this one runs."""
-        found, complaint = False, ""
+        complaint = ""
         while True:
             try:
-                if not found:
+                if not self._all_found:
+                    self._all_found = True
                     self._interrupted.update(await self._records.interrupted_starts())
-                    found = True
                 for batch_id in sorted(self._interrupted):
                     await self._finish_start(batch_id)
-            except (PrefectUnavailable, StoreUnavailable) as error:
+            except (PrefectUnavailable, StoreUnavailable, DiskFull) as error:
+                self._all_found = self._all_found and not isinstance(error, StoreUnavailable)
                 if str(error) != complaint:  # said once, not every few seconds
                     logger.warning("interrupted starts wait: %s", error)
                 complaint = str(error)
@@ -219,7 +224,7 @@ class Lifecycle:
         """Return the id of the batch's run, which is made if there is none; noted for later if that fails."""
         try:
             flow_run_id = await self._known_or_new_run(batch)
-        except (PrefectUnavailable, StoreUnavailable):
+        except (PrefectUnavailable, StoreUnavailable, DiskFull):
             self._interrupted.add(batch.batch_id)
             raise
         self._interrupted.discard(batch.batch_id)

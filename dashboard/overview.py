@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from dashboard.done_jobs import DoneJobs
 from dashboard.floor import Floor
@@ -14,7 +15,7 @@ from dashboard.runs import BATCHES_REMEMBERED, GpuPool, Runs
 from dashboard.search import Search
 from tasks.core.batches import Manifest, Publication
 from tasks.core.errors import NotFound, RecordDamaged, WrongStage
-from tasks.core.scheduling import Forecast, WaitingJob, forecast
+from tasks.core.scheduling import WaitingJob, forecast
 from tasks.core.stages import (
     BatchFacts,
     JobFacts,
@@ -33,6 +34,9 @@ LIST_MAX_AGE = 5.0
 """Seconds: as old as a summary may be in a list."""
 
 POOLS_MAX_AGE = 2.0
+ELSEWHERE_MAX_AGE = 5.0
+"""Seconds: as old as may be what is known of the other batches, which only matters to what is expected."""
+
 BATCHES_READ_AT_ONCE = 4
 
 
@@ -48,6 +52,8 @@ class Overview:
         self._statuses: Fresh[BatchStatus] = Fresh()
         self._done: OrderedDict[str, DoneJobs] = OrderedDict()
         self._pools: Fresh[tuple[GpuPool, ...]] = Fresh()
+        self._running: Fresh[tuple[str, ...]] = Fresh()
+        self._elsewhere: Fresh[list[WaitingJob]] = Fresh()
 
     async def batch(self, batch_id: str, *, max_age: float = STATUS_MAX_AGE) -> BatchStatus:
         """Return the batch and where its jobs are."""
@@ -99,6 +105,12 @@ class Overview:
         return await self._read_started(manifest)
 
     async def _read_started(self, manifest: Manifest) -> BatchStatus:
+        batch, jobs = await self._read_facts(manifest)
+        with_forecasts = await self._with_forecasts(manifest, batch, jobs)
+        return batch_status(batch, with_forecasts, self._done_of(manifest.batch.batch_id).status)
+
+    async def _read_facts(self, manifest: Manifest) -> tuple[BatchFacts, list[JobFacts]]:
+        """Return what is known of a started batch and its jobs, but for what is to be expected."""
         batch_id = manifest.batch.batch_id
         runs = await self._runs.read_batch(batch_id)
         # Read after the runs: a run that is completed by then has its publication.
@@ -124,8 +136,7 @@ class Overview:
             )
             for job in manifest.jobs
         ]
-        with_forecasts = await self._with_forecasts(manifest, batch, jobs)
-        return batch_status(batch, with_forecasts, self._done_of(batch_id).status)
+        return batch, jobs
 
     def _done_of(self, batch_id: str) -> DoneJobs:
         done = self._done.setdefault(batch_id, DoneJobs())
@@ -164,21 +175,38 @@ class Overview:
 
     async def _with_forecasts(self, manifest: Manifest, batch: BatchFacts, jobs: list[JobFacts]) -> list[JobFacts]:
         """Return *jobs* with what the dispatch policy expects of those that are queued or running."""
-        unfinished = [job for job in jobs if not stage_of(job, batch).ended]
-        if not unfinished:
+        if all(stage_of(job, batch).ended for job in jobs):
             return jobs
-        batch_id, options = manifest.batch.batch_id, manifest.batch.options
-        waiting = [
-            WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task)
-            for job in unfinished
-            if job.child is None and job.recording_seconds is not None
-        ]
-        expected = await self._forecast(waiting)
+        waiting = _waiting(manifest, batch, jobs) + await self._waiting_elsewhere(manifest.batch.batch_id)
+        expected = forecast([gpu_pool.pool for gpu_pool in await self._read_pools()], waiting)
         return [replace(job, forecast=expected[job.job.job_id]) if job.job.job_id in expected else job for job in jobs]
 
-    async def _forecast(self, waiting: Iterable[WaitingJob]) -> dict[str, Forecast]:
-        """Return when jobs will start and end. Waiting jobs of other batches are unknown here: it can take longer."""
-        return forecast([gpu_pool.pool for gpu_pool in await self._read_pools()], waiting)
+    async def _waiting_elsewhere(self, batch_id: str) -> list[WaitingJob]:
+        """Return the jobs of the other batches that run, as far as they wait for a pool: the batches take turns."""
+        running = await self._running.get("batches", self._runs.read_running_batches, max_age=ELSEWHERE_MAX_AGE)
+        found: list[WaitingJob] = []
+        for other in running:
+            if other != batch_id:
+                ask = partial(self._read_waiting, other)
+                found += await self._elsewhere.get(other, ask, max_age=ELSEWHERE_MAX_AGE)
+        return found
+
+    async def _read_waiting(self, batch_id: str) -> list[WaitingJob]:
+        try:
+            manifest = await self._records.manifest(batch_id)
+        except RecordDamaged:  # its own page says so
+            return []
+        return _waiting(manifest, *await self._read_facts(manifest)) if manifest is not None else []
+
+
+def _waiting(manifest: Manifest, batch: BatchFacts, jobs: Iterable[JobFacts]) -> list[WaitingJob]:
+    """Return the jobs whose recording is ready and that have no run yet."""
+    batch_id, options = manifest.batch.batch_id, manifest.batch.options
+    return [
+        WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task)
+        for job in jobs
+        if job.child is None and job.recording_seconds is not None and not stage_of(job, batch).ended
+    ]
 
 
 def _counted(all_runs: Iterable[RunFacts]) -> dict[str, RunFacts]:

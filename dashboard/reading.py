@@ -10,7 +10,7 @@ from dashboard.overview import Overview
 from dashboard.records import Records
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import Batch, Job, Manifest, Publication, Recording, batch_id_of
-from tasks.core.errors import NotFound
+from tasks.core.errors import NotFound, RecordDamaged
 from tasks.core.mp4 import find_frames, mp4_header
 from tasks.core.names import shown
 from tasks.core.status import JobStatus
@@ -102,7 +102,11 @@ class Reading:
         return UnreadableJob(batch, status)
 
     async def newest(self, *, batches: int) -> tuple[ReadableBatch, ...]:
-        """Return the newest *batches* of those that have jobs to read, among the latest there are."""
+        """
+        Return the newest *batches* of those that have jobs to read, among the latest there are.
+
+        One whose records are damaged is left out: the list of batches names it.
+        """
         batch_ids = (await self._records.batch_ids())[:NEWEST_BATCHES_LOOKED_AT]
         found = await asyncio.gather(*map(self._readable_batch, batch_ids))
         return tuple(batch for batch in found if batch is not None and batch.jobs)[:batches]
@@ -120,9 +124,9 @@ class Reading:
     async def _readable_batch(self, batch_id: str) -> ReadableBatch | None:
         try:
             batch = await self._records.batch(batch_id)
-        except NotFound:  # being made or dismissed in this moment
+            manifest = await self._records.manifest(batch_id)
+        except (NotFound, RecordDamaged):  # NotFound: being made or dismissed in this moment
             return None
-        manifest = await self._records.manifest(batch_id)
         if manifest is None:
             return None
         publications = await self._records.publications(batch_id)

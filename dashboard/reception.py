@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.threads import WRITE_THREADS, in_thread
-from tasks.core.errors import DiskFull, UploadTooLarge
+from tasks.core.errors import DiskFull, UploadsUnavailable, UploadTooLarge
 from tasks.core.settings import Settings
 from tasks.store import is_disk_full
 
@@ -55,8 +55,8 @@ class PartFile:
 
     def open(self, expected_bytes: int) -> None:
         """Make the file and reserve its space. Raises `DiskFull` before the first byte is sent."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._guard, _disk_full_translated(self.path.parent):
+        with self._guard, _errors_translated(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             self._open = True
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
@@ -64,7 +64,7 @@ class PartFile:
 
     def write(self, content: bytes | bytearray | memoryview) -> None:
         """Append *content*. Raises `UploadTooLarge` or `DiskFull`."""
-        with self._guard, _disk_full_translated(self.path.parent):
+        with self._guard, _errors_translated(self.path.parent):
             if not self._open:  # the request was given up while this thread waited for its turn
                 return
             self._size += len(content)
@@ -78,19 +78,20 @@ class PartFile:
 
     def complete(self) -> Received:
         """Make the content durable and return what it is. The file stays locked until it is closed."""
-        with self._guard, _disk_full_translated(self.path.parent):
+        with self._guard, _errors_translated(self.path.parent):
             os.ftruncate(self._descriptor, self._size)  # more may have been reserved
             os.fsync(self._descriptor)
             return Received(size=self._size, sha256=self._digest.hexdigest())
 
     def move_to(self, path: Path) -> None:
         """Give the file its own name; an earlier file of this name goes."""
-        self.path.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with _errors_translated(path.parent):
+            self.path.replace(path)
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def close(self) -> None:
         """Remove the file unless it was moved."""
@@ -105,8 +106,9 @@ class PartFile:
 def free_bytes(settings: Settings) -> int:
     """Return how much may still be uploaded: the free space of the disk without what is kept in reserve."""
     folder = settings.uploads_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    return max(0, shutil.disk_usage(folder).free - settings.disk_reserve_bytes)
+    with _errors_translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        return max(0, shutil.disk_usage(folder).free - settings.disk_reserve_bytes)
 
 
 async def receive(chunks: AsyncIterator[bytes], feed: Callable[[bytearray], None], *, idle_seconds: float) -> int:
@@ -144,11 +146,15 @@ def _reserve(descriptor: int, size: int) -> None:
 
 
 @contextlib.contextmanager
-def _disk_full_translated(folder: Path) -> Iterator[None]:
+def _errors_translated(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if not is_disk_full(error):
-            raise
+            msg = (
+                f"The folder {folder} can't be used: {error.strerror or error}. Check that its disk is there and that "
+                "Batchscribe may write to it, then send the file again."
+            )
+            raise UploadsUnavailable(msg) from error
         msg = f"The disk of {folder} is full. Free some space on it, then send the file again."
         raise DiskFull(msg) from error

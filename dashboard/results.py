@@ -1,23 +1,26 @@
 """
 All documents of a batch as one ZIP, made while it is sent.
 
-Its members have the names that people gave, in their folder tree. `manifest.json` comes first and always has this name:
-it lists every job, with the reason of those that failed, and under which name each document is in the ZIP.
+Its members have the names that people gave, in their folder tree. `manifest.json` comes last and always has this name:
+it lists every job, with the reason of those that failed, and under which name each document is in the ZIP. A document
+that is damaged in the store is left out, and named there.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from zipfile import ZIP_DEFLATED
 
 from zipstream.ng import ZipStream
 
 from tasks.core.batches import Document, Job, Manifest, Options, Publication, Record, Stage
-from tasks.core.errors import StoreUnavailable
-from tasks.core.names import DocumentFormat, document_name
+from tasks.core.errors import NotFound
+from tasks.core.names import DocumentFormat, clashes, document_name
 from tasks.store import Store
 
 MANIFEST_NAME = "manifest.json"
+IN_MEMORY_BYTES = 2**20
 _NOT_ON_WINDOWS = str.maketrans(dict.fromkeys([*map(chr, range(32)), *'\x7f\\:*?"<>|'], "_"))
 
 
@@ -66,19 +69,24 @@ def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]
     """
     Yield the ZIP of the batch piece by piece, so that its size does not matter.
 
-    An error of the store breaks it off before its end, so no ZIP that opens lacks a document: the caller must let the
-    connection break too. Raises `NotFound` and `StoreUnavailable`, the latter also for a document that is not the one
-    that was published.
+    If the store stops answering, the ZIP is broken off before its end, so that none that opens lacks a document: the
+    caller must let the connection break too. Raises `StoreUnavailable`.
     """
     stems = member_stems([outcome.job for outcome in outcomes])
     archive = ZipStream(compress_type=ZIP_DEFLATED)
-    archive.add(_results_manifest(manifest, outcomes, stems).model_dump_json(indent=2), MANIFEST_NAME)
-    yield from archive.all_files()
+    entries = []
     for outcome in outcomes:
+        stem, damaged = stems[outcome.job.job_id], []
         for document in outcome.publication.documents if outcome.publication else ():
-            name = document_name(stems[outcome.job.job_id], document.format)
-            archive.add(_content(store, document), name, size=document.size)
+            content = _content(store, document)
+            if content is None:
+                damaged.append(document)
+                continue
+            archive.add(content, document_name(stem, document.format), size=document.size)
             yield from archive.all_files()
+        entries.append(_job_entry(outcome, stem, damaged))
+    archive.add(_results_manifest(manifest, entries).model_dump_json(indent=2), MANIFEST_NAME)
+    yield from archive.all_files()
     yield from archive.footer()
 
 
@@ -92,10 +100,12 @@ def member_stems(jobs: Sequence[Job]) -> dict[str, str]:
     """
     stems: dict[str, str] = {}
     taken = {MANIFEST_NAME.removesuffix(".json")}
+    unpackable = {job.job_id: _unpackable(job.document_stem) for job in jobs}
+    folders = {str(folder).casefold() for stem in unpackable.values() for folder in PurePosixPath(stem).parents}
     for job in jobs:
-        wanted = _unpackable(job.document_stem)
+        wanted = unpackable[job.job_id]
         stem, number = wanted, 1
-        while stem.casefold() in taken:
+        while stem.casefold() in taken or clashes(stem, folders):
             number += 1
             stem = f"{wanted} ({number})"
         taken.add(stem.casefold())
@@ -111,24 +121,28 @@ def _unpackable(stem: str) -> str:
     return "/".join([*folders, name])
 
 
-def _results_manifest(manifest: Manifest, outcomes: Sequence[JobOutcome], stems: dict[str, str]) -> ResultsManifest:
+def _results_manifest(manifest: Manifest, entries: Sequence[JobEntry]) -> ResultsManifest:
     return ResultsManifest(
         batch_id=manifest.batch.batch_id,
         name=manifest.batch.name,
         created_at=manifest.batch.created_at,
         started_at=manifest.started_at,
         options=manifest.batch.options,
-        jobs=tuple(_job_entry(outcome, stems[outcome.job.job_id]) for outcome in outcomes),
+        jobs=tuple(entries),
     )
 
 
-def _job_entry(outcome: JobOutcome, stem: str) -> JobEntry:
+def _job_entry(outcome: JobOutcome, stem: str, damaged: Sequence[Document]) -> JobEntry:
     publication = outcome.publication
+    error = outcome.error
+    if damaged:
+        formats = ", ".join(document.format for document in damaged)
+        error = f"Damaged in the store, and not in this ZIP: {formats}. Retry the batch, then download it again."
     return JobEntry(
         job_id=outcome.job.job_id,
         path=outcome.job.path,
         stage=outcome.stage,
-        error=outcome.error,
+        error=error,
         language=publication.language if publication else None,
         audio_seconds=publication.audio_seconds if publication else None,
         documents=tuple(
@@ -139,16 +153,25 @@ def _job_entry(outcome: JobOutcome, stem: str) -> JobEntry:
                 sha256=document.sha256,
             )
             for document in (publication.documents if publication else ())
+            if document not in damaged
         ),
     )
 
 
-def _content(store: Store, document: Document) -> Iterator[bytes]:
+def _content(store: Store, document: Document) -> Iterator[bytes] | None:
+    """Return the document's content, or None if it is not the one that was published; a large one is read twice."""
+    kept: list[bytes] = []
     digest, size = hashlib.sha256(), 0
-    for chunk in store.read_range(document.key):
-        digest.update(chunk)
-        size += len(chunk)
-        yield chunk
+    try:
+        for chunk in store.read_range(document.key):
+            digest.update(chunk)
+            size += len(chunk)
+            if size > document.size:
+                return None
+            if document.size <= IN_MEMORY_BYTES:
+                kept.append(chunk)
+    except NotFound:
+        return None
     if (size, digest.hexdigest()) != (document.size, document.sha256):
-        msg = f"{document.key} in the store is not the document that was published. Retry its job."
-        raise StoreUnavailable(msg)
+        return None
+    return iter(kept) if document.size <= IN_MEMORY_BYTES else store.read_range(document.key)

@@ -1,13 +1,13 @@
 """Remove what broken requests and killed processes left among the uploads."""
 
-import fcntl
 import logging
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 from dashboard.reception import PART_ENDING
 from tasks.core.batches import JOB_ID
 from tasks.core.keys import BatchKeys
+from tasks.discard import remove_unless_received
 from tasks.store import Store
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def sweep_uploads(store: Store, uploads_folder: Path) -> None:
     then.
     """
     for path in sorted(uploads_folder.glob(f"*/*{PART_ENDING}")):
-        _delete_unless_locked(path)
+        _remove(path)
     for path in sorted(uploads_folder.glob("*/*")):
         job = JOB_ID.fullmatch(path.name)
         if job is not None and job["batch_id"] == path.parent.name:
@@ -34,22 +34,9 @@ def _delete_unless_recorded(store: Store, path: Path) -> None:
     keys = BatchKeys.of(path.parent.name)
     known = store.stat(keys.batch) is not None  # if not, the store may be the wrong one: `clean_up` waits and sees
     if known and store.stat(keys.manifest) is None:
-        _delete_unless_locked(path, store=store, record=keys.upload(path.name))
+        _remove(path, wanted=lambda: store.stat(keys.upload(path.name)) is not None)
 
 
-def _delete_unless_locked(path: Path, *, store: Store | None = None, record: str = "") -> None:
-    """Delete the file unless somebody receives it, or its record is in the store by now."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if store is not None and store.stat(record) is not None:
-            return
-        path.unlink(missing_ok=True)
+def _remove(path: Path, *, wanted: Callable[[], bool] = lambda: False) -> None:
+    if remove_unless_received(path, wanted=wanted):
         logger.info("unfinished upload %s removed", path.name)
-    except BlockingIOError:
-        logger.info("upload %s is being received: left alone", path.name)
-    finally:
-        os.close(descriptor)

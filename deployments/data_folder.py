@@ -29,6 +29,10 @@ class DataFolderInUse(Exception):
     """Another process works with the data folder."""
 
 
+class DataFolderUnusable(Exception):
+    """The data folder cannot be made or written."""
+
+
 class ProcessMark(Record):
     """A process, told apart from a later one that was given the same id."""
 
@@ -53,9 +57,16 @@ class DataFolder:
         self._state = Holder(holder=mark_of(os.getpid()))
 
     def __enter__(self) -> Self:
-        """Take the folder and end what a killed predecessor left. Raises `DataFolderInUse`."""
-        self._path.mkdir(parents=True, exist_ok=True)
-        file = (self._path / "up.lock").open("a+", encoding="utf-8")
+        """Take the folder and end what a killed predecessor left. Raises `DataFolderInUse`, `DataFolderUnusable`."""
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            file = (self._path / "up.lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            msg = (
+                f"The data folder {self._path} can't be used: {error.strerror or error}. Set BATCHSCRIBE_DATA to a "
+                "folder that can be written."
+            )
+            raise DataFolderUnusable(msg) from error
         try:
             self._lock(file)
         except BaseException:

@@ -33,6 +33,8 @@ class CudaDevice:
     index: int
     title: str
     memory_bytes: int
+    compute_types: frozenset[str]
+    """Number formats that CTranslate2 calculates in efficiently on it; others it refuses."""
     uuid: str = ""
 
 
@@ -75,7 +77,7 @@ def _cuda_device(part: str, cuda: Sequence[CudaDevice]) -> Device:
         names = ", ".join(f"cuda:{index}" for index in sorted(found)) or "no GPU"
         msg = f"BATCHSCRIBE_DEVICES names {part}, but PyTorch finds {names} here. Name another, or write cpu."
         raise DeviceUnavailable(msg)
-    compute_type, batch_size = _fitting(gpu.memory_bytes)
+    compute_type, batch_size = _fitting(gpu)
     return Device(
         name=part,
         kind="cuda",
@@ -88,18 +90,25 @@ def _cuda_device(part: str, cuda: Sequence[CudaDevice]) -> Device:
     )
 
 
-def _fitting(memory_bytes: int) -> tuple[str, int]:
+def _fitting(gpu: CudaDevice) -> tuple[str, int]:
     """
-    Return compute type and batch size for a GPU with so much memory.
+    Return compute type and batch size for a GPU, by its memory and by what it can.
 
     faster-whisper's README gives 6.1 GB for large-v2 in float16 at batch 8 and 4.5 GB in int8 (an RTX 3070 Ti); each
-    further chunk adds about 0.4 GB. A start, not a promise: the engine halves the batch when memory runs out.
+    further chunk adds about 0.4 GB. A start, not a promise: the engine halves the batch when memory runs out. GPUs
+    before compute capability 7.0 have no fast float16: there it is int8, or as a last resort float32.
     """
-    if memory_bytes < 6 * GIB:
-        return "int8_float16", 4
-    if memory_bytes < 10 * GIB:
-        return "float16", 8
-    return ("float16", 16) if memory_bytes < 20 * GIB else ("float16", 32)
+    if gpu.memory_bytes < 6 * GIB:
+        return _first_supported(gpu, "int8_float16", "int8_float32", "float32"), 4
+    compute_type = _first_supported(gpu, "float16", "int8_float32", "float32")
+    if gpu.memory_bytes < 10 * GIB:
+        return compute_type, 8
+    return compute_type, 16 if gpu.memory_bytes < 20 * GIB else 32
+
+
+def _first_supported(gpu: CudaDevice, *compute_types: str) -> str:
+    """Return the first that *gpu* supports, else the last."""
+    return next((wanted for wanted in compute_types if wanted in gpu.compute_types), compute_types[-1])
 
 
 def _shares(cores: int, devices: int) -> tuple[int, ...]:
@@ -111,7 +120,11 @@ def _shares(cores: int, devices: int) -> tuple[int, ...]:
 
 
 def find_cuda() -> tuple[CudaDevice, ...]:
-    """Return the GPUs that PyTorch finds; none where PyTorch is not installed (``make up`` does without it)."""
+    """
+    Return the GPUs that PyTorch finds; none where PyTorch is not installed (``make up`` does without it).
+
+    Raises `DeviceUnavailable` if there is one that CTranslate2 cannot use, for instance with an old driver.
+    """
     if importlib.util.find_spec("torch") is None:
         return ()
     import torch
@@ -119,9 +132,29 @@ def find_cuda() -> tuple[CudaDevice, ...]:
     found = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        uuid = str(getattr(properties, "uuid", ""))  # PyTorch has it from 2.5 on
-        found.append(CudaDevice(index=index, title=properties.name, memory_bytes=properties.total_memory, uuid=uuid))
+        found.append(
+            CudaDevice(
+                index=index,
+                title=properties.name,
+                memory_bytes=properties.total_memory,
+                compute_types=_compute_types(index, properties.name),
+                uuid=str(getattr(properties, "uuid", "")),  # PyTorch has it from 2.5 on
+            )
+        )
     return tuple(found)
+
+
+def _compute_types(index: int, title: str) -> frozenset[str]:
+    import ctranslate2
+
+    try:
+        return frozenset(ctranslate2.get_supported_compute_types("cuda", index))
+    except (RuntimeError, ValueError) as exc:
+        msg = (
+            f"CTranslate2 cannot use the {title}, cuda:{index} ({exc}). "
+            "Update its driver, or do without it: BATCHSCRIBE_DEVICES=cpu"
+        )
+        raise DeviceUnavailable(msg) from exc
 
 
 def available_cores() -> int:

@@ -5,8 +5,10 @@ A user's own Prefect must not leak in: every ``PREFECT_`` variable of the shell 
 profiles and its database, is a folder of this installation.
 """
 
+import importlib.util
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
@@ -16,6 +18,12 @@ SLOTS_PER_DEVICE = 2
 
 CPU_POOL = "cpu"
 """Work pool of the flows that need no device."""
+
+CUDA_PACKAGES = ("nvidia.cublas", "nvidia.cudnn", "nvidia.cuda_nvrtc")
+"""
+Packages with the libraries that a model on a GPU needs. CTranslate2 4.8 asks for cuBLAS, other versions for cuDNN as
+well, and that for NVRTC.
+"""
 
 
 def shared_environment(settings: Settings, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -77,4 +85,28 @@ def device_worker_environment(settings: Settings, device: Device) -> dict[str, s
         "BATCHSCRIBE_WARM_IDLE": "tasks.transcribe:unload_idle",
         "BATCHSCRIBE_WARM_IDLE_SECONDS": str(settings.model_idle_seconds),
         "OMP_NUM_THREADS": str(device.cpu_threads),
+        **(_cuda_environment(os.environ) if device.kind == "cuda" else {}),
     }
+
+
+def _cuda_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return where the installed CUDA libraries are.
+
+    CTranslate2 loads cuBLAS by its bare name when the model is first called, looking only beside itself and where the
+    dynamic linker looks, and the linker reads its variable when a process starts. So it is set for the worker, whose
+    processes inherit it. Libraries that the shell named come last: those of the packages are the ones that were locked.
+    """
+    folders = [str(folder) for package in CUDA_PACKAGES for folder in _library_folders(package)]
+    named = [inherited["LD_LIBRARY_PATH"]] if inherited.get("LD_LIBRARY_PATH") else []
+    return {"LD_LIBRARY_PATH": os.pathsep.join(folders + named)} if folders else {}
+
+
+def _library_folders(package: str) -> list[Path]:
+    """Return the folders of shared libraries of *package*; none if it is not installed."""
+    try:
+        found = importlib.util.find_spec(package)
+    except ModuleNotFoundError:  # nor is anything else of nvidia
+        return []
+    places = [Path(place) / "lib" for place in (found.submodule_search_locations or ())] if found else []
+    return [place for place in places if place.is_dir()]

@@ -14,12 +14,16 @@ import sys
 from collections.abc import AsyncGenerator
 
 import uvicorn
-from fastapi import FastAPI
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import set_database_config
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tasks.core.callers import SAFE_METHODS, is_addressed_here, is_of_same_site
 
 STOP_SECONDS = 5
 
@@ -39,12 +43,45 @@ class PatientSqlite(AioSqliteConfiguration):
             yield transaction
 
 
-def app() -> FastAPI:
-    """Return Prefect's own application; a database other than SQLite is left as it is."""
+class Guard:
+    """ASGI middleware around Prefect's application: it refuses what `tasks.core.callers` does not let in."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        refusal = _refusal(scope) if scope["type"] in ("http", "websocket") else ""
+        if not refusal:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await JSONResponse({"detail": refusal}, status_code=403)(scope, receive, send)
+
+
+def _refusal(scope: Scope) -> str:
+    """Return why the request is refused, or nothing."""
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if not is_addressed_here(host):
+        return (
+            f"Prefect's server does not answer to the name {host!r}. Call it as 127.0.0.1, from elsewhere through SSH: "
+            "ssh -L 4200:127.0.0.1:4200 this-machine"
+        )
+    if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+        return ""
+    if not is_of_same_site(host=host, origin=headers.get("origin"), fetch_site=headers.get("sec-fetch-site")):
+        return "The call comes from a page of another site. Use Prefect's own pages."
+    return ""
+
+
+def app() -> ASGIApp:
+    """Return Prefect's own application, guarded; a database other than SQLite is left as it is."""
     address = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if address.startswith("sqlite"):
         set_database_config(PatientSqlite(connection_url=address))
-    return create_app(final=True)
+    return Guard(create_app(final=True))
 
 
 def main() -> None:

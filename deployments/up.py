@@ -8,6 +8,7 @@ Exit status: 0 after Ctrl-C, SIGTERM or SIGHUP, 1 if something could not be star
 """
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from deployments.console import Console
-from deployments.data_folder import DataFolder, DataFolderInUse
+from deployments.data_folder import DataFolder, DataFolderInUse, DataFolderUnusable
 from deployments.devices import DeviceUnavailable, find_devices
 from deployments.log_lines import Level
 from deployments.processes import GaveUp, end_with_parent
@@ -45,6 +46,9 @@ def check_port(host: str, port: int, setting: str) -> None:
             try:
                 probe.bind((host, port))
             except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+                    msg = f"{host} is no address of this machine: {error.strerror}. Set BATCHSCRIBE_HOST=127.0.0.1."
+                    raise PortTaken(msg) from error
                 if time.monotonic() > deadline:
                     msg = f"Port {port} on {host} cannot be used: {error.strerror}. Set {setting} to another one."
                     raise PortTaken(msg) from error
@@ -104,6 +108,9 @@ async def _ended(living: asyncio.Task[None], console: Console) -> int:
 def run(console: Console) -> int:
     """Take the data folder, check what must be free, and serve. Raises what `main` puts in a sentence."""
     settings = Settings()
+    if settings.port == settings.prefect_port:
+        msg = f"BATCHSCRIBE_PORT and BATCHSCRIBE_PREFECT_PORT are both {settings.port}. Set one to another port."
+        raise PortTaken(msg)
     with DataFolder(settings.data.absolute()) as data:
         check_port("127.0.0.1", settings.prefect_port, "BATCHSCRIBE_PREFECT_PORT")
         check_port(settings.host, settings.port, "BATCHSCRIBE_PORT")
@@ -122,7 +129,7 @@ def main() -> None:
     console = Console()
     try:
         sys.exit(run(console))
-    except (DataFolderInUse, DeviceUnavailable, PortTaken) as error:
+    except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, PortTaken) as error:
         sys.exit(str(error))
     except ValidationError as error:
         lines = (f"BATCHSCRIBE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())

@@ -2,10 +2,11 @@
 """
 Take the pictures of the README: ``make screenshots``.
 
-It starts Batchscribe on free ports with two CPU devices and a data folder that is thrown away, has it transcribe the
-clips of the tests, and photographs the pages in Chromium, light and dark, into docs/pictures.
+It starts Batchscribe on free ports with two CPU devices and a data folder that is thrown away, has it transcribe what
+is made of the tests' clips, and photographs the pages in Chromium, light and dark, into docs/pictures.
 """
 
+import io
 import os
 import shutil
 import signal
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import wave
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -24,12 +26,13 @@ from playwright.sync_api import Page, sync_playwright
 
 from deployments.models import PACKAGED, assemble, is_complete
 from tasks.core.settings import Settings
+from tasks.transcode import ffmpeg_program
 
 PROJECT = Path(__file__).parents[1]
 PICTURES = PROJECT / "docs" / "pictures"
 CLIPS = sorted((PROJECT / "tests" / "speech").glob("*.[mo]p[3u]*"))
 MODEL = "tiny.en"
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT, BATCH_HEIGHT = 1280, 800, 1100
 COLORS = 256
 """Enough for a page, and a third of the bytes."""
 
@@ -37,24 +40,72 @@ SECONDS_TO_START = 300.0
 SECONDS_TO_TRANSCRIBE = 600.0
 READING = "interviews/lecture-subtitles.opus"
 
+LECTURES = {
+    "Opening": 1,
+    "Sound and air": 9,
+    "How we hear": 8,
+    "Voices": 7,
+    "Vowels": 6,
+    "Consonants": 5,
+    "Words": 4,
+    "Rhythm": 3,
+}
+"""Recordings with their minutes; the first is done soon, then the long ones run and the others wait in order."""
+
+FROM, TO = 0.15, 0.85
+"""Progress at which a picture shows a run in its middle."""
+
+MB = 1_000_000
+MEDIA = {
+    "week 1/Interview Müller & Söhne.mp3": 6 * MB,
+    "week 1/opening.m4a": 9 * MB,
+    "week 1/whole day.mkv": 21 * 2**30,  # more than a file may have
+    "week 2/keynote.mp4": 42 * MB,
+    "week 2/panel.flac": 28 * MB,
+    "week 2/slides.pdf": MB,
+    "week 2/notes.txt": 2000,
+    "week 3/questions/track 01.wav": 18 * MB,
+}
+UPLOAD_BYTES_PER_SECOND = 5 * MB
+UPLOADED_BYTES = 35 * MB
+
 
 def main() -> None:
     """Take all pictures."""
     PICTURES.mkdir(exist_ok=True)
-    with running_stack() as address, httpx.Client(base_url=f"{address}/api", timeout=60) as api:
-        done, jobs = start_batch(api, "Interviews, week 1", folder="interviews")
-        wait_until(lambda: api.get(f"/batch/{done}").json()["state"] == "completed", SECONDS_TO_TRANSCRIBE)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_stack() as address,
+        httpx.Client(base_url=f"{address}/api", timeout=60) as api,
+    ):
+        ended, jobs = start_batch(api, "Interviews, week 1", with_failures())
+        wait_until(lambda: api.get(f"/batch/{ended}").json()["state"] == "failed", SECONDS_TO_TRANSCRIBE)
+        lectures = make_lectures(Path(folder) / "to transcribe")
+        media = make_media(Path(folder) / "Lectures 2026")
         for scheme in ("light", "dark"):
-            take_pictures(address, api, scheme, done=done, job_id=jobs[READING])
+            photograph_upload(address, media, scheme)
+            photograph_transcript(address, jobs[READING], scheme)
+            photograph_ended_batch(address, ended, scheme)
+            photograph_running_batch(address, api, lectures, scheme)
 
 
-def take_pictures(address: str, api: httpx.Client, scheme: str, *, done: str, job_id: str) -> None:
-    """Visit every page and take its picture."""
+def photograph_upload(address: str, media: Path, scheme: str) -> None:
+    """Take the picture of an upload under way."""
     with pages(scheme) as page:
         page.goto(address)
-        page.locator("input[type=file]").first.set_input_files(CLIPS)
-        page.get_by_text(CLIPS[0].name).first.wait_for()
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Network.enable")
+        limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": UPLOAD_BYTES_PER_SECOND}
+        devtools.send("Network.emulateNetworkConditions", limits)
+        page.locator("#choose-folder").set_input_files(media)
+        page.get_by_role("button", name="Upload all").click()
+        page.wait_for_function(f"globalThis.batchscribeUpload.queue.sentBytes > {UPLOADED_BYTES}")
         photograph(page, f"upload-{scheme}")
+        page.get_by_role("button", name="Cancel", exact=True).click()
+
+
+def photograph_transcript(address: str, job_id: str, scheme: str) -> None:
+    """Take the picture of a transcript that is searched and listened to."""
     with pages(scheme) as page:
         page.goto(f"{address}/transcript?job={job_id}")
         page.locator(".player[data-state=ready]").wait_for()
@@ -64,45 +115,97 @@ def take_pictures(address: str, api: httpx.Client, scheme: str, *, done: str, jo
         page.locator(".word.now").wait_for()
         page.mouse.move(WIDTH - 1, HEIGHT - 1)
         photograph(page, f"transcript-{scheme}")
-    with pages(scheme) as page:
-        page.goto(f"{address}/batches?batch={done}")
+
+
+def photograph_ended_batch(address: str, batch_id: str, scheme: str) -> None:
+    """Take the picture of a batch of which some jobs failed."""
+    with pages(scheme, height=BATCH_HEIGHT) as page:
+        page.goto(f"{address}/batches?batch={batch_id}")
+        page.get_by_role("button", name="Retry Failed").wait_for()
         page.get_by_role("link", name=READING.rpartition("/")[2]).first.wait_for()
         photograph(page, f"batch-done-{scheme}")
-    running, _ = start_batch(api, "Interviews, week 2", folder="interviews", times=4)
-    wait_until(lambda: api.get(f"/batch/{running}").json()["summary"]["done"] > 0, SECONDS_TO_TRANSCRIBE)
-    with pages(scheme) as page:
-        page.goto(f"{address}/batches?batch={running}")
-        page.get_by_role("heading", name="Interviews, week 2").wait_for()
+
+
+def photograph_running_batch(address: str, api: httpx.Client, files: Mapping[str, bytes], scheme: str) -> None:
+    """Take the pictures of a batch that runs, and of the GPUs meanwhile."""
+    batch_id, _ = start_batch(api, "Lectures, week 2", files)
+    with pages(scheme, height=BATCH_HEIGHT) as page:
+        page.goto(f"{address}/batches?batch={batch_id}")
+        wait_until(lambda: api.get(f"/batch/{batch_id}").json()["summary"]["done"] > 0, SECONDS_TO_TRANSCRIBE)
+        wait_until(lambda: all_in_the_middle(api), SECONDS_TO_TRANSCRIBE)
+        page.get_by_text("Queue position: 1").first.wait_for()
         photograph(page, f"batch-running-{scheme}")
+    with pages(scheme) as page:
         page.goto(f"{address}/gpus")
         page.get_by_role("heading", name="gpu-1").wait_for()
+        wait_until(lambda: all_in_the_middle(api), SECONDS_TO_TRANSCRIBE)
         photograph(page, f"gpus-{scheme}")
-    api.post(f"/batch/{running}/cancel")
+    api.post(f"/batch/{batch_id}/cancel")
+    wait_until(lambda: api.get(f"/batch/{batch_id}").json()["state"] == "cancelled", SECONDS_TO_TRANSCRIBE)
 
 
-def start_batch(api: httpx.Client, name: str, *, folder: str, times: int = 1) -> tuple[str, dict[str, str]]:
-    """Upload the clips, each so many *times*, and start; return the batch's id and the jobs' by path."""
+def all_in_the_middle(api: httpx.Client) -> bool:
+    """Whether every GPU is in the middle of a recording, and something waits."""
+    pools = api.get("/pools").json()
+    return all(any(FROM <= run["progress"] <= TO for run in pool["runs"]) and pool["queued"] for pool in pools)
+
+
+def with_failures() -> dict[str, bytes]:
+    """Return the clips, and two files that cannot be transcribed, by path."""
+    silence = io.BytesIO()
+    with wave.open(silence, "wb") as sound:
+        sound.setparams((1, 2, 16_000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 16_000))
+    files = {f"interviews/{clip.name}": clip.read_bytes() for clip in CLIPS}
+    return files | {
+        "interviews/corrupt_file.mp3": b"ID3" + bytes(50_000),
+        "interviews/too_short.wav": silence.getvalue(),
+    }
+
+
+def make_lectures(folder: Path) -> dict[str, bytes]:
+    """Return recordings of some minutes, by path: the clips are over before their progress can be seen."""
+    folder.mkdir()
+    clip = next(clip for clip in CLIPS if clip.name == READING.rpartition("/")[2])
+    lectures = {}
+    for number, (title, minutes) in enumerate(LECTURES.items(), start=1):
+        file = folder / f"{number:02} {title}.mp3"
+        sound = ["-stream_loop", "-1", "-i", str(clip), "-t", str(60 * minutes), "-b:a", "64k"]
+        subprocess.run([ffmpeg_program(), "-v", "error", *sound, str(file)], check=True)
+        lectures[f"week 2/{file.name}"] = file.read_bytes()
+    return lectures
+
+
+def make_media(folder: Path) -> Path:
+    """Make files to upload, of nothing but zeros, and return their folder."""
+    for path, size in MEDIA.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / path).open("wb") as file:
+            file.truncate(size)
+    return folder
+
+
+def start_batch(api: httpx.Client, name: str, files: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
+    """Upload the files and start; return the batch's id and the jobs' by path."""
     batch_id = api.post("/batch", json={"name": name}).raise_for_status().json()["batch_id"]
     jobs: dict[str, str] = {}
-    for number in range(times):
-        for clip in CLIPS:
-            path = f"{folder}/{number + 1}-{clip.name}" if times > 1 else f"{folder}/{clip.name}"
-            parameters = {"batch_id": batch_id, "path": path}
-            answer = api.post("/upload", params=parameters, content=clip.read_bytes()).raise_for_status()
-            jobs[path] = answer.json()["job_id"]
+    for path, content in files.items():
+        parameters = {"batch_id": batch_id, "path": path}
+        answer = api.post("/upload", params=parameters, content=content).raise_for_status()
+        jobs[path] = answer.json()["job_id"]
     api.post(f"/batch/{batch_id}/start").raise_for_status()
     return batch_id, jobs
 
 
 @contextmanager
-def pages(scheme: str) -> Iterator[Page]:
+def pages(scheme: str, *, height: int = HEIGHT) -> Iterator[Page]:
     """Give a page of a new Chromium."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("The pictures need Chromium: make chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
+        page = browser.new_page(viewport={"width": WIDTH, "height": height}, color_scheme=scheme)
         page.set_default_timeout(120_000)
         yield page
         browser.close()

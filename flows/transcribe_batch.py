@@ -46,6 +46,7 @@ from tasks.core.settings import Settings
 from tasks.core.summaries import summary_markdown, verdict
 from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
+from tasks.outages import check_passing
 from tasks.read import read_manifest, told_from_outage
 from tasks.settle import settle_never_began
 from tasks.store import Store, open_store
@@ -148,13 +149,20 @@ async def _outages_waited_out() -> AsyncIterator[None]:
     Let an outage of Prefect's server or of the store pass.
 
     Both clients have tried for a while when they give up; the jobs under way go on without us, and the next look
-    finds out what became of them.
+    finds out what became of them. Raises `PrefectRefused` if the server answered that it never will.
     """
     try:
         yield
+    except httpx.HTTPStatusError as error:
+        check_passing(error)
+        await _wait_out(error)
     except (httpx.HTTPError, ConcurrencySlotAcquisitionError, StoreUnavailable) as error:
-        get_run_logger().warning("Looking again in %.0f s: %s", SECONDS_AFTER_OUTAGE, error)
-        await asyncio.sleep(SECONDS_AFTER_OUTAGE)
+        await _wait_out(error)
+
+
+async def _wait_out(error: Exception) -> None:
+    get_run_logger().warning("Looking again in %.0f s: %s", SECONDS_AFTER_OUTAGE, error)
+    await asyncio.sleep(SECONDS_AFTER_OUTAGE)
 
 
 async def _summed_up(jobs: OpenJobs, *, wall_seconds: float) -> State[Any]:

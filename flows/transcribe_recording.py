@@ -11,6 +11,7 @@ Requires: the recording in the store, ``BATCHSCRIBE_DEVICE``, the model on this 
 """
 
 import asyncio
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -26,21 +27,23 @@ from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.core.batches import Job, Options, Recording
+from tasks.core.batches import ALREADY_PUBLISHED, Job, Options, Recording
 from tasks.core.cancellation import DeviceLost, RunCancelled, current_token
 from tasks.core.devices import Device
 from tasks.core.documents import Processing, render
-from tasks.core.errors import DeviceFailed, TranscriptionError
+from tasks.core.errors import DeviceFailed, ModelUnavailable, TranscriptionError
 from tasks.core.keys import attempt_token
 from tasks.core.models import AUTO, model_for
 from tasks.core.settings import Settings
 from tasks.core.transcripts import Transcript
 from tasks.engine.backend import TranscriptionCancelled
+from tasks.engine.registry import PlacedModel
 from tasks.fetch import fetch_recording
 from tasks.look_up import Found, look_up_job
 from tasks.observe import is_attempt_under_way, read_retry
 from tasks.progress import progress_shown
 from tasks.publish import publish_documents
+from tasks.stop import unless_cancelled
 from tasks.transcribe import load_engine, transcribe
 
 
@@ -48,8 +51,7 @@ def warm_up() -> None:
     """Load the model of this process's device, so that the first run finds it loaded. Raises `TranscriptionError`."""
     settings = Settings()
     if settings.device is not None:
-        model = model_for(settings.model, device_kind=settings.device.kind)
-        load_engine(settings.device, model, settings.models_folder)
+        load_engine(_placed(settings, settings.device, Options()))
 
 
 @flow(name="transcribe-recording")
@@ -62,6 +64,10 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
         return Cancelled(message="Cancelled while it was being transcribed.")
     except DeviceFailed as error:
         raise DeviceLost(str(error)) from error
+    except ModelUnavailable as error:
+        if options.model == AUTO:  # it is the model of this machine's own choice, which another machine may have
+            raise DeviceLost(str(error)) from error
+        return Failed(message=str(error))
     except TranscriptionError as error:
         return Failed(message=str(error))
     finally:
@@ -70,14 +76,14 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
 
 async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Options, folder: Path) -> State[Any]:
     settings = Settings()
-    store, found = await look_up_job(settings, batch_id, job)
+    store, found = await unless_cancelled(look_up_job(settings, batch_id, job))
     if found is Found.PUBLISHED:
-        return Completed(message="Its documents were already published.")
+        return Completed(message=ALREADY_PUBLISHED)
     if found is Found.CANCELLED and not await _was_retried():
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
-    await fetch_recording(store, recording, local)
+    await unless_cancelled(fetch_recording(store, recording, local))
     async with progress_shown(job.path) as show:
         transcript, processing = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
         current_token().raise_if_cancelled()
@@ -85,9 +91,10 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
         contents = await asyncio.to_thread(render, transcript, job, options.formats, processing)
         await _check_still_ours()
         token = attempt_token(flow_run.get_id() or "", processing.attempt)
-        await publish_documents(
+        publishing = publish_documents(
             store, batch_id, job, token=token, attempt=processing.attempt, transcript=transcript, contents=contents
         )
+        await unless_cancelled(publishing)
     return Completed(message=_told(transcript, processing.transcription_seconds))
 
 
@@ -115,11 +122,10 @@ def _listen(
     """Have the device of this process transcribe the file, and return what was said and how that came about."""
     token = current_token()
     device = settings.device or Device(name="cpu:0", kind="cpu")
-    wanted = settings.model if options.model == AUTO else options.model
     began = time.monotonic()
     try:
         transcript = transcribe(
-            load_engine(device, model_for(wanted, device_kind=device.kind, task=options.task), settings.models_folder),
+            _placed(settings, device, options),
             local,
             options,
             name=job.name,
@@ -140,6 +146,15 @@ def _listen(
     )
     _tell_of_setback(device, processing)
     return transcript, processing
+
+
+def _placed(settings: Settings, device: Device, options: Options) -> PlacedModel:
+    """Return the model that *options* ask for, on *device*, and how long it may take. Raises `ModelUnavailable`."""
+    wanted = settings.model if options.model == AUTO else options.model
+    model = model_for(wanted, device_kind=device.kind, task=options.task)
+    # A CPU may be slow, but does not hang.
+    call_seconds = settings.model_call_seconds if device.kind == "cuda" else math.inf
+    return PlacedModel(device, model, settings.models_folder, call_seconds=call_seconds)
 
 
 def _tell_of_setback(device: Device, processing: Processing) -> None:

@@ -46,7 +46,7 @@ def run_confined(
     """
     Run *command* in *folder* and return how it ended with what *read* makes of its standard error.
 
-    *read* gets the lines while the program runs, at most `MAX_LINE_BYTES` each, and takes all of them: nothing is
+    *read* gets the lines while the program runs, the first `MAX_LINE_BYTES` of each, and takes all of them: nothing is
     kept here, however much the program writes. Standard output goes nowhere. The first word is the program's path.
     Raises `RunCancelled` if the run that it is done for is cancelled.
     """
@@ -90,8 +90,12 @@ def _launcher(limits: ProcessLimits) -> list[str]:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:
-    while line := stream.readline(MAX_LINE_BYTES):
-        yield line.decode(errors="replace").rstrip("\n")
+    """Yield the beginning of each line. What follows in a long one is the media's, and must not look like a line."""
+    begins = True
+    while piece := stream.readline(MAX_LINE_BYTES):
+        if begins:
+            yield piece.decode(errors="replace").rstrip("\n")
+        begins = piece.endswith(b"\n")
 
 
 def _end_overdue(process: "subprocess.Popen[bytes]", overdue: threading.Event) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def discard(store: Store, settings: Settings, held: Held) -> None:
         case Place.STORE:
             store.delete(held.name)
         case Place.UPLOADS:
-            _discard_upload(settings.uploads_folder / held.name)
+            remove_unless_received(settings.uploads_folder / held.name)
         case Place.WORK:
             shutil.rmtree(settings.work_folder / held.name, ignore_errors=True)
         case Place.PREFECT:
@@ -64,7 +64,7 @@ def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int
     discarded = store.delete_all(keys.publications)  # its documents can't be had any more
     folder = settings.uploads_folder / batch_id
     for path in _entries(folder):
-        _discard_upload(path)
+        remove_unless_received(path)  # whoever receives it finds out that the batch is gone
         discarded += 1
     with contextlib.suppress(OSError):  # it was not there, or somebody receives an upload there
         folder.rmdir()
@@ -100,19 +100,26 @@ def read_expiry(store: Store, batch_id: str, job_id: str) -> Expiry | None:
         return None
 
 
-def _discard_upload(path: Path) -> None:
-    """Remove the file unless somebody receives it."""
+def remove_unless_received(path: Path, *, wanted: Callable[[], bool] = lambda: False) -> bool:
+    """
+    Remove the file and return True, unless it is *wanted* or somebody receives it: such a file is locked.
+
+    An upload that takes its place while this looks at it stays.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-    except BlockingIOError:  # whoever receives it finds out that the batch is gone
-        return
+        if wanted() or not os.path.samestat(os.fstat(descriptor), path.stat()):
+            return False
+        path.unlink()
+    except (BlockingIOError, FileNotFoundError):
+        return False
     finally:
         os.close(descriptor)
+    return True
 
 
 def _entries(folder: Path) -> list[Path]:

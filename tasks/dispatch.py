@@ -60,10 +60,10 @@ class Dispatcher:
         killed inside holds up the others for a minute at most.
         """
         candidates = self._candidates(waiting)
-        if not place(await self._read_pools(), candidates, active_batches=active_batches):
+        if not place(await self._pools(), candidates, active_batches=active_batches):
             return []
         async with _router():
-            placements = place(await self._read_pools(), candidates, active_batches=active_batches)
+            placements = place(await self._pools(), candidates, active_batches=active_batches)
             return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
 
     async def find_stuck(self, children: Iterable[Child]) -> frozenset[str]:
@@ -72,7 +72,7 @@ class Dispatcher:
 
         None, as long as no other pool could take them.
         """
-        pools = await self._read_pools()
+        pools = await self._pools()
         self._watch(pools)
         long_unusable = {
             work_pool
@@ -86,10 +86,6 @@ class Dispatcher:
         }
         queued = {child.job_id: child.work_pool for child in children if child.state is RunState.SCHEDULED}
         return frozenset(waiting_in_vain | without_pool(queued, pools))
-
-    async def _read_pools(self) -> list[Pool]:
-        """Return the pools that jobs can be sent to; one that is just being set up has no deployment yet."""
-        return [pool for pool in await read_pools(self._client) if await self._has_deployment(pool.work_pool)]
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()
@@ -105,7 +101,7 @@ class Dispatcher:
         which is noticed, and not one too few.
         """
         async with _router():
-            placements = place(await self._read_pools(), self._candidates(ready))
+            placements = place(await self._pools(), self._candidates(ready))
             return [
                 await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
             ]
@@ -117,6 +113,10 @@ class Dispatcher:
         with contextlib.suppress(ObjectNotFound):  # it was deleted
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
+
+    async def _pools(self) -> list[Pool]:
+        """Return the pools that a run can be created on: a new one may have no deployment yet."""
+        return [pool for pool in await read_pools(self._client) if await self._has_deployment(pool.work_pool)]
 
     def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
         return [
@@ -144,7 +144,7 @@ class Dispatcher:
             Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, dynamic_key=key
         )
         run = await self._client.create_flow_run_from_deployment(
-            await self._deployment(work_pool),
+            self._deployments[work_pool],
             parameters=self._parameters(ready),
             name=shown(ready.job.path),
             tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *await self._history(predecessor)],
@@ -171,17 +171,11 @@ class Dispatcher:
         }
 
     async def _has_deployment(self, work_pool: str) -> bool:
-        try:
-            await self._deployment(work_pool)
-        except ObjectNotFound:
-            return False
-        return True
-
-    async def _deployment(self, work_pool: str) -> UUID:
         if work_pool not in self._deployments:
-            deployment = await self._client.read_deployment_by_name(f"{RECORDING_FLOW}/{work_pool}")
-            self._deployments[work_pool] = deployment.id
-        return self._deployments[work_pool]
+            with contextlib.suppress(ObjectNotFound):
+                deployment = await self._client.read_deployment_by_name(f"{RECORDING_FLOW}/{work_pool}")
+                self._deployments[work_pool] = deployment.id
+        return work_pool in self._deployments
 
 
 def _router() -> AbstractAsyncContextManager[None]:

@@ -30,7 +30,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from tasks.core.adoption import Retry, RunState, is_next_attempt
-from tasks.core.batches import BATCH_FLOW, WhisperTask, batch_tag
+from tasks.core.batches import ALREADY_PUBLISHED, BATCH_FLOW, WhisperTask, batch_tag
 from tasks.core.models import AUTO
 from tasks.core.pools import (
     DEVICE_KIND_VARIABLE,
@@ -44,6 +44,7 @@ from tasks.core.settings import Settings
 from tasks.speeds import read_completed
 
 GPU_POOL_PREFIX = "gpu-"
+GPU_POOL_TYPE = "warm"
 PAGE = 200
 """Most runs that Prefect's server returns for one read."""
 
@@ -161,7 +162,7 @@ def _created(run: FlowRun) -> datetime:
 
 async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
     """Return all GPU work pools with the runs they hold, as the dispatch policy sees them."""
-    work_pools = [pool for pool in await client.read_work_pools(limit=PAGE) if pool.name.startswith(GPU_POOL_PREFIX)]
+    work_pools = [pool for pool in await client.read_work_pools(limit=PAGE) if _is_gpu_pool(pool)]
     if not work_pools:
         return ()
     names = [pool.name for pool in work_pools]
@@ -180,13 +181,18 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
     )
 
 
+def _is_gpu_pool(pool: WorkPool) -> bool:
+    """Return whether the pool is ours: somebody else may use Prefect's server, too, and the same names."""
+    return pool.name.startswith(GPU_POOL_PREFIX) and pool.type == GPU_POOL_TYPE
+
+
 def _pool(
     pool: WorkPool, default_model: str, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime
 ) -> Pool:
     samples = [
         (run.total_run_time.total_seconds(), audio_seconds_of(run))
         for run in completed
-        if audio_seconds_of(run) > 0 and run.run_count == 1  # an interrupted run says nothing of the pool's speed
+        if audio_seconds_of(run) > 0 and _tells_speed(run)
     ]
     description = pool.description or ""
     quarantined = description.startswith(QUARANTINE_MARK)
@@ -203,6 +209,11 @@ def _pool(
         default_model=default_model,
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
+
+
+def _tells_speed(run: FlowRun) -> bool:
+    """Return whether how long *run* took says how fast its pool is: not if it was interrupted, or had nothing to do."""
+    return run.run_count == 1 and not (run.state and run.state.message == ALREADY_PUBLISHED)
 
 
 def _device_kind(pool: WorkPool) -> object:

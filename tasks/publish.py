@@ -6,7 +6,6 @@ writes under a token of its own, and the record is *created*: the store lets one
 deletes what another wrote; the loser takes back its own documents.
 """
 
-import asyncio
 import contextlib
 import hashlib
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from tasks.core.names import DocumentFormat, shown
 from tasks.core.transcripts import Transcript
 from tasks.read import published_and_intact
 from tasks.retry import LONG_OUTAGE_SECONDS, ask_the_error
+from tasks.stop import to_its_end
 from tasks.store import Store
 
 
@@ -43,7 +43,7 @@ async def publish_documents(
     contents: Mapping[DocumentFormat, bytes],
 ) -> Publication:
     """Return the record that makes documents of the job count: this attempt's, or those of one that was faster."""
-    return await asyncio.to_thread(
+    return await to_its_end(
         publish, store, batch_id, job, token=token, attempt=attempt, transcript=transcript, contents=contents
     )
 

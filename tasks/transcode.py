@@ -77,8 +77,10 @@ def ffmpeg_program() -> str:
 
 @functools.lru_cache
 def _writes_mp3(program: str) -> bool:
-    """Whether *program* has the encoder. Some distributions leave it out."""
-    listing = subprocess.run([program, "-hide_banner", "-encoders"], capture_output=True, check=False, timeout=60)
+    """Whether *program* runs as it will, without our environment, and has the encoder, which some leave out."""
+    listing = subprocess.run(
+        [program, "-hide_banner", "-encoders"], capture_output=True, check=False, timeout=60, env={"LC_ALL": "C"}
+    )
     return b" libmp3lame " in listing.stdout
 
 

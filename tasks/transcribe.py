@@ -3,18 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tasks.core.batches import Options
-from tasks.core.devices import Device
 from tasks.core.errors import NoSpeech
 from tasks.core.languages import LanguageVote, elect_language, spread
-from tasks.core.transcripts import Transcript
-from tasks.engine.backend import Chunk, Decoding, Floats, TranscriptionCancelled
+from tasks.core.transcripts import Segment, Transcript
+from tasks.engine.backend import Chunk, Decoding, Floats
 from tasks.engine.registry import ENGINES, LoadedModel, PlacedModel
 from tasks.engine.review import Reviewed, review
 from tasks.engine.sound import decode
-from tasks.engine.speech import Speech, find_speech
+from tasks.engine.speech import Speech, SpokenChunk, find_speech
 from tasks.engine.whisper import WhisperBackend
 from tasks.engine.words import SegmentWriter
 
@@ -34,16 +34,16 @@ class _Heard:
     encoded: dict[int, Floats] = field(default_factory=dict)
 
 
-def load_engine(device: Device, model: str, models_folder: Path) -> PlacedModel:
+def load_engine(engine: PlacedModel) -> None:
     """
-    Load *model* on *device*, unless it is there already, and return what `transcribe` asks for.
+    Load the model, unless it is there already. A GPU also hears a moment of silence, so that its libraries are loaded.
 
     This may take a while: the model may have to be downloaded, and where jobs use another model on the device, they
     end first. Raises `ModelUnavailable` or `DeviceFailed`.
     """
-    placed = PlacedModel(device, model, models_folder)
-    with ENGINES.use(placed):
-        return placed
+    with ENGINES.use(engine) as loaded:
+        if engine.device.kind == "cuda":
+            loaded.engine.ask(loaded.backend.hear_silence, cancelled=lambda: False)
 
 
 def unload_idle() -> None:
@@ -75,7 +75,7 @@ def transcribe(
     if not speech.spans:
         raise NoSpeech(NO_SPEECH)
     with ENGINES.use(engine, cancelled=cancelled) as loaded:
-        heard = _listen_for_language(loaded.backend, speech, options, cancelled)
+        heard = _listen_for_language(loaded, speech, options, cancelled)
         writer = SegmentWriter(speech, offset_seconds=initial_offset_seconds)
         reviewed = tuple(_written(loaded, speech, heard, writer, on_progress=on_progress, cancelled=cancelled))
         compute_type, batch_size = loaded.backend.compute_type, loaded.engine.batch_size
@@ -105,25 +105,30 @@ def _written(
 ) -> Iterator[Reviewed]:
     """Yield what each chunk comes to, and tell how far it is."""
     done_seconds = 0.0
+
+    def listen_again(spoken: SpokenChunk, decoding: Decoding) -> tuple[Segment, ...]:
+        return loaded.engine.ask(partial(loaded.backend.listen_again, spoken, decoding), cancelled=cancelled)
+
     with closing(loaded.engine.texts(_chunks(loaded.backend, speech, heard), cancelled=cancelled)) as texts:
         for spoken, (chunk, text) in zip(speech.chunks, texts, strict=True):
-            yield review(loaded.backend, writer, spoken, chunk, text)
+            yield review(listen_again, writer, spoken, chunk, text)
             done_seconds += chunk.speech_seconds
             on_progress(min(done_seconds / speech.speech_seconds, 1.0))
 
 
 def _listen_for_language(
-    backend: WhisperBackend, speech: Speech, options: Options, cancelled: Callable[[], bool]
+    loaded: LoadedModel, speech: Speech, options: Options, cancelled: Callable[[], bool]
 ) -> _Heard:
     """Return how to decode *speech*: in the language of the options, or in the one that several places vote for."""
+    backend = loaded.backend
     if options.language != AUTO or not backend.multilingual:
         return _Heard(backend.decoding(options.language, options.task, options.vocabulary))
     votes: list[LanguageVote] = []
     encoded: dict[int, Floats] = {}
     for index in spread(len(speech.chunks), at_most=LANGUAGE_WINDOWS):
-        if cancelled():
-            raise TranscriptionCancelled
-        vote, encoded[index] = backend.detect_language(speech.chunks[index])
+        vote, encoded[index] = loaded.engine.ask(
+            partial(backend.detect_language, speech.chunks[index]), cancelled=cancelled
+        )
         votes.append(vote)
     language, probability = elect_language(votes)
     return _Heard(backend.decoding(language, options.task, options.vocabulary), probability, encoded)

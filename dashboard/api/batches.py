@@ -69,8 +69,7 @@ async def list_batches(
 async def read_batch(client: ClientOfProcess, batch_id: str) -> Response:
     """Return the batch and where each of its jobs is."""
     status_now = await client.overview.batch(batch_id)
-    # Written by Pydantic itself: of 1,000 jobs FastAPI would make 1,000 dicts first, which takes five times as long.
-    return Response(status_now.model_dump_json(), media_type="application/json")
+    return Response(status_now.as_json, media_type="application/json")
 
 
 @router.post("/{batch_id}/start", status_code=status.HTTP_202_ACCEPTED)

@@ -1,5 +1,6 @@
 """What comes back: one document, the recording for the player, all documents of a batch as a ZIP."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from dashboard.api.ranges import RangeNotSatisfiable, requested_range
 from dashboard.results import JobOutcome, zip_results
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import Publication, Recording, batch_id_of
-from tasks.core.errors import NotFound, WrongStage
+from tasks.core.errors import NotFound, RecordDamaged, WrongStage
 from tasks.core.mp4 import NotSeekable
 from tasks.core.names import DocumentFormat, shown
 from tasks.read import read_publication, read_recording
@@ -37,6 +38,9 @@ async def download_document(client: ClientOfProcess, job_id: str, document_forma
         msg = f"Job {job_id} has no {document_format} document: its batch was started without this format."
         raise NotFound(msg)
     content = await in_thread(STORE_THREADS, client.store.read, document.key)
+    if hashlib.sha256(content).hexdigest() != document.sha256:
+        msg = f"The {document_format} document of job {job_id} is damaged in the store. Retry its batch."
+        raise RecordDamaged(msg)
     headers = _attachment(PurePosixPath(document.key).name) | {"ETag": f'"{document.sha256}"'}
     return Response(content, media_type=MEDIA_TYPES[document_format], headers=headers)
 

@@ -19,6 +19,7 @@ from tasks.core.errors import (
     TranscriptionError,
     UploadMissing,
     UploadRejected,
+    UploadsUnavailable,
     UploadTooLarge,
     WorkPoolUnavailable,
     WrongStage,
@@ -36,6 +37,7 @@ STATUS_OF: dict[type[TranscriptionError], int] = {
     PrefectUnavailable: 503,
     WorkPoolUnavailable: 503,
     ModelUnavailable: 503,
+    UploadsUnavailable: 503,
     DiskFull: 507,
     UploadRejected: 400,
     TranscriptionError: 500,
@@ -55,6 +57,7 @@ def handle_errors(api: FastAPI) -> None:
     api.add_exception_handler(TranscriptionError, _answer_ours)
     api.add_exception_handler(RequestValidationError, _answer_invalid)
     api.add_exception_handler(HTTPException, _answer_http)
+    api.add_exception_handler(Exception, _answer_unforeseen)
 
 
 async def _answer_ours(request: Request, error: Exception) -> JSONResponse:
@@ -85,6 +88,14 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
         detail = f"{request.method} is not possible on {request.url.path}. See /api/docs."
     headers = dict(error.headers or {}) | _closing(request)
     return JSONResponse({"detail": detail}, status_code=error.status_code, headers=headers)
+
+
+async def _answer_unforeseen(request: Request, error: Exception) -> JSONResponse:
+    detail = (
+        f"The dashboard failed in a way that nobody foresaw ({type(error).__name__}). Its log, "
+        "data/logs/dashboard.log, says where; try again, and report it if that does not help."
+    )
+    return JSONResponse({"detail": detail}, status_code=500, headers=_closing(request))
 
 
 def _closing(request: Request) -> dict[str, str]:

@@ -6,6 +6,7 @@ class BatchView {
   constructor(root, { batch_id: batchId }, leave) {
     this.address = `/api/batch/${encodeURIComponent(batchId)}`
     this.leave = leave
+    this.acting = new Set()
     this.trouble = new Trouble()
     this.loading = make("p", { class: "empty" }, "Loading the batch…")
     this.question = new Question()
@@ -38,16 +39,17 @@ class BatchView {
 
   backLink(text) {
     const link = make("a", { href: "?", class: "back" }, text)
-    link.addEventListener("click", (event) => {
-      if (!isPlainClick(event)) return
-      event.preventDefault()
-      this.leave("left", true)
-    })
+    onPlainClick(link, () => this.leave("left", true))
     return link
   }
 
-  show(batch, at) {
+  openTranscript(job) {
+    this.leave("transcript", job.job_id)
+  }
+
+  show(batch, answeredAt) {
     const before = this.batch
+    const at = latestOf(batch.jobs, answeredAt)
     this.batch = batch
     this.trouble.clear()
     this.loading.hidden = true
@@ -70,58 +72,66 @@ class BatchView {
     this.trouble.show(sentenceOf(error) + (gone ? " Choose one of all batches, above." : known))
   }
 
-  /** Have the API do something, with the button out of reach until it is done. */
-  async act(button, method, path, done = () => this.watch.now()) {
-    button.disabled = true
-    this.summary.complain("")
+  /** Have the API do something, once at a time; what it refuses is said in *place*. */
+  async act(method, path, { place = this.summary, done = () => this.watch.now() } = {}) {
+    const action = `${method} ${path}`
+    if (this.acting.has(action)) return
+    this.acting.add(action)
+    place.complain("")
     try {
       await ask(this.address + path, { method })
       done()
     } catch (error) {
-      this.summary.complain(sentenceOf(error))
+      place.complain(sentenceOf(error))
     } finally {
-      button.disabled = false
+      this.acting.delete(action)
     }
   }
 
-  start(button) {
+  start() {
     const { total } = this.batch.summary
     const text = "No more files can be added then. If an upload to this batch is still running, wait for its end."
     this.question.ask(
       { title: `Start with ${counted(total, "file")}?`, text, yes: "Start", no: "Not yet" },
-      () => this.act(button, "POST", "/start"),
+      () => this.act("POST", "/start"),
     )
   }
 
-  retry(button) {
-    this.act(button, "POST", "/retry")
+  retry() {
+    this.act("POST", "/retry")
   }
 
-  cancel(button) {
+  cancel() {
     const unfinished = this.batch.summary.total - finishedOf(this.batch.summary)
     const text = `${counted(unfinished, "unfinished job")} will be stopped. What is done stays.`
     this.question.ask(
       { title: "Cancel this batch?", text, yes: "Cancel the batch", no: "Let it run" },
-      () => this.act(button, "POST", "/cancel"),
+      () => this.act("POST", "/cancel"),
     )
   }
 
-  cancelJob(job, button) {
+  cancelJob(job, row) {
     const started = this.batch.state !== "uploading"
     const wording = started
       ? { title: "Cancel this job?", text: `${job.path} will not be transcribed. The other jobs go on.`, yes: "Cancel the job", no: "Let it run" }
       : { title: "Remove this file?", text: `${job.path} will not be part of the batch.`, yes: "Remove", no: "Keep it" }
-    this.question.ask(wording, () => this.act(button, "DELETE", `/jobs/${encodeURIComponent(job.job_id)}`))
+    this.question.ask(wording, () => this.act("DELETE", `/jobs/${encodeURIComponent(job.job_id)}`, { place: row }))
   }
 
-  dismiss(button) {
+  dismiss() {
     const { name, summary } = this.batch
     const documents = summary.done ? ` with the documents of ${counted(summary.done, "job")}` : ""
     const text = `“${name}” will be removed for everybody${documents}. This cannot be undone; download what you want to keep first.`
     this.question.ask({ title: "Dismiss this batch?", text, yes: "Dismiss", no: "Keep it" }, () =>
-      this.act(button, "DELETE", "", () => this.leave("dismissed", name)),
+      this.act("DELETE", "", { done: () => this.leave("dismissed", name) }),
     )
   }
+}
+
+/** The time of an answer, which the server tells in whole seconds: not before anything that it tells of. */
+function latestOf(jobs, answeredAt) {
+  const times = jobs.flatMap(({ started_at: from, ended_at: to }) => [from, to]).filter(Boolean)
+  return Math.max(answeredAt, ...times.map(Date.parse))
 }
 
 function titleOf({ state, summary }) {

@@ -76,7 +76,7 @@ class JobTable {
       this.rows.set(job.job_id, row)
       return row.element
     })
-    placeRows(this.body, rows)
+    this.placeRows(rows)
     const rest = matching.length - rows.length
     setAttribute(this.table, "aria-rowcount", matching.length + 1)
     this.table.hidden = !matching.length
@@ -84,6 +84,14 @@ class JobTable {
     setText(this.more, `Show more (${counted(rest, "file")})`)
     this.none.hidden = Boolean(matching.length)
     setText(this.none, this.jobs.length ? "No job is like that at the moment." : "No file has been uploaded yet.")
+  }
+
+  /** A row that goes because its job is at another stage now takes no focus with it. */
+  placeRows(rows) {
+    const isFocusHere = () => this.body.contains(this.body.getRootNode().activeElement)
+    const wasFocusHere = isFocusHere()
+    placeRows(this.body, rows)
+    if (wasFocusHere && !isFocusHere()) this.chips.get(this.stage).chip.focus()
   }
 
   paintChips() {

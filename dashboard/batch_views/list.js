@@ -6,29 +6,35 @@ const places = { search: "", offset: 0 } // where the list was left, for those w
 
 class ListView {
   constructor(root, { notice }, leave) {
+    this.total = 0
     this.open = (batchId) => leave("opened", batchId)
     this.rows = new Map()
     this.trouble = new Trouble()
-    this.notice = make("p", { class: "notice good", role: "status", hidden: !notice }, notice ?? "")
+    this.notice = make("p", { class: "notice good", role: "status", tabindex: -1, hidden: !notice }, notice ?? "")
     this.search = make("input", { type: "search", placeholder: "Search by name", "aria-label": "Search batches by name" })
     this.search.value = places.search
     this.search.addEventListener("input", settled(() => this.find(), 250))
     this.body = make("tbody", { role: "rowgroup" })
     this.table = make("table", { role: "table", class: "batches", "aria-label": "Batches", hidden: true }, this.head(), this.body)
-    this.empty = make("p", { class: "empty" }, "Loading the batches…")
+    this.loading = make("p", { class: "empty" }, "Loading the batches…")
+    this.none = make("p", { class: "empty", hidden: true })
+    this.first = make("p", { class: "empty", hidden: true }, "There are no batches yet. ", uploadLink(leave))
     this.pages = this.makePages()
     root.replaceChildren(
       make("div", { class: "tools" }, this.search),
       this.notice,
       this.trouble.element,
-      this.empty,
+      this.loading,
+      this.none,
+      this.first,
       this.table,
       this.pages.element,
     )
+    if (notice) this.notice.focus() // what was focused has gone with the batch
     this.watch = new Watch({
       address: () => `/api/batch?${new URLSearchParams({ ...places, limit: BATCHES_ON_A_PAGE })}`,
       onAnswer: (page) => this.show(page),
-      onTrouble: (error) => this.trouble.show(sentenceOf(error)),
+      onTrouble: (error) => this.showTrouble(error),
       pace: (page) => (page.batches.every((batch) => ENDED.has(batch.state)) ? LIST_SECONDS.quiet : LIST_SECONDS.active),
     })
   }
@@ -45,7 +51,8 @@ class ListView {
 
   makePages() {
     const turn = (pages) => () => {
-      places.offset = Math.max(0, places.offset + pages * BATCHES_ON_A_PAGE)
+      const wanted = places.offset + pages * BATCHES_ON_A_PAGE
+      places.offset = Math.max(0, Math.min(wanted, lastOffset(this.total))) // a second click can come before an answer
       this.watch.now()
     }
     const newer = make("button", { type: "button", class: "button", onclick: turn(-1) }, "← Newer")
@@ -63,14 +70,14 @@ class ListView {
   show(page) {
     if (page.problems.length) this.trouble.show(page.problems.join(" "))
     else this.trouble.clear()
-    if (!page.batches.length && !page.problems.length && places.offset) {
-      places.offset = 0 // what was on this page has been dismissed
+    if (places.offset > lastOffset(page.total)) {
+      places.offset = lastOffset(page.total) // what was on this page has been dismissed
       this.watch.now()
       return
     }
+    this.total = page.total
     this.table.hidden = !page.batches.length
-    this.empty.hidden = Boolean(page.batches.length || page.problems.length)
-    this.showEmpty()
+    this.showEmpty(!page.batches.length && !page.problems.length)
     const rows = page.batches.map((batch) => {
       const row = this.rows.get(batch.batch_id) ?? new ListRow(batch, this.open)
       row.show(batch)
@@ -81,29 +88,45 @@ class ListView {
     this.showPages(page)
   }
 
-  showEmpty() {
-    if (places.search) this.empty.replaceChildren(`No batch has “${places.search}” in its name.`)
-    else this.empty.replaceChildren("There are no batches yet. ", make("a", { href: "./" }, "Upload recordings"))
+  showEmpty(isEmpty) {
+    this.loading.hidden = true
+    this.none.hidden = !isEmpty || !places.search
+    this.first.hidden = !isEmpty || Boolean(places.search)
+    setText(this.none, `No batch has “${places.search}” in its name.`)
+  }
+
+  showTrouble(error) {
+    this.loading.hidden = true
+    this.trouble.show(sentenceOf(error))
   }
 
   showPages(page) {
+    const { newer, older } = this.pages
+    const focused = newer.getRootNode().activeElement
     const first = places.offset + 1
     const last = places.offset + page.batches.length + page.problems.length
     this.pages.element.hidden = page.total <= BATCHES_ON_A_PAGE
-    this.pages.newer.disabled = places.offset === 0
-    this.pages.older.disabled = last >= page.total
+    newer.disabled = places.offset === 0
+    older.disabled = last >= page.total
+    if (focused === newer && newer.disabled) older.focus()
+    if (focused === older && older.disabled) newer.focus()
     setText(this.pages.where, `${first}–${last} of ${counted(page.total, "batch", "batches")}`)
   }
+}
+
+/** Where the last page begins. */
+const lastOffset = (total) => Math.max(0, Math.ceil(total / BATCHES_ON_A_PAGE) - 1) * BATCHES_ON_A_PAGE
+
+function uploadLink(leave) {
+  const link = make("a", { href: "./" }, "Upload recordings")
+  onPlainClick(link, () => leave("upload", true))
+  return link
 }
 
 class ListRow {
   constructor(batch, open) {
     const link = make("a", { href: `?batch=${batch.batch_id}`, title: batch.name }, make("bdi", {}, batch.name))
-    link.addEventListener("click", (event) => {
-      if (!isPlainClick(event)) return
-      event.preventDefault()
-      open(batch.batch_id)
-    })
+    onPlainClick(link, () => open(batch.batch_id))
     const made = new Date(batch.created_at)
     this.badge = make("span")
     this.bar = makeBar(`Progress of ${batch.name}`)

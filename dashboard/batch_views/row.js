@@ -6,7 +6,10 @@ class JobRow {
     const [folder, name] = splitPath(job.path)
     this.fileName = name
     this.name = make("a", { title: job.path }, make("bdi", {}, name))
-    this.error = make("td", { role: "cell", class: "error", hidden: true })
+    onPlainClick(this.name, () => view.openTranscript(job))
+    this.error = make("span")
+    this.complaint = make("span", { role: "alert", hidden: true })
+    this.errors = make("td", { role: "cell", class: "error", hidden: true }, this.error, " ", this.complaint)
     this.badge = make("span")
     this.attempt = make("span", { class: "small" })
     this.bar = makeBar(`Progress of ${name}`)
@@ -26,7 +29,7 @@ class JobRow {
       this.audio,
       this.time,
       this.links,
-      this.error,
+      this.errors,
     )
   }
 
@@ -38,8 +41,10 @@ class JobRow {
     this.job = job
     this.element.dataset.stage = job.stage
     setAttribute(this.name, "href", job.stage === "done" ? `transcript?job=${encodeURIComponent(job.job_id)}` : null)
+    if (job.stage !== this.stage) this.complain("") // what could not be done then is another matter now
+    this.stage = job.stage
     setText(this.error, job.error ?? "")
-    this.error.hidden = !job.error
+    this.showErrors()
     showBadge(this.badge, job.stage)
     setText(this.attempt, job.attempt > 1 ? `attempt ${job.attempt}` : "")
     this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 })
@@ -49,6 +54,17 @@ class JobRow {
     showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "")
     showFact(this.time, timeOf(job, at))
     this.showLinks(job, phase)
+  }
+
+  /** Say why what was asked for this job was not done. */
+  complain(sentence) {
+    setText(this.complaint, sentence)
+    this.complaint.hidden = !sentence
+    this.showErrors()
+  }
+
+  showErrors() {
+    this.errors.hidden = !(this.error.textContent || this.complaint.textContent)
   }
 
   /** What can be fetched and done; made anew only when that changes, so that a button keeps the focus. */
@@ -73,7 +89,7 @@ class JobRow {
   cancelButton(started) {
     const word = started ? "Cancel" : "Remove"
     const button = make("button", { type: "button", class: "pill danger", "aria-label": `${word} ${this.fileName}` }, word)
-    button.addEventListener("click", () => this.view.cancelJob(this.job, button))
+    button.addEventListener("click", () => this.view.cancelJob(this.job, this))
     return button
   }
 }

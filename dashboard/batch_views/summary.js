@@ -16,7 +16,7 @@ class Summary {
       make("h1", {}, this.name),
       make("p", { class: "facts" }, this.badge, this.made, this.run),
     )
-    this.title = make("h2")
+    this.title = make("h2", { tabindex: -1 })
     this.good = make("span", { class: "good" })
     this.bad = make("span", { class: "bad" })
     this.stopped = make("span", { class: "warn" })
@@ -41,7 +41,7 @@ class Summary {
   makeButtons() {
     const button = (words, act, kind = "") => {
       const element = make("button", { type: "button", class: `button ${kind}`, hidden: true }, words)
-      element.addEventListener("click", () => act.call(this.view, element))
+      element.addEventListener("click", () => act.call(this.view))
       return element
     }
     this.buttons = {
@@ -73,8 +73,10 @@ class Summary {
     this.showButtons(batch)
   }
 
+  /** Show what can be done now. Whoever pressed what then goes is led to the title, which says what came of it. */
   showButtons({ state, summary }) {
     const { start, retry, download, cancel, dismiss } = this.buttons
+    const focused = this.element.getRootNode().activeElement
     const ended = ENDED.has(state)
     start.hidden = state !== "uploading" || !summary.total
     retry.hidden = !ended || !(summary.failed || state === "cancelled")
@@ -82,6 +84,7 @@ class Summary {
     download.hidden = !summary.done
     cancel.hidden = !["waiting", "running"].includes(state)
     dismiss.hidden = !(ended || state === "uploading")
+    if (focused?.hidden && Object.values(this.buttons).includes(focused)) this.title.focus()
   }
 
   /** The failed jobs, those of one cause together; written anew only when they change. */
@@ -122,15 +125,24 @@ function failedJobs(reason, failed) {
 const finishedOf = ({ done, failed, cancelled }) => done + failed + cancelled
 
 /** How far the batch is and how long it takes or took, as separate statements. */
-function factsOf({ state, summary, started_at: startedAt, ended_at: endedAt }) {
+function factsOf(batch) {
+  const { state, summary, started_at: startedAt, ended_at: endedAt } = batch
   const finished = finishedOf(summary)
   const facts = []
   if (state === "uploading") return [`${counted(summary.total, "file")} uploaded`, "not started yet"]
   if (!ENDED.has(state)) {
     facts.push(percentage(summary.progress), `${finished.toLocaleString()} of ${counted(summary.total, "file")} finished`)
-    if (summary.eta_seconds !== null) facts.push(timeLeft(summary.eta_seconds))
+    const left = timeLeftOf(batch)
+    if (left) facts.push(left)
   } else facts.push(counted(summary.total, "file"))
   if (summary.audio_seconds) facts.push(`${audioLength(summary.audio_seconds)} of audio`)
   if (ENDED.has(state) && startedAt && endedAt) facts.push(`took ${duration((new Date(endedAt) - new Date(startedAt)) / 1000)}`)
   return facts
+}
+
+/** When the last job will be done; while that of some is unknown, when the last of the others will; "" if of none. */
+function timeLeftOf({ summary, jobs }) {
+  if (summary.eta_seconds !== null) return timeLeft(summary.eta_seconds)
+  const known = jobs.map((job) => job.eta_seconds).filter((seconds) => seconds !== null)
+  return known.length ? `at least ${timeLeft(Math.max(...known))}` : ""
 }

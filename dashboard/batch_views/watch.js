@@ -88,5 +88,15 @@ function settled(work, milliseconds) {
   }
 }
 
-/** Leave a click with a modifier key to the browser, which opens another tab or window with it. */
-const isPlainClick = (event) => event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+/**
+ * Have a plain click on *link* do *follow*: loading a page anew would end uploads that are under way.
+ *
+ * A click with a modifier key is left to the browser, which opens another tab or window with it.
+ */
+function onPlainClick(link, follow) {
+  link.addEventListener("click", (event) => {
+    if (!link.href || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    event.preventDefault()
+    follow()
+  })
+}

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.pages.links import go_to_transcript, go_to_upload
+
 VIEWS = Path(__file__).parents[1] / "batch_views"
 SCRIPTS = ("words", "elements", "question", "watch", "list", "row", "jobs", "gantt", "summary", "batch", "views")
 """One module: Streamlit takes a component's script as one text."""
@@ -27,24 +29,34 @@ def show() -> None:
     """Show the batch that the address names, or all batches."""
     batch_id = st.query_params.get("batch", "")
     if batch_id:
-        _view(
+        batch = _view(
             key="batch",
             data={"batch_id": batch_id},
             on_left_change=_leave,
             on_dismissed_change=_leave,
+            on_transcript_change=_stay,
         )
+        if batch.transcript:
+            go_to_transcript(batch.transcript)
         return
     st.title("Batches")
-    _view(
+    batches = _view(
         key="batches",
         data={"notice": st.session_state.pop("batches_notice", "")},
         on_opened_change=_open,
+        on_upload_change=_stay,
     )
+    if batches.upload:
+        go_to_upload()
 
 
 def _open() -> None:
     """Go to the batch whose name was clicked."""
     st.query_params["batch"] = st.session_state["batches"].opened
+
+
+def _stay() -> None:
+    """Do nothing: another page can only be shown by the script itself."""
 
 
 def _leave() -> None:

@@ -1,5 +1,7 @@
 """Links between pages that stay in the running session: uploads and playback go on, which a new page load would end."""
 
+from typing import NoReturn
+
 import streamlit as st
 
 from dashboard.pages.markdown import plain
@@ -18,6 +20,16 @@ def batches_link(label: str) -> None:
 def transcript_link(job_id: str, label: str) -> None:
     """Show a link to the transcript of one job."""
     st.page_link(_page("transcript"), label=plain(label), icon=":material/article:", query_params={"job": job_id})
+
+
+def go_to_transcript(job_id: str) -> NoReturn:
+    """End this run of the script and show the transcript of one job."""
+    st.switch_page(_page("transcript"), query_params={"job": job_id})
+
+
+def go_to_upload() -> NoReturn:
+    """End this run of the script and show the page that takes uploads."""
+    st.switch_page(st.Page(_shown_elsewhere, url_path="", title="Upload", default=True))
 
 
 def _page(url_path: str) -> st.Page:

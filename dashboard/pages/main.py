@@ -14,7 +14,7 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 
 page = st.navigation(
     [
-        st.Page(upload.show, title="Upload", default=True),
+        st.Page(upload.show, title="Upload", url_path="", default=True),
         st.Page(batches.show, title="Batches", url_path="batches"),
         st.Page(transcript.show, title="Transcript", url_path="transcript"),
         st.Page(gpus.show, title="GPUs", url_path="gpus"),

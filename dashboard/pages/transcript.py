@@ -39,7 +39,7 @@ def show() -> None:
         found = ask(lambda client: client.reading.job(job_id))
     except NotFound as error:
         st.title("Transcript")
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         batches_link("All batches")
     except TranscriptionError as error:
         _show_until_it_answers(job_id, str(error))
@@ -80,7 +80,7 @@ def _show_until_it_answers(job_id: str, problem: str) -> None:
     else:
         st.rerun()
     st.title("Transcript")
-    st.error(problem, icon=":material/error:")
+    st.error(plain(problem), icon=":material/error:")
 
 
 def _show_stage(status: JobStatus) -> None:

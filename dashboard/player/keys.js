@@ -4,6 +4,7 @@ const KEYS = {
   " ": "toggle", ArrowLeft: "back", ArrowRight: "on", ArrowUp: "previousParagraph", ArrowDown: "nextParagraph",
   k: "previousParagraph", j: "nextParagraph", Enter: "choose", "/": "search",
 }
+const SOUND_WISHES = new Set(["toggle", "back", "on"])
 const SHIFTED_KEYS = { ArrowLeft: "previousWord", ArrowRight: "nextWord", "/": "search" }
 
 /** Return the name of what a key press asks of the player in *host*; null if it is meant for something else. */

@@ -23,10 +23,18 @@ class Playback {
     listen("seeking", () => this.look())
     listen("pause", () => this.look())
     listen("error", () => {
-      if (others.length) audio.src = others.shift()
+      if (others.length) this.goOnWith(others.shift())
       else onRefused()
     })
     audio.src = others.shift()
+  }
+
+  /** Play another form of the recording, from where the one before broke off. */
+  goOnWith(url) {
+    const { currentTime, paused, playbackRate } = this.audio
+    this.audio.src = url
+    Object.assign(this.audio, { currentTime, playbackRate })
+    if (!paused) this.start()
   }
 
   /** The time on the upload's clock. */
@@ -43,8 +51,12 @@ class Playback {
   }
 
   toggle() {
-    if (this.audio.paused) this.audio.play().catch(() => {}) // what keeps it from playing is told by its error event
+    if (this.audio.paused) this.start()
     else this.audio.pause()
+  }
+
+  start() {
+    this.audio.play().catch(() => {}) // what keeps it from playing is told by its error event
   }
 
   watch() {

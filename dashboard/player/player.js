@@ -45,23 +45,27 @@ class Player {
     const format = ["json", "txt"].find(wanted => this.data.formats.includes(wanted))
     try {
       if (!format) throw new Refused("Only subtitles were asked for, so there is no text to show.", { isFinal: true })
-      const answer = await this.fetch(`documents/${format}`)
+      const content = await this.fetch(`documents/${format}`, format === "json" ? "json" : "text")
       this.tell("")
-      if (format === "json") this.show(await answer.json())
-      else this.showPlain(await answer.text())
+      if (format === "json") this.show(content)
+      else this.showPlain(content)
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       this.fail(error)
     }
   }
 
-  async fetch(document, options = {}) {
-    const answer = await fetch(this.url(document), { ...options, signal: this.leaving.signal }).catch(() => null)
+  /** Return a document, read as *kind*. A connection that breaks in the middle of it is as good as none. */
+  async fetch(document, kind, options = {}) {
+    const request = { ...options, signal: this.leaving.signal }
+    const found = await fetch(this.url(document), request)
+      .then(async answer => ({ answer, content: answer.ok ? await answer[kind]() : await answer.json().catch(() => ({})) }))
+      .catch(() => null)
     if (this.leaving.signal.aborted) return new Promise(() => {}) // the reader has left: nothing more is to be done
-    if (!answer) throw new Refused(AWAY, { isFinal: false })
-    if (answer.ok) return answer
-    const { detail } = await answer.json().catch(() => ({}))
-    throw new Refused(detail ?? `The dashboard answered ${answer.status}.`, { isFinal: answer.status < 500 })
+    if (!found) throw new Refused(AWAY, { isFinal: false })
+    const { answer, content } = found
+    if (answer.ok) return content
+    throw new Refused(content.detail ?? `The dashboard answered ${answer.status}.`, { isFinal: answer.status < 500 })
   }
 
   fail({ message, isFinal }) {
@@ -118,7 +122,7 @@ class Player {
       /** Return why the recording cannot be heard; null if it is no longer kept. */
       whyNot: async () => {
         try {
-          await this.fetch("audio", { headers: { Range: "bytes=0-0" } })
+          await this.fetch("audio", "arrayBuffer", { headers: { Range: "bytes=0-0" } })
         } catch (error) {
           if (error.isFinal) return null
           return "The recording cannot be loaded now. Load the page again to listen to it."

@@ -53,7 +53,7 @@ class Reader {
   highlight(word, before) {
     this.text.elements[before]?.classList.remove("now")
     this.text.elements[word]?.classList.add("now")
-    if (word >= 0 && !this.playback.audio.paused) this.follower.follow(this.text.elements[word])
+    if (word >= 0 && this.playback?.audio.paused === false) this.follower.follow(this.text.elements[word])
   }
 
   setFollow(following) {
@@ -70,6 +70,9 @@ class Reader {
   }
 
   tellNoRecording() {
+    this.playback?.close()
+    this.playback = this.recording = null
+    this.putCursor(this.cursor)
     this.root.classList.add("silent")
     this.find("follow").hidden = true
     this.tell("The recording is no longer kept, so the text can be read but not listened to.")
@@ -108,11 +111,11 @@ class Reader {
 
   answerKey(event) {
     const wanted = wish(event, this.root)
-    if (!wanted) return
+    if (!wanted || (!this.playback && SOUND_WISHES.has(wanted))) return
     const answers = {
-      toggle: () => this.playback?.toggle(),
-      back: () => this.playback?.step(-1),
-      on: () => this.playback?.step(1),
+      toggle: () => this.playback.toggle(),
+      back: () => this.playback.step(-1),
+      on: () => this.playback.step(1),
       previousParagraph: () => this.goParagraph(-1),
       nextParagraph: () => this.goParagraph(1),
       previousWord: () => this.putCursor(this.cursor - 1, { focus: true }),

@@ -122,6 +122,6 @@ function legendOf(count, total) {
   const percent = share => `${Math.round(share * 100)} %`
   return [
     "The model was less than ", make("span", "doubted", `${percent(DOUBTED)} sure`), " or less than ",
-    make("span", "unlikely", `${percent(UNLIKELY)} sure`), ` of ${count} of ${total} words. Point at one to see how sure.`,
+    make("span", "unlikely", `${percent(UNLIKELY)} sure`), ` of ${count} of ${total} words. Point at one, or choose it with the keys, to see how sure.`,
   ]
 }

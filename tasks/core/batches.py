@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +22,8 @@ BATCH_FLOW = "transcribe-batch"
 BATCH_DEPLOYMENT = f"{BATCH_FLOW}/cpu"
 RECORDING_FLOW = "transcribe-recording"
 ROUTER_LIMIT = "gpu-router"
+ALREADY_PUBLISHED = "Its documents were already published."
+"""What a run says that found nothing to do."""
 
 
 def batch_tag(batch_id: str) -> str:
@@ -64,6 +67,10 @@ class WhisperTask(StrEnum):
     TRANSLATE = "translate"
 
 
+Term = Annotated[str, Field(max_length=100)]
+"""A word to expect. Whisper reads some 200 tokens of such words; Prefect takes 512 KiB of a run's parameters."""
+
+
 class Options(Record):
     """How the uploads of a batch are transcribed."""
 
@@ -72,7 +79,7 @@ class Options(Record):
     model: str = Field(default="auto", pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="Whisper model, or auto")
     language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$", description="Language code, or auto")
     task: WhisperTask = WhisperTask.TRANSCRIBE
-    vocabulary: tuple[str, ...] = Field(default=(), max_length=200, description="Words to expect: names, terms")
+    vocabulary: tuple[Term, ...] = Field(default=(), max_length=200, description="Words to expect: names, terms")
     formats: tuple[DocumentFormat, ...] = Field(default=tuple(DocumentFormat), min_length=1)
 
 

@@ -191,8 +191,19 @@ def interruption(name: str, *, exit_code: int, timed_out: bool, report: Report) 
     if stopped_by:
         cause = f"signal {stopped_by}; out of memory, or the machine is shutting down"
         return ConversionInterrupted(f"The conversion of {name} was stopped from outside ({cause}). Retry it.")
+    return _fault_of_machine(name, exit_code=exit_code, report=report)
+
+
+def _fault_of_machine(name: str, *, exit_code: int, report: Report) -> ConversionInterrupted | None:
     if any("No space left on device" in error for error in report.errors):
         return ConversionInterrupted(
             f"There was no room on the disk for the recording of {name}. Free some, then retry."
+        )
+    if any("Cannot allocate memory" in error for error in report.errors):
+        return ConversionInterrupted(f"The memory for the conversion of {name} ran out. Retry when less is going on.")
+    if exit_code and not report.format and not report.errors:  # of a file that it can't open it says so
+        return ConversionInterrupted(
+            f"ffmpeg ended with exit code {exit_code} before it looked at {name}. See what `ffmpeg -version` says on "
+            "the machine that converts, then retry."
         )
     return None

@@ -11,6 +11,7 @@ What can go wrong with a job, as one tree.
     │   ├── UploadTooLarge         over a limit of this installation
     │   ├── PathTaken              the batch holds another file under this path
     │   ├── TooManyUploads         as many are being received as may be               (retryable)
+    │   ├── UploadsUnavailable     the disk for uploads cannot be written             (retryable)
     │   └── DiskFull               no room for it                                     (retryable)
     ├── NotFound                   no such batch, job or document
     ├── RecordDamaged              a record in the store cannot be understood
@@ -20,9 +21,10 @@ What can go wrong with a job, as one tree.
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
     ├── StoreUnavailable           the store did not answer                           (retryable)
     ├── PrefectUnavailable         the Prefect server did not answer                  (retryable)
+    ├── PrefectRefused             the Prefect server refused what it was asked for
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
-    └── DeviceFailed               the GPU stopped working in the middle of a job     (retryable)
+    └── DeviceFailed               the device of this machine cannot do its work      (retryable)
 
 A message is one sentence or two for a person: what happened, with the value, then what to do. ``retryable`` says
 whether trying the same thing again can help; Prefect's retries ask for it.
@@ -61,6 +63,12 @@ class PathTaken(UploadRejected):
 
 class TooManyUploads(UploadRejected):
     """As many uploads are being received as this installation receives at the same time."""
+
+    retryable = True
+
+
+class UploadsUnavailable(UploadRejected):
+    """The folder for uploads cannot be written: its disk is not there, is read-only or fails."""
 
     retryable = True
 
@@ -109,6 +117,10 @@ class PrefectUnavailable(TranscriptionError):
     retryable = True
 
 
+class PrefectRefused(TranscriptionError):
+    """The Prefect server refused what it was asked for, and would do so again."""
+
+
 class WorkPoolUnavailable(TranscriptionError):
     """No GPU work pool can take a job at the moment."""
 
@@ -120,6 +132,6 @@ class ModelUnavailable(TranscriptionError):
 
 
 class DeviceFailed(TranscriptionError):
-    """The GPU stopped working in the middle of a job."""
+    """The device stopped working, does not answer, or lacks what the job needs: another one may do it."""
 
     retryable = True

@@ -11,7 +11,7 @@ delay: LAME's "Mp3 Info Tag".
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, islice
 from struct import pack
 from typing import Final
 
@@ -131,7 +131,7 @@ def _table(frames: Frames, data_start: int) -> bytes:
     whole, remaining = divmod(count, FRAMES_PER_CHUNK)
     runs = [(1, FRAMES_PER_CHUNK)] if whole else []
     runs += [(whole + 1, remaining)] if remaining else []
-    places = list(accumulate(frames.sizes, initial=data_start))[:count:FRAMES_PER_CHUNK]
+    places = list(islice(accumulate(frames.sizes, initial=data_start), 0, count, FRAMES_PER_CHUNK))
     return _box(
         b"stbl",
         _full_box(b"stsd", pack(">I", 1), _sound_entry(frames)),

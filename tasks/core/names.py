@@ -31,7 +31,10 @@ def clean_path(raw: str) -> str:
     """
     path = unicodedata.normalize("NFC", raw)
     named = shown(path)
-    if not path or path.endswith("/"):
+    if not path:
+        msg = "The upload has no name. Send the file's name, or its path below the folder, as path=…"
+        raise UploadRejected(msg)
+    if path.endswith("/"):
         msg = f"{named} names no file. Send the file's name, or its path below the folder, as path=…"
         raise UploadRejected(msg)
     if len(path) > MAX_PATH_CHARACTERS:
@@ -76,9 +79,9 @@ def document_stems(paths: Iterable[str]) -> dict[str, str]:
     """
     ordered = sorted(paths)
     folders = {str(folder).casefold() for path in ordered for folder in PurePosixPath(path).parents}
-    short = {path: str(PurePosixPath(path).with_suffix("")) for path in ordered}
+    short = {path: _without_ending(path) for path in ordered}
     users = Counter(stem.casefold() for stem in short.values())
-    unique = {stem.casefold() for stem in short.values() if users[stem.casefold()] == 1 and not _clashes(stem, folders)}
+    unique = {stem.casefold() for stem in short.values() if users[stem.casefold()] == 1 and not clashes(stem, folders)}
     chosen: dict[str, str] = {}
     taken = set(unique)
     for path in ordered:
@@ -90,14 +93,20 @@ def document_stems(paths: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
-def _clashes(stem: str, folders: set[str]) -> bool:
+def _without_ending(path: str) -> str:
+    """Return *path* without the ending of its name, which stays where nothing but dots would be left: ``..mp3``."""
+    stem = path.rpartition(".")[0]
+    return stem if stem.rpartition("/")[2].strip(".") else path
+
+
+def clashes(stem: str, folders: set[str]) -> bool:
     """Whether one of the documents of *stem* would have the name of one of the *folders*."""
     return any(document_name(stem, document_format).casefold() in folders for document_format in DocumentFormat)
 
 
 def _first_free(stem: str, taken: set[str], folders: set[str]) -> str:
     number, candidate = 1, stem
-    while candidate.casefold() in taken or _clashes(candidate, folders):
+    while candidate.casefold() in taken or clashes(candidate, folders):
         number += 1
         candidate = f"{stem} ({number})"
     return candidate

@@ -59,6 +59,14 @@ class Settings(BaseSettings):
     Half an hour keeps it over the pauses of a working day and gives its memory back for the night.
     """
 
+    model_call_seconds: float = Field(default=600.0, gt=0)
+    """
+    A GPU that has not answered one call of the model for so long counts as failed, and its process is started again.
+
+    A call is a batch of at most 32 chunks of 30 s, or a second try of one chunk. Generous on purpose: faster-whisper's
+    README has 13 minutes of audio done in 17 s (large-v2, an RTX 3070 Ti). Calls on a CPU may take any time.
+    """
+
     runs_per_process: int = Field(default=500, ge=0)
     """After so many runs a worker's process is replaced by a fresh one, which bounds what leaks. 0: never."""
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 from pydantic import Field
 
@@ -108,6 +109,12 @@ class BatchStatus(BatchListEntry):
     ended_at: datetime | None = None
     causes: tuple[Cause, ...] = Field(default=(), description="of the failed jobs, the most frequent first")
     jobs: tuple[JobStatus, ...] = ()
+
+    @cached_property
+    def as_json(self) -> bytes:
+        """The batch as the API tells it; written once for all who look at it, since 1,000 jobs take 10 ms."""
+        # By Pydantic itself: FastAPI would make 1,000 dicts first, which takes five times as long.
+        return self.model_dump_json().encode()
 
     @property
     def entry(self) -> BatchListEntry:

@@ -1,6 +1,7 @@
 """The engine: one per device. It decides which chunks enter the model next and keeps recordings apart."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from tasks.core.errors import DeviceFailed, TranscriptionError
 from tasks.core.fairness import FairLine
 from tasks.engine.backend import Backend, Chunk, ChunkText, OutOfMemory, TranscriptionCancelled
+from tasks.engine.call_watch import Answer, CallWatch
 from tasks.engine.jobs import EngineJob
 
 logger = logging.getLogger(__name__)
@@ -34,11 +36,18 @@ class Engine:
     Owns a model and feeds it from several recordings at once.
 
     A batch takes chunks of all recordings in fair turns. A chunk that fails ends its own recording only; a batch that
-    does not fit into the memory is halved, for good. *workers* threads call the model, one at a time each.
+    does not fit into the memory is halved, for good. *workers* threads call the model, one at a time each. If a call
+    takes longer than *call_seconds*, the device counts as failed: whoever waits for it notices.
     """
 
     def __init__(
-        self, backend: Backend, *, batch_size: int, workers: int = 1, linger_seconds: float = LINGER_SECONDS
+        self,
+        backend: Backend,
+        *,
+        batch_size: int,
+        workers: int = 1,
+        linger_seconds: float = LINGER_SECONDS,
+        call_seconds: float = math.inf,
     ) -> None:
         self._backend = backend
         self._batch_size = batch_size
@@ -51,6 +60,7 @@ class Engine:
         self._closed = False
         self._shrinking = threading.Lock()
         self._shrunk = 0
+        self._watch = CallWatch(call_seconds)
         self._threads = [
             threading.Thread(target=self._work, name=f"engine-{number}", daemon=True) for number in range(workers)
         ]
@@ -87,12 +97,36 @@ class Engine:
         finally:
             self._leave(job)
 
+    def ask(self, question: Callable[[], Answer], *, cancelled: Callable[[], bool]) -> Answer:
+        """
+        Return the answer to *question*, which calls the model for one recording, outside of the batches.
+
+        It is asked in a thread of its own, which is left behind if *cancelled* says so. If the device runs out of
+        memory, it is asked once more with the model made smaller. Raises the same as `texts`.
+        """
+        shrunk = self._shrunk
+        try:
+            return self._answer(question, cancelled)
+        except OutOfMemory:
+            if not self._has_shrunk_since(shrunk):
+                raise
+        except DeviceFailed as error:
+            self._fail(error)
+            raise
+        return self._answer(question, cancelled)
+
     def close(self) -> None:
-        """Stop, and free the model. Recordings that are still on their way fail."""
+        """
+        Stop, and free the model. Recordings that are still on their way fail.
+
+        Raises `DeviceFailed` if a call of the model has hung: then nothing can free it but the end of the process.
+        """
         self._fail(DeviceFailed("The model was unloaded in the middle of the recording. Try it again."))
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        if not self._watch.wait_for_end():
+            raise self._hung()
         for thread in self._threads:
             thread.join()
         self._backend.close()
@@ -123,12 +157,43 @@ class Engine:
         while True:
             if cancelled():
                 raise TranscriptionCancelled
+            self._look_at_calls()
             with self._changed:
                 if job.error is not None:
                     raise job.error
                 if job.pending <= pending:
                     return job.hand_out()
                 self._changed.wait(CANCEL_CHECK_SECONDS)
+
+    def _answer(self, question: Callable[[], Answer], cancelled: Callable[[], bool]) -> Answer:
+        answer = self._watch.start(question)
+        answer.add_done_callback(lambda _: self._notify())
+        while not answer.done():
+            if cancelled():
+                raise TranscriptionCancelled
+            self._look_at_calls()
+            with self._changed:
+                if self._failure is not None:
+                    raise self._failure
+                self._changed.wait_for(answer.done, CANCEL_CHECK_SECONDS)
+        return answer.result()
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _look_at_calls(self) -> None:
+        """Give up the device if a call of the model has hung."""
+        if self._failure is None and self._watch.hung:
+            error = self._hung()
+            logger.error("engine stopped: %s", error)
+            self._fail(error)
+
+    def _hung(self) -> DeviceFailed:
+        return DeviceFailed(
+            f"The device has not answered for {self._watch.longest_seconds:.0f} s. Its process is started again; if "
+            "this repeats, look at the GPU (nvidia-smi), or allow more: BATCHSCRIBE_MODEL_CALL_SECONDS."
+        )
 
     def _leave(self, job: EngineJob) -> None:
         with self._changed:
@@ -164,7 +229,8 @@ class Engine:
             return
         shrunk = self._shrunk
         try:
-            texts = self._backend.forward([turn.chunk for turn in batch])
+            with self._watch.calling():
+                texts = self._backend.forward([turn.chunk for turn in batch])
         except Exception as error:  # noqa: BLE001 - whatever the model raises ends recordings, never the engine's thread
             self._recover(batch, error, shrunk)
             return

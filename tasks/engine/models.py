@@ -2,15 +2,31 @@
 
 from pathlib import Path
 
+import ctranslate2
 import httpx
 from faster_whisper import WhisperModel, available_models, download_model
 from huggingface_hub.errors import HfHubHTTPError
 
 from tasks.core.devices import Device
 from tasks.core.errors import DeviceFailed, ModelUnavailable
+from tasks.engine.device_errors import device_error
 
 SMALLER_NUMBERS = {"float32": "int8", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
 """CTranslate2's number formats, and what takes about half of their memory with nearly the same texts."""
+
+
+def smaller_numbers(device: Device, compute_type: str) -> str | None:
+    """
+    Return the number format to fall back to if memory runs out, or None if *device* has no smaller one.
+
+    Raises `DeviceFailed` if the device does not answer.
+    """
+    smaller = SMALLER_NUMBERS.get(compute_type)
+    try:
+        supported = ctranslate2.get_supported_compute_types(device.kind, _device_index(device))
+    except RuntimeError as exc:
+        raise device_error(exc) from exc
+    return smaller if smaller in supported else None
 
 
 def load_model(device: Device, model: str, models_folder: Path, *, compute_type: str) -> WhisperModel:
@@ -18,7 +34,7 @@ def load_model(device: Device, model: str, models_folder: Path, *, compute_type:
     Return *model* loaded on *device*; a name that is not in *models_folder* is downloaded into it first.
 
     On a CPU each thread is a worker of its own: two workers of one thread do more than one of two (a third more on
-    short recordings), and they share the weights. Raises `ModelUnavailable` or `DeviceFailed`.
+    short recordings), and they share the weights. Raises `ModelUnavailable`, `DeviceFailed` or `OutOfMemory`.
     """
     folder = locate_model(model, models_folder)
     on_cpu = device.kind == "cpu"
@@ -26,17 +42,22 @@ def load_model(device: Device, model: str, models_folder: Path, *, compute_type:
         return WhisperModel(
             str(folder),
             device=device.kind,
-            device_index=0 if on_cpu else device.index,
+            device_index=_device_index(device),
             compute_type=compute_type,
             cpu_threads=1 if on_cpu else 0,
             num_workers=workers_of(device),
         )
     except (RuntimeError, ValueError, MemoryError) as exc:
-        if "CUDA" not in str(exc) and not isinstance(exc, MemoryError):
-            msg = f"The model {model} in {folder} cannot be loaded ({exc}). Remove it to fetch it anew."
-            raise ModelUnavailable(msg) from exc
-        msg = f"The model {model} does not start on {device.name} ({exc}). Choose a smaller model or free its memory."
-        raise DeviceFailed(msg) from exc
+        failure = device_error(exc)
+        if isinstance(failure, DeviceFailed):
+            raise failure from exc
+        msg = f"The model {model} in {folder} cannot be loaded ({exc}). Remove it to fetch it anew."
+        raise ModelUnavailable(msg) from exc
+
+
+def _device_index(device: Device) -> int:
+    """Return the index that CTranslate2 knows *device* by: to it there is but one CPU."""
+    return 0 if device.kind == "cpu" else device.index
 
 
 def workers_of(device: Device) -> int:

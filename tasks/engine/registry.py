@@ -1,9 +1,11 @@
 """The engines of this process: one per device, with one model at a time."""
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +22,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PlacedModel:
-    """A model on a device: what a recording asks for."""
+    """
+    A model on a device: what a recording asks for.
+
+    *call_seconds* is the longest that one call of the model may take before the device counts as failed.
+    """
 
     device: Device
     model: str
     models_folder: Path
+    call_seconds: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +56,8 @@ class Engines:
         Yield the model, loaded; it stays so until the block ends.
 
         Where another model is in use on the device, this waits until its last user is done. Raises
-        `ModelUnavailable`, `DeviceFailed`, or `TranscriptionCancelled` if *cancelled* says so in the meantime.
+        `ModelUnavailable`, `DeviceFailed`, or `TranscriptionCancelled` soon after *cancelled* says so; a model that
+        was being loaded then is there for the next job.
         """
         with self._lock:
             seat = self._seats.setdefault(placed.device.name, _Seat())
@@ -69,7 +77,8 @@ class _Seat:
     """
     The place of one device: who uses its model, and who waits for it.
 
-    Those who wait are served in order, so that a stream of jobs of one model cannot keep out a job of another.
+    Those who wait are served in order, so that a stream of jobs of one model cannot keep out a job of another. Models
+    are loaded and unloaded in a thread of the seat's own: neither can be stopped, and who waits may be cancelled.
     """
 
     def __init__(self) -> None:
@@ -77,12 +86,13 @@ class _Seat:
         self._line: deque[object] = deque()
         self._users = 0
         self._loaded: LoadedModel | None = None
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="model-loader")
 
     @contextmanager
     def use(self, placed: PlacedModel, cancelled: Callable[[], bool]) -> Iterator[LoadedModel]:
         with self._first_in_line(cancelled):
             self._wait(lambda: not self._users or self._serving(placed) is not None, cancelled)
-            loaded = self._serving(placed) or self._load(placed)
+            loaded = self._serving(placed) or self._load_unless(cancelled, placed)
             with self._changed:
                 self._users += 1
         try:
@@ -98,7 +108,7 @@ class _Seat:
                 return
         with self._first_in_line(lambda: False):
             if not self._users:
-                self._unload()
+                self._loader.submit(self._unload).result()
 
     @contextmanager
     def _first_in_line(self, cancelled: Callable[[], bool]) -> Iterator[None]:
@@ -127,11 +137,23 @@ class _Seat:
         loaded = self._loaded
         return loaded if loaded and loaded.placed == placed and loaded.engine.failure is None else None
 
+    def _load_unless(self, cancelled: Callable[[], bool], placed: PlacedModel) -> LoadedModel:
+        loading = self._loader.submit(self._load, placed)
+        self._wait(loading.done, cancelled)
+        return loading.result()
+
     def _load(self, placed: PlacedModel) -> LoadedModel:
+        if serving := self._serving(placed):  # loaded for a job that was cancelled meanwhile
+            return serving
         self._unload()
         logger.info("loading model %s on %s", placed.model, placed.device.name)
         backend = WhisperBackend(placed.device, placed.model, placed.models_folder)
-        engine = Engine(backend, batch_size=placed.device.batch_size, workers=workers_of(placed.device))
+        engine = Engine(
+            backend,
+            batch_size=placed.device.batch_size,
+            workers=workers_of(placed.device),
+            call_seconds=placed.call_seconds,
+        )
         self._loaded = LoadedModel(placed, backend, engine)
         return self._loaded
 

@@ -1,14 +1,13 @@
 """A second try for the chunks whose text is doubted, and out with what nobody can have said."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tasks.core.suspicion import Suspicion, Writing, WrittenWord, find_loop, prefer_second, suspicion_of
 from tasks.core.transcripts import RemovedText, Segment
-from tasks.engine.backend import Chunk, ChunkText
+from tasks.engine.backend import Chunk, ChunkText, Decoding
 from tasks.engine.speech import SpokenChunk
-from tasks.engine.whisper import WhisperBackend
 from tasks.engine.words import SegmentWriter
 
 logger = logging.getLogger(__name__)
@@ -22,21 +21,24 @@ class Reviewed:
     removed: tuple[RemovedText, ...] = ()
 
 
+ListenAgain = Callable[[SpokenChunk, Decoding], tuple[Segment, ...]]
+
+
 def review(
-    backend: WhisperBackend, writer: SegmentWriter, spoken: SpokenChunk, chunk: Chunk, text: ChunkText
+    listen_again: ListenAgain, writer: SegmentWriter, spoken: SpokenChunk, chunk: Chunk, text: ChunkText
 ) -> Reviewed:
     """
     Return the segments of the next chunk of a recording.
 
-    If its text is doubted, the model listens to this chunk again, alone and with the fallbacks of its sequential
-    mode, which takes several times as long. The better of the two counts.
+    If its text is doubted, *listen_again* has the model hear this chunk again, alone and with the fallbacks of its
+    sequential mode, which takes several times as long. The better of the two counts.
     """
     segment = writer.write(chunk, text)
     first = _writing(chunk, text)
     doubt = suspicion_of(first)
     if doubt is None:
         return Reviewed((segment,) if segment else ())
-    again = backend.listen_again(spoken, chunk.decoding)
+    again = listen_again(spoken, chunk.decoding)
     replaced = prefer_second(first, _writing_again(chunk, again))
     logger.info(
         "%.0f s of speech doubted: %s; second try %s", chunk.speech_seconds, doubt, "taken" if replaced else "no better"

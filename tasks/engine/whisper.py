@@ -1,5 +1,6 @@
 """The model itself: a CTranslate2 Whisper model, with faster-whisper's tokens, prompts and alignment around it."""
 
+import logging
 import math
 import threading
 from collections.abc import Sequence
@@ -19,11 +20,14 @@ from tasks.core.devices import Device
 from tasks.core.errors import TranscriptionError
 from tasks.core.languages import LanguageVote
 from tasks.core.transcripts import Segment, Word
-from tasks.engine.backend import FRAMES_PER_SECOND, Chunk, ChunkText, Decoding, Floats, TimedWord
+from tasks.engine.backend import FRAMES_PER_SECOND, Chunk, ChunkText, Decoding, Floats, OutOfMemory, TimedWord
 from tasks.engine.device_errors import device_error
 from tasks.engine.encodings import rows_of, storage
-from tasks.engine.models import SMALLER_NUMBERS, load_model
+from tasks.engine.models import load_model, smaller_numbers
+from tasks.engine.sound import SAMPLE_RATE
 from tasks.engine.speech import CHUNK_SECONDS, SpokenChunk
+
+logger = logging.getLogger(__name__)
 
 BEAM_SIZE = 5
 """Default of faster-whisper, as of OpenAI's command line."""
@@ -37,10 +41,10 @@ class WhisperBackend:
     """
 
     def __init__(self, device: Device, model: str, models_folder: Path) -> None:
-        """Load the model. Raises `ModelUnavailable` or `DeviceFailed`."""
+        """Load the model, with smaller numbers if it does not fit. Raises `ModelUnavailable` or `DeviceFailed`."""
         self._load = partial(load_model, device, model, models_folder)
-        self._compute_type = device.compute_type
-        self._model: WhisperModel = self._load(compute_type=self._compute_type)
+        self._smaller_than = partial(smaller_numbers, device)
+        self._model, self._compute_type = self._load_fitting(device.compute_type)
         self._on_cpu = device.kind == "cpu"
         self._tokenizers: dict[tuple[str, WhisperTask], Tokenizer] = {}
         # A GPU works through one call after the other anyway; on a CPU the calls of several workers run side by side.
@@ -92,6 +96,14 @@ class WhisperBackend:
         probabilities = {token[2:-2]: float(probability) for token, probability in found}
         return LanguageVote(spoken.speech_seconds, probabilities), encoded[0]
 
+    def hear_silence(self) -> None:
+        """Encode a silent chunk: a GPU loads its libraries when the model is first called. Raises `DeviceFailed`."""
+        try:
+            with self._calls:
+                self._encode_on_host(pad_or_trim(self._model.feature_extractor(np.zeros(SAMPLE_RATE, np.float32))))
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
+
     def forward(self, batch: Sequence[Chunk]) -> list[ChunkText]:
         """Return the text of each chunk; see `Backend`."""
         try:
@@ -127,7 +139,7 @@ class WhisperBackend:
 
     def shrink(self) -> bool:
         """Load the model anew in half the memory; see `Backend`."""
-        smaller = SMALLER_NUMBERS.get(self._compute_type)
+        smaller = self._smaller_than(self._compute_type)
         if smaller is None:
             return False
         with self._calls:
@@ -140,6 +152,17 @@ class WhisperBackend:
     def close(self) -> None:
         """Free the memory of the model."""
         self._model.model.unload_model()
+
+    def _load_fitting(self, compute_type: str) -> tuple[WhisperModel, str]:
+        """Return the model and its number format: *compute_type*, or the next smaller one if memory runs out."""
+        try:
+            return self._load(compute_type=compute_type), compute_type
+        except OutOfMemory:
+            smaller = self._smaller_than(compute_type)
+            if smaller is None:
+                raise
+            logger.warning("out of memory with %s numbers; loading the model with %s", compute_type, smaller)
+        return self._load(compute_type=smaller), smaller
 
     def _features(self, spoken: SpokenChunk) -> Floats:
         features: Floats = pad_or_trim(self._model.feature_extractor(spoken.samples)[..., :-1])

@@ -8,6 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
+from tasks.core.keys import BatchKeys
+
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",  # the tests may run as root
@@ -191,6 +193,16 @@ def make_files(tmp_path: Path) -> Callable[..., list[Path]]:
         return made
 
     return make
+
+
+@pytest.fixture
+def damaged_batch(stack, new_batch):
+    """A batch whose record nobody understands."""
+    batch = new_batch(stack, "Damaged")
+    record = stack.data / "store" / BatchKeys.of(batch.batch_id).batch
+    record.write_text("{}")
+    yield batch
+    record.unlink()
 
 
 LECTURE = "talks/week 1/lecture-subtitles.opus"

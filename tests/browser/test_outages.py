@@ -75,23 +75,6 @@ def test_while_the_store_is_away_every_page_says_so(open_page, fragile_stack):
         expect(notice(page)).to_be_hidden(timeout=SECONDS)
 
 
-def test_an_error_nobody_expected_is_a_sentence_with_a_reference_into_the_log(open_page, fragile_stack, new_batch):
-    batch = new_batch(fragile_stack, "broken")
-    record = fragile_stack.data / "store" / "batches" / batch.batch_id / "batch.json"
-    content = record.read_bytes()
-    record.write_text("{}")
-    try:
-        page = open_page("/gpus", on=fragile_stack)
-        problem = page.get_by_test_id("stAlert").filter(has_text="This should not have happened")
-        expect(problem).to_be_visible(timeout=SECONDS)
-        no_traceback(page)
-        (reference,) = re.findall("reference ([0-9a-f]{8})", problem.inner_text())
-        assert reference in (fragile_stack.data / "logs" / "dashboard.log").read_text(encoding="utf-8")
-    finally:
-        record.write_bytes(content)
-    expect(page.get_by_role("heading", name="gpu-0")).to_be_visible(timeout=SECONDS)
-
-
 def test_a_dashboard_that_is_away_is_told_by_the_page_itself(open_page, fragile_stack):
     page = open_page("/transcript", on=fragile_stack)
     notice(page).wait_for(state="attached")  # from now on it looks by itself

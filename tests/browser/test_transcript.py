@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +12,7 @@ from playwright.sync_api import expect
 LECTURE = "talks/week 1/lecture-subtitles.opus"
 PODCAST = "garden-podcast.mp3"
 UNKNOWN = "20260101-000000-aaaaaa-aaaaaaaaaa"
+MARKUP = "**bold** [link](https://example.org)"
 
 
 @pytest.fixture
@@ -77,6 +79,11 @@ def test_doubtful_words_are_marked_on_demand(open_transcript, document):
     expect(unlikely).to_have_text(words[5]["text"].strip())
     styles = [one.evaluate("word => getComputedStyle(word).textDecorationStyle") for one in (doubted, unlikely)]
     assert styles == ["dotted", "wavy"], "not by colour alone"
+    page.locator(".word[tabindex='0']").focus()
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    expect(doubted).to_be_focused()
+    assert doubted.evaluate("word => getComputedStyle(word, '::after').content") == '"55 % sure"', "by keys alone, too"
     expect(page.locator(".legend")).to_contain_text(f"2 of {len(words)} words")
     page.get_by_role("button", name="Confidence").click()
     expect(page.locator(".paragraph [title]")).to_have_count(0)
@@ -114,6 +121,17 @@ def test_without_a_recording_the_text_is_there_and_the_page_says_why_it_is_silen
     page.locator(".word").nth(3).click()  # does nothing, and breaks nothing
 
 
+def test_without_a_recording_the_keys_that_play_it_are_left_to_the_page(open_transcript):
+    page = open_transcript(silent=True)
+    expect(page.get_by_text("The recording is no longer kept")).to_be_visible()
+    page.evaluate("addEventListener('keydown', event => (window.left = !event.defaultPrevented))")
+    for key in ("Space", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+        assert page.evaluate("window.left"), key
+    page.keyboard.press("j")
+    assert not page.evaluate("window.left"), "paragraphs are still gone to"
+
+
 def test_a_recording_that_goes_while_the_page_is_open_is_missed_in_words(open_transcript):
     page = open_transcript(silent=True)
     expect(page.get_by_text("The recording is no longer kept")).to_be_visible()
@@ -138,6 +156,27 @@ def test_an_unknown_job_is_told_and_leads_to_the_batches(open_page, stack, job_i
     page = open_page(f"/transcript?job={job_id}")
     expect(page.get_by_text(f"There is no {'batch' if job_id == UNKNOWN else 'job'}")).to_be_visible()
     expect(page.get_by_role("link", name="All batches")).to_have_js_property("href", f"{stack.address}/batches")
+
+
+def test_an_address_is_shown_as_text_and_never_as_markup(open_page):
+    page = open_page(f"/transcript?job={quote(MARKUP)}")
+    expect(page.get_by_test_id("stAlert")).to_contain_text(MARKUP)
+
+
+def test_a_transcript_that_breaks_off_on_its_way_opens_as_soon_as_it_arrives(open_page, stack, read_batch):
+    page = open_page("/gpus")
+    page.route("**/documents/json", lambda route: route.fulfill(body='{"text": "Every gar', content_type="text/json"))
+    page.goto(f"{stack.address}/transcript?job={read_batch.job_ids[PODCAST]}")
+    expect(page.get_by_text("The transcript opens as soon as it does.")).to_be_visible()
+    page.unroute("**/documents/json")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".paragraph").first).to_contain_text("Every garden begins with the soil.")
+
+
+@pytest.mark.usefixtures("read_batch", "damaged_batch")
+def test_a_batch_whose_record_is_damaged_hides_no_transcript(open_page):
+    page = open_page("/transcript")
+    expect(page.get_by_role("link", name=f"{LECTURE} (1:03)").first).to_be_visible()
 
 
 @pytest.mark.usefixtures("read_batch")

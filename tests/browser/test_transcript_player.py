@@ -48,6 +48,21 @@ def test_the_recording_is_played_in_the_form_in_which_every_moment_is_found(open
     assert audio.evaluate("audio => audio.currentSrc").endswith("/audio.mp4")
 
 
+def test_a_recording_that_breaks_off_goes_on_where_it_was(open_transcript, words):
+    page = open_transcript()
+    audio = page.locator("audio").element_handle()
+    page.get_by_label("Playback speed").select_option("2")
+    page.locator(".word").nth(60).click()
+    page.keyboard.press("Space")
+    page.wait_for_function("([audio, at]) => audio.currentTime > at", arg=[audio, words[60]["start"]])
+    audio.evaluate("audio => audio.dispatchEvent(new Event('error'))")
+    page.wait_for_function(
+        "([audio, at]) => audio.currentSrc.endsWith('/audio') && !audio.paused && audio.currentTime > at",
+        arg=[audio, words[60]["start"] + 1],
+    )
+    expect(page.locator("audio")).to_have_js_property("playbackRate", 2)
+
+
 def test_sound_that_begins_later_than_its_upload_is_found_where_it_is(open_transcript, stack, read_batch, words):
     [record] = (stack.data / "store").rglob(f"recordings/{read_batch.job_ids[LECTURE]}.json")
     as_it_was = record.read_text()

@@ -51,7 +51,7 @@ def test_any_name_a_file_can_have_is_kept(path):
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("", "names no file"),
+        ("", "has no name"),
         ("talks/", "names no file"),
         ("../a.mp3", "not a path below"),
         ("/etc/a.mp3", "not a path below"),
@@ -101,6 +101,7 @@ def test_the_same_path_is_the_same_job_however_often_it_is_sent():
 @pytest.mark.parametrize(
     ("uploads", "stems"),
     [
+        (["..mp3", "a/...wav"], {"..mp3": "..mp3", "a/...wav": "a/...wav"}),  # nothing but dots would be left
         (["talks/a.mp3"], {"talks/a.mp3": "talks/a"}),
         (["a/x.mp3", "b/x.mp3"], {"a/x.mp3": "a/x", "b/x.mp3": "b/x"}),
         # Files that differ only in their ending keep it.

@@ -2,8 +2,11 @@ import pytest
 
 from deployments.devices import GIB, CudaDevice, DeviceUnavailable, choose_devices
 
-LARGE = CudaDevice(index=0, title="NVIDIA L40S", memory_bytes=45 * GIB)
-SMALL = CudaDevice(index=1, title="NVIDIA T4", memory_bytes=15 * GIB)
+TURING = frozenset({"float32", "float16", "int8", "int8_float16", "int8_float32"})
+PASCAL = frozenset({"float32", "int8", "int8_float32"})
+MAXWELL = frozenset({"float32"})
+LARGE = CudaDevice(index=0, title="NVIDIA L40S", memory_bytes=45 * GIB, compute_types=TURING | {"bfloat16"})
+SMALL = CudaDevice(index=1, title="NVIDIA T4", memory_bytes=15 * GIB, compute_types=TURING)
 
 
 def _names(setting, cuda=(), cores=2):
@@ -47,8 +50,27 @@ def test_without_a_gpu_the_cores_are_shared_out_as_threads(setting, cores, threa
     [(4, "int8_float16", 4), (8, "float16", 8), (16, "float16", 16), (24, "float16", 32), (80, "float16", 32)],
 )
 def test_the_memory_of_a_gpu_sets_its_number_format_and_batch_size(gibibytes, compute_type, batch_size):
-    (device,) = choose_devices("", [CudaDevice(index=0, title="GPU", memory_bytes=gibibytes * GIB)], 2)
+    (device,) = choose_devices("", [_gpu(gibibytes, TURING)], 2)
     assert (device.compute_type, device.batch_size) == (compute_type, batch_size)
+
+
+@pytest.mark.parametrize(
+    ("gibibytes", "compute_types", "compute_type"),
+    [
+        (4, PASCAL, "int8_float32"),  # a GTX 1050
+        (8, PASCAL, "int8_float32"),
+        (24, PASCAL, "int8_float32"),  # a P40
+        (4, MAXWELL, "float32"),
+        (12, MAXWELL, "float32"),
+    ],
+)
+def test_a_gpu_is_given_no_number_format_that_it_lacks(gibibytes, compute_types, compute_type):
+    (device,) = choose_devices("", [_gpu(gibibytes, compute_types)], 2)
+    assert device.compute_type == compute_type
+
+
+def _gpu(gibibytes, compute_types):
+    return CudaDevice(index=0, title="GPU", memory_bytes=gibibytes * GIB, compute_types=compute_types)
 
 
 def test_people_read_what_a_device_is():

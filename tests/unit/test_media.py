@@ -318,6 +318,9 @@ def test_recording_must_hold_what_went_into_it():
         (255, False, replace(WHOLE, stopped_by_signal=signal.SIGXCPU), MediaRejected),
         (-signal.SIGSEGV, False, WHOLE, MediaRejected),
         (1, False, replace(WHOLE, errors=("Error writing trailer: No space left on device",)), ConversionInterrupted),
+        (1, False, replace(WHOLE, errors=("Error opening input: Cannot allocate memory",)), ConversionInterrupted),
+        (127, False, Report(), ConversionInterrupted),  # its libraries are missing: the upload is not to blame
+        (1, False, Report(errors=("Error opening input: Invalid data found",)), None),
     ],
 )
 def test_end_of_ffmpeg_says_whether_trying_again_helps(exit_code, timed_out, report, error):

@@ -1,5 +1,7 @@
 """What the API says of the work on a GPU work pool."""
 
+from tasks.core.keys import BatchKeys
+
 
 def test_a_pool_tells_what_runs_on_it_and_what_failed(dashboard, prefect, wait):
     batch_id, _, (running, failed) = dashboard.started_batch("a.mp3", "b.mp3")
@@ -26,3 +28,18 @@ def test_a_pool_without_a_worker_tells_what_to_do(dashboard):
     (pool,) = dashboard.http.get("api/pools").json()
     assert "make worker POOL=gpu-0" in pool["problem"]
     assert pool["work_pool_url"].endswith("/work-pools/work-pool/gpu-0")
+
+
+def test_a_run_of_a_batch_whose_record_is_damaged_is_told_without_its_name(run_dashboard, prefect, tmp_path, wait):
+    with run_dashboard(tmp_path) as dashboard:
+        batch_id, _, (job_id,) = dashboard.started_batch("a.mp3")
+        dashboard.store(BatchKeys.of(batch_id).batch, b"{}")
+        prefect.set_state("flow_runs", prefect.make_child(batch_id, job_id), "RUNNING")
+
+        def runs():
+            answer = dashboard.http.get("api/pools")
+            assert answer.status_code == 200, answer.text
+            return [run for run in answer.json()[0]["runs"] if run["batch_id"] == batch_id]
+
+        (run,) = wait(runs, "the run on the pool")
+    assert (run["job_id"], run["batch_name"]) == (job_id, "")

@@ -7,7 +7,9 @@ from deployments.models import PACKAGED, PackagedModel, is_complete, models_need
 from tasks.core.settings import Settings
 
 CPU = choose_devices("cpu", (), 2)
-GPU = choose_devices("", [CudaDevice(index=0, title="GPU", memory_bytes=16 * GIB)], 2)
+GPU = choose_devices(
+    "", [CudaDevice(index=0, title="GPU", memory_bytes=16 * GIB, compute_types=frozenset({"float16"}))], 2
+)
 
 
 @pytest.mark.parametrize(

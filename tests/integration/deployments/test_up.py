@@ -4,6 +4,8 @@ import signal
 import socket
 import time
 
+import pytest
+
 
 def _until(holds, what, seconds=60.0):
     deadline = time.monotonic() + seconds
@@ -22,6 +24,26 @@ def test_both_addresses_are_printed_and_answer(stack):
     assert f"Prefect      {stack.prefect_address}" in stack.output
     assert stack.api.get("/health").status_code == 200
     assert stack.prefect.get("/health").json() is True
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example:4200"},  # a name that its owner lets point to 127.0.0.1
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_no_page_of_another_site_can_have_prefect_run_something(stack, headers):
+    answer = stack.prefect.post("/flows/", content=b'{"name": "foreign"}', headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["detail"]
+
+
+def test_the_pages_of_prefect_work_under_both_names_of_this_machine(stack):
+    for name in ("127.0.0.1", "localhost"):
+        origin = {"Origin": f"http://{name}:{stack.prefect_port}"}
+        assert stack.prefect.post("/flow_runs/filter", json={"limit": 1}, headers=origin).status_code == 200
 
 
 def test_every_device_has_a_warm_pool_with_two_slots(stack):
@@ -47,6 +69,21 @@ def test_the_deployments_of_further_devices_are_made_after_the_first(stack):
 def test_only_one_dispatcher_at_a_time_may_choose(stack):
     limit = stack.prefect.get("/v2/concurrency_limits/gpu-router").json()
     assert (limit["limit"], limit["active"]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"BATCHSCRIBE_PORT": "8123", "BATCHSCRIBE_PREFECT_PORT": "8123"}, "are both 8123. Set one to another port."),
+        ({"BATCHSCRIBE_HOST": "192.0.2.1"}, "192.0.2.1 is no address of this machine"),
+        ({"BATCHSCRIBE_DATA": "/dev/null/data"}, "Set BATCHSCRIBE_DATA to a folder that can be written."),
+    ],
+)
+def test_a_setting_that_cannot_be_followed_ends_the_start_with_what_to_do(new_stack, settings, sentence):
+    refused = new_stack()
+    assert refused.launch(**settings).wait(30) == 1
+    assert sentence in refused.output
+    assert "Traceback" not in refused.output
 
 
 def test_a_data_folder_in_use_is_refused_with_the_process_that_holds_it(stack, new_stack):

@@ -134,6 +134,15 @@ def test_an_engine_that_is_closed_takes_no_more_recordings_and_has_freed_the_mod
         (MemoryError(), OutOfMemory),
         (RuntimeError("CUDA failed with error an illegal memory access was encountered"), DeviceFailed),
         (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED"), DeviceFailed),
+        (RuntimeError("cuBLAS failed with status CUBLAS_STATUS_NOT_INITIALIZED"), DeviceFailed),
+        (RuntimeError("Library libcublas.so.12 is not found or cannot be loaded"), DeviceFailed),
+        (
+            ValueError(
+                "Requested float16 compute type, but the target device or backend do not support efficient float16 "
+                "computation."
+            ),
+            DeviceFailed,
+        ),
         (RuntimeError("Invalid input features shape"), RuntimeError),  # the chunk's fault, not the device's
     ],
 )

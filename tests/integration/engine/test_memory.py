@@ -4,9 +4,9 @@ import pytest
 
 from tasks.core.batches import Options
 from tasks.engine.device_errors import device_error
-from tasks.engine.registry import Engines
+from tasks.engine.registry import Engines, PlacedModel
 from tasks.engine.whisper import WhisperBackend
-from tasks.transcribe import load_engine, transcribe
+from tasks.transcribe import transcribe
 
 
 class SmallDevice(WhisperBackend):
@@ -27,7 +27,7 @@ def heard(device, models_folder, recording):
         # One thread, as on a GPU: of two each would take half of the chunks, and no batch were too large.
         changes = {"compute_type": compute_type, "batch_size": batch_size, "cpu_threads": 1}
         planned = device.model_copy(update=changes)
-        engine = load_engine(planned, "tiny.en", models_folder)
+        engine = PlacedModel(planned, "tiny.en", models_folder)
         options = Options(language="en")
         return transcribe(engine, audio_file, options, name="talk", on_progress=lambda _: None, cancelled=lambda: False)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ClassVar
 
 import pytest
 
@@ -13,6 +14,8 @@ from tasks.core.errors import ModelUnavailable
 from tasks.engine.backend import TranscriptionCancelled
 from tasks.engine.models import locate_model
 from tasks.engine.registry import Engines, PlacedModel
+from tasks.engine.whisper import WhisperBackend
+from tasks.transcribe import load_engine
 
 DEADLINE_SECONDS = 60
 
@@ -22,6 +25,41 @@ def engines():
     engines = Engines()
     yield engines
     engines.unload_idle()
+
+
+class SlowLoading:
+    """Models whose loading takes as long as the test says."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+
+    def __call__(self, *arguments: Any) -> WhisperBackend:
+        self.loads += 1
+        self.begun.set()
+        assert self.goes_on.wait(DEADLINE_SECONDS)
+        return WhisperBackend(*arguments)
+
+
+class QuietBackend:
+    """A model that notes on which kinds of devices it heard silence."""
+
+    heard_on: ClassVar[list[str]] = []
+
+    def __init__(self, device: Device, *_: Any) -> None:
+        self._kind = device.kind
+
+    def hear_silence(self) -> None:
+        self.heard_on.append(self._kind)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def slow_loading(monkeypatch) -> SlowLoading:
+    monkeypatch.setattr("tasks.engine.registry.WhisperBackend", loading := SlowLoading())
+    return loading
 
 
 @pytest.fixture
@@ -79,6 +117,40 @@ def test_a_job_can_be_cancelled_while_it_waits_for_its_model(engines, tiny, base
     with engines.use(tiny), pytest.raises(TranscriptionCancelled), engines.use(base, cancelled=lambda: True):
         pass
     assert _model_in_use(engines, base) == "base"
+
+
+def test_a_job_can_be_cancelled_while_its_model_is_loaded_and_the_next_job_finds_it(engines, tiny, slow_loading):
+    with pytest.raises(TranscriptionCancelled), engines.use(tiny, cancelled=slow_loading.begun.is_set):
+        pass
+    with ThreadPoolExecutor(1) as threads:
+        next_job = threads.submit(_model_in_use, engines, tiny)
+        slow_loading.goes_on.set()
+        assert next_job.result(DEADLINE_SECONDS) == "tiny.en"
+    assert slow_loading.loads == 1
+
+
+def test_a_job_of_another_model_waits_for_a_load_that_was_left_behind(engines, tiny, base, slow_loading):
+    with pytest.raises(TranscriptionCancelled), engines.use(tiny, cancelled=slow_loading.begun.is_set):
+        pass
+    with ThreadPoolExecutor(1) as threads:
+        next_job = threads.submit(_model_in_use, engines, base)
+        slow_loading.goes_on.set()
+        assert next_job.result(DEADLINE_SECONDS) == "base"
+    assert slow_loading.loads == 2
+
+
+def test_a_gpu_hears_silence_when_its_model_is_loaded_so_that_the_first_job_finds_its_libraries(monkeypatch, tmp_path):
+    monkeypatch.setattr("tasks.engine.registry.WhisperBackend", QuietBackend)
+    monkeypatch.setattr("tasks.transcribe.ENGINES", engines := Engines())
+    for kind in ("cuda", "cpu"):
+        load_engine(PlacedModel(Device(name=kind, kind=kind), "tiny.en", tmp_path))
+
+    assert QuietBackend.heard_on == ["cuda"]
+    engines.unload_idle()
+
+
+def test_a_model_hears_silence(device, models_folder):
+    WhisperBackend(device, "tiny.en", models_folder).hear_silence()
 
 
 def test_idle_models_are_unloaded_and_used_ones_are_not(engines, tiny):

@@ -50,7 +50,7 @@ def reviewed():
         )
         written = ChunkText(f" {text}", tuple(range(len(words))), words, -0.2, 0.0, 1.5)
         writer = SegmentWriter(Speech(sound, (span,), (spoken,)))
-        return review(listener, writer, spoken, chunk, written)
+        return review(listener.listen_again, writer, spoken, chunk, written)
 
     return run
 

@@ -18,7 +18,7 @@ from tasks.engine.registry import PlacedModel
 from tasks.engine.sound import decode
 from tasks.engine.speech import find_speech
 from tasks.engine.whisper import WhisperBackend, vocabulary_hint
-from tasks.transcribe import load_engine, transcribe
+from tasks.transcribe import transcribe
 
 TOLERANCE_SECONDS = 0.02
 ENGLISH = Options(language="en")
@@ -30,7 +30,7 @@ def transcribed(device: Device, models_folder: Path) -> Callable[..., Transcript
 
     def run(audio_file: Path, options: Options = ENGLISH, *, model: str = "tiny.en", **more: object) -> Transcript:
         arguments = {"on_progress": lambda _: None, "cancelled": lambda: False, "name": audio_file.name} | more
-        return transcribe(load_engine(device, model, models_folder), audio_file, options, **arguments)
+        return transcribe(PlacedModel(device, model, models_folder), audio_file, options, **arguments)
 
     return run
 

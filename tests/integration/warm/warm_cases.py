@@ -13,7 +13,8 @@ from prefect.states import Cancelled
 from tasks.core.batches import Options
 from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.devices import Device
-from tasks.transcribe import load_engine, transcribe
+from tasks.engine.registry import PlacedModel
+from tasks.transcribe import transcribe
 
 
 @task
@@ -129,7 +130,7 @@ async def listens(models: str, audio: str) -> str:
     device = Device(name="cpu:0", kind="cpu", cpu_threads=2)
     transcript = await asyncio.to_thread(
         lambda: transcribe(
-            load_engine(device, "base", Path(models)),
+            PlacedModel(device, "base", Path(models)),
             Path(audio),
             Options(language="en"),
             name=audio,

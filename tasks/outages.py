@@ -1,0 +1,21 @@
+"""Which of Prefect's refusals pass by themselves, and which never will."""
+
+import httpx
+
+from tasks.core.errors import PrefectRefused
+
+PASSING = frozenset((408, 425, 429))
+"""Answers below 500 that say: later."""
+
+
+def check_passing(error: httpx.HTTPStatusError) -> None:
+    """Raise `PrefectRefused` if the server answered that it does not understand or want what it was asked for."""
+    response = error.response
+    if response.status_code >= 500 or response.status_code in PASSING:  # noqa: PLR2004 - the server's own trouble
+        return
+    said = response.text[:300] or response.reason_phrase
+    msg = (
+        f"Prefect's server refused {response.request.method} {response.request.url.path} with {response.status_code}: "
+        f"{said}. Look into its log; if nothing there helps, upload the files again as another batch."
+    )
+    raise PrefectRefused(msg) from error

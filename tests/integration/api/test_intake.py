@@ -1,0 +1,153 @@
+"""What an upload and a start leave behind when the store takes a record, and its answer gets lost."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.intake import Intake
+from dashboard.records import Records
+from tasks.core.batches import Batch, job_id_for
+from tasks.core.errors import DiskFull, NotFound, StoreUnavailable, WrongStage
+from tasks.core.settings import Settings
+from tasks.store_folder import FolderStore
+
+BATCH = Batch(batch_id="20261122-184418-2o4nfn", name="talks", created_at=datetime(2026, 11, 22, tzinfo=UTC))
+
+
+class ForgetfulStore(FolderStore):
+    """A folder that takes what it is given, and then fails to say so for keys that end in *lost*."""
+
+    lost = "nothing"
+    error: Exception = StoreUnavailable("The store does not answer.")
+
+    def write(self, key, data):
+        super().write(key, data)
+        self._answer(key)
+
+    def create(self, key, data):
+        created = super().create(key, data)
+        self._answer(key)
+        return created
+
+    def _answer(self, key):
+        if key.endswith(self.lost):
+            raise self.error
+
+
+class FullStore(ForgetfulStore):
+    """One that has no room for such keys."""
+
+    def write(self, key, data):
+        if key.endswith(self.lost):
+            msg = "The disk is full."
+            raise DiskFull(msg)
+        super().write(key, data)
+
+
+class Desk:
+    """An intake, and a person who sends files."""
+
+    def __init__(self, store, data):
+        self.store = store
+        self.settings = Settings(_env_file=None, data=data, disk_reserve_bytes=0)
+        self.intake = Intake(Records(store), self.settings)
+        asyncio.run(Records(store).write_batch(BATCH))
+
+    async def send(self, path, content=b"sound"):
+        async with self.intake.arrival(BATCH.batch_id, len(content), path) as batch:
+            part = self.intake.part_file(batch)
+            part.open(len(content))
+            try:
+                part.write(content)
+                return await self.intake.commit(batch, path, part, part.complete())
+            finally:
+                part.close()
+
+    def files(self):
+        return sorted(path.name for path in (self.settings.uploads_folder / BATCH.batch_id).iterdir())
+
+
+@pytest.fixture
+def make_desk(tmp_path):
+    def make(kind=ForgetfulStore):
+        (tmp_path / "store").mkdir()
+        return Desk(kind(tmp_path / "store"), tmp_path / "data")
+
+    return make
+
+
+def test_no_upload_is_taken_into_a_batch_whose_start_may_have_closed_it(make_desk):
+    desk = make_desk()
+
+    async def person():
+        await desk.send("a.mp3")
+        desk.store.lost = "manifest.json"
+        with pytest.raises(StoreUnavailable):
+            await desk.intake.close(BATCH.batch_id)
+        desk.store.lost = "nothing"
+        with pytest.raises(WrongStage):
+            await desk.send("b.mp3")
+
+    asyncio.run(person())
+    assert desk.files() == [job_id_for(BATCH.batch_id, "a.mp3")]
+
+
+def test_an_upload_whose_record_may_be_there_keeps_its_file_and_is_shown(make_desk):
+    desk = make_desk()
+
+    async def person():
+        await desk.send("a.mp3")
+        desk.store.lost = f"{job_id_for(BATCH.batch_id, 'b.mp3')}.json"
+        with pytest.raises(StoreUnavailable):
+            await desk.send("b.mp3")
+        desk.store.lost = "nothing"
+        return await desk.intake.uploads(BATCH.batch_id)
+
+    assert [upload.path for upload in asyncio.run(person())] == ["a.mp3", "b.mp3"]
+    assert len(desk.files()) == 2
+
+
+def test_an_upload_for_whose_record_there_is_no_room_leaves_nothing(make_desk):
+    desk = make_desk(FullStore)
+    desk.store.lost = ".json"
+    with pytest.raises(DiskFull):
+        asyncio.run(desk.send("a.mp3"))
+    assert desk.files() == []
+
+
+def test_a_batch_that_was_dismissed_is_gone_for_every_call(make_desk):
+    desk = make_desk()
+
+    async def person():
+        upload = await desk.send("a.mp3")
+        desk.store.delete(f"batches/{BATCH.batch_id}/batch.json")
+        calls = (
+            lambda: desk.intake.uploads(BATCH.batch_id),
+            lambda: desk.intake.rehearsal(BATCH.batch_id),
+            lambda: desk.intake.delete(BATCH.batch_id, upload.job_id),
+            lambda: desk.intake.close(BATCH.batch_id),
+            lambda: desk.send("b.mp3"),
+        )
+        for call in calls:
+            with pytest.raises(NotFound):
+                await call()
+
+    asyncio.run(person())
+
+
+def test_uploads_wait_for_a_start_and_then_see_that_they_are_too_late(make_desk):
+    desk = make_desk()
+
+    async def person():
+        await desk.send("a.mp3")
+        return await asyncio.gather(
+            desk.intake.close(BATCH.batch_id), *(desk.send(f"{n}.mp3") for n in range(5)), return_exceptions=True
+        )
+
+    manifest, *others = asyncio.run(person())
+    taken = {upload.path for upload in others if not isinstance(upload, Exception)}
+    if isinstance(manifest, Exception):  # uploads were faster
+        assert isinstance(manifest, WrongStage)
+    else:
+        assert {job.path for job in manifest.jobs} == {"a.mp3"} | taken
