@@ -10,6 +10,7 @@ import logging
 import secrets
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from weakref import WeakValueDictionary
 
 from dashboard.intake import Intake
 from dashboard.overview import Overview
@@ -37,6 +38,7 @@ class Lifecycle:
         self._overview = overview
         self._settings = settings
         self._interrupted: set[str] = set()
+        self._retrying: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._all_found = False
 
     async def create(self, name: str, options: Options) -> Batch:
@@ -76,15 +78,22 @@ class Lifecycle:
 
     async def retry(self, batch_id: str) -> None:
         """Run the jobs that failed once more; of a batch that was cancelled, those that were stopped as well."""
+        async with self._retrying.setdefault(batch_id, asyncio.Lock()):  # pressed twice, it is done once
+            await self._retry(batch_id)
+
+    async def _retry(self, batch_id: str) -> None:
+        self._overview.forget(batch_id)
         status = await self._overview.batch(batch_id, max_age=0)
         if not status.state.ended:
             msg = f"Batch {batch_id} is {status.state}: it can be retried when it has ended."
             raise WrongStage(msg)
-        if not status.summary.failed and status.state is not BatchState.CANCELLED:
-            msg = f"No job of batch {batch_id} failed, so there is nothing to retry."
-            raise WrongStage(msg)
         if status.flow_run_id is None:
             msg = f"The run of batch {batch_id} was deleted in Prefect. Upload the files again as another batch."
+            raise WrongStage(msg)
+        # The batch run looks more closely at documents than a status does, so it may know better what failed.
+        stopped = status.summary.failed or status.state is BatchState.CANCELLED
+        if not stopped and not await self._runs.has_failed(status.flow_run_id):
+            msg = f"No job of batch {batch_id} failed, so there is nothing to retry."
             raise WrongStage(msg)
         await self._check_not_expired(status)
         await self._runs.retry(status.flow_run_id)
@@ -129,6 +138,7 @@ class Lifecycle:
         if job.flow_run_id is None:
             # Its run may be created in this very moment: it reads the mark, or is seen by the second look.
             await self._records.mark_cancelled(batch_id, CancelMark(job_id=job_id, cancelled_at=datetime.now(UTC)))
+            self._overview.forget(batch_id)  # a look that began before the mark would not see that run
             job = await self._job(batch_id, job_id)
         if job.flow_run_id is not None:
             await self._runs.cancel_job(job.flow_run_id)

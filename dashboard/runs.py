@@ -178,28 +178,39 @@ class Runs:
             raise PrefectUnavailable(msg) from error
 
     async def retry(self, flow_run_id: str) -> None:
-        """Have the batch run again under the same id; it adopts what is done."""
+        """Have the batch run again under the same id; it adopts what is done. If it does already, nothing happens."""
         async with asking_prefect():
-            state: State[Any] = AwaitingRetry(message="Retry from the dashboard")
-            await self._client.set_flow_run_state(UUID(flow_run_id), state, force=True)
+            run = await self._client.read_flow_run(UUID(flow_run_id))
+            if run.state is not None and run.state.is_final():
+                state: State[Any] = AwaitingRetry(message="Retry from the dashboard")
+                await self._client.set_flow_run_state(run.id, state, force=True)
+
+    async def has_failed(self, flow_run_id: str) -> bool:
+        """Return whether Prefect says of the run that it failed or crashed."""
+        async with asking_prefect():
+            run = await self._client.read_flow_run(UUID(flow_run_id))
+        return run.state is not None and (run.state.is_failed() or run.state.is_crashed())
 
     async def cancel(self, flow_run_id: str, batch_id: str) -> None:
         """
-        Ask the batch run and all its jobs to stop. Raises `WrongStage` if it has ended.
+        Ask the batch run and all its jobs to stop. Raises `WrongStage` if all of them have ended.
 
-        The batch run would pass it on, but may just be in the middle of something; devices are to be free at once.
+        The batch run would pass it on, but may just be in the middle of something, or have ended before a job that was
+        retried alone; devices are to be free at once.
         """
         async with asking_prefect():
             state: State[Any] = Cancelling(message="Cancelled from the dashboard")
             answer = await self._client.set_flow_run_state(UUID(flow_run_id), state)
-        if answer.status is not SetStateStatus.ACCEPT and not (answer.state and answer.state.is_cancelled()):
-            msg = "The run of the batch has ended, so there is nothing to cancel. Load the page again."
-            raise WrongStage(msg)
+        had_ended = answer.status is not SetStateStatus.ACCEPT and not (answer.state and answer.state.is_cancelled())
         tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
         async with asking_prefect(SECONDS_TO_READ_A_BATCH):
-            for run in await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(any_=ACTIVE))):
+            active = await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(any_=ACTIVE)))
+            for run in active:
                 if str(run.id) != flow_run_id and not (run.state and run.state.is_cancelling()):
                     await self._client.set_flow_run_state(run.id, state)
+        if had_ended and not active:
+            msg = "The run of the batch has ended, so there is nothing to cancel. Load the page again."
+            raise WrongStage(msg)
 
     async def cancel_job(self, flow_run_id: str) -> None:
         """Ask the run of one job to stop; one that has not begun is gone at once, one that has ended stays."""

@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
 
 from deployments.warm_messages import RunEnded
+from tasks.core.adoption import next_attempt
 from tasks.observe import crashes_before, crashes_since_last_end
 from tasks.settle import settle_task_runs
 
@@ -100,7 +101,7 @@ async def crash(client: PrefectClient, flow_run: FlowRun, reason: str) -> None:
         message = f"It stopped the process it ran in {crashes} times, the last time: {reason}"
         await client.set_flow_run_state(flow_run.id, Failed(message=message), force=True)
         return
-    message = f"Attempt {crashes + 1} of {MAX_CRASHES}: {reason}"
+    message = next_attempt(crashes + 1, MAX_CRASHES, reason)
     await client.set_flow_run_state(flow_run.id, AwaitingRetry(message=message), force=True)
 
 

@@ -1,7 +1,8 @@
-"""Pass a cancel on from Prefect to the process that has the run."""
+"""Pass a cancel on from Prefect to the process that has the run; without one, the run is at its end."""
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from uuid import UUID
 
 import httpx
@@ -11,46 +12,80 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled
 
 from deployments.warm_processes import WarmProcesses
+from tasks.settle import settle_task_runs
 
 WATCH_SECONDS = 1.0
 
 
-async def pass_on_cancels(client: PrefectClient, processes: WarmProcesses, new_cancel: asyncio.Event) -> None:
+async def pass_on_cancels(
+    client: PrefectClient, work_pool: str, processes: WarmProcesses, new_cancel: asyncio.Event
+) -> None:
     """
-    Ask runs to stop that Prefect says are to, until cancelled.
+    Ask runs to stop that Prefect says are to, and end those that no process has, until cancelled.
 
-    One filtered read a second for all runs, and only while there are some; *new_cancel* makes it look at once.
+    Two filtered reads a second for all runs; *new_cancel* makes it look at once.
     """
     while True:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(new_cancel.wait(), WATCH_SECONDS)
         new_cancel.clear()
-        holders = {
-            flow_run_id: process
-            for process in processes.all
-            for flow_run_id in process.runs
-            if flow_run_id not in process.cancelled_at
-        }
-        if not holders:
+        with contextlib.suppress(httpx.HTTPError):  # an outage: the runs go on, the next look asks again
+            await _ask_to_stop(client, processes)
+            await _end_unheld(client, work_pool, processes)
+
+
+async def _ask_to_stop(client: PrefectClient, processes: WarmProcesses) -> None:
+    holders = {
+        flow_run_id: process
+        for process in processes.all
+        for flow_run_id in process.runs
+        if flow_run_id not in process.cancelled_at
+    }
+    if not holders:
+        return
+    cancelled = await client.read_flow_runs(
+        flow_run_filter=_in_states(StateType.CANCELLING, StateType.CANCELLED, among=holders),
+        sort=FlowRunSort.ID_DESC,
+        limit=200,
+    )
+    for flow_run in cancelled:
+        holders[flow_run.id].cancel(flow_run.id)
+
+
+async def _end_unheld(client: PrefectClient, work_pool: str, processes: WarmProcesses) -> None:
+    """
+    End the pool's runs that are Cancelling and that no process has.
+
+    A run that waits for its next attempt keeps the process id of its last one, so the server believes that there is
+    something to be ended, and waits for it.
+    """
+    held = {flow_run_id for process in processes.all for flow_run_id in process.runs}
+    cancelling = await client.read_flow_runs(
+        flow_run_filter=_in_states(StateType.CANCELLING),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
+        sort=FlowRunSort.ID_DESC,
+        limit=200,
+    )
+    for flow_run in cancelling:
+        if flow_run.id in held:
             continue
-        for flow_run in await _cancelled_among(client, list(holders)):
-            holders[flow_run.id].cancel(flow_run.id)
+        with contextlib.suppress(ObjectNotFound):  # somebody deleted it
+            # Not forced: if it has ended by now, that stands.
+            await client.set_flow_run_state(flow_run.id, Cancelled(message="Cancelled while no process had it."))
+            await settle_task_runs(client, flow_run.id, "it was cancelled.")
 
 
-async def _cancelled_among(client: PrefectClient, flow_run_ids: list[UUID]) -> list[FlowRun]:
-    asked_to_stop = FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.CANCELLED])
-    try:
-        return await client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(
-                id=FlowRunFilterId(any_=flow_run_ids), state=FlowRunFilterState(type=asked_to_stop)
-            ),
-            sort=FlowRunSort.ID_DESC,
-            limit=200,
-        )
-    except httpx.HTTPError:
-        return []  # an outage: the runs go on, the next look asks again
+def _in_states(*types: StateType, among: Iterable[UUID] | None = None) -> FlowRunFilter:
+    return FlowRunFilter(
+        id=None if among is None else FlowRunFilterId(any_=list(among)),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types))),
+    )

@@ -28,6 +28,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
@@ -91,7 +92,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             self._listen(),
             self._watch_deployments(),
             self._report_device(),
-            pass_on_cancels(self.client, self._processes, self._new_cancel),
+            pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel),
         )
         self._services = [asyncio.create_task(loop) for loop in loops]
 
@@ -121,6 +122,15 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             if not await self._sick_bay.may_work(self.client, self.limiter):
                 return []
             return await super().get_and_submit_flow_runs()
+
+    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
+        """
+        Leave out runs that are still in hand, begun again by somebody who did not wait for their end.
+
+        The base class would end the worker, with all its runs, on taking one twice. It has no public place to say so.
+        """
+        in_hand = set(self.limiter.statistics().borrowers)
+        return [found for found in await super()._get_scheduled_flow_runs() if found.flow_run.id not in in_hand]
 
     async def _settle_orphans(self) -> None:
         """Hand back what a killed predecessor left Running or Pending in this pool, and end what it left Cancelling."""

@@ -54,9 +54,9 @@ async def _clean(cleaner: Cleaner) -> Cleaned:
         current_token().raise_if_cancelled()
         try:
             parts.append(await cleaner.batch(batch_id))
-        except StoreUnavailable:
-            raise
         except (TranscriptionError, ValidationError, OSError) as error:  # the others can still be cleaned
+            if isinstance(error, StoreUnavailable):
+                await asyncio.to_thread(cleaner.store.check)  # unless it is away altogether: that ends the clean-up
             get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)
             parts.append(Cleaned(kept=(f"Batch {batch_id}: {error}",)))
     parts.append(await cleaner.unfinished_writes())

@@ -15,6 +15,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +47,7 @@ from tasks.core.summaries import summary_markdown, verdict
 from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.outages import check_passing
-from tasks.read import read_manifest
+from tasks.read import read_manifest, told_from_outage
 from tasks.settle import settle_never_began
 from tasks.store import Store, open_store
 from tasks.submit import Conversions
@@ -66,23 +67,21 @@ async def transcribe_batch(batch_id: str) -> State[Any]:
     """Convert, dispatch and collect all jobs of a batch."""
     settings = Settings()
     try:
-        store = await asyncio.to_thread(open_store, settings)
         async with get_client() as client:
-            return await _transcribe(client, store, settings, batch_id)
+            return await _transcribe(client, settings, batch_id)
     except RunCancelled:
         return Cancelled(message="Cancelled before any job was begun.")
     except TranscriptionError as error:
         return Failed(message=str(error))
 
 
-async def _transcribe(client: PrefectClient, store: Store, settings: Settings, batch_id: str) -> State[Any]:
+async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) -> State[Any]:
     began = time.monotonic()
     run_id = UUID(flow_run.get_id() or "")
-    manifest = await asyncio.to_thread(read_manifest, store, batch_id)
-    jobs = await _adopt(client, store, manifest, run_id)
+    store, jobs = await _adopt(client, settings, batch_id, run_id)
     converted = Conversions(batch_id, settings)
     converted.start(jobs.converting.values())
-    dispatcher = Dispatcher(client, manifest.batch, run_id)
+    dispatcher = Dispatcher(client, jobs.manifest.batch, run_id)
     next_search = 0.0
     try:
         while jobs.any_open or await _reopened(client, jobs):
@@ -100,18 +99,24 @@ async def _transcribe(client: PrefectClient, store: Store, settings: Settings, b
         await cancel(client, jobs.children.values(), "The batch was cancelled.")
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
-        return Cancelled(message=f"Cancelled; {ended} of {len(manifest.jobs)} jobs had ended.")
+        return Cancelled(message=f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended.")
     async with _outages_waited_out():
         await settle_never_began(client, jobs.never_began)
     return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
 
 
-async def _adopt(client: PrefectClient, store: Store, manifest: Manifest, run_id: UUID) -> OpenJobs:
+async def _adopt(client: PrefectClient, settings: Settings, batch_id: str, run_id: UUID) -> tuple[Store, OpenJobs]:
     """Adopt what is there; after an outage in the middle once more, which finds what was restarted already."""
     while True:
         current_token().raise_if_cancelled()
         async with _outages_waited_out():
-            return await adopt(client, store, manifest, await read_retry(client, run_id))
+            store = await asyncio.to_thread(open_store, settings)
+            manifest = await asyncio.to_thread(_read_manifest, store, batch_id)
+            return store, await adopt(client, store, manifest, await read_retry(client, run_id))
+
+
+def _read_manifest(store: Store, batch_id: str) -> Manifest:
+    return told_from_outage(store, f"The record of batch {batch_id}", partial(read_manifest, store, batch_id))
 
 
 async def _reopened(client: PrefectClient, jobs: OpenJobs) -> bool:
@@ -163,8 +168,11 @@ async def _wait_out(error: Exception) -> None:
 async def _summed_up(jobs: OpenJobs, *, wall_seconds: float) -> State[Any]:
     endings = [jobs.endings[job.job_id] for job in jobs.manifest.jobs]
     batch = jobs.manifest.batch
-    async with _outages_waited_out():  # a summary that could not be shown is no reason to fail the batch
-        await publish_summary(batch.batch_id, summary_markdown(batch, endings, wall_seconds=wall_seconds))
+    summary, shown = summary_markdown(batch, endings, wall_seconds=wall_seconds), False
+    while not shown and not current_token().cancelled:
+        async with _outages_waited_out():
+            await publish_summary(batch.batch_id, summary)
+            shown = True
     message = verdict(endings)
     get_run_logger().info("Batch %s: %s", batch.batch_id, message)
     if any(ending.stage is Stage.FAILED for ending in endings):

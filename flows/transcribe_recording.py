@@ -39,13 +39,11 @@ from tasks.core.transcripts import Transcript
 from tasks.engine.backend import TranscriptionCancelled
 from tasks.engine.registry import PlacedModel
 from tasks.fetch import fetch_recording
-from tasks.mark import is_marked_cancelled
-from tasks.observe import is_attempt_under_way
+from tasks.look_up import Found, look_up_job
+from tasks.observe import is_attempt_under_way, read_retry
 from tasks.progress import progress_shown
 from tasks.publish import publish_documents
-from tasks.read import published_and_intact
 from tasks.stop import unless_cancelled
-from tasks.store import open_store
 from tasks.transcribe import load_engine, transcribe
 
 
@@ -78,10 +76,10 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
 
 async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Options, folder: Path) -> State[Any]:
     settings = Settings()
-    store = await asyncio.to_thread(open_store, settings)
-    if await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id):
+    store, found = await unless_cancelled(look_up_job(settings, batch_id, job))
+    if found is Found.PUBLISHED:
         return Completed(message=ALREADY_PUBLISHED)
-    if flow_run.get_run_count() == 1 and await asyncio.to_thread(is_marked_cancelled, store, batch_id, job.job_id):
+    if found is Found.CANCELLED and not await _was_retried():
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
@@ -98,6 +96,12 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
         )
         await unless_cancelled(publishing)
     return Completed(message=_told(transcript, processing.transcription_seconds))
+
+
+async def _was_retried() -> bool:
+    """Return whether a person has started this run again after it had ended."""
+    async with get_client() as client:
+        return await read_retry(client, UUID(flow_run.get_id() or "")) is not None
 
 
 async def _check_still_ours() -> None:

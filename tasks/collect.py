@@ -6,8 +6,12 @@ anew from Prefect and the store.
 """
 
 import asyncio
+import contextlib
+import logging
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -18,18 +22,20 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
 from tasks.core.adoption import Retry, RunState, Step, step_for
 from tasks.core.batches import Job, Manifest, Recording, Stage
+from tasks.core.errors import Unreadable
+from tasks.core.names import shown
 from tasks.core.summaries import Ending, sentence
 from tasks.dispatch import Dispatcher, ReadyJob, cancel, fail, restart
 from tasks.mark import cancelled_jobs, forget_cancels
 from tasks.observe import Child, count_active_batches, read_children, refresh
-from tasks.read import published_and_intact, read_recording
+from tasks.read import published_and_intact, read_recording, told_from_outage
 from tasks.store import Store
 from tasks.submit import Conversions
 
 CRASH_SETTLES_SECONDS = 20.0
 """A crashed run is given this long to be started again by its worker before it counts as ended."""
 
-_STAGE_OF_END = {RunState.CANCELLED: Stage.CANCELLED, RunState.COMPLETED: Stage.DONE}
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,10 +50,12 @@ class OpenJobs:
     restartable: dict[str, Child] = field(default_factory=dict)
     stopping: set[str] = field(default_factory=set)
     """Jobs to be run again as soon as the run that is being cancelled has stopped."""
+    moved: deque[tuple[Child, Child]] = field(default_factory=deque)
+    """Runs that are still to be given up, each with its successor."""
     never_began: set[UUID] = field(default_factory=set)
     """Task runs of conversions that an outage kept from beginning; others took their place."""
     ended: dict[str, Child] = field(default_factory=dict)
-    """The runs that ended while this batch run looked on."""
+    """The runs of jobs that have ended, as they were then."""
     endings: dict[str, Ending] = field(default_factory=dict)
 
     @property
@@ -72,15 +80,15 @@ async def _adopt(
     client: PrefectClient, store: Store, jobs: OpenJobs, job: Job, child: Child | None, *, retry: Retry | None
 ) -> None:
     batch_id = jobs.manifest.batch.batch_id
-    published = await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id) is not None
+    ending = await _ending(store, batch_id, job, child) if child is None or child.state.ended else None
     step = step_for(
         child.state if child else None,
         child_changed_at=child.changed_at if child else None,
-        published=published,
+        published=ending is not None and ending.stage is Stage.DONE,
         retry=retry,
     )
-    if step is Step.LEAVE:
-        jobs.endings[job.job_id] = await _ending(store, batch_id, job, child)
+    if step is Step.LEAVE and ending is not None:
+        _note_ending(jobs, ending, child)
         return
     if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and child is not None:
         jobs.children[job.job_id] = child
@@ -89,11 +97,28 @@ async def _adopt(
         return
     if step is Step.RESTART and child is not None:
         jobs.restartable[job.job_id] = child
-    recording = await asyncio.to_thread(read_recording, store, batch_id, job.job_id)
+    try:
+        recording = await _recording(store, batch_id, job)
+    except Unreadable as error:
+        jobs.restartable.pop(job.job_id, None)
+        _note_ending(jobs, Ending(job, Stage.FAILED, str(error)), child)
+        return
     if recording is None:
         jobs.converting[job.job_id] = job
     else:
         await _ready(client, jobs, job, recording)
+
+
+async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
+    """Return the job's recording, or None if it is not in the store. Raises `StoreUnavailable` and `Unreadable`."""
+    look = partial(read_recording, store, batch_id, job.job_id)
+    return await asyncio.to_thread(told_from_outage, store, f"The recording of {shown(job.name)}", look)
+
+
+def _note_ending(jobs: OpenJobs, ending: Ending, child: Child | None) -> None:
+    jobs.endings[ending.job.job_id] = ending
+    if child is not None:
+        jobs.ended[ending.job.job_id] = child
 
 
 async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Recording) -> None:
@@ -156,19 +181,27 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
 
 async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[Child]:
     """Move runs from pools that take no jobs to such that do, and return their successors."""
-    stuck = {
-        run.job_id: jobs.children[run.job_id] for run in await dispatcher.find_stuck() if run.job_id in jobs.children
-    }
+    await _give_up_moved(dispatcher, jobs)  # where an outage came between the two steps of a move
+    in_vain = await dispatcher.find_stuck(jobs.children.values())
+    stuck = {job_id: child for job_id, child in jobs.children.items() if job_id in in_vain}
     if not stuck:
         return []
     for job in jobs.manifest.jobs:
         if job.job_id in stuck and job.job_id not in jobs.ready:  # its run was adopted
-            recording = await asyncio.to_thread(read_recording, store, jobs.manifest.batch.batch_id, job.job_id)
-            if recording is not None:
-                jobs.ready[job.job_id] = ReadyJob(job, recording)
+            with contextlib.suppress(Unreadable):  # its run will say so
+                if recording := await _recording(store, jobs.manifest.batch.batch_id, job):
+                    jobs.ready[job.job_id] = ReadyJob(job, recording)
     moved = await dispatcher.move({job_id: jobs.ready[job_id] for job_id in stuck if job_id in jobs.ready}, stuck)
     jobs.children.update({child.job_id: child for child in moved})
+    jobs.moved += [(stuck[child.job_id], child) for child in moved]
+    await _give_up_moved(dispatcher, jobs)
     return moved
+
+
+async def _give_up_moved(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
+    while jobs.moved:
+        await dispatcher.give_up(*jobs.moved[0])
+        jobs.moved.popleft()  # last: an outage on the way must not lose it
 
 
 async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
@@ -187,8 +220,7 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
                 await restart(client, child, "The batch was retried.")
                 continue
         ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
-        jobs.endings[job_id] = ending
-        jobs.ended[job_id] = child or known
+        _note_ending(jobs, ending, child or known)
         del jobs.children[job_id]
         ended.append(ending)
         if ending.stage is Stage.DONE:
@@ -214,26 +246,41 @@ def _has_ended(child: Child) -> bool:
 
 
 async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) -> Ending:
-    """Return how the job ended. It is done only if all its documents are in the store and intact."""
-    stage = _STAGE_OF_END.get(child.state, Stage.FAILED) if child else Stage.DONE
-    error = sentence(child.message) if child and stage is not Stage.DONE else ""
-    publication = await asyncio.to_thread(published_and_intact, store, batch_id, job.job_id)
-    if stage is Stage.DONE and publication is None:
-        stage, error = Stage.FAILED, "Its documents are not in the store, or damaged. Retry the batch."
-    if child is None and publication is None:
-        stage, error = Stage.FAILED, "Its run was deleted in Prefect. Retry the batch."
+    """Return how the job ended. Done is one whose documents are in the store and intact, whatever its run says."""
+    look = partial(published_and_intact, store, batch_id, job.job_id)
+    try:
+        publication = await asyncio.to_thread(told_from_outage, store, f"What {shown(job.name)} became", look)
+    except Unreadable as error:
+        return Ending(job, Stage.FAILED, f"{error} Mend that, then retry the batch.")
+    stage = Stage.DONE if publication else _stage_without_documents(child)
     return Ending(
         job=job,
         stage=stage,
-        error=error,
+        error="" if publication else _error_without_documents(child),
         work_pool=child.work_pool if child else "",
         audio_seconds=publication.audio_seconds if publication else 0.0,
         run_seconds=child.run_seconds if child else 0.0,
     )
 
 
+def _stage_without_documents(child: Child | None) -> Stage:
+    return Stage.CANCELLED if child is not None and child.state is RunState.CANCELLED else Stage.FAILED
+
+
+def _error_without_documents(child: Child | None) -> str:
+    if child is None:
+        return "Its run was deleted in Prefect. Retry the batch."
+    if child.state is RunState.COMPLETED:
+        return "Its documents are not in the store, or damaged. Retry the batch."
+    return sentence(child.message)
+
+
 def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
-    (uploads_folder / batch_id / job_id).unlink(missing_ok=True)
+    upload = uploads_folder / batch_id / job_id
+    try:
+        upload.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("The upload %s stays until a clean-up can remove it: %s", upload, error)
 
 
 async def publish_summary(batch_id: str, markdown: str) -> None:

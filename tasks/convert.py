@@ -28,8 +28,8 @@ from tasks.transcode import convert_file
 @task(
     name="convert",
     task_run_name="convert {job.path}",
-    retries=2,
-    retry_delay_seconds=[5, 30],
+    retries=5,
+    retry_delay_seconds=[5, 30, 60, 120, 300],
     retry_condition_fn=ask_the_error,
     cache_policy=NO_CACHE,
 )

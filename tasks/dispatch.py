@@ -6,6 +6,7 @@ cancel them. Which job goes where is decided in `tasks.core.scheduling`.
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,9 +17,10 @@ from prefect.concurrency.asyncio import concurrency
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
+from tasks.core.adoption import RunState
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, job_tag
 from tasks.core.names import shown
-from tasks.core.pools import Pool, StuckRun, stuck
+from tasks.core.pools import Pool, stuck, without_pool
 from tasks.core.scheduling import WaitingJob, place
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, read_pools, refresh
 from tasks.settle import settle_task_runs
@@ -60,20 +62,30 @@ class Dispatcher:
         candidates = self._candidates(waiting)
         if not place(await self._pools(), candidates, active_batches=active_batches):
             return []
-        async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
+        async with _router():
             placements = place(await self._pools(), candidates, active_batches=active_batches)
             return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
 
-    async def find_stuck(self) -> list[StuckRun]:
-        """Return the batch's runs on pools that have taken none for a while, if another pool could take them."""
-        pools = await read_pools(self._client)
+    async def find_stuck(self, children: Iterable[Child]) -> frozenset[str]:
+        """
+        Return the jobs whose runs wait on pools that have taken none for a while, or that somebody deleted.
+
+        None, as long as no other pool could take them.
+        """
+        pools = await self._pools()
         self._watch(pools)
         long_unusable = {
             work_pool
             for work_pool, since in self._unusable_since.items()
             if time.monotonic() - since > UNUSABLE_SECONDS
         }
-        return [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == self._batch.batch_id]
+        waiting_in_vain = {
+            run.job_id
+            for run in stuck(pools)
+            if run.work_pool in long_unusable and run.batch_id == self._batch.batch_id
+        }
+        queued = {child.job_id: child.work_pool for child in children if child.state is RunState.SCHEDULED}
+        return frozenset(waiting_in_vain | without_pool(queued, pools))
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()
@@ -85,19 +97,22 @@ class Dispatcher:
         """
         Create successors of stuck runs on other pools, as far as these have room, and return them.
 
-        The successor comes first: killed in between, this leaves a run too many, which is noticed, and not one too few.
+        The successor comes first, then the old run is to be given up: killed in between, this leaves a run too many,
+        which is noticed, and not one too few.
         """
-        async with concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60):
+        async with _router():
             placements = place(await self._pools(), self._candidates(ready))
-            moved = [
+            return [
                 await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
             ]
-        for child in moved:
-            predecessor = old[child.job_id]
-            message = f"Moved to {child.work_pool}: {predecessor.work_pool} takes no jobs."
+
+    async def give_up(self, predecessor: Child, successor: Child) -> None:
+        """End a run that has a successor."""
+        where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
+        message = f"Moved to {successor.work_pool}: {where}."
+        with contextlib.suppress(ObjectNotFound):  # it was deleted
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
-        return moved
 
     async def _pools(self) -> list[Pool]:
         """Return the pools that a run can be created on: a new one may have no deployment yet."""
@@ -121,7 +136,7 @@ class Dispatcher:
 
         A job has one run, and each moved one has one successor, however often this is called and whatever pool is
         named: a batch run that was killed, or lost its connection, between creating a run and noticing it gets that
-        run back.
+        run back, also one that has ended since.
         """
         job_id = ready.job.job_id
         key = job_id if predecessor is None else f"{job_id} after {predecessor.flow_run_id}"
@@ -136,10 +151,7 @@ class Dispatcher:
             idempotency_key=key,
             parent_task_run_id=link.id,
         )
-        child = child_of(run)
-        if child.state.ended:  # it was created by an earlier try that did not live to see its end
-            await restart(self._client, child, "Taken up again.")
-        return child
+        return child_of(run)
 
     async def _history(self, predecessor: Child | None) -> list[str]:
         """Return the tag that keeps a job which crashes every pool from going round all of them."""
@@ -166,9 +178,21 @@ class Dispatcher:
         return work_pool in self._deployments
 
 
+def _router() -> AbstractAsyncContextManager[None]:
+    """
+    Return the lock that one batch at a time holds while it looks for room and fills it.
+
+    Losing it, frozen for longer than its lease or in an outage, ends nobody: what it protects from is that two batches
+    fill the same place, and a job gets one run in any case.
+    """
+    return concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60, raise_on_lease_renewal_failure=False)
+
+
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:
-    """Have the child run again under the same id."""
-    await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
+    """Have the child run again under the same id, unless it does already: what is known of it may be minutes old."""
+    for current in await refresh(client, [child]):
+        if current.state.ended:
+            await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
 
 
 async def fail(client: PrefectClient, child: Child, reason: str) -> None:

@@ -6,11 +6,15 @@ moment.
 """
 
 from datetime import datetime
+from functools import partial
 from pathlib import PurePosixPath
 
+from pydantic import ValidationError
+
 from tasks.core.batches import CancelMark
-from tasks.core.errors import NotFound
+from tasks.core.errors import NotFound, Unreadable
 from tasks.core.keys import BatchKeys
+from tasks.read import told_from_outage
 from tasks.store import Store
 
 
@@ -33,8 +37,8 @@ def forget_cancels(store: Store, batch_id: str, *, before: datetime) -> None:
     """Remove the marks that were made before a moment: the batch was retried then, and everything is to run."""
     for key in store.list(BatchKeys.of(batch_id).cancel_marks):
         try:
-            mark = CancelMark.model_validate_json(store.read(key))
-        except NotFound:
+            mark = CancelMark.model_validate_json(told_from_outage(store, key, partial(store.read, key)))
+        except (NotFound, Unreadable, ValidationError):  # that job stays cancelled
             continue
         if mark.cancelled_at < before:
             store.delete(key)

@@ -29,7 +29,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, 
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from tasks.core.adoption import Retry, RunState
+from tasks.core.adoption import Retry, RunState, is_next_attempt
 from tasks.core.batches import ALREADY_PUBLISHED, BATCH_FLOW, WhisperTask, batch_tag
 from tasks.core.models import AUTO
 from tasks.core.pools import (
@@ -109,9 +109,11 @@ async def read_children(client: PrefectClient, batch_id: str) -> Children:
 async def refresh(client: PrefectClient, children: Iterable[Child]) -> list[Child]:
     """Return the present state of the given children; one that was deleted in Prefect is missing."""
     ids = [child.flow_run_id for child in children]
-    if not ids:
-        return []
-    return [child_of(run) for run in await read_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=ids)))]
+    found: list[Child] = []
+    for first in range(0, len(ids), PAGE):  # by ids: in pages of a changing order one could be missed
+        runs = await read_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=ids[first : first + PAGE])))
+        found += map(child_of, runs)
+    return found
 
 
 async def is_attempt_under_way(client: PrefectClient, flow_run_id: UUID, attempt: int) -> bool:
@@ -277,10 +279,11 @@ def crashes_before(run: FlowRun) -> int:
 
 
 def crashes_since_last_end(states: Iterable[State[Any]]) -> int:
-    """Return how often a run crashed since it last failed: a retry by hand starts the count anew."""
+    """Return how often a run crashed since it last came to another end: a retry by hand starts the count anew."""
     crashes = 0
     for state in sorted(states, key=lambda state: state.timestamp):
-        crashes = 0 if state.type == StateType.FAILED else crashes + (state.type == StateType.CRASHED)
+        crashed = state.type == StateType.CRASHED
+        crashes = 0 if state.is_final() and not crashed else crashes + crashed
     return crashes
 
 
@@ -290,9 +293,10 @@ async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
     retry: Retry | None = None
     states = await client.read_flow_run_states(flow_run_id)
     for state in sorted(states, key=lambda state: state.timestamp):
-        if state.type in (StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED):
+        if state.is_final():
             ended_as = run_state(state.type)
         elif ended_as is not None:
-            retry = Retry(ended_as, state.timestamp)
+            if not (ended_as is RunState.CRASHED and is_next_attempt(state.message or "")):
+                retry = Retry(ended_as, state.timestamp)
             ended_as = None
     return retry

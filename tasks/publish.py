@@ -20,15 +20,15 @@ from tasks.core.keys import BatchKeys
 from tasks.core.names import DocumentFormat, shown
 from tasks.core.transcripts import Transcript
 from tasks.read import published_and_intact
-from tasks.retry import ask_the_error
+from tasks.retry import LONG_OUTAGE_SECONDS, ask_the_error
 from tasks.stop import to_its_end
 from tasks.store import Store
 
 
 @task(
     name="publish documents",
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],
+    retries=len(LONG_OUTAGE_SECONDS),
+    retry_delay_seconds=LONG_OUTAGE_SECONDS,
     retry_condition_fn=ask_the_error,
     cache_policy=NO_CACHE,
 )

@@ -1,17 +1,37 @@
 """Read a batch's records from the store, and check that what they promise is there."""
 
 import hashlib
+from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.core.batches import Manifest, Publication, Recording
-from tasks.core.errors import NotFound, RecordDamaged
+from tasks.core.errors import NotFound, RecordDamaged, StoreUnavailable, Unreadable
 from tasks.core.keys import BatchKeys
 from tasks.store import Store
 
 _StoredRecord = TypeVar("_StoredRecord", Publication, Recording)
 _Record = TypeVar("_Record", bound=BaseModel)
+_Answer = TypeVar("_Answer")
+
+
+def told_from_outage(store: Store, what: str, look: Callable[[], _Answer]) -> _Answer:
+    """
+    Return what *look* reads of the store; *what* it is about is named if it cannot be read.
+
+    Raises `StoreUnavailable` while the store is away, which passes, and `Unreadable` if the store answers and only
+    this cannot be read, which does not: whoever waited for it would wait for ever.
+    """
+    try:
+        return look()
+    except StoreUnavailable:
+        store.check()
+    try:
+        return look()  # the first look may have met the end of an outage
+    except StoreUnavailable as error:
+        msg = f"{what} cannot be read, though the store answers otherwise. {error}"
+        raise Unreadable(msg) from error
 
 
 def understood(record: type[_Record], content: bytes, key: str) -> _Record:

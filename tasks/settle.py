@@ -13,13 +13,16 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import State, StateType, TaskRun
+from prefect.client.schemas.sorting import TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
 from tasks.core.batches import RECORDING_FLOW
 
-UNDER_WAY = [StateType.PENDING, StateType.RUNNING]
+UNDER_WAY = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
+"""Scheduled is a task that waits for its next try."""
+
 PAGE = 200
 
 
@@ -31,7 +34,19 @@ async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str
     """
     under_way = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNDER_WAY)))
     of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
-    for task_run in await client.read_task_runs(flow_run_filter=of_run, task_run_filter=under_way, limit=PAGE):
+    found: list[TaskRun] = []
+    while True:
+        page = await client.read_task_runs(
+            flow_run_filter=of_run,
+            task_run_filter=under_way,
+            sort=TaskRunSort.ID_DESC,
+            limit=PAGE,
+            offset=len(found),
+        )
+        found += page
+        if len(page) < PAGE:
+            break
+    for task_run in found:
         if not task_run.name.startswith(RECORDING_FLOW):
             await client.set_task_run_state(task_run.id, Crashed(message=f"Stopped: {reason}"), force=True)
 

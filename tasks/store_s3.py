@@ -157,7 +157,13 @@ class S3Store(Store):
         unfinished = self._unfinished(older_than_seconds)
         with self._translated():
             for upload in unfinished:
-                self._client.abort_multipart_upload(Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+                try:
+                    self._client.abort_multipart_upload(
+                        Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                    )
+                except ClientError as exc:
+                    if _code(exc) != "NoSuchUpload":  # it was finished meanwhile
+                        raise
         return len(unfinished)
 
     def _unfinished(self, older_than_seconds: float) -> "Sequence[MultipartUploadTypeDef]":

@@ -5,6 +5,7 @@ A retry is a batch run that had ended and was started again. A child that failed
 that failed since then has failed in this very try, so a batch run that was killed and came back leaves it.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -46,6 +47,16 @@ class Retry:
     at: datetime
 
 
+def next_attempt(number: int, limit: int, reason: str) -> str:
+    """Return what a worker says when it starts a crashed run again; a person's retry says something else."""
+    return f"Attempt {number} of {limit}: {reason}"
+
+
+def is_next_attempt(message: str) -> bool:
+    """Return whether a worker, and nobody else, started the crashed run again."""
+    return re.match(r"Attempt \d+ of \d+: ", message) is not None
+
+
 def step_for(
     child: RunState | None, *, child_changed_at: datetime | None, published: bool, retry: Retry | None
 ) -> Step:
@@ -54,12 +65,14 @@ def step_for(
 
     *published* says whether all its documents are in the store.
     """
-    if published and child in (None, RunState.COMPLETED):
+    if published and (child is None or child.ended):
         return Step.LEAVE
     if child is None:
         return Step.CONVERT
     retried_since = retry is not None and child_changed_at is not None and child_changed_at <= retry.at
     batch_was_cancelled = retry is not None and retry.ended_as is RunState.CANCELLED
+    if child is RunState.CRASHED and not retried_since:
+        return Step.WAIT  # its worker may be about to start it again
     if not child.ended:
         # A batch can be retried before all of it has stopped.
         stopping = child is RunState.CANCELLING and retried_since and batch_was_cancelled

@@ -15,6 +15,7 @@ What can go wrong with a job, as one tree.
     │   └── DiskFull               no room for it                                     (retryable)
     ├── NotFound                   no such batch, job or document
     ├── RecordDamaged              a record in the store cannot be understood
+    ├── Unreadable                 one thing in the store cannot be read, though the store answers
     ├── WrongStage                 not possible at this stage of the batch or job
     ├── UploadMissing              the upload is gone, so the job cannot be converted again
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
@@ -84,6 +85,10 @@ class NotFound(TranscriptionError):
 
 class RecordDamaged(TranscriptionError):
     """A record in the store cannot be understood: it was changed from outside, or another version wrote it."""
+
+
+class Unreadable(TranscriptionError):
+    """One thing in the store cannot be read, though the store answers: a bad sector, a permission that lacks."""
 
 
 class WrongStage(TranscriptionError):

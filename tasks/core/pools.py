@@ -6,7 +6,7 @@ its speed; ``real_time_factor`` is measured per run, under that load.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -169,6 +169,18 @@ def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
         for run in pool.runs
         if not run.running or not pool.online
     )
+
+
+def without_pool(queued: Mapping[str, str], pools: Sequence[Pool]) -> set[str]:
+    """
+    Return the jobs whose runs are queued where no pool is: deleting a pool in Prefect leaves its runs without one.
+
+    *queued* names the work pool of each job's run. None, as long as no pool could take them.
+    """
+    if not any(pool.usable for pool in pools):
+        return set()
+    known = {pool.work_pool for pool in pools}
+    return {job_id for job_id, work_pool in queued.items() if work_pool not in known}
 
 
 def measured_rtf(samples: Iterable[tuple[float, float]], default: float) -> float:

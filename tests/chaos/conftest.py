@@ -11,6 +11,7 @@ import pytest
 
 from tasks.core.settings import Settings
 from tasks.store import Store, open_store
+from tests.chaos.seeds import DEFAULT_SEEDS, seeds_of
 from tests.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
 
 DISK_BYTES = 256 * 2**20
@@ -18,7 +19,7 @@ DISK_BYTES = 256 * 2**20
 
 def pytest_addoption(parser):
     group = parser.getgroup("chaos")
-    group.addoption("--seeds", default="1-2", help="numbers of the chaos runs: 7, or 1-100")
+    group.addoption("--seeds", default=DEFAULT_SEEDS, help="numbers of the chaos runs: 7, 3,5 or 1-100")
     group.addoption("--clips", type=int, default=8, help="uploads of each run")
     group.addoption("--every-step", action="store_true", help="interrupt all durable steps, not a choice of them")
     group.addoption("--events", type=int, default=4, help="blows of each run")
@@ -26,8 +27,7 @@ def pytest_addoption(parser):
 
 def pytest_generate_tests(metafunc):
     if "seed" in metafunc.fixturenames:
-        first, _, last = metafunc.config.getoption("seeds").partition("-")
-        seeds = range(int(first), int(last or first) + 1)
+        seeds = seeds_of(metafunc.config.getoption("seeds"))
         runs = [("s3" if seed % 2 == 0 else "folder", seed) for seed in seeds]
         metafunc.parametrize(("tough", "seed"), runs, indirect=["tough"])
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.core.adoption import Retry, RunState, Step, step_for
+from tasks.core.adoption import Retry, RunState, Step, is_next_attempt, next_attempt, step_for
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BEFORE, AFTER = NOON - timedelta(minutes=1), NOON + timedelta(minutes=1)
@@ -21,7 +21,9 @@ CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON)
         (RunState.CANCELLING, AFTER, False, None, Step.WAIT),
         (RunState.COMPLETED, AFTER, True, None, Step.LEAVE),
         (RunState.FAILED, AFTER, False, None, Step.LEAVE),
-        (RunState.CRASHED, AFTER, False, None, Step.LEAVE),
+        # Its worker may be about to start it again.
+        (RunState.CRASHED, AFTER, False, None, Step.WAIT),
+        (RunState.CRASHED, AFTER, False, RETRIED_AT_NOON, Step.WAIT),
         (RunState.CANCELLED, AFTER, False, None, Step.LEAVE),
         # A retry runs again what had failed before it, ...
         (RunState.FAILED, BEFORE, False, RETRIED_AT_NOON, Step.RESTART),
@@ -42,9 +44,25 @@ CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON)
         (RunState.COMPLETED, BEFORE, False, RETRIED_AT_NOON, Step.RESTART),
         # The run was deleted in Prefect, its documents were not.
         (None, None, True, None, Step.LEAVE),
-        # Failed in Prefect after everything was published (the end did not reach the server): ask the run itself.
-        (RunState.FAILED, BEFORE, True, RETRIED_AT_NOON, Step.RESTART),
+        # Killed or cancelled right after everything was published: the documents are there.
+        (RunState.FAILED, AFTER, True, None, Step.LEAVE),
+        (RunState.FAILED, BEFORE, True, RETRIED_AT_NOON, Step.LEAVE),
+        (RunState.CRASHED, AFTER, True, None, Step.LEAVE),
+        (RunState.CANCELLED, BEFORE, True, CANCELLED_THEN_RETRIED, Step.LEAVE),
     ],
 )
 def test_a_batch_run_adopts_what_it_finds(child, changed_at, published, retry, step):
     assert step_for(child, child_changed_at=changed_at, published=published, retry=retry) is step
+
+
+@pytest.mark.parametrize(
+    ("message", "by_a_worker"),
+    [
+        (next_attempt(2, 3, "killed by SIGKILL"), True),
+        ("Retry from the UI", False),
+        ("Retry from the dashboard", False),
+        ("", False),
+    ],
+)
+def test_a_worker_that_starts_a_crashed_run_again_is_told_from_a_person(message, by_a_worker):
+    assert is_next_attempt(message) is by_a_worker

@@ -16,6 +16,7 @@ from tasks.core.pools import (
     measured_rtf,
     pool_health,
     stuck,
+    without_pool,
 )
 
 
@@ -119,6 +120,12 @@ def test_all_runs_of_a_pool_whose_worker_is_gone_are_stuck():
     gone = pool("gpu-0", run("x", running=True), run("y", running=False), online=False)
     well = pool("gpu-1")
     assert [stuck_run.job_id for stuck_run in stuck([well, gone])] == ["x", "y"]
+
+
+def test_runs_whose_pool_was_deleted_are_stuck_if_another_could_take_them():
+    queued = {"x": "", "y": "gpu-7", "z": "gpu-0"}
+    assert without_pool(queued, [pool("gpu-0"), pool("gpu-1", online=False)]) == {"x", "y"}
+    assert without_pool(queued, [pool("gpu-1", online=False)]) == set()
 
 
 def test_nothing_is_stuck_if_there_is_nowhere_to_go():

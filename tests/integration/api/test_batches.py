@@ -1,5 +1,7 @@
 """A batch is made, filled, started once, retried and cancelled; what is not possible is refused with a sentence."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tasks.core.keys import BatchKeys
@@ -147,6 +149,37 @@ def test_there_is_nothing_to_retry_in_a_batch_without_failures(dashboard, prefec
     answer = dashboard.http.post(f"api/batch/{batch_id}/retry")
     assert answer.status_code == 409
     assert "nothing to retry" in answer.json()["detail"]
+
+
+def test_a_retry_that_is_pressed_twice_is_done_once(dashboard, prefect):
+    batch_id, flow_run_id, (job_id,) = dashboard.started_batch("a.mp3")
+    prefect.set_state("flow_runs", prefect.make_child(batch_id, job_id), FAILED, "The GPU stopped.")
+    prefect.set_state("flow_runs", flow_run_id, FAILED, "1 of 1 jobs failed")
+    with ThreadPoolExecutor() as hands:
+        answers = list(hands.map(lambda _: dashboard.http.post(f"api/batch/{batch_id}/retry"), range(5)))
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409, 409]
+    states = prefect.http.get("flow_run_states/", params={"flow_run_id": flow_run_id}).json()
+    assert [state["name"] for state in states].count("AwaitingRetry") == 1
+
+
+def test_a_batch_that_failed_in_prefect_alone_can_be_retried(dashboard, prefect, publish):
+    """Only the batch run reads every document; one that is damaged is done for everybody else."""
+    batch_id, flow_run_id, (job_id,) = dashboard.started_batch("a.mp3")
+    publish(dashboard, batch_id, job_id)
+    prefect.set_state("flow_runs", flow_run_id, FAILED, "1 of 1 jobs failed: a.mp3: Its documents are damaged.")
+    assert dashboard.status_once(batch_id, lambda now: now["state"] == "completed")
+    assert dashboard.http.post(f"api/batch/{batch_id}/retry").status_code == 202
+
+
+def test_a_job_that_runs_alone_is_cancelled_with_its_batch(dashboard, prefect):
+    batch_id, flow_run_id, (job_id,) = dashboard.started_batch("a.mp3")
+    child = prefect.make_child(batch_id, job_id)
+    prefect.set_state("flow_runs", flow_run_id, FAILED, "1 of 1 jobs failed")
+    prefect.set_state("flow_runs", child, RUNNING)
+    dashboard.status_once(batch_id, lambda now: now["state"] == "running")
+    assert dashboard.http.post(f"api/batch/{batch_id}/cancel").status_code == 202
+    assert prefect.http.get(f"flow_runs/{child}").json()["state"]["name"] == "Cancelling"
+    assert prefect.run_of(batch_id)["state"]["name"] == "Failed"
 
 
 def test_a_cancelled_batch_is_cancelling_until_prefect_has_stopped_it(dashboard, prefect):

@@ -188,7 +188,7 @@ def test_a_retry_runs_the_jobs_whose_uploads_are_still_there(forgetful, half_exp
     assert jobs["gone.mp3"]["error"] == "The upload of gone.mp3 expired on 2026-11-23 14:00 UTC; upload it again."
 
 
-def test_a_recording_stays_if_its_documents_are_damaged(forgetful, half_expired):
+def test_a_recording_stays_if_its_documents_are_damaged_or_cannot_be_read(forgetful, half_expired):
     half_expired.finished()
     recording = (
         forgetful.data / "store" / f"batches/{half_expired.batch_id}/recordings/{half_expired.job_ids['late.mp3']}.mp3"
@@ -199,6 +199,12 @@ def test_a_recording_stays_if_its_documents_are_damaged(forgetful, half_expired)
     report = clean_up(forgetful, dry_run=False)
     assert f"late.mp3 of batch {half_expired.batch_id}: its documents are not in the store, or damaged." in report
     assert recording.exists()
+    document.unlink()
+    document.symlink_to(document.name)  # no read of it succeeds, not even root's
+    report = clean_up(forgetful, dry_run=False)
+    assert f"Batch {half_expired.batch_id}: The store" in report
+    assert recording.exists()
+    document.unlink()
     document.write_bytes(content)
     clean_up(forgetful, dry_run=False)
     assert not recording.exists()

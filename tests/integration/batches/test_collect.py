@@ -3,21 +3,31 @@
 import asyncio
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
-from tasks.collect import OpenJobs, reopen, take_converted
-from tasks.core.batches import Batch, Stage, Upload, job_id_for, job_tag, manifest_of
+from tasks.collect import OpenJobs, adopt, collect, move_stuck, reopen, take_converted
+from tasks.core.adoption import Retry, RunState, next_attempt
+from tasks.core.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, manifest_of
+from tasks.core.keys import BatchKeys, attempt_token
+from tasks.core.names import DocumentFormat
 from tasks.core.summaries import Ending
-from tasks.observe import child_of
+from tasks.core.transcripts import Transcript
+from tasks.dispatch import ReadyJob, restart
+from tasks.observe import child_of, crashes_since_last_end, read_retry
+from tasks.publish import publish
+from tasks.settle import settle_task_runs
+from tasks.store_folder import open_folder
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID = "20260101-120000-abcdef"
 RUN_ID = uuid4()
+REFUSED = "refused"
 
 
 class NeverBegan:
@@ -45,11 +55,20 @@ class Line:
 class OneRun:
     """A Prefect server that has one run."""
 
-    def __init__(self, run) -> None:
+    def __init__(self, run, *states) -> None:
         self.run = run
+        self.states = states
+        self.set_to = []
 
     async def read_flow_runs(self, **_filters):
-        return [self.run]
+        return [self.run] if self.run else []
+
+    async def read_flow_run_states(self, _flow_run_id):
+        return self.states
+
+    async def set_flow_run_state(self, _flow_run_id, state, *, force):
+        assert force
+        self.set_to.append(state.name)
 
 
 def one_job():
@@ -94,3 +113,178 @@ def test_a_conversion_that_an_outage_kept_from_beginning_is_begun_again(error):
     assert (line.started, list(line.ended), jobs.any_open) == ([job], [], True)
     assert jobs.converting == {job.job_id: job}
     assert jobs.never_began == {never.task_run_id}
+
+
+@pytest.mark.parametrize(
+    ("by_now", "set_to"),
+    [
+        (StateType.FAILED, ["AwaitingRetry"]),
+        (StateType.SCHEDULED, []),  # a person was faster
+        (StateType.RUNNING, []),
+    ],
+)
+def test_a_job_is_restarted_only_if_its_run_has_ended_by_now(by_now, set_to):
+    _, job = one_job()
+    server = OneRun(run_of(job, by_now, 1))
+    asyncio.run(restart(server, child_of(run_of(job, StateType.FAILED, 0)), "The batch was retried."))
+    assert server.set_to == set_to
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_folder(tmp_path / "store")
+
+
+def published(store, manifest, job):
+    store.write(BatchKeys.of(BATCH_ID).manifest, manifest.model_dump_json().encode())
+    transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=3.0)
+    attempt = {"token": attempt_token("run", 1), "attempt": 1}
+    return publish(store, BATCH_ID, job, **attempt, transcript=transcript, contents={DocumentFormat.TXT: b"x"})
+
+
+def make_unreadable(path: Path) -> None:
+    """Have every read of the file fail, for root as well."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("said", [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED])
+def test_a_job_whose_documents_are_there_is_done_whatever_its_run_says(said, store, tmp_path):
+    manifest, job = one_job()
+    published(store, manifest, job)
+    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    (ending,) = asyncio.run(collect(OneRun(run_of(job, said, 1)), store, jobs, tmp_path))
+    assert (ending.stage, ending.error) == (Stage.DONE, "")
+
+
+def test_a_document_that_cannot_be_read_fails_its_job_and_no_other(store, tmp_path):
+    manifest, job = one_job()
+    (document,) = published(store, manifest, job).documents
+    make_unreadable(tmp_path / "store" / document.key)
+    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
+    assert ending.stage is Stage.FAILED
+    assert ending.error.startswith("What a.mp3 became cannot be read, though the store answers otherwise.")
+
+
+def test_a_recording_that_cannot_be_read_fails_its_job_at_adoption(store, tmp_path):
+    manifest, job = one_job()
+    make_unreadable(tmp_path / "store" / BatchKeys.of(BATCH_ID).recording_record(job.job_id))
+    jobs = asyncio.run(adopt(OneRun(None), store, manifest, None))
+    assert "The recording of a.mp3 cannot be read" in jobs.endings[job.job_id].error
+    assert not jobs.any_open
+
+
+def test_an_upload_that_cannot_be_removed_stops_nothing(store, tmp_path):
+    manifest, job = one_job()
+    published(store, manifest, job)
+    (tmp_path / BATCH_ID / job.job_id / "in the way").mkdir(parents=True)
+    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
+    assert ending.stage is Stage.DONE
+
+
+def history(*states) -> list[State]:
+    """States, each a minute after the one before; a pair is a state with its message."""
+    pairs = [state if isinstance(state, tuple) else (state, None) for state in states]
+    return [
+        State(type=state_type, message=message, timestamp=NOON + timedelta(minutes=minute))
+        for minute, (state_type, message) in enumerate(pairs)
+    ]
+
+
+SCHEDULED, RUNNING, CRASHED, FAILED = StateType.SCHEDULED, StateType.RUNNING, StateType.CRASHED, StateType.FAILED
+BY_A_PERSON = (SCHEDULED, "Retry from the UI")
+BY_THE_WORKER = (SCHEDULED, next_attempt(2, 3, "its process ended"))
+
+
+@pytest.mark.parametrize(
+    ("states", "retry"),
+    [
+        ((SCHEDULED, RUNNING), None),
+        ((SCHEDULED, RUNNING, FAILED, BY_A_PERSON, RUNNING), Retry(RunState.FAILED, NOON + timedelta(minutes=3))),
+        ((SCHEDULED, RUNNING, CRASHED, BY_A_PERSON, RUNNING), Retry(RunState.CRASHED, NOON + timedelta(minutes=3))),
+        # Its worker starts it again: what failed in this try stays failed, ...
+        ((SCHEDULED, RUNNING, CRASHED, BY_THE_WORKER, RUNNING), None),
+        # ... and what failed in the try before is tried again as it was.
+        (
+            (SCHEDULED, RUNNING, FAILED, BY_A_PERSON, RUNNING, CRASHED, BY_THE_WORKER, RUNNING),
+            Retry(RunState.FAILED, NOON + timedelta(minutes=3)),
+        ),
+    ],
+)
+def test_a_retry_is_what_a_person_did_after_an_end(states, retry):
+    server = OneRun(None, *history(*states))
+    assert asyncio.run(read_retry(server, RUN_ID)) == retry
+
+
+@pytest.mark.parametrize(
+    ("states", "crashes"),
+    [
+        ((RUNNING, CRASHED, BY_THE_WORKER, RUNNING, CRASHED), 2),
+        ((RUNNING, CRASHED, FAILED, BY_A_PERSON, RUNNING, CRASHED), 1),
+        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.CANCELLED, BY_A_PERSON, RUNNING, CRASHED), 1),
+        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.COMPLETED, BY_A_PERSON, RUNNING, CRASHED), 1),
+    ],
+)
+def test_crashes_before_another_end_do_not_count(states, crashes):
+    assert crashes_since_last_end(history(*states)) == crashes
+
+
+class Mover:
+    """A dispatcher whose connection breaks after it has created a successor."""
+
+    def __init__(self, stuck, successor) -> None:
+        self.stuck = stuck
+        self.successor = successor
+        self.outages = 1
+        self.given_up = []
+
+    async def find_stuck(self, _children):
+        return self.stuck
+
+    async def move(self, _ready, _old):
+        self.stuck = frozenset()
+        return [self.successor]
+
+    async def give_up(self, predecessor, successor):
+        if self.outages:
+            self.outages -= 1
+            raise httpx.ConnectError(REFUSED)
+        self.given_up.append((predecessor, successor))
+
+
+def test_a_move_that_an_outage_interrupts_is_finished_after_it(store):
+    manifest, job = one_job()
+    old, new = child_of(run_of(job, SCHEDULED, 0)), child_of(run_of(job, SCHEDULED, 1))
+    recording = Recording(job_id=job.job_id, key="a.mp3", size=1, sha256="0" * 64, audio_seconds=1.0)
+    jobs = OpenJobs(manifest, children={job.job_id: old}, ready={job.job_id: ReadyJob(job, recording)})
+    dispatcher = Mover(frozenset({job.job_id}), new)
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(move_stuck(store, dispatcher, jobs))
+    assert jobs.children == {job.job_id: new}, "it watches the run that was given up"
+    assert asyncio.run(move_stuck(store, dispatcher, jobs)) == []
+    assert dispatcher.given_up == [(old, new)]
+
+
+class ManyTaskRuns:
+    """A Prefect server with task runs of one flow run, in pages."""
+
+    def __init__(self, *states: StateType) -> None:
+        self.task_runs = [TaskRun(id=uuid4(), task_key="t", dynamic_key="0", state=State(type=each)) for each in states]
+        self.ended = set()
+
+    async def read_task_runs(self, *, task_run_filter, limit, offset, **_filters):
+        under_way = [run for run in self.task_runs if run.state.type in task_run_filter.state.type.any_]
+        return under_way[offset : offset + limit]
+
+    async def set_task_run_state(self, task_run_id, _state, *, force):
+        assert force
+        self.ended.add(task_run_id)
+
+
+def test_all_that_a_lost_process_had_begun_ends_also_what_waited_for_its_next_try():
+    server = ManyTaskRuns(*[RUNNING] * 150, *[SCHEDULED] * 150, StateType.COMPLETED)
+    asyncio.run(settle_task_runs(server, RUN_ID, "its process ended"))
+    assert server.ended == {run.id for run in server.task_runs[:300]}

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -15,12 +16,14 @@ from tasks.core.batches import Job, Options, Recording
 from tasks.core.cancellation import CancelToken, DeviceLost, set_current_token
 from tasks.core.devices import Device
 from tasks.core.errors import StoreUnavailable
-from tasks.core.keys import BatchKeys
+from tasks.core.keys import BatchKeys, attempt_token
 from tasks.core.names import DocumentFormat
 from tasks.core.settings import Settings
+from tasks.core.transcripts import Transcript
 from tasks.engine.device_errors import device_error
 from tasks.engine.registry import Engines, PlacedModel
 from tasks.engine.whisper import WhisperBackend
+from tasks.publish import publish
 from tasks.read import read_publication
 from tasks.store import open_store
 from tasks.store_folder import FolderStore
@@ -101,6 +104,37 @@ def test_a_run_that_went_out_of_memory_says_so_in_its_log_and_its_document(insta
     while said not in (logs := logs_of(state.state_details.flow_run_id)):
         assert time.monotonic() < deadline, logs
         time.sleep(0.2)
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_run_waits_for_a_store_that_is_away(tmp_path, monkeypatch, caplog):
+    from flows.transcribe_recording import transcribe_recording
+
+    monkeypatch.setenv("BATCHSCRIBE_DATA", str(tmp_path))
+    batch_id, root = "20261124-101112-abcdef", tmp_path / "store"
+    job = Job(job_id=f"{batch_id}-abcdefghij", path="talk.mp3", size=1, sha256="0" * 64, document_stem="talk")
+    recording = Recording(job_id=job.job_id, key="recordings/talk.mp3", size=1, sha256="0" * 64, audio_seconds=1.0)
+    store = open_store(Settings())
+    store.write(BatchKeys.of(batch_id).manifest, b"{}")
+    transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=1.0)
+    attempt = {"token": attempt_token("another run", 1), "attempt": 1}
+    publish(store, batch_id, job, **attempt, transcript=transcript, contents={DocumentFormat.TXT: b"Hello."})
+    root.rename(tmp_path / "unplugged")
+    root.write_text("no folder")
+
+    def plug_in_again():
+        deadline = time.monotonic() + 60
+        while "Retry 1/" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.05)
+        root.unlink()
+        (tmp_path / "unplugged").rename(root)
+
+    with ThreadPoolExecutor() as hands:
+        plugged_in = hands.submit(plug_in_again)
+        state = asyncio.run(transcribe_recording(batch_id, job, recording, Options(), return_state=True))
+        plugged_in.result()
+    assert "Retry 1/" in caplog.text
+    assert (state.name, state.message) == ("Completed", "Its documents were already published.")
 
 
 def test_a_run_that_is_cancelled_while_another_model_is_in_use_ends_at_once(installation, transcribed):

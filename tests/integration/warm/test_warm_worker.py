@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
-from prefect.states import Cancelling
+from prefect.states import AwaitingRetry, Cancelling
 
 POOL = "gpu-test"
 
@@ -186,6 +186,34 @@ def test_a_cancel_before_the_start_ends_cancelled_and_the_flow_never_runs(warm, 
     warm.start_worker()
     assert warm.wait(run, ended, 15).state.name == "Cancelled"
     assert not marker.exists()
+
+
+def test_a_queued_run_that_has_run_before_is_cancelled_within_seconds(warm, tmp_path):
+    ends = [tmp_path / f"{number} may end" for number in range(2)]
+    holders = [warm.create("counted", log=str(tmp_path / end.stem), end=str(end)) for end in ends]
+    for holder in holders:
+        warm.wait(holder, running)
+    queued = warm.create("polite", seconds=0)
+    warm.client.update_flow_run(queued.id, infrastructure_pid="1")  # as any earlier attempt leaves it
+    warm.client.set_flow_run_state(queued.id, Cancelling())
+    assert warm.wait(queued, ended, 5).state.name == "Cancelled"
+    for end in ends:
+        end.touch()
+    assert [warm.wait(holder, ended).run_count for holder in holders] == [1, 1]
+
+
+def test_a_run_that_is_begun_again_although_it_runs_takes_no_second_slot(warm, tmp_path):
+    run = warm.create("counted", log=str(tmp_path / "log"), end=str(tmp_path / "end"))
+    wait_until((tmp_path / "log").exists)
+    warm.client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+    beside = warm.create("polite", seconds=0)  # it comes after the other in the pool's queue
+    assert warm.wait(beside, ended, 30).state.name == "Completed"
+    (tmp_path / "end").touch()
+    warm.wait(run, completed)
+    assert (tmp_path / "log").read_text() == "started\n"
+    many = [warm.create("polite", seconds=1) for _ in range(4)]
+    assert {warm.wait(each, ended, 30).state.name for each in many} == {"Completed"}
+    assert warm.worker.poll() is None, "the worker ended"
 
 
 def test_a_server_that_is_away_for_25_seconds_costs_no_run_and_none_is_started_twice(warm, prefect_server, tmp_path):
