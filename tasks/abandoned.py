@@ -17,9 +17,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkPoolStatus
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
 from prefect.states import Cancelled, Crashed
 
+from tasks.attendance import is_attended
 from tasks.core.batches import BATCH_FLOW
 from tasks.observe import ACTIVE, GPU_POOL_PREFIX, PAGE, job_of, read_runs
 from tasks.settle import settle_task_runs
@@ -49,7 +50,7 @@ async def end_abandoned(client: PrefectClient, run: FlowRun) -> None:
 
 
 async def _is_gone(client: PrefectClient, pool: WorkPool, away_for: timedelta) -> bool:
-    if not pool.name.startswith(GPU_POOL_PREFIX) or pool.status is not WorkPoolStatus.NOT_READY:
+    if not pool.name.startswith(GPU_POOL_PREFIX) or await is_attended(client, pool):
         return False
     beats = [worker.last_heartbeat_time for worker in await client.read_workers_for_work_pool(pool.name)]
     return all(beat is None or beat + away_for < datetime.now(UTC) for beat in beats)

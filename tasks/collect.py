@@ -180,10 +180,12 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
 
 
 async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[Child]:
-    """Move runs from pools that take no jobs to such that do, and return their successors."""
+    """Move runs from pools that take no jobs to such that do, and return their successors; end the cancelled ones."""
     await _give_up_moved(dispatcher, jobs)  # where an outage came between the two steps of a move
-    in_vain = await dispatcher.find_stuck(jobs.children.values())
-    stuck = {job_id: child for job_id, child in jobs.children.items() if job_id in in_vain}
+    found = await dispatcher.find_stuck(jobs.children.values())
+    await dispatcher.end_cancelled(run for run in found if run.cancelling)
+    movable = {run.flow_run_id for run in found if not run.cancelling}
+    stuck = {job_id: child for job_id, child in jobs.children.items() if str(child.flow_run_id) in movable}
     if not stuck:
         return []
     for job in jobs.manifest.jobs:

@@ -20,7 +20,7 @@ from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 from tasks.core.adoption import RunState
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, job_tag
 from tasks.core.names import shown
-from tasks.core.pools import Pool, stuck, without_pool
+from tasks.core.pools import Pool, StuckRun, stuck, without_pool
 from tasks.core.scheduling import WaitingJob, place
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, read_pools, refresh
 from tasks.settle import settle_task_runs
@@ -66,11 +66,11 @@ class Dispatcher:
             placements = place(await self._pools(), candidates, active_batches=active_batches)
             return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
 
-    async def find_stuck(self, children: Iterable[Child]) -> frozenset[str]:
+    async def find_stuck(self, children: Iterable[Child]) -> list[StuckRun]:
         """
-        Return the jobs whose runs wait on pools that have taken none for a while, or that somebody deleted.
+        Return the batch's runs on pools that have taken none for a while, or that somebody deleted.
 
-        None, as long as no other pool could take them.
+        None, as long as no other pool could take them, but for those that are being cancelled.
         """
         pools = await self._pools()
         self._watch(pools)
@@ -79,19 +79,27 @@ class Dispatcher:
             for work_pool, since in self._unusable_since.items()
             if time.monotonic() - since > UNUSABLE_SECONDS
         }
-        waiting_in_vain = {
-            run.job_id
-            for run in stuck(pools)
-            if run.work_pool in long_unusable and run.batch_id == self._batch.batch_id
-        }
-        queued = {child.job_id: child.work_pool for child in children if child.state is RunState.SCHEDULED}
-        return frozenset(waiting_in_vain | without_pool(queued, pools))
+        batch_id = self._batch.batch_id
+        lost = [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == batch_id]
+        queued = {child.job_id: child for child in children if child.state is RunState.SCHEDULED}
+        poolless = without_pool({job_id: child.work_pool for job_id, child in queued.items()}, pools)
+        return lost + [
+            StuckRun(job_id, batch_id, queued[job_id].work_pool, str(queued[job_id].flow_run_id))
+            for job_id in sorted(poolless)
+        ]
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()
         self._unusable_since = {
             pool.work_pool: self._unusable_since.get(pool.work_pool, now) for pool in pools if not pool.usable
         }
+
+    async def end_cancelled(self, lost: Iterable[StuckRun]) -> None:
+        """End runs that were asked to stop on a pool that nobody works for: there is nobody to stop them."""
+        for run in lost:
+            message = f"Cancelled. The worker of {run.work_pool} is gone."
+            await self._client.set_flow_run_state(UUID(run.flow_run_id), Cancelled(message=message))
+            await settle_task_runs(self._client, UUID(run.flow_run_id), message)
 
     async def move(self, ready: Mapping[str, ReadyJob], old: Mapping[str, Child]) -> list[Child]:
         """

@@ -25,10 +25,11 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkPoolStatus
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
+from tasks.attendance import is_attended
 from tasks.core.adoption import Retry, RunState, is_next_attempt
 from tasks.core.batches import ALREADY_PUBLISHED, BATCH_FLOW, WhisperTask, batch_tag
 from tasks.core.models import AUTO
@@ -167,7 +168,11 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
         return ()
     names = [pool.name for pool in work_pools]
     active_filter = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
-    active, ended = await asyncio.gather(read_runs(client, active_filter, names), read_completed(client, names))
+    active, ended, attended = await asyncio.gather(
+        read_runs(client, active_filter, names),
+        read_completed(client, names),
+        asyncio.gather(*(is_attended(client, pool) for pool in work_pools)),
+    )
     now, default_model = datetime.now(UTC), Settings().model
     return tuple(
         _pool(
@@ -176,8 +181,9 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
             [run for run in active if run.work_pool_name == pool.name],
             [run for run in ended if run.work_pool_name == pool.name],
             now,
+            online=online,
         )
-        for pool in work_pools
+        for pool, online in zip(work_pools, attended, strict=True)
     )
 
 
@@ -187,7 +193,13 @@ def _is_gpu_pool(pool: WorkPool) -> bool:
 
 
 def _pool(
-    pool: WorkPool, default_model: str, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime
+    pool: WorkPool,
+    default_model: str,
+    active: Sequence[FlowRun],
+    completed: Sequence[FlowRun],
+    now: datetime,
+    *,
+    online: bool,
 ) -> Pool:
     samples = [
         (run.total_run_time.total_seconds(), audio_seconds_of(run))
@@ -201,7 +213,7 @@ def _pool(
         slots=pool.concurrency_limit or 1,
         real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
         runs=tuple(_active_run(run, now) for run in active),
-        online=pool.status is not WorkPoolStatus.NOT_READY,
+        online=online,
         paused=pool.is_paused and not quarantined,
         quarantined=quarantined,
         probing=description.startswith(PROBATION_MARK),
@@ -232,6 +244,7 @@ def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
         audio_seconds=audio_seconds_of(run),
         elapsed_seconds=max(elapsed, 0.0),
         running=holds_slot,
+        cancelling=run.state is not None and run.state.is_cancelling(),
         model=model,
         task=task,
         flow_run_id=str(run.id),

@@ -41,7 +41,11 @@ LONGEST_QUARANTINE_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class ActiveRun:
-    """A run that was created on a pool and has not ended; ``running`` means that it holds a slot."""
+    """
+    A run that was created on a pool and has not ended.
+
+    ``running`` means that it holds a slot, ``cancelling`` that it was asked to stop and still does.
+    """
 
     job_id: str
     batch_id: str
@@ -53,6 +57,7 @@ class ActiveRun:
     flow_run_id: str = ""
     name: str = ""
     attempt: int = 1
+    cancelling: bool = False
     message: str = ""
     """What Prefect's state says, for example why the run is tried again."""
 
@@ -145,11 +150,13 @@ def _named(wanted: str, device_kind: Literal["cuda", "cpu"], task: WhisperTask) 
 
 @dataclass(frozen=True, slots=True)
 class StuckRun:
-    """A run that waits on a pool that starts nothing."""
+    """A run on a pool that does nothing for it; a ``cancelling`` one is to end and not to be dispatched anew."""
 
     job_id: str
     batch_id: str
     work_pool: str
+    flow_run_id: str = ""
+    cancelling: bool = False
 
 
 def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
@@ -157,17 +164,16 @@ def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
     Return the queued runs of offline, paused and quarantined pools, by pool: they are to be dispatched anew.
 
     None, as long as no other pool could take them. Runs that hold a slot end where they are, unless nobody is there
-    to end them: those of an offline pool are stuck as well.
+    to end them: those of an offline pool are stuck as well. One that is being cancelled there needs no other pool.
     """
     ordered = sorted(pools, key=lambda pool: pool.work_pool)
-    if not any(pool.usable for pool in ordered):
-        return ()
+    movable = any(pool.usable for pool in ordered)
     return tuple(
-        StuckRun(job_id=run.job_id, batch_id=run.batch_id, work_pool=pool.work_pool)
+        StuckRun(run.job_id, run.batch_id, pool.work_pool, run.flow_run_id, cancelling=run.cancelling)
         for pool in ordered
         if not pool.usable
         for run in pool.runs
-        if not run.running or not pool.online
+        if (not run.running or not pool.online) and (movable or run.cancelling)
     )
 
 

@@ -20,8 +20,8 @@ from tasks.core.pools import (
 )
 
 
-def run(job_id="other", audio=100.0, *, elapsed=0.0, running=True, batch="other", model="base"):
-    return ActiveRun(job_id, batch, audio, elapsed, running=running, model=model)
+def run(job_id="other", audio=100.0, *, elapsed=0.0, running=True, batch="other", model="base", cancelling=False):
+    return ActiveRun(job_id, batch, audio, elapsed, running=running, model=model, cancelling=cancelling)
 
 
 def pool(name="gpu-0", *runs, slots=2, rtf=1.0, **condition):
@@ -116,10 +116,17 @@ def test_all_runs_of_an_offline_pool_are_stuck_as_nobody_is_there_to_end_them():
     assert [stuck_run.job_id for stuck_run in stuck([pool("gpu-1"), offline])] == ["x", "y"]
 
 
-def test_all_runs_of_a_pool_whose_worker_is_gone_are_stuck():
-    gone = pool("gpu-0", run("x", running=True), run("y", running=False), online=False)
-    well = pool("gpu-1")
-    assert [stuck_run.job_id for stuck_run in stuck([well, gone])] == ["x", "y"]
+@pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])
+def test_a_pause_keeps_no_run_on_a_pool_whose_worker_is_gone(condition):
+    gone = pool("gpu-0", run("x", running=True), run("y", running=False), online=False, **condition)
+    assert [stuck_run.job_id for stuck_run in stuck([pool("gpu-1"), gone])] == ["x", "y"]
+
+
+def test_a_cancelled_run_of_a_pool_whose_worker_is_gone_is_to_end_and_not_to_go_elsewhere():
+    gone = pool("gpu-0", run("x", cancelling=True), run("y"), online=False)
+    assert stuck([gone]) == (StuckRun("x", "other", "gpu-0", cancelling=True),)
+    assert [stuck_run.cancelling for stuck_run in stuck([pool("gpu-1"), gone])] == [True, False]
+    assert stuck([pool("gpu-0", run("x", cancelling=True), paused=True), pool("gpu-1")]) == ()  # it ends by itself
 
 
 def test_runs_whose_pool_was_deleted_are_stuck_if_another_could_take_them():

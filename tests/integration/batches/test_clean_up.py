@@ -260,11 +260,11 @@ def test_a_killed_clean_up_goes_on_where_it_was(forgetful, clips, new_batch):
     assert batch.document("a.mp3", "txt")
 
 
-@pytest.fixture
-def lost_pool(forgetful):
+@pytest.fixture(params=[False, True], ids=["going on", "paused"])
+def lost_pool(request, forgetful):
     """A work pool of a machine that never comes back."""
     name = "gpu-9"
-    pool = {"name": name, "type": "warm", "concurrency_limit": 2}
+    pool = {"name": name, "type": "warm", "concurrency_limit": 2, "is_paused": request.param}
     forgetful.prefect.post("/work_pools/", json=pool).raise_for_status()
     yield name
     forgetful.prefect.delete(f"/work_pools/{name}").raise_for_status()

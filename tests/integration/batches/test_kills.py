@@ -127,17 +127,21 @@ def lectures(stack, clips, new_batch, count):
     return batch
 
 
+def pause(stack, pool: str, *, paused: bool) -> None:
+    stack.prefect.patch(f"/work_pools/{pool}", json={"is_paused": paused}).raise_for_status()
+
+
 def test_a_run_that_waits_on_a_paused_pool_moves_to_another(fragile, clips, new_batch):
     batch = six_lectures(fragile, clips, new_batch)
     batch.wait(lambda _: any(waits_behind_full_slots(fragile, pool) for pool in POOLS), 60)
     full = next(pool for pool in POOLS if children_on(fragile, pool, "SCHEDULED"))
     other = next(pool for pool in POOLS if pool != full)
     waiting = {run["id"] for run in children_on(fragile, full, "SCHEDULED")}
-    fragile.prefect.patch(f"/work_pools/{full}", json={"is_paused": True}).raise_for_status()
+    pause(fragile, full, paused=True)
     try:
         assert batch.finished(240)["summary"]["done"] == 6
     finally:
-        fragile.prefect.patch(f"/work_pools/{full}", json={"is_paused": False}).raise_for_status()
+        pause(fragile, full, paused=False)
     left = [run for run in children_on(fragile, full, "CANCELLED") if run["id"] in waiting]
     assert [run["state"]["message"] for run in left] == [f"Moved to {other}: {full} takes no jobs."] * len(waiting)
 
@@ -162,9 +166,15 @@ def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwrit
     assert batch.status()["summary"]["done"] == 6
 
 
+def is_attended(stack, pool: str) -> bool:
+    workers = stack.prefect.post(f"/work_pools/{pool}/workers/filter", json={}).json()
+    return any(worker["status"] == "ONLINE" for worker in workers)
+
+
 @pytest.mark.timeout(600)  # it waits for two periods of grace, and for the stack if it is the first to need it
+@pytest.mark.parametrize("paused", [False, True], ids=["going on", "paused"])
 def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
-    fragile, clips, new_batch, record_property
+    fragile, clips, new_batch, record_property, paused
 ):
     batch = lectures(fragile, clips, new_batch, 3)
     batch.wait(lambda status: status["summary"]["transcribing"], 120)
@@ -172,18 +182,20 @@ def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
     keepers = victims(fragile, "deployments.up")
     for pid in keepers:
         os.kill(pid, signal.SIGSTOP)  # it would start the worker again
+    pause(fragile, pool, paused=paused)
     try:
         killed_at = time.monotonic()
         kill(victims(fragile, f"deployments.serve_pool {pool}"))
         lost = {run["id"] for run in children_on(fragile, pool, "SCHEDULED", "PENDING", "RUNNING")}
         assert lost
         for event, holds in (
-            ("noticed", lambda: fragile.prefect.get(f"/work_pools/{pool}").json()["status"] == "NOT_READY"),
+            ("noticed", lambda: not is_attended(fragile, pool)),
             ("moved", lambda: lost <= {run["id"] for run in children_on(fragile, pool, "CANCELLED")}),
         ):
             batch.wait(lambda _, holds=holds: holds(), 240)
             record_property(f"seconds until {event}", round(time.monotonic() - killed_at, 1))
         assert batch.finished(240)["summary"]["done"] == 3
     finally:
+        pause(fragile, pool, paused=False)
         for pid in keepers:
             os.kill(pid, signal.SIGCONT)
