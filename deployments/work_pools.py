@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import httpx
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.client.schemas.objects import WorkerStatus, WorkPool
+from prefect.client.schemas.objects import WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
@@ -30,6 +29,7 @@ from prefect.settings import PREFECT_API_URL
 from deployments.devices import DeviceUnavailable, find_devices, machine_name
 from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE
 from deployments.warm_worker import WarmWorker
+from tasks.attendance import last_heartbeat
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
 from tasks.core.pools import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
@@ -79,24 +79,14 @@ async def _check_unattended(client: PrefectClient, pool: str) -> None:
 
     One that has just ended counts as online for a while. So its next sign of life is waited for.
     """
-    known = await _last_heartbeat(client, pool)
+    known = await last_heartbeat(client, pool)
     deadline = time.monotonic() + HEARTBEAT_SECONDS
     while known is not None and time.monotonic() < deadline:
         await asyncio.sleep(1)
-        latest = await _last_heartbeat(client, pool)
+        latest = await last_heartbeat(client, pool)
         if latest is not None and latest > known:
             msg = f"{pool} has a worker, which answers. Stop it first, or name another pool: make worker POOL=gpu-…"
             raise SetUpFailed(msg)
-
-
-async def _last_heartbeat(client: PrefectClient, pool: str) -> datetime | None:
-    """Return the latest sign of life of a worker of the pool that counts as online; None if none does."""
-    try:
-        workers = await client.read_workers_for_work_pool(pool)
-    except ObjectNotFound:  # a new pool
-        return None
-    online = (worker.last_heartbeat_time for worker in workers if worker.status is WorkerStatus.ONLINE)
-    return max((heartbeat for heartbeat in online if heartbeat is not None), default=None)
 
 
 async def wait_for_server() -> None:
