@@ -62,7 +62,7 @@ class PrefectServer:
         end = time.monotonic() + 180
         while time.monotonic() < end:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 2) as server:
-                server.sendall(b"GET /api/health HTTP/1.0\r\n\r\n")
+                server.sendall(b"GET /api/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
                 if b" 200 " in server.recv(64):
                     return
             time.sleep(0.2)
