@@ -104,6 +104,8 @@ class Engine:
         It is asked in a thread of its own, which is left behind if *cancelled* says so. If the device runs out of
         memory, it is asked once more with the model made smaller. Raises the same as `texts`.
         """
+        if self._failure is not None:
+            raise self._failure
         shrunk = self._shrunk
         try:
             return self._answer(question, cancelled)

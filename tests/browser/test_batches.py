@@ -420,8 +420,9 @@ def test_both_views_are_accessible_and_fit_every_screen(open_page, ended, dark):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_running_batch_and_its_questions_are_accessible(open_page, make_batch, speech, find_barriers, dark):
-    batch = make_batch("For everybody", {f"talk {number}.mp3": speech for number in range(8)})
+def test_a_running_batch_and_its_questions_are_accessible(open_page, make_batch, clips, find_barriers, dark):
+    lecture = clips["lecture-subtitles.opus"].path.read_bytes()
+    batch = make_batch("For everybody", {f"lecture {number}.opus": lecture for number in range(8)})
     page = open_page(address(batch), dark=dark)
     expect(page.get_by_text("Queue position: 1").first).to_be_visible(timeout=SECONDS)
     assert find_barriers(page) == []
