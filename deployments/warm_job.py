@@ -36,6 +36,11 @@ class WarmVariables(BaseVariables):
         title="Kind of device",
         description="Its default is what the pool's worker has; dispatch knows by it which model jobs get here.",
     )
+    added: bool = Field(
+        default=False,
+        title="Added by make worker",
+        description="Its default says that the machine's make up leaves the pool alone.",
+    )
 
 
 class WarmResult(BaseWorkerResult):

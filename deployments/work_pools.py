@@ -13,8 +13,9 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -28,6 +29,7 @@ from prefect.settings import PREFECT_API_URL
 from deployments.devices import DeviceUnavailable, find_devices, machine_name
 from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE
 from deployments.warm_worker import WarmWorker
+from tasks.attendance import last_heartbeat
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
 from tasks.core.pools import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
@@ -37,7 +39,11 @@ PROJECT = Path(__file__).parents[1]
 PATTERN = "gpu-0"
 """Deployment of transcribe-recording in prefect.yaml after which those of the other devices are made."""
 
+ADDED_VARIABLE = "added"
+"""Job variable of a work pool whose default says that `make worker` added the pool."""
 SERVER_SECONDS = 120.0
+HEARTBEAT_SECONDS = 15.0
+"""Within which a worker gives a sign of life: one in ten seconds, more or less (`deployments.environment`)."""
 
 
 class SetUpFailed(Exception):
@@ -51,7 +57,7 @@ async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
         await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
         await set_up_pool(client, CPU_POOL, slots=settings.batch_processes, description="Batches: convert, collect")
         for device in devices:
-            await _set_up_device_pool(client, device)
+            await _set_up_device_pool(client, device, added=False)
         await pause_gone(client, {device.name for device in devices})
         await _deploy_file()
         for device in devices:
@@ -59,11 +65,28 @@ async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
 
 
 async def add_device(device: Device) -> None:
-    """Add the pool and the deployment of *device* to a server that is set up."""
+    """Add the pool and the deployment of *device* to a server that is set up. Raises `SetUpFailed`."""
     await wait_for_server()
     async with get_client() as client:
-        await _set_up_device_pool(client, device)
+        await _check_unattended(client, device.name)
+        await _set_up_device_pool(client, device, added=True)
         await _deploy_like_pattern(client, device.name)
+
+
+async def _check_unattended(client: PrefectClient, pool: str) -> None:
+    """
+    Raise `SetUpFailed` if the pool has a worker: it would take the other's runs for left behind, and start them anew.
+
+    One that has just ended counts as online for a while. So its next sign of life is waited for.
+    """
+    known = await last_heartbeat(client, pool)
+    deadline = time.monotonic() + HEARTBEAT_SECONDS
+    while known is not None and time.monotonic() < deadline:
+        await asyncio.sleep(1)
+        latest = await last_heartbeat(client, pool)
+        if latest is not None and latest > known:
+            msg = f"{pool} has a worker, which answers. Stop it first, or name another pool: make worker POOL=gpu-…"
+            raise SetUpFailed(msg)
 
 
 async def wait_for_server() -> None:
@@ -80,17 +103,24 @@ async def wait_for_server() -> None:
     raise SetUpFailed(msg)
 
 
-async def _set_up_device_pool(client: PrefectClient, device: Device) -> None:
+async def _set_up_device_pool(client: PrefectClient, device: Device, *, added: bool) -> None:
     description = f"{device.title} on {machine_name()}"
-    await set_up_pool(client, device.name, slots=SLOTS_PER_DEVICE, description=description, device_kind=device.kind)
+    defaults = {DEVICE_KIND_VARIABLE: device.kind, ADDED_VARIABLE: added}
+    await set_up_pool(client, device.name, slots=SLOTS_PER_DEVICE, description=description, defaults=defaults)
 
 
 async def set_up_pool(
-    client: PrefectClient, name: str, *, slots: int, description: str, device_kind: str = "cpu"
+    client: PrefectClient,
+    name: str,
+    *,
+    slots: int,
+    description: str,
+    defaults: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Create the warm pool *name*, or bring its slots and description up to date. A person's pause is kept."""
     template = WarmWorker.get_default_base_job_template()
-    template["variables"]["properties"][DEVICE_KIND_VARIABLE]["default"] = device_kind
+    for variable, default in defaults.items():
+        template["variables"]["properties"][variable]["default"] = default
     wanted = WorkPoolCreate(
         name=name,
         type=WarmWorker.type,
@@ -113,7 +143,7 @@ async def set_up_pool(
 
 
 async def pause_gone(client: PrefectClient, present: set[str]) -> None:
-    """Pause the device pools of this machine that are not *present*: their runs wait until the device is back."""
+    """Pause the device pools of this machine that are not *present*, but for added ones: they have their own worker."""
     for pool in await client.read_work_pools():
         if pool.name not in present and _is_of_this_machine(pool):
             update = WorkPoolUpdate(is_paused=True, description=f"{GONE_MARK}{pool.description}")
@@ -122,9 +152,11 @@ async def pause_gone(client: PrefectClient, present: set[str]) -> None:
 
 def _is_of_this_machine(pool: WorkPool) -> bool:
     description = pool.description or ""
+    added = pool.base_job_template.get("variables", {}).get("properties", {}).get(ADDED_VARIABLE, {}).get("default")
     return (
         pool.type == WarmWorker.type
         and pool.name != CPU_POOL
+        and not added
         and not description.startswith(GONE_MARK)
         and description.endswith(f" on {machine_name()}")
     )

@@ -1,22 +1,24 @@
 """
 Add a device of a further machine to an installation: what ``make worker POOL=gpu-3`` runs.
 
-Makes the work pool and its deployment on the Prefect server of ``PREFECT_API_URL``, then becomes the pool's worker.
-``BATCHSCRIBE_DEVICES`` must name one device, unless the machine has only one; ``BATCHSCRIBE_STORE`` must be the store
-of the installation, a bucket or a shared folder.
+Makes the work pool and its deployment on the Prefect server of ``PREFECT_API_URL``, then keeps the pool's worker
+running until Ctrl-C. ``BATCHSCRIBE_DEVICES`` must name one device, unless the machine has only one;
+``BATCHSCRIBE_STORE`` must be the store of the installation, a bucket or a shared folder.
 """
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
 
+from deployments.console import Console
 from deployments.devices import DeviceUnavailable, find_devices
 from deployments.environment import device_worker_environment
 from deployments.models import ModelIncomplete, assemble, is_complete, models_needed
-from deployments.processes import end_with_parent
-from deployments.stack import PROJECT
+from deployments.processes import Command, GaveUp, KeptProcess, end_with_parent
+from deployments.stack import PROJECT, WORKER_STOP_SECONDS
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
 
@@ -45,6 +47,20 @@ def environment_of(settings: Settings, device: Device) -> dict[str, str]:
     return device_worker_environment(settings, device) | kept
 
 
+async def keep_working(settings: Settings, device: Device, environment: dict[str, str]) -> None:
+    """Keep the worker of *device* running until SIGTERM or SIGINT. Raises `GaveUp` if it ends again and again."""
+    command = Command(device.name, (sys.executable, "-m", "deployments.serve_pool", device.name), environment)
+    worker = KeptProcess(command, folder=PROJECT, logs=settings.logs_folder, console=Console(), on_start=lambda _: None)
+    worker.has_settled = True  # its server answers and its model is there: what goes wrong from here on may pass
+    asked = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    keeping, stopping = asyncio.create_task(worker.keep()), asyncio.create_task(asked.wait())
+    await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await worker.stop(WORKER_STOP_SECONDS)
+    await keeping
+
+
 def main() -> None:
     """Set up the pool named on the command line and work for it."""
     os.chdir(PROJECT)
@@ -63,7 +79,10 @@ def main() -> None:
         sys.exit(set_up.returncode)
     if "MAKELEVEL" in os.environ:
         end_with_parent(signal.SIGTERM)
-    os.execve(sys.executable, [sys.executable, "-m", "deployments.serve_pool", device.name], environment)  # noqa: S606 - no shell is wanted: this process becomes the worker
+    try:
+        asyncio.run(keep_working(settings, device, environment))
+    except GaveUp as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
