@@ -46,6 +46,7 @@ from deployments.warm_messages import (
     WarmedUp,
 )
 from deployments.warm_upkeep import IDLE_VARIABLE, WARM_UP_VARIABLE, IdleTime, code_changed, do
+from tasks.core.batches import ALREADY_PUBLISHED
 from tasks.core.cancellation import CancelToken, DeviceLost, set_current_token
 
 ALIVE_SECONDS = 2.0
@@ -126,13 +127,13 @@ class WarmChild:
 
     def _start(self, request: StartRun) -> None:
         self._idle_time.begin_anew()
-        run = asyncio.create_task(self._execute(request), name=str(request.flow_run.id))
+        token = self._tokens[request.flow_run.id] = CancelToken()  # now: a cancel may be the next request
+        run = asyncio.create_task(self._execute(request, token), name=str(request.flow_run.id))
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
 
-    async def _execute(self, request: StartRun) -> None:
+    async def _execute(self, request: StartRun, token: CancelToken) -> None:
         flow_run = request.flow_run
-        token = self._tokens[flow_run.id] = CancelToken()
         set_current_token(token)
         try:
             end = await self._run(request)
@@ -157,7 +158,8 @@ class WarmChild:
         running = run_flow(flow, flow_run=flow_run, return_type="state", error_logger=logger)
         state = await cast("Awaitable[State[Any] | None]", running)  # what it is for an async flow
         if state is not None and state.is_final():
-            return RunEnded(flow_run.id, settled=True)
+            worked = state.is_completed() and state.message != ALREADY_PUBLISHED
+            return RunEnded(flow_run.id, settled=True, worked=worked)
         return RunEnded(flow_run.id, detail=f"the server refused its end: {state.name if state else 'no state'}")
 
     def _load(self, entrypoint: str) -> Flow[Any, Any]:

@@ -58,12 +58,14 @@ class RunEnded:
     """
     Report: the process is done with a flow run.
 
-    ``settled`` says whether its final state has reached Prefect; if not, ``detail`` says why. ``refused`` says that
-    the flow cannot run here at all, so that trying again is of no use; ``device_lost`` that no run can in this process.
+    ``settled`` says whether its final state has reached Prefect; if not, ``detail`` says why. ``worked`` says that this
+    attempt completed it, so that the device works; ``refused`` that the flow cannot run here at all, so that
+    trying again is of no use; ``device_lost`` that no run can in this process.
     """
 
     flow_run_id: UUID
     settled: bool = False
+    worked: bool = False
     refused: bool = False
     device_lost: bool = False
     detail: str = ""
