@@ -22,6 +22,7 @@ MAX_CRASHES = 3
 MAX_STARTS = 20
 """Bound on all starts of a run, also those that were not its fault: nothing loops for ever."""
 
+FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
 logger = logging.getLogger("batchscribe.warm_worker")
@@ -33,7 +34,7 @@ async def insist(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[],
 
     An outage must not leave a run Running for ever. False if somebody deleted the run, or once *stopped* says so.
     """
-    pause = 1.0
+    pause = FIRST_PAUSE_SECONDS
     while not stopped():
         try:
             return await settle()
@@ -56,7 +57,7 @@ async def settle_dead(client: PrefectClient, flow_run: FlowRun, reason: str, *, 
     if current.state is None or current.state.is_scheduled() or _has_begun_again(flow_run, current):
         return False
     await settle_task_runs(client, flow_run_id, reason)
-    if current.state.is_final():
+    if current.state.is_final() and not _is_crashed_by_us(current, reason):
         return False
     cancelling = current.state.is_cancelling()
     if innocent and not cancelling:
@@ -75,7 +76,8 @@ async def settle_unfinished(client: PrefectClient, flow_run: FlowRun, end: RunEn
     flow_run_id, current = flow_run.id, await client.read_flow_run(flow_run.id)
     if current.state is None or current.state.is_scheduled() or _has_begun_again(flow_run, current):
         return False
-    if current.state.is_final() and not (end.device_lost and current.state.is_crashed()):
+    crashed = current.state.is_crashed() and (end.device_lost or _is_crashed_by_us(current, end.detail))
+    if current.state.is_final() and not crashed:
         return False
     if end.refused:
         await client.set_flow_run_state(flow_run_id, Failed(message=end.detail), force=True)
@@ -89,14 +91,43 @@ def _has_begun_again(before: FlowRun, now: FlowRun) -> bool:
     return now.run_count > before.run_count + 1
 
 
+def _is_crashed_by_us(flow_run: FlowRun, reason: str) -> bool:
+    """Return whether an earlier try of `crash` came as far as this, before Prefect's server went away."""
+    state = flow_run.state
+    return state is not None and state.is_crashed() and state.message == _stopped(reason)
+
+
+def _stopped(reason: str) -> str:
+    return f"Stopped: {reason}"
+
+
+async def count_crashes(client: PrefectClient, flow_run: FlowRun) -> int:
+    """Return how often the job of this run lost its process, here and on pools it was moved away from."""
+    return crashes_before(flow_run) + crashes_since_last_end(await client.read_flow_run_states(flow_run.id))
+
+
+async def is_suspect(client: PrefectClient, flow_run: FlowRun) -> bool:
+    """
+    Return whether this may be what makes processes die: one died of it, or of the run beside it.
+
+    True also where the server does not answer.
+    """
+    if flow_run.run_count == 0 and not crashes_before(flow_run):
+        return False
+    try:
+        return await count_crashes(client, flow_run) > 0
+    except httpx.HTTPError:
+        return True
+
+
 async def crash(client: PrefectClient, flow_run: FlowRun, reason: str) -> None:
     """Record that the run lost its process, and start it again unless that happened too often."""
     if flow_run.state is not None and flow_run.state.is_cancelling():
         await client.set_flow_run_state(flow_run.id, Cancelled(message=f"Cancelled: {reason}"), force=True)
         return
     if flow_run.state is None or not flow_run.state.is_crashed():
-        await client.set_flow_run_state(flow_run.id, Crashed(message=f"Stopped: {reason}"), force=True)
-    crashes = crashes_before(flow_run) + crashes_since_last_end(await client.read_flow_run_states(flow_run.id))
+        await client.set_flow_run_state(flow_run.id, Crashed(message=_stopped(reason)), force=True)
+    crashes = await count_crashes(client, flow_run)
     if crashes >= MAX_CRASHES:
         message = f"It stopped the process it ran in {crashes} times, the last time: {reason}"
         await client.set_flow_run_state(flow_run.id, Failed(message=message), force=True)
