@@ -1,5 +1,6 @@
 """
-The quarantine of a work pool whose device fails again and again, kept by its worker.
+The quarantine of a work pool whose device fails again and again, kept by its worker. A pool without one, that of the
+batch runs, is never in quarantine: nobody could stand in for it.
 
 The pool is paused in Prefect meanwhile, so that everybody sees it, and its description says why: by that mark a worker
 that was restarted knows a pause of its own from a person's. While the device is tried again with one run, another mark
@@ -17,6 +18,7 @@ from prefect.client.schemas.actions import WorkPoolUpdate
 
 from tasks.core.device_reports import Quarantine
 from tasks.core.pools import PROBATION_MARK, QUARANTINE_MARK, EndedRun, Outcome, PoolHealth, illness, pool_health
+from tasks.observe import GPU_POOL_PREFIX
 
 REMEMBERED_RUNS = 50
 MARKS = {PoolHealth.HEALTHY: "", PoolHealth.QUARANTINED: QUARANTINE_MARK, PoolHealth.PROBE: PROBATION_MARK}
@@ -40,8 +42,9 @@ class SickBay:
         self._monotonic_zero = time.time() - time.monotonic()
 
     def note(self, outcome: Outcome, reason: str = "") -> None:
-        """Remember how a run ended."""
-        self._ended.append(EndedRun(self._work_pool, time.monotonic(), outcome, reason))
+        """Remember how a run ended, if it had a device."""
+        if self._work_pool.startswith(GPU_POOL_PREFIX):
+            self._ended.append(EndedRun(self._work_pool, time.monotonic(), outcome, reason))
 
     @property
     def quarantine(self) -> Quarantine | None:

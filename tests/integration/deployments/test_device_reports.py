@@ -132,6 +132,13 @@ def test_a_quarantine_is_published_and_taken_back(published):
     assert published(reporter, NOW + timedelta(seconds=10))["quarantine"] is None
 
 
+def test_the_pool_of_the_batch_runs_is_never_in_quarantine():
+    sick_bay = SickBay("cpu", slots=3)
+    for _ in range(3):
+        sick_bay.note(Outcome.DEVICE, "killed by SIGKILL")
+    assert sick_bay.quarantine is None
+
+
 def test_a_new_worker_takes_back_what_its_predecessor_said(published):
     sick_bay = SickBay("gpu-9", slots=2)
     for _ in range(3):
