@@ -10,7 +10,13 @@ import contextlib
 import signal
 import sys
 
+import httpx
+from prefect.client.orchestration import get_client
+
+from deployments.orphans import hand_back_all
 from deployments.warm_worker import WarmWorker
+
+HAND_BACK_SECONDS = 15.0
 
 
 async def serve(pool: str) -> None:
@@ -23,10 +29,19 @@ async def serve(pool: str) -> None:
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if stop.is_set():
-        await worker.drain()
+        worker.drain()
         working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working
+    if stop.is_set():
+        await hand_back(pool)
+
+
+async def hand_back(pool: str) -> None:
+    """Hand back all that the worker held, now that it does nothing any more; what fails is done by the next start."""
+    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(HAND_BACK_SECONDS), get_client() as client:
+            await hand_back_all(client, pool, "The worker was stopped; handed back.")
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
+import signal
 import subprocess
 import sys
 import threading
@@ -35,6 +36,9 @@ CANCEL_GRACE_SECONDS = 10.0
 LEAVE_GRACE_SECONDS = 30.0
 """How long a process without runs may take to send what was logged, and to end."""
 
+DEATH_SECONDS = 30.0
+"""How long a killed process may take to be gone. One that hangs in a driver's call may never be."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessDied:
@@ -63,14 +67,17 @@ class WarmProcess:
         )
         theirs.close()
         self._loop = asyncio.get_running_loop()
-        self.ready = asyncio.Event()
+        self.ready = False
         self.warmed_up: WarmedUp | None = None
         self.code_changed = False
         self.retiring = False
         self._told_to_leave_at: float | None = None
+        self._killed_at: float | None = None
         self.runs: dict[UUID, asyncio.Future[RunEnded | ProcessDied]] = {}
         self.cancelled_at: dict[UUID, float] = {}
+        self.loner: UUID | None = None
         self.runs_taken = 0
+        self.failure_noted = False
         self.dead = False
         self.kill_reason = ""
         self.killed_for: frozenset[UUID] = frozenset()
@@ -99,12 +106,23 @@ class WarmProcess:
         return since is not None and time.monotonic() - since > LEAVE_GRACE_SECONDS
 
     @property
+    def killed(self) -> bool:
+        """Whether it was killed, though it may not be gone yet."""
+        return self._killed_at is not None
+
+    @property
+    def dies_too_slowly(self) -> bool:
+        """Whether it was killed longer ago than its end may take."""
+        return self._killed_at is not None and time.monotonic() - self._killed_at > DEATH_SECONDS
+
+    @property
     def seconds_silent(self) -> float:
         """Time since the child's loop last said that it is alive."""
         return time.monotonic() - self._last_alive
 
-    def reserve(self, flow_run_id: UUID) -> None:
-        """Count the run among the child's, so that its slot is taken."""
+    def reserve(self, flow_run_id: UUID, *, alone: bool) -> None:
+        """Count the run among the child's, so that its slot is taken; all of them if it is to be *alone*."""
+        self.loner = flow_run_id if alone else None
         self.runs[flow_run_id] = self._loop.create_future()
         self.runs_taken += 1
 
@@ -112,6 +130,8 @@ class WarmProcess:
         """Forget a run that has ended."""
         self.runs.pop(flow_run_id, None)
         self.cancelled_at.pop(flow_run_id, None)
+        if self.loner == flow_run_id:
+            self.loner = None
 
     async def execute(self, flow_run: FlowRun, entrypoint: str) -> RunEnded | ProcessDied:
         """Have the child execute a reserved run, and return how that ended."""
@@ -138,11 +158,17 @@ class WarmProcess:
 
     def kill(self, reason: str, culprits: frozenset[UUID] = frozenset()) -> None:
         """End the child at once, with all its runs: because of *culprits*, or of all of them if none is named."""
-        if self._process.poll() is None:
-            self.kill_reason = self.kill_reason or reason
-            self.killed_for = self.killed_for or culprits
+        if self._process.poll() is None and not self.killed:
+            self._killed_at = time.monotonic()
+            self.kill_reason = reason
+            self.killed_for = culprits
             logger.warning("Killing warm process %d: %s", self.pid, reason)
             self._process.kill()
+
+    def give_up(self) -> None:
+        """Take a process for dead that was killed and does not go: its runs must not wait for the kernel."""
+        logger.error("Warm process %d was killed and is still there; going on without it", self.pid)
+        self._bury(-signal.SIGKILL)
 
     def _ask(self, request: Request) -> None:
         with contextlib.suppress(OSError):  # it died, which the reading thread notices
@@ -165,7 +191,7 @@ class WarmProcess:
         self._last_alive = time.monotonic()
         match report:
             case Ready():
-                self.ready.set()
+                self.ready = True
             case WarmedUp():
                 self.warmed_up = report
             case CodeChanged():
@@ -177,7 +203,6 @@ class WarmProcess:
 
     def _bury(self, exit_code: int) -> None:
         self.dead = True
-        self.ready.set()
         for end in self.runs.values():
             if not end.done():
                 end.set_result(ProcessDied(exit_code))

@@ -5,11 +5,14 @@ A process is worn out after so many runs, which bounds what leaks, or when a red
 changed on the disk. Its successor is started and warmed up beside it while it goes on; then the successor gets the
 new runs, and the old one ends with its last. So replacing costs no run its time. Where the memory does not suffice for
 two models the successor says that it could not warm up, and gets its first run when the old process is gone.
+
+A run that may be what kills processes gets one for itself alone, so that it takes no other run along.
 """
 
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +22,8 @@ START_SECONDS = 180.0
 SECONDS_BETWEEN_LOOKS = 0.2
 SECONDS_BETWEEN_SUCCESSORS = 10.0
 """A successor that dies at once is not followed by the next one at once."""
+LONGEST_PAUSE_SECONDS = 30.0
+"""Between the starts of processes that die before they are ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +34,39 @@ class Succession:
     new: WarmProcess
 
 
-class WarmProcesses:
-    """Keeps *wanted* processes with *slots* runs in each. *runs_each* is after how many one is replaced; 0: never."""
+def start_process() -> WarmProcess:
+    """Return a new process with the worker's environment."""
+    return WarmProcess(dict(os.environ))
 
-    def __init__(self, *, wanted: int, slots: int, silence_seconds: float, runs_each: int) -> None:
+
+class WarmProcesses:
+    """
+    Keeps *wanted* processes with *slots* runs in each. *runs_each* is after how many one is replaced; 0: never.
+
+    *on_failed_start* is told of a process that died before it was ready, while there was no other.
+    """
+
+    def __init__(
+        self,
+        *,
+        wanted: int,
+        slots: int,
+        silence_seconds: float,
+        runs_each: int,
+        on_failed_start: Callable[[], None],
+        start: Callable[[], WarmProcess] = start_process,
+    ) -> None:
         self._wanted = wanted
         self._slots = slots
         self._silence_seconds = silence_seconds
         self._runs_each = runs_each
+        self._on_failed_start = on_failed_start
+        self._start = start
         self._all: list[WarmProcess] = []
         self._succession: Succession | None = None
         self._next_successor_at = 0.0
+        self._failed_starts = 0
+        self._next_start_at = 0.0
         self._choosing = asyncio.Lock()
         self._stopped = False
 
@@ -49,6 +76,11 @@ class WarmProcesses:
         return tuple(process for process in self._all if not process.dead)
 
     @property
+    def any_ready(self) -> bool:
+        """Whether a process is there to take runs, now or when it has room."""
+        return any(process.ready and not process.killed for process in self.all)
+
+    @property
     def slots(self) -> int:
         """How many runs there can be at the same time."""
         return self._wanted * self._slots
@@ -56,26 +88,30 @@ class WarmProcesses:
     async def keep(self) -> None:
         """Start, watch and replace processes, until cancelled."""
         while True:
+            for process in self.all:
+                self._end_if_due(process)
+            if not self._stopped:
+                self._count_failed_starts()
             self._all = list(self.all)
             if not self._stopped:
                 self._replace_worn_out()
                 self._start_missing()
-            for process in self._all:
-                self._end_if_due(process)
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
-    async def reserve(self, flow_run_id: UUID) -> WarmProcess:
+    async def reserve(self, flow_run_id: UUID, *, alone: bool = False) -> WarmProcess:
         """
         Wait for a process with a free slot, and return it with the slot reserved for the run.
+
+        A run that is to be *alone* gets a process without runs, which takes no others until that one has ended.
 
         While a cancelled run has not ended its process takes nothing new (it may have to be killed), and no other one
         is started in its place: a device has no second process but a successor.
         """
         async with self._choosing:
             while True:
-                if free := [process for process in self.all if self._takes_runs(process)]:
+                if free := [process for process in self.all if self._takes_run(process, alone=alone)]:
                     chosen = min(free, key=lambda process: len(process.runs))
-                    chosen.reserve(flow_run_id)
+                    chosen.reserve(flow_run_id, alone=alone)
                     return chosen
                 await asyncio.sleep(0.05)
 
@@ -92,11 +128,12 @@ class WarmProcesses:
             process.kill("the worker stops")
         return held
 
-    def _takes_runs(self, process: WarmProcess) -> bool:
+    def _takes_run(self, process: WarmProcess, *, alone: bool) -> bool:
         return (
-            process.ready.is_set()
-            and len(process.runs) < self._slots
+            process.ready
+            and len(process.runs) < (1 if alone or process.loner else self._slots)
             and not process.cancelled_at
+            and not process.killed
             and not process.retiring
             and not self._is_successor(process)
         )
@@ -104,11 +141,24 @@ class WarmProcesses:
     def _is_successor(self, process: WarmProcess) -> bool:
         return self._succession is not None and self._succession.new is process
 
+    def _count_failed_starts(self) -> None:
+        """Wait longer before the next start, the more processes died in a row before they were ready."""
+        if self.any_ready:
+            self._failed_starts = 0
+            return
+        for _ in (process for process in self._all if process.dead and not process.ready):
+            self._failed_starts += 1
+            pause = min(0.5 * 2**self._failed_starts, LONGEST_PAUSE_SECONDS)
+            self._next_start_at = time.monotonic() + pause
+            self._on_failed_start()
+
     def _start_missing(self) -> None:
+        if time.monotonic() < self._next_start_at:
+            return
         in_place = [process for process in self._all if not process.retiring and not self._is_successor(process)]
         waits_for_its_end = self._succession is not None and self._succession.old.retiring
         for _ in range(self._wanted - len(in_place) - waits_for_its_end):
-            self._all.append(WarmProcess(dict(os.environ)))
+            self._all.append(self._start())
 
     def _replace_worn_out(self) -> None:
         """Replace one process at a time, since for a while there are two with a model in each."""
@@ -126,16 +176,19 @@ class WarmProcesses:
         if not worn_out or time.monotonic() < self._next_successor_at:
             return
         self._next_successor_at = time.monotonic() + SECONDS_BETWEEN_SUCCESSORS
-        successor = WarmProcess(dict(os.environ))
+        successor = self._start()
         self._all.append(successor)
         self._succession = Succession(worn_out[0], successor)
 
     def _end_if_due(self, process: WarmProcess) -> None:
-        if overdue := process.overdue_cancels:
+        if process.killed:
+            if process.dies_too_slowly:
+                process.give_up()
+        elif overdue := process.overdue_cancels:
             process.kill(f"a cancelled run did not stop within {CANCEL_GRACE_SECONDS:.0f} s", overdue)
         elif process.leaves_too_slowly:
             process.kill("it did not end when it was told to")
-        elif process.seconds_silent > (self._silence_seconds if process.ready.is_set() else START_SECONDS):
+        elif process.seconds_silent > (self._silence_seconds if process.ready else START_SECONDS):
             process.kill(f"it did not answer for {process.seconds_silent:.0f} s")
         elif process.retiring and not process.runs:
             process.leave()

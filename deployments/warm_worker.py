@@ -6,8 +6,11 @@ has several processes with one slot each. One worker per pool: what is Running i
 of its predecessor and is handed back.
 
 A run that loses its process is Crashed, then AwaitingRetry under the same id, until its own process died three times;
-then it is Failed. A run that only lost its process because of a neighbour, a cancel or a stopped worker is handed back
-without a Crashed state, so that it costs none of its attempts.
+then it is Failed. A run that only lost its process because of a neighbour's cancel or a stopped worker is handed back
+without a Crashed state, so that it costs none of its attempts. Which of two runs a process died of cannot be told, so
+both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again.
+
+Outages of Prefect's server are waited out, by whatever meets one: the worker's end would be that of all its runs.
 
 `deployments.serve_pool` starts it.
 """
@@ -15,27 +18,23 @@ without a Crashed state, so that it costs none of its attempts.
 import asyncio
 import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import anyio.abc
 import httpx
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
-)
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
-from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
 from deployments.device_reporter import DeviceReporter
-from deployments.run_ends import ACTIVE, exit_in_words, hand_back, insist, settle_dead, settle_unfinished
+from deployments.orphans import hand_back_all, look_for_forgotten
+from deployments.run_ends import exit_in_words, insist, is_suspect, settle_dead, settle_unfinished
 from deployments.sensors import open_sensor
+from deployments.services import keep_going, outages_waited_out
 from deployments.sick_bay import SickBay
 from deployments.wake import wake_by_events
 from deployments.warm_cancels import pass_on_cancels
@@ -51,7 +50,6 @@ SLOTS_VARIABLE = "BATCHSCRIBE_WARM_SLOTS"
 RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
 SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
-HAND_BACK_SECONDS = 5.0
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
@@ -69,6 +67,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
             silence_seconds=float(os.environ.get(SILENCE_VARIABLE, "120")),
             runs_each=int(os.environ.get(RUNS_VARIABLE, "500")),
+            on_failed_start=lambda: self._sick_bay.note(Outcome.DEVICE, "its process does not start"),
         )
         named["limit"] = named.get("limit") or self._processes.slots
         super().__init__(*arguments, **named)
@@ -79,6 +78,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         self._orphans_settled = False
         self._sick_bay = SickBay(self._pool_name, slots=self._processes.slots)
         self._draining = False
+        self._submitting: set[UUID] = set()
+        self._executing: set[UUID] = set()
         self._services: list[asyncio.Task[None]] = []
 
     # ---- life of the worker
@@ -86,42 +87,52 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     async def setup(self) -> None:
         """Start the processes and the loops beside the base class's own."""
         await super().setup()
-        loops = (
-            self._processes.keep(),
-            self._poll_when_woken(),
-            self._listen(),
-            self._watch_deployments(),
-            self._report_device(),
-            pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel),
-        )
-        self._services = [asyncio.create_task(loop) for loop in loops]
+        services = {
+            "care of its processes": self._processes.keep,
+            "search for new runs": self._poll_when_woken,
+            "subscription to events": self._listen,
+            "watch over deployments": self._watch_deployments,
+            "report on the device": self._report_device,
+            "search for cancels": self._pass_on_cancels,
+            "search for forgotten runs": self._look_for_forgotten,
+        }
+        self._services = [asyncio.create_task(keep_going(service, name)) for name, service in services.items()]
 
     async def teardown(self, *exc_info: Any) -> None:
-        """End the processes; their runs have been handed back by `drain` or will be by the next start."""
+        """End the processes; their runs are handed back by `deployments.serve_pool` or by the next start."""
         for service in self._services:
             service.cancel()
         self._processes.stop()
         await super().teardown(*exc_info)
 
-    async def drain(self) -> None:
-        """Take no more runs and hand back those that are under way: another start continues them."""
+    def drain(self) -> None:
+        """Take no more runs and end the processes, without a mark against the runs that are under way."""
         self._draining = True
-        for flow_run_id in self._processes.stop():
-            with contextlib.suppress(httpx.HTTPError, ObjectNotFound, TimeoutError):
-                handing_back = hand_back(self.client, flow_run_id, "The worker was stopped; handed back.")
-                await asyncio.wait_for(handing_back, HAND_BACK_SECONDS)
+        self._processes.stop()
+
+    async def sync_with_backend(self) -> None:
+        """Tell Prefect's server that the worker is there, and hear of its pool."""
+        with outages_waited_out("The worker's heartbeat"):
+            await super().sync_with_backend()
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Look for runs, one look at a time, and not before the predecessor's runs are settled."""
+        """Look for runs, one look at a time, and not before the predecessor's are settled and a process is there."""
         async with self._polling:
-            if self._draining:
-                return []
-            if not self._orphans_settled:
-                await self._settle_orphans()
-                self._orphans_settled = True
-            if not await self._sick_bay.may_work(self.client, self.limiter):
-                return []
-            return await super().get_and_submit_flow_runs()
+            with outages_waited_out("The search for runs"):
+                if await self._may_take_runs():
+                    return await super().get_and_submit_flow_runs()
+        return []
+
+    async def _may_take_runs(self) -> bool:
+        if self._draining:
+            return False
+        if not self._orphans_settled:
+            await hand_back_all(self.client, self._pool_name, "The worker was lost and is back; starting again.")
+            self._orphans_settled = True
+        return await self._sick_bay.may_work(self.client, self.limiter) and self._processes.any_ready
+
+    def _holds(self, flow_run_id: UUID) -> bool:
+        return flow_run_id in self._submitting or flow_run_id in self._executing
 
     async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
         """
@@ -132,19 +143,35 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         in_hand = set(self.limiter.statistics().borrowers)
         return [found for found in await super()._get_scheduled_flow_runs() if found.flow_run.id not in in_hand]
 
-    async def _settle_orphans(self) -> None:
-        """Hand back what a killed predecessor left Running or Pending in this pool, and end what it left Cancelling."""
-        while orphans := await self.client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))),
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name])),
-            sort=FlowRunSort.ID_DESC,
-            limit=200,
-        ):
-            for flow_run in orphans:
-                self._logger.warning("%s was left behind by this pool's last worker", flow_run.name)
-                await hand_back(self.client, flow_run.id, "The worker was lost and is back; starting again.")
-
     # ---- one run
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """
+        Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `look_for_forgotten`.
+
+        In the base class such an error ends the worker. The method is not public: `tests/integration/warm` has a
+        test that fails if Prefect does without it.
+        """
+        with _kept_in(self._submitting, flow_run.id):
+            with outages_waited_out(f"The start of {flow_run.name}"):
+                await super()._submit_run(flow_run)
+            if flow_run.id not in self._executing:  # it did not come to `run`, which would free its slot at its end
+                self._submitting_flow_run_ids.discard(flow_run.id)
+                self._release_limit_slot(flow_run.id)
+
+    async def _propose_crashed_state(
+        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
+    ) -> None:
+        """
+        Have a run that could not be submitted try again, three times at most, like one that lost its process.
+
+        In the base class it ends as Crashed, of one failed request. Not public either, and tested likewise.
+        """
+        with _kept_in(self._executing, flow_run.id):
+            await insist(
+                lambda: settle_dead(client or self.client, flow_run, message, innocent=False),
+                stopped=lambda: self._draining,
+            )
 
     async def run(
         self,
@@ -153,27 +180,28 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> WarmResult:
         """Execute the run in a warm process and see to it that it does not end without a final state."""
-        process = await self._processes.reserve(flow_run.id)
-        if task_status is not None:
-            task_status.started(process.pid)
-        try:
-            end = await process.execute(flow_run, configuration.entrypoint)
-        finally:
-            process.release(flow_run.id)
-        self._new_run.set()  # there is room: look for the next run now, not at the next poll
-        if isinstance(end, ProcessDied):
-            await self._after_death(flow_run, process, end)
-        else:
-            await self._after_report(flow_run, process, end)
-        self._new_run.set()
-        return WarmResult(identifier=str(process.pid), status_code=0)
+        with _kept_in(self._executing, flow_run.id):
+            process = await self._processes.reserve(flow_run.id, alone=await is_suspect(self.client, flow_run))
+            if task_status is not None:
+                task_status.started(process.pid)
+            try:
+                end = await process.execute(flow_run, configuration.entrypoint)
+            finally:
+                process.release(flow_run.id)
+            self._new_run.set()  # there is room: look for the next run now, not at the next poll
+            if isinstance(end, ProcessDied):
+                await self._after_death(flow_run, process, end)
+            else:
+                await self._after_report(flow_run, process, end)
+            self._new_run.set()
+            return WarmResult(identifier=str(process.pid), status_code=0)
 
     async def _after_report(self, flow_run: FlowRun, process: WarmProcess, end: RunEnded) -> None:
         if end.settled:
-            self._sick_bay.note(Outcome.DONE)
+            self._sick_bay.note(Outcome.DONE if end.worked else Outcome.MEDIA)
             return
         if end.device_lost:
-            self._sick_bay.note(Outcome.DEVICE, end.detail)
+            self._note_failure(process, end.detail)
             process.kill(end.detail, frozenset({flow_run.id}))
         await insist(lambda: settle_unfinished(self.client, flow_run, end), stopped=lambda: self._draining)
 
@@ -184,6 +212,12 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             lambda: settle_dead(self.client, flow_run, reason, innocent=innocent), stopped=lambda: self._draining
         )
         if blamed:
+            self._note_failure(process, reason)
+
+    def _note_failure(self, process: WarmProcess, reason: str) -> None:
+        """Count the loss of a process once, however many runs it took along."""
+        if not process.failure_noted:
+            process.failure_noted = True
             self._sick_bay.note(Outcome.DEVICE, reason)
 
     # ---- loops beside the base class's
@@ -194,8 +228,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             await self._new_run.wait()
             self._new_run.clear()
             await asyncio.sleep(0.02)  # the base class frees the run's slot just after `run` returned
-            with contextlib.suppress(httpx.HTTPError):  # the regular poll is the truth and reports outages
-                await self.get_and_submit_flow_runs()
+            await self.get_and_submit_flow_runs()
 
     async def _watch_deployments(self) -> None:
         """Have processes look for new code whenever a deployment of the pool was deployed again."""
@@ -210,6 +243,12 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
                 known = found
             await asyncio.sleep(SECONDS_BETWEEN_DEPLOYMENT_LOOKS)
 
+    async def _pass_on_cancels(self) -> None:
+        await pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel)
+
+    async def _look_for_forgotten(self) -> None:
+        await look_for_forgotten(self.client, self._pool_name, self._holds)
+
     async def _listen(self) -> None:
         """Wake the loops by events. A missed event costs a second: the polls are the truth."""
         await wake_by_events((await self._pool_once_known()).id, new_run=self._new_run, new_cancel=self._new_cancel)
@@ -223,3 +262,12 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             with contextlib.suppress(RuntimeError, ValueError):  # not synchronised yet
                 return self.work_pool
             await asyncio.sleep(0.2)
+
+
+@contextlib.contextmanager
+def _kept_in(held: set[UUID], flow_run_id: UUID) -> Iterator[None]:
+    held.add(flow_run_id)
+    try:
+        yield
+    finally:
+        held.discard(flow_run_id)

@@ -8,11 +8,19 @@ PASSING = frozenset((408, 425, 429))
 """Answers below 500 that say: later."""
 
 
+def is_passing(error: httpx.HTTPError) -> bool:
+    """Return whether the server may take the same request later: it was away or in trouble."""
+    if not isinstance(error, httpx.HTTPStatusError):
+        return True
+    status = error.response.status_code
+    return status >= 500 or status in PASSING  # noqa: PLR2004 - the server's own trouble
+
+
 def check_passing(error: httpx.HTTPStatusError) -> None:
     """Raise `PrefectRefused` if the server answered that it does not understand or want what it was asked for."""
-    response = error.response
-    if response.status_code >= 500 or response.status_code in PASSING:  # noqa: PLR2004 - the server's own trouble
+    if is_passing(error):
         return
+    response = error.response
     said = response.text[:300] or response.reason_phrase
     msg = (
         f"Prefect's server refused {response.request.method} {response.request.url.path} with {response.status_code}: "

@@ -113,9 +113,12 @@ class WarmPool:
 
     def restart_worker(self, **settings: str) -> None:
         """Have a worker with these settings, whatever another test left."""
+        self.stop_worker_if_any()
+        self.start_worker(**settings)
+
+    def stop_worker_if_any(self) -> None:
         if self.worker is not None and self.worker.poll() is None:
             self.stop_worker(signal.SIGTERM)
-        self.start_worker(**settings)
 
     def create(self, flow: str, **parameters: object):
         return self.client.create_flow_run_from_deployment(self.deployments[flow], parameters=parameters)

@@ -143,6 +143,20 @@ def test_a_run_that_kills_its_process_three_times_fails_and_its_pool_is_quaranti
     assert not warm.client.read_work_pool(POOL).is_paused
 
 
+def test_a_run_beside_one_that_kills_processes_loses_one_attempt_and_no_more(warm_pool, tmp_path):
+    warm_pool.restart_worker()
+    end = tmp_path / "end"
+    neighbour = warm_pool.create("counted", log=str(tmp_path / "log"), end=str(end))
+    warm_pool.wait(neighbour, running)
+    poisonous = warm_pool.create("poisonous")
+    wait_until(lambda: "Crashed" in warm_pool.state_names(neighbour))
+    end.touch()
+    assert warm_pool.wait(poisonous, failed).run_count == 3
+    warm_pool.restart_worker()  # its predecessor may have put the pool into quarantine
+    assert warm_pool.wait(neighbour, completed).run_count == 2
+    assert warm_pool.state_names(neighbour).count("Crashed") == 1
+
+
 @pytest.mark.parametrize(("flow", "reason"), [("not_async", "is not async"), ("prints", "has log_prints")])
 def test_a_flow_that_would_disturb_its_neighbours_is_refused(warm, flow, reason):
     run = warm.create(flow)
@@ -176,6 +190,19 @@ def test_a_stopped_worker_hands_back_what_it_holds(warm):
     assert warm.client.read_flow_run(run.id).state.name == "AwaitingRetry"
     warm.start_worker()
     assert warm.wait(run, completed).run_count == 2
+
+
+def test_a_stopped_worker_hands_back_what_still_waits_for_a_process(warm):
+    stubborn = warm.create("stubborn", seconds=120)
+    warm.wait(stubborn, running)
+    warm.client.set_flow_run_state(stubborn.id, Cancelling())  # until it has stopped its process takes no run
+    waiting = warm.create("polite", seconds=0)
+    warm.wait(waiting, lambda state: state.is_pending())
+    assert warm.stop_worker(signal.SIGTERM) == 0
+    assert warm.client.read_flow_run(stubborn.id).state.name == "Cancelled"
+    assert warm.client.read_flow_run(waiting.id).state.name == "AwaitingRetry"
+    warm.start_worker()
+    assert warm.wait(waiting, completed).run_count == 1
 
 
 def test_a_cancel_before_the_start_ends_cancelled_and_the_flow_never_runs(warm, tmp_path):
