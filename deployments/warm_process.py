@@ -179,6 +179,7 @@ class WarmProcess:
             while True:
                 self._tell(self._hear, self._connection.recv())
         except (EOFError, OSError):
+            self._killed_at = self._killed_at or time.monotonic()
             self._process.kill()  # it closed its end, so it is ending; make sure of it
         self._tell(self._bury, self._process.wait())
         self._connection.close()

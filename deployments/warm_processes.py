@@ -120,13 +120,11 @@ class WarmProcesses:
         for process in self.all:
             process.look_for_new_code()
 
-    def stop(self) -> list[UUID]:
-        """End all processes, start no more, and return the runs that they had."""
+    def stop(self) -> None:
+        """End all processes, with their runs, and start no more."""
         self._stopped = True
-        held = [flow_run_id for process in self.all for flow_run_id in process.runs]
         for process in self.all:
             process.kill("the worker stops")
-        return held
 
     def _takes_run(self, process: WarmProcess, *, alone: bool) -> bool:
         return (

@@ -149,8 +149,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         """
         Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `look_for_forgotten`.
 
-        In the base class such an error ends the worker. The method is not public: `tests/integration/warm` has a
-        test that fails if Prefect does without it.
+        In the base class such an error ends the worker. The method is not public: if Prefect does without it,
+        `tests/integration/warm/test_outages.py` fails.
         """
         with _kept_in(self._submitting, flow_run.id):
             with outages_waited_out(f"The start of {flow_run.name}"):
