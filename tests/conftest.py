@@ -19,9 +19,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from deployments.models import PACKAGED, assemble, is_complete
 from tasks.core.settings import Settings
+
+settings.register_profile("untimed", deadline=None)  # on a busy machine an example may take any time
+settings.load_profile("untimed")
 
 PROJECT = Path(__file__).parents[1]
 SPEECH = PROJECT / "tests" / "speech"
