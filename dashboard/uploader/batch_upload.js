@@ -11,6 +11,7 @@ const Phase = Object.freeze({
   STARTING: "starting",
 });
 const BUSY = [Phase.CHECKING, Phase.UPLOADING, Phase.STARTING];
+const MOST_STARTS = 9;
 const TICK_MILLISECONDS = 1000; // the rate and the time left change even when nothing arrives
 
 class BatchUpload {
@@ -148,7 +149,8 @@ class BatchUpload {
   }
 
   #tick() {
-    for (const item of this.queue.having(Status.UPLOADING)) if (item.transfer?.stalled) item.transfer.abort();
+    const beingSent = this.queue.having(Status.UPLOADING, Status.SAVING);
+    for (const { transfer } of beingSent) if (transfer?.stalled) transfer.abort();
     this.notify();
   }
 
@@ -257,15 +259,20 @@ class BatchUpload {
     this.#enter(Phase.STARTING);
     for (let tries = 1; ; tries += 1) {
       const status = await this.#ask(signal, "GET", `/batch/${batchId}`);
+      if (signal.aborted) return;
       if (!wasAccepted(status)) return this.#hold(status);
-      const { missing, jobIds } = await reconcile(this.queue, this.removedPaths, status.body);
+      const { missing, jobIds } = await reconcile(this.queue, this.removedPaths, status.body, signal);
+      if (signal.aborted) return;
       if (missing) return this.#sendMissing(missing);
-      const start = await callPatiently("POST", `/batch/${batchId}/start`, { body: { jobs: jobIds }, signal });
-      if (wasAccepted(start)) {
-        return this.#handOver({ batchId, name: status.body.name, files: this.queue.count(Status.UPLOADED) });
+      const files = this.queue.count(Status.UPLOADED);
+      const start = await this.#ask(signal, "POST", `/batch/${batchId}/start`, { jobs: jobIds });
+      // It may have been too late to cancel.
+      if (wasAccepted(start) && this.batch?.batchId === batchId && (!signal.aborted || !this.busy)) {
+        return this.#handOver({ batchId, name: status.body.name, files });
       }
+      if (signal.aborted) return;
       // 409: an upload that was given up is still arriving, or has arrived after all in this moment.
-      if (start.status !== 409 || tries > SECONDS_BETWEEN_TRIES.length) return this.#hold(start);
+      if (start.status !== 409 || tries === MOST_STARTS) return this.#hold(start);
       await waitBefore(tries, start, signal);
       if (signal.aborted) return;
     }
@@ -278,7 +285,8 @@ class BatchUpload {
   }
 
   #hold(answer) {
-    this.#fail(answer);
+    if (answer.status === 409) this.problem = reasonOf(answer); // the batch is still open
+    else this.#fail(answer);
     this.#enter(this.batch ? Phase.REVIEW : Phase.CHOOSING);
   }
 

@@ -202,12 +202,12 @@ class View {
   }
 
   #paintActions() {
-    const { phase, busy, batch, queue } = this.upload;
+    const { busy, batch, queue } = this.upload;
     const lost = queue.count(...LOST);
     const arrived = queue.count(Status.UPLOADED);
     const pending = queue.count(Status.PENDING);
     const idle = !busy && !this.asked;
-    this.#showIf("cancel", phase === Phase.CHECKING || phase === Phase.UPLOADING);
+    this.#showIf("cancel", busy);
     this.#showIf("clear", !busy);
     this.#showIf("keep", this.asked);
     this.#showIf("retry", idle && lost);

@@ -3,7 +3,6 @@
 import json
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tasks.core.keys import BatchKeys
@@ -18,33 +17,6 @@ def paths_on_server(stack, batch_id):
 
 def state_on_server(stack, batch_id):
     return stack.api.get(f"/batch/{batch_id}").json()["state"]
-
-
-@pytest.fixture
-def stopped_upload(open_upload, make_files, tmp_path):
-    """An upload of three files, of which one has arrived when it is stopped."""
-
-    def stop():
-        upload = open_upload()
-        upload.page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
-        make_files(["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"], size=JUNK)
-        upload.choose_folder(tmp_path / "talks")
-        under_way = []
-
-        def hold(route):
-            under_way.append(route)
-
-        upload.page.route("**/api/upload?*b.mp3", hold)
-        upload.button("Upload all").click()
-        expect(upload.row("a.mp3")).to_contain_text("Uploaded")
-        batch_id = upload.batch_id()
-        upload.button("Cancel").click()
-        for route in under_way:
-            route.abort()  # else it could go on before Chromium has heard of the page's own abort
-        upload.page.unroute("**/api/upload?*b.mp3")
-        return upload, batch_id
-
-    return stop
 
 
 def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, stack, clips):
@@ -176,43 +148,6 @@ def test_files_added_during_the_upload_join_the_batch(open_upload, make_files, s
     upload.choose(*make_files(["b.mp3"]))
     upload.send_at(-1)
     assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3", "b.mp3"]
-
-
-def test_a_broken_connection_is_tried_again(open_upload, make_files, stack):
-    upload = open_upload()
-    broken = []
-
-    def break_first(route):
-        if broken:
-            route.fallback()
-        else:
-            broken.append(route.request.url)
-            route.abort("connectionreset")
-
-    upload.page.route("**/api/upload?*", break_first)
-    upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
-    expect(upload.row("a.mp3")).to_contain_text("Next try in")
-    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
-    assert len(broken) == 1
-
-
-def test_a_busy_server_is_asked_again_when_it_says_so(open_upload, make_files, stack):
-    upload = open_upload()
-    answers = []
-
-    def busy_first(route):
-        answers.append(429 if not answers else 0)
-        if answers[-1]:
-            route.fulfill(status=429, headers={"Retry-After": "2"}, json={"detail": "Send the file again in a moment."})
-        else:
-            route.fallback()
-
-    upload.page.route("**/api/upload?*", busy_first)
-    upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
-    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
-    assert answers == [429, 0]
 
 
 def test_a_refused_file_is_named_and_the_batch_starts_only_when_it_is_told_to(open_upload, make_files, stack):
