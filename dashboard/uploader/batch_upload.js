@@ -20,10 +20,10 @@ class BatchUpload {
     this.endings = new Set();
     this.parallelUploads = 3;
     this.started = null;
-    this.interrupted = null;
     this.guard = (event) => event.preventDefault();
     this.#empty();
-    this.#lookForInterrupted();
+    this.interruption = new Interruption(() => this.notify());
+    this.interruption.look();
   }
 
   get busy() {
@@ -51,7 +51,7 @@ class BatchUpload {
     this.queue.remove(item);
     item.stopper?.abort();
     if (item.jobId && this.batch) deleteUpload(this.batch.batchId, item.jobId);
-    this.removedPaths.add(item.path);
+    if (this.batch) this.removedPaths.add(item.path);
     if (!this.queue.size && !this.busy) this.discard();
     this.notify();
   }
@@ -102,25 +102,17 @@ class BatchUpload {
 
   // Goes on with an upload that a reload ended. The files that are missing have to be chosen again.
   async resume() {
-    const { batchId, name, options, jobs } = this.interrupted;
-    this.interrupted = null;
-    this.batch = { batchId, name, options };
-    jobs.forEach((job) => this.queue.addArrived(job));
+    if (!this.canResume) return;
+    const upload = await this.interruption.take();
+    if (!upload) return;
+    this.batch = { batchId: upload.batchId, name: upload.name, options: upload.notes.options };
+    this.removedPaths.clear();
+    upload.jobs.forEach((job) => this.queue.addArrived(job));
     this.#enter(Phase.STOPPED);
-    await memory.hold(batchId, { name, options, files: this.queue.size });
   }
 
-  async discardInterrupted() {
-    const { interrupted } = this;
-    this.interrupted = null;
-    this.notify();
-    await discardInterrupted(interrupted);
-    await this.#lookForInterrupted();
-  }
-
-  async #lookForInterrupted() {
-    this.interrupted = await findInterrupted();
-    this.notify();
+  get canResume() {
+    return this.interruption.upload !== null && !this.batch && !this.busy;
   }
 
   #empty() {
@@ -171,7 +163,7 @@ class BatchUpload {
     const answer = await this.#ask(signal, "POST", "/batch", { name, options });
     if (!wasAccepted(answer)) return this.#fail(answer);
     const batchId = answer.body.batch_id;
-    if (signal.aborted) return void deleteBatch(batchId, []);
+    if (signal.aborted) return void deleteBatch(batchId);
     this.batch = { batchId, name, options };
     await memory.hold(batchId, { name, options, files: this.queue.size });
     return true;
@@ -225,7 +217,7 @@ class BatchUpload {
     memory.forget(batchId);
     this.batch = null;
     for (const item of this.queue.items) item.checked = false;
-    deleteBatch(batchId, this.queue.having(Status.UPLOADED).map((item) => item.jobId));
+    deleteBatch(batchId);
   }
 
   // Takes files along that were added while others are being sent.

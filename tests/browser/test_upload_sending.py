@@ -102,30 +102,12 @@ def test_a_cancelled_upload_keeps_what_arrived_and_starts_nothing(stopped_upload
 def test_a_discarded_upload_is_gone_from_the_server(stopped_upload, stack):
     upload, batch_id = stopped_upload()
     upload.button("Discard").click()
-    expect(upload.page.get_by_text("Discard 1 uploaded file?")).to_be_visible()
+    expect(upload.page.get_by_text("Discard 1 uploaded file?").first).to_be_visible()
     with upload.page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.ok):
         upload.button("Discard them").click()
     expect(upload.rows).to_have_count(0)
     answer = stack.api.get(f"/batch/{batch_id}")
     assert answer.status_code == 404 or answer.json()["jobs"] == []
-
-
-def test_after_a_reload_the_rest_is_uploaded_into_the_same_batch(stopped_upload, stack, tmp_path):
-    upload, batch_id = stopped_upload()
-    upload.page.reload()
-    expect(
-        # The one that was under way may have arrived after all.
-        upload.page.get_by_text(
-            re.compile("The upload of “talks” was interrupted: [12] of 3 files (is|are) on the server")
-        )
-    ).to_be_visible()
-    upload.button("Continue").click()
-    expect(upload.row("a.mp3")).to_contain_text("On the server")
-    upload.choose_folder(tmp_path / "talks")
-    expect(upload.page.get_by_text(re.compile("[12] files? left out: [12] already listed"))).to_be_visible()
-    upload.button("Upload the rest").click()
-    assert upload.opened_batch() == batch_id
-    assert paths_on_server(stack, batch_id) == ["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"]
 
 
 def test_a_file_that_is_removed_during_the_upload_is_not_in_the_batch(open_upload, make_files, stack):
