@@ -154,7 +154,7 @@ class BatchUpload {
   // Makes the batch and has it checked. A batch that is gone, or was started elsewhere, is followed by another one.
   async #prepare(signal, name, options) {
     const before = this.batch;
-    if ((await this.#openBatch(signal, name, options)) && (await this.#check(signal))) return true;
+    if ((await this.#openBatch(signal, name, options)) && (await this.#checkAll(signal))) return true;
     return before && !this.batch && !signal.aborted ? this.#prepare(signal, name, options) : false;
   }
 
@@ -169,9 +169,20 @@ class BatchUpload {
     return true;
   }
 
+  get #unchecked() {
+    return this.queue.having(Status.PENDING).filter((item) => !item.checked);
+  }
+
+  // Files that are added while the server is asked are asked about as well.
+  async #checkAll(signal) {
+    do if (!(await this.#check(signal))) return false;
+    while (this.#unchecked.length);
+    return true;
+  }
+
   // Asks which of the new files would be accepted, before the first byte. Returns whether the batch can go on.
   async #check(signal) {
-    const unchecked = this.queue.having(Status.PENDING).filter((item) => !item.checked);
+    const unchecked = this.#unchecked;
     const files = unchecked.map(({ path, size }) => ({ path, size }));
     const answer = await this.#ask(signal, "POST", "/upload/check", { batch_id: this.batch.batchId, files });
     if (signal.aborted) return false;
@@ -284,6 +295,7 @@ class BatchUpload {
 
   #handOver(started) {
     memory.forget(started.batchId);
+    forgetName();
     for (const item of this.queue.having(Status.UPLOADED)) this.queue.remove(item);
     this.batch = null;
     this.leftOut = [];

@@ -137,6 +137,22 @@ def test_choices_are_remembered_but_the_name_only_until_its_batch_starts(open_up
     expect(page.get_by_label("Batch name")).to_have_value("")
 
 
+def test_a_name_goes_with_its_batch_even_if_that_starts_while_another_page_is_shown(open_upload, make_files):
+    upload = open_upload()
+    page = upload.page
+    page.get_by_label("Batch name").fill("Interviews")
+    upload.choose(*make_files(["a.mp3"]))
+    last = upload.hold("**/api/upload?*")
+    upload.button("Upload all").click()
+    request = last()
+    page.get_by_role("link", name="GPUs").first.click()
+    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    request.continue_()
+    page.wait_for_function("globalThis.batchscribeUpload.started")
+    page.get_by_role("link", name="Upload").first.click()
+    expect(page.get_by_label("Batch name")).to_have_value("")
+
+
 def test_every_language_of_the_model_is_offered_by_its_name(open_upload):
     assert sorted(LANGUAGES) == sorted(_LANGUAGE_CODES)
     offered = open_upload().page.get_by_label("Spoken language").locator("option").all_inner_texts()

@@ -121,6 +121,17 @@ def test_a_file_that_is_removed_during_the_upload_is_not_in_the_batch(open_uploa
     assert paths_on_server(stack, upload.opened_batch()) == ["b.mp3"]
 
 
+def test_files_added_while_the_server_is_asked_what_it_accepts_join_the_batch(open_upload, make_files, stack):
+    upload = open_upload()
+    asked = upload.hold("**/api/upload/check")
+    upload.choose(*make_files(["a.mp3"]))
+    upload.button("Upload all").click()
+    question = asked()
+    upload.choose(*make_files(["b.mp3"]))
+    question.continue_()
+    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3", "b.mp3"]
+
+
 def test_files_added_during_the_upload_join_the_batch(open_upload, make_files, stack):
     upload = open_upload()
     upload.choose(*make_files(["a.mp3"], size=JUNK))
