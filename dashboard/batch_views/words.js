@@ -25,7 +25,7 @@ function timeLeft(seconds) {
 const audioLength = (seconds) => (seconds < 3600 ? duration(seconds) : `${(seconds / 3600).toFixed(1)} h`)
 
 function fileSize(bytes) {
-  const units = ["B", "KB", "MB", "GB", "TB"]
+  const units = ["bytes", "kB", "MB", "GB", "TB"]
   let step = 0
   for (; bytes >= 1000 && step < units.length - 1; step += 1) bytes /= 1000
   return `${step && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`

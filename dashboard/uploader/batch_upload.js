@@ -11,6 +11,7 @@ const Phase = Object.freeze({
   STARTING: "starting",
 });
 const BUSY = [Phase.CHECKING, Phase.UPLOADING, Phase.STARTING];
+const MOST_STARTS = 9;
 const TICK_MILLISECONDS = 1000; // the rate and the time left change even when nothing arrives
 
 class BatchUpload {
@@ -19,10 +20,10 @@ class BatchUpload {
     this.endings = new Set();
     this.parallelUploads = 3;
     this.started = null;
-    this.interrupted = null;
     this.guard = (event) => event.preventDefault();
     this.#empty();
-    this.#lookForInterrupted();
+    this.interruption = new Interruption(() => this.notify());
+    this.interruption.look();
   }
 
   get busy() {
@@ -50,7 +51,7 @@ class BatchUpload {
     this.queue.remove(item);
     item.stopper?.abort();
     if (item.jobId && this.batch) deleteUpload(this.batch.batchId, item.jobId);
-    this.removedPaths.add(item.path);
+    if (this.batch) this.removedPaths.add(item.path);
     if (!this.queue.size && !this.busy) this.discard();
     this.notify();
   }
@@ -101,25 +102,17 @@ class BatchUpload {
 
   // Goes on with an upload that a reload ended. The files that are missing have to be chosen again.
   async resume() {
-    const { batchId, name, options, jobs } = this.interrupted;
-    this.interrupted = null;
-    this.batch = { batchId, name, options };
-    jobs.forEach((job) => this.queue.addArrived(job));
+    if (!this.canResume) return;
+    const upload = await this.interruption.take();
+    if (!upload) return;
+    this.batch = { batchId: upload.batchId, name: upload.name, options: upload.notes.options };
+    this.removedPaths.clear();
+    upload.jobs.forEach((job) => this.queue.addArrived(job));
     this.#enter(Phase.STOPPED);
-    await memory.hold(batchId, { name, options, files: this.queue.size });
   }
 
-  async discardInterrupted() {
-    const { interrupted } = this;
-    this.interrupted = null;
-    this.notify();
-    await discardInterrupted(interrupted);
-    await this.#lookForInterrupted();
-  }
-
-  async #lookForInterrupted() {
-    this.interrupted = await findInterrupted();
-    this.notify();
+  get canResume() {
+    return this.interruption.upload !== null && !this.batch && !this.busy;
   }
 
   #empty() {
@@ -148,7 +141,8 @@ class BatchUpload {
   }
 
   #tick() {
-    for (const item of this.queue.having(Status.UPLOADING)) if (item.transfer?.stalled) item.transfer.abort();
+    const beingSent = this.queue.having(Status.UPLOADING, Status.SAVING);
+    for (const { transfer } of beingSent) if (transfer?.stalled) transfer.abort();
     this.notify();
   }
 
@@ -160,7 +154,7 @@ class BatchUpload {
   // Makes the batch and has it checked. A batch that is gone, or was started elsewhere, is followed by another one.
   async #prepare(signal, name, options) {
     const before = this.batch;
-    if ((await this.#openBatch(signal, name, options)) && (await this.#check(signal))) return true;
+    if ((await this.#openBatch(signal, name, options)) && (await this.#checkAll(signal))) return true;
     return before && !this.batch && !signal.aborted ? this.#prepare(signal, name, options) : false;
   }
 
@@ -169,15 +163,26 @@ class BatchUpload {
     const answer = await this.#ask(signal, "POST", "/batch", { name, options });
     if (!wasAccepted(answer)) return this.#fail(answer);
     const batchId = answer.body.batch_id;
-    if (signal.aborted) return void deleteBatch(batchId, []);
+    if (signal.aborted) return void deleteBatch(batchId);
     this.batch = { batchId, name, options };
     await memory.hold(batchId, { name, options, files: this.queue.size });
     return true;
   }
 
+  get #unchecked() {
+    return this.queue.having(Status.PENDING).filter((item) => !item.checked);
+  }
+
+  // Files that are added while the server is asked are asked about as well.
+  async #checkAll(signal) {
+    do if (!(await this.#check(signal))) return false;
+    while (this.#unchecked.length);
+    return true;
+  }
+
   // Asks which of the new files would be accepted, before the first byte. Returns whether the batch can go on.
   async #check(signal) {
-    const unchecked = this.queue.having(Status.PENDING).filter((item) => !item.checked);
+    const unchecked = this.#unchecked;
     const files = unchecked.map(({ path, size }) => ({ path, size }));
     const answer = await this.#ask(signal, "POST", "/upload/check", { batch_id: this.batch.batchId, files });
     if (signal.aborted) return false;
@@ -223,7 +228,7 @@ class BatchUpload {
     memory.forget(batchId);
     this.batch = null;
     for (const item of this.queue.items) item.checked = false;
-    deleteBatch(batchId, this.queue.having(Status.UPLOADED).map((item) => item.jobId));
+    deleteBatch(batchId);
   }
 
   // Takes files along that were added while others are being sent.
@@ -257,15 +262,20 @@ class BatchUpload {
     this.#enter(Phase.STARTING);
     for (let tries = 1; ; tries += 1) {
       const status = await this.#ask(signal, "GET", `/batch/${batchId}`);
+      if (signal.aborted) return;
       if (!wasAccepted(status)) return this.#hold(status);
-      const { missing, jobIds } = await reconcile(this.queue, this.removedPaths, status.body);
+      const { missing, jobIds } = await reconcile(this.queue, this.removedPaths, status.body, signal);
+      if (signal.aborted) return;
       if (missing) return this.#sendMissing(missing);
-      const start = await callPatiently("POST", `/batch/${batchId}/start`, { body: { jobs: jobIds }, signal });
-      if (wasAccepted(start)) {
-        return this.#handOver({ batchId, name: status.body.name, files: this.queue.count(Status.UPLOADED) });
+      const files = this.queue.count(Status.UPLOADED);
+      const start = await this.#ask(signal, "POST", `/batch/${batchId}/start`, { jobs: jobIds });
+      // It may have been too late to cancel.
+      if (wasAccepted(start) && this.batch?.batchId === batchId && (!signal.aborted || !this.busy)) {
+        return this.#handOver({ batchId, name: status.body.name, files });
       }
+      if (signal.aborted) return;
       // 409: an upload that was given up is still arriving, or has arrived after all in this moment.
-      if (start.status !== 409 || tries > SECONDS_BETWEEN_TRIES.length) return this.#hold(start);
+      if (start.status !== 409 || tries === MOST_STARTS) return this.#hold(start);
       await waitBefore(tries, start, signal);
       if (signal.aborted) return;
     }
@@ -278,12 +288,14 @@ class BatchUpload {
   }
 
   #hold(answer) {
-    this.#fail(answer);
+    if (answer.status === 409) this.problem = reasonOf(answer); // the batch is still open
+    else this.#fail(answer);
     this.#enter(this.batch ? Phase.REVIEW : Phase.CHOOSING);
   }
 
   #handOver(started) {
     memory.forget(started.batchId);
+    forgetName();
     for (const item of this.queue.having(Status.UPLOADED)) this.queue.remove(item);
     this.batch = null;
     this.leftOut = [];

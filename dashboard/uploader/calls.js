@@ -3,7 +3,9 @@
 const API = "/api";
 const PASSING = new Set([0, 408, 429, 502, 503, 504]);
 const SECONDS_BETWEEN_TRIES = [1, 2, 4, 8, 15, 30, 30, 30];
+const CALL_SECONDS = 60;
 const STALLED_SECONDS = 90;
+const SAVING_SECONDS = 900; // a proxy may take all of a file before it passes the first byte on
 const NO_CONNECTION = "The server cannot be reached. Check the connection, then try again.";
 
 function isPassing(answer) {
@@ -19,9 +21,11 @@ function reasonOf(answer) {
   return answer.body?.detail ?? `The server answered ${answer.status}. Try again, or look into its log.`;
 }
 
-// Waits longer each time, and not less than the server asked for. Somebody who comes back online waits no longer.
+// Waits longer each time, up to the last step, and not less than the server asked for. Somebody who comes back online
+// waits no longer.
 function waitBefore(tries, answer, signal, onWait) {
-  const seconds = Math.max(SECONDS_BETWEEN_TRIES[tries - 1], answer.retryAfterSeconds || 0);
+  const step = SECONDS_BETWEEN_TRIES[tries - 1] ?? SECONDS_BETWEEN_TRIES.at(-1);
+  const seconds = Math.max(step, answer.retryAfterSeconds || 0);
   onWait?.(seconds);
   return new Promise((resume) => {
     const ended = new AbortController();
@@ -39,7 +43,7 @@ function waitBefore(tries, answer, signal, onWait) {
 async function call(method, path, body) {
   const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   try {
-    const response = await fetch(API + path, { method, ...json });
+    const response = await fetch(API + path, { method, ...json, signal: AbortSignal.timeout(CALL_SECONDS * 1000) });
     const text = await response.text();
     const retryAfterSeconds = Number(response.headers.get("Retry-After")) || 0;
     return { status: response.status, body: parsed(text), retryAfterSeconds };
@@ -48,11 +52,11 @@ async function call(method, path, body) {
   }
 }
 
-// Calls again and again while the trouble is one that passes. *signal* ends the waiting, not a call that is under way.
-async function callPatiently(method, path, { body, signal, onWait, isTrouble = isPassing } = {}) {
+// Calls until the trouble, if it is one that passes, is over. *signal* ends the waiting, not a call that is under way.
+async function callPatiently(method, path, { body, signal, onWait } = {}) {
   for (let tries = 1; ; tries += 1) {
     const answer = await call(method, path, body);
-    if (!isTrouble(answer) || tries > SECONDS_BETWEEN_TRIES.length || signal?.aborted) return answer;
+    if (!isPassing(answer) || signal?.aborted) return answer;
     await waitBefore(tries, answer, signal, (seconds) => onWait?.(answer, seconds));
     if (signal?.aborted) return answer;
   }
@@ -90,7 +94,8 @@ class FileTransfer {
 
   // Whether the connection is silently dead. After its last byte a file may take its time: it is being written.
   get stalled() {
-    return this.sent < this.size && performance.now() - this.movedAt > STALLED_SECONDS * 1000;
+    const seconds = this.sent < this.size ? STALLED_SECONDS : SAVING_SECONDS;
+    return performance.now() - this.movedAt > seconds * 1000;
   }
 
   #progressed(sent, onProgress) {
@@ -105,14 +110,14 @@ class FileTransfer {
   }
 }
 
-// Deletes a batch that was not started, with the uploads it has received.
-async function deleteBatch(batchId, jobIds) {
-  if (wasAccepted(await call("DELETE", `/batch/${batchId}`))) return;
-  for (const jobId of jobIds) await deleteUpload(batchId, jobId);
+// Deletes a batch with the uploads it has received, unless it was started somewhere else.
+async function deleteBatch(batchId) {
+  const batch = await callPatiently("GET", `/batch/${batchId}`);
+  if (batch.body?.state === "uploading") await callPatiently("DELETE", `/batch/${batchId}`);
 }
 
-function deleteUpload(batchId, jobId) {
-  return callPatiently("DELETE", `/batch/${batchId}/jobs/${jobId}`);
+function deleteUpload(batchId, jobId, signal) {
+  return callPatiently("DELETE", `/batch/${batchId}/jobs/${jobId}`, { signal });
 }
 
 // A file that was moved, renamed or changed since it was chosen breaks its transfer like a bad connection does.

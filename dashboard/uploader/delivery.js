@@ -45,7 +45,7 @@ class Sender {
   }
 }
 
-// Sends *item* until it has arrived, is refused, or too many tries have failed. Its status tells what became of it.
+// Sends *item* until it has arrived or is refused, however long an outage takes. Its status tells what became of it.
 async function deliver(item, { queue, batchId, speed, notify }) {
   const stopper = (item.stopper = new AbortController());
   const settle = (changes) => {
@@ -55,11 +55,12 @@ async function deliver(item, { queue, batchId, speed, notify }) {
   for (let tries = 1; ; tries += 1) {
     const answer = await sendOnce(item, batchId, stopper, settle, speed);
     if (stopper.signal.aborted) return;
-    const end = wasAccepted(answer) ? arrivedAs(item, answer.body.job_id) : await reasonToEnd(item, answer, tries);
+    const end = wasAccepted(answer) ? arrivedAs(item, answer.body.job_id) : await reasonToEnd(item, answer);
     if (end) return settle(end);
-    const retryAt = (seconds) => settle({ status: Status.WAITING, sent: 0, retryAt: Date.now() + seconds * 1000 });
     const wasComplete = item.sent === item.size;
-    await waitBefore(tries, answer, stopper.signal, retryAt);
+    const waiting = { status: Status.WAITING, sent: 0, reason: reasonOf(answer) };
+    const onWait = (seconds) => settle({ ...waiting, retryAt: Date.now() + seconds * 1000 });
+    await waitBefore(tries, answer, stopper.signal, onWait);
     if (stopper.signal.aborted) return;
     const news = answer.status === 0 ? await lookAgain(item, batchId, wasComplete) : null;
     if (news) return settle(news);
@@ -67,7 +68,7 @@ async function deliver(item, { queue, batchId, speed, notify }) {
 }
 
 async function sendOnce(item, batchId, stopper, settle, speed) {
-  settle({ status: Status.UPLOADING, sent: 0 });
+  settle({ status: Status.UPLOADING, sent: 0, reason: "" });
   let before = 0;
   item.transfer = new FileTransfer(item.file, item.path, batchId, (sent) => {
     speed.add(sent - before);
@@ -84,9 +85,9 @@ function arrivedAs(item, jobId) {
   return { status: Status.UPLOADED, sent: item.size, jobId, reason: "" };
 }
 
-async function reasonToEnd(item, answer, tries) {
+async function reasonToEnd(item, answer) {
   if (answer.status === 0 && !(await isReadable(item.file))) return { status: Status.FAILED, sent: 0, reason: GONE };
-  if (isPassing(answer) && tries <= SECONDS_BETWEEN_TRIES.length) return null;
+  if (isPassing(answer)) return null;
   return { status: Status.FAILED, sent: 0, reason: reasonOf(answer) };
 }
 

@@ -2,35 +2,39 @@
 
 const OPEN = "batchscribe.open.";
 
-// Notes a batch, and holds a lock for as long as this tab lives: another tab can tell that the upload goes on here.
+// Notes batches, and holds a lock of each for as long as this tab lives: others can tell that its upload goes on here.
 const memory = {
+  releases: new Map(), // by batch
+
+  // Makes the batch this tab's, and returns whether it is; it is not if another tab works on it.
   async hold(batchId, notes) {
-    await new Promise((held) => {
-      if (!navigator.locks) return held(); // pages that are not served securely have none
-      navigator.locks.request(OPEN + batchId, () => {
-        held();
-        return new Promise((release) => (this.release = release));
-      });
-    });
-    this.note(batchId, notes);
+    // Pages that are not served securely have no locks.
+    if (navigator.locks && !this.releases.has(batchId) && !(await this.lock(batchId))) return false;
+    store(OPEN + batchId, notes);
+    return true;
   },
 
-  note(batchId, notes) {
-    store(OPEN + batchId, notes);
+  lock(batchId) {
+    return new Promise((answer) => {
+      navigator.locks.request(OPEN + batchId, { ifAvailable: true }, (lock) => {
+        answer(lock !== null);
+        return lock && new Promise((release) => this.releases.set(batchId, release));
+      });
+    });
   },
 
   forget(batchId) {
-    this.release?.();
-    this.release = null;
+    this.releases.get(batchId)?.();
+    this.releases.delete(batchId);
     store(OPEN + batchId, null);
   },
 
-  // Returns the notes of the newest upload that no tab works on, or null.
+  // Returns the notes of the uploads that no tab works on, the newest first.
   async abandoned() {
     const held = new Set(((await navigator.locks?.query())?.held ?? []).map((lock) => lock.name));
     const names = storedNames().filter((name) => name.startsWith(OPEN) && !held.has(name));
-    const newest = names.sort().at(-1); // batch ids begin with their time
-    return newest ? { batchId: newest.slice(OPEN.length), ...stored(newest) } : null;
+    names.sort().reverse(); // batch ids begin with their time
+    return names.map((name) => ({ batchId: name.slice(OPEN.length), ...stored(name) }));
   },
 };
 
@@ -57,23 +61,4 @@ function storedNames() {
   } catch (error) {
     return [];
   }
-}
-
-// The upload that a reload or a crash ended and that can go on, as the server knows it. Returns null if there is none.
-async function findInterrupted() {
-  for (;;) {
-    const notes = await memory.abandoned();
-    if (!notes) return null;
-    const answer = await callPatiently("GET", `/batch/${notes.batchId}`);
-    if (!wasAccepted(answer) && answer.status !== 404) return null; // some other time
-    const open = answer.body.state === "uploading";
-    if (open && answer.body.jobs.length) return { ...notes, name: answer.body.name, jobs: answer.body.jobs };
-    memory.forget(notes.batchId);
-    if (open) await deleteBatch(notes.batchId, []);
-  }
-}
-
-async function discardInterrupted({ batchId, jobs }) {
-  memory.forget(batchId);
-  await deleteBatch(batchId, jobs.map((job) => job.job_id));
 }

@@ -31,9 +31,8 @@ class OptionsForm {
     this.fields.name.placeholder = name || "Chosen for you";
   }
 
-  // The next batch gets a name of its own; everything else stays as it was.
+  // A form that was never frozen, since nothing is painted in a hidden tab, shows the name of the batch that has begun.
   forgetName() {
-    store(CHOICES, { ...this.#choices(), name: "" });
     if (!this.frozen) this.fields.name.value = "";
   }
 
@@ -120,6 +119,12 @@ class OptionsForm {
 }
 
 const DEFAULT_CHOICES = { name: "", language: "auto", task: "transcribe", model: "auto", otherModel: "", vocabulary: "" };
+
+// The next batch gets a name of its own; everything else stays as it was.
+function forgetName() {
+  const choices = stored(CHOICES);
+  if (choices) store(CHOICES, { ...choices, name: "" });
+}
 
 function wordsOf(text) {
   return text.split(/[,;\n]/).map((word) => word.trim()).filter(Boolean);

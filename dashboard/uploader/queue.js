@@ -50,9 +50,15 @@ class Queue {
     return item;
   }
 
-  // Lists a file that arrived before the page was loaded: the browser does not have it any more.
+  // Lists a file that arrived unseen: before the page was loaded, or when its connection had broken. The browser may
+  // have it in the list; another file of the same path gets a number in its name.
   addArrived({ path, size, job_id: jobId }) {
-    this.#insert({ path, file: null, size, sent: size, status: Status.UPLOADED, reason: "", jobId });
+    const arrived = { status: Status.UPLOADED, sent: size, reason: "", jobId };
+    const known = this.byPath.get(path);
+    if (known?.size === size) return this.set(known, arrived);
+    if (known) this.remove(known);
+    this.#insert({ path, file: null, size, ...arrived });
+    if (known) this.add({ file: known.file, path });
   }
 
   // The one way to change an item: the sums follow.
@@ -102,11 +108,12 @@ function isSameFile(item, file) {
   return item.file === null || item.file.lastModified === file.lastModified;
 }
 
-// Makes the server hold what the person sees: deletes uploads that were removed while they arrived, and has those sent
-// again that are not there. Returns how many those are.
-async function reconcile(queue, removedPaths, { batch_id: batchId, jobs }) {
+// Makes the server hold what the person sees: deletes uploads that were removed while they arrived, lists those that
+// arrived unseen, and has those sent again that are not there. Returns how many these are.
+async function reconcile(queue, removedPaths, { batch_id: batchId, jobs }, signal) {
   const kept = jobs.filter((job) => queue.byPath.has(job.path) || !removedPaths.has(job.path));
-  for (const job of jobs) if (!kept.includes(job)) await deleteUpload(batchId, job.job_id);
+  for (const job of jobs) if (!kept.includes(job)) await deleteUpload(batchId, job.job_id, signal);
+  for (const job of kept) if (!queue.byPath.has(job.path)) queue.addArrived(job);
   const there = new Set(jobs.map((job) => job.path));
   const missing = queue.having(Status.UPLOADED).filter((item) => !there.has(item.path));
   missing.forEach((item) => queue.sendAgain(item));

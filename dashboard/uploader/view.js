@@ -2,6 +2,7 @@
 
 const MOST_LEFT_OUT_SHOWN = 200;
 const WIDE_ENOUGH_FOR_OPTIONS = 900;
+const Question = Object.freeze({ UPLOAD: "keep", INTERRUPTED: "keep-interrupted" }); // named by the button that says no
 
 class View {
   constructor(root, upload, constants) {
@@ -11,17 +12,18 @@ class View {
     this.form = new OptionsForm(root, constants);
     this.rows = new Rows(root, (item) => upload.remove(item));
     this.expanded = true;
-    this.asked = false; // whether the person is being asked if everything is to be discarded
+    this.question = null; // what the person is asked: whether this is to be discarded
     this.find("options").open = root.firstElementChild.clientWidth >= WIDE_ENOUGH_FOR_OPTIONS;
-    this.#listenToChoosing(constants.endings);
+    this.entrance = new Entrance(this.find, upload, constants.endings, (text) => this.#announce(text));
     this.#listenToButtons();
+    ignoreHeldKeys(root);
   }
 
   attach(component) {
     this.component = component;
     if (this.upload.views.has(this)) return;
     this.detached = new AbortController();
-    this.#listenToDrops(this.detached.signal);
+    this.entrance.listenToDrops(this.detached.signal);
     this.upload.views.add(this);
     this.rows.paint(this.upload.queue.items);
     this.#paint();
@@ -53,45 +55,6 @@ class View {
     this.component.setTriggerValue("started", { batch_id: batchId });
   }
 
-  #listenToChoosing(endings) {
-    const [files, folder] = [this.find("choose-files"), this.find("choose-folder")];
-    files.accept = ["audio/*", "video/*", ...endings.map((ending) => `.${ending}`)].join(",");
-    this.find("files-button").onclick = () => files.click();
-    this.find("folder-button").onclick = () => folder.click();
-    files.onchange = folder.onchange = ({ target }) => {
-      this.#add({ found: pickedFiles(target) });
-      target.value = ""; // or the same files could not be chosen again
-    };
-  }
-
-  // The whole page takes files: one that is dropped beside the zone would replace the page in the tab otherwise.
-  #listenToDrops(signal) {
-    const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
-    const over = (event) => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      event.dataTransfer.dropEffect = "copy";
-      this.find("drop").classList.add("over");
-    };
-    const out = (event) => event.relatedTarget === null && this.find("drop").classList.remove("over");
-    addEventListener("dragenter", over, { signal });
-    addEventListener("dragover", over, { signal });
-    addEventListener("dragleave", out, { signal });
-    addEventListener("drop", (event) => holdsFiles(event) && this.#dropped(event), { signal });
-  }
-
-  async #dropped(event) {
-    event.preventDefault();
-    this.find("drop").classList.remove("over");
-    const onFound = (count) => count % 100 || this.#announce(`Looking through folders: ${countText(count, "file")}.`);
-    this.#add(await droppedFiles(droppedEntries(event), onFound));
-  }
-
-  #add(chosen) {
-    const { added, leftOut } = this.upload.add(chosen);
-    this.#announce(`${countText(added, "file")} added${leftOut ? `, ${leftOut} left out` : ""}.`);
-  }
-
   #listenToButtons() {
     const { upload } = this;
     const actions = {
@@ -99,16 +62,17 @@ class View {
       retry: () => this.#begin((form) => upload.retryFailed(form)),
       without: () => upload.startWithout(),
       cancel: () => upload.stop(),
-      clear: () => this.#clear(),
-      keep: () => (this.asked = false),
-      resume: () => upload.resume(),
-      "discard-interrupted": () => upload.discardInterrupted(),
+      clear: (event) => this.#clear(event),
+      keep: () => this.#goTo("clear"),
+      resume: () => upload.resume().then(() => this.#goTo("files-button")),
+      "discard-interrupted": (event) => this.#discardInterrupted(event),
+      "keep-interrupted": () => this.#goTo("resume"),
       toggle: () => (this.expanded = !this.expanded),
     };
     for (const [id, act] of Object.entries(actions)) {
-      this.find(id).onclick = () => {
-        if (id !== "clear") this.asked = false;
-        act();
+      this.find(id).onclick = (event) => {
+        if (!["clear", "discard-interrupted"].includes(id)) this.question = null;
+        act(event);
         this.schedule();
       };
     }
@@ -132,11 +96,34 @@ class View {
     form.reportValidity();
   }
 
-  // What has arrived on the server is not thrown away by one click.
-  #clear() {
+  #clear(event) {
     const { queue, batch } = this.upload;
-    this.asked = !this.asked && batch !== null && queue.count(Status.UPLOADED) > 0;
-    if (!this.asked) this.upload.discard();
+    const arrived = batch ? queue.count(Status.UPLOADED) : 0;
+    if (arrived && !this.#isAgreed(Question.UPLOAD, arrived, event)) return;
+    this.question = null;
+    this.upload.discard();
+  }
+
+  #discardInterrupted(event) {
+    const { interruption } = this.upload;
+    if (this.#isAgreed(Question.INTERRUPTED, interruption.upload.jobs.length, event)) interruption.discard();
+  }
+
+  // What has arrived on the server is not thrown away by one click, nor by a double one. Asks, or returns the answer.
+  #isAgreed(question, files, event) {
+    if (this.question === question && event.detail > 1) return false;
+    const agreed = this.question === question;
+    this.question = agreed ? null : question;
+    if (agreed) return true;
+    this.#announce(discardText(files));
+    this.#goTo(question);
+    return false;
+  }
+
+  // Takes the keyboard to what is about to be shown.
+  #goTo(id) {
+    this.#paint();
+    this.find(id).focus();
   }
 
   #announce(text) {
@@ -144,6 +131,10 @@ class View {
   }
 
   #paint() {
+    paintKeepingFocus(this.root.firstElementChild, this.find, () => this.#paintAll());
+  }
+
+  #paintAll() {
     const { upload } = this;
     const { queue } = upload;
     const waiting = queue.count(Status.WAITING) ? queue.having(Status.WAITING) : []; // their seconds count down
@@ -159,9 +150,8 @@ class View {
   }
 
   #paintMessages() {
-    const { interrupted, started, problem, batch } = this.upload;
-    this.#showIf("interrupted", interrupted && !batch);
-    if (interrupted) this.find("interrupted").firstElementChild.textContent = interruptedText(interrupted);
+    const { started, problem } = this.upload;
+    this.#paintInterrupted();
     this.#showIf("started", started);
     if (started) {
       const text = `The batch “${started.name}” has started with ${countText(started.files, "file")}.`;
@@ -170,6 +160,18 @@ class View {
     }
     this.#showIf("problem", problem);
     this.find("problem").textContent = problem;
+  }
+
+  #paintInterrupted() {
+    const { interruption, canResume } = this.upload;
+    const asked = this.question === Question.INTERRUPTED;
+    this.#showIf("interrupted", canResume);
+    this.#showIf("resume", !asked);
+    this.#showIf("keep-interrupted", asked);
+    this.find("discard-interrupted").textContent = asked ? "Discard them" : "Discard it";
+    if (!canResume) return;
+    const text = asked ? discardText(interruption.upload.jobs.length) : interruptedText(interruption.upload);
+    this.find("interrupted").firstElementChild.textContent = text;
   }
 
   #paintOverall() {
@@ -202,21 +204,22 @@ class View {
   }
 
   #paintActions() {
-    const { phase, busy, batch, queue } = this.upload;
+    const { busy, batch, queue } = this.upload;
     const lost = queue.count(...LOST);
     const arrived = queue.count(Status.UPLOADED);
     const pending = queue.count(Status.PENDING);
-    const idle = !busy && !this.asked;
-    this.#showIf("cancel", phase === Phase.CHECKING || phase === Phase.UPLOADING);
+    const asked = this.question === Question.UPLOAD;
+    const idle = !busy && !asked;
+    this.#showIf("cancel", busy);
     this.#showIf("clear", !busy);
-    this.#showIf("keep", this.asked);
+    this.#showIf("keep", asked);
     this.#showIf("retry", idle && lost);
     this.#showIf("without", idle && batch && arrived && lost + pending);
     this.#showIf("upload", idle && (pending || (arrived && !lost)));
-    this.find("clear").textContent = this.asked ? "Discard them" : batch ? "Discard" : "Clear";
+    this.find("clear").textContent = asked ? "Discard them" : batch ? "Discard" : "Clear";
     this.find("upload").textContent = pending ? (batch ? "Upload the rest" : "Upload all") : "Start the batch";
     this.find("without").textContent = `Start without ${lost + pending === 1 ? "it" : "them"}`;
-    const verdict = this.asked ? `Discard ${countText(arrived, "uploaded file")}?` : verdictText(this.upload);
+    const verdict = asked ? discardText(arrived) : verdictText(this.upload);
     this.find("verdict").textContent = verdict;
     this.#showIf("verdict", verdict);
   }

@@ -27,8 +27,12 @@ function verdictText({ phase, queue }) {
   return "";
 }
 
-function interruptedText({ name, jobs, files }) {
-  const arrived = `${jobs.length} of ${countText(Math.max(files ?? 0, jobs.length), "file")}`;
+function discardText(files) {
+  return `Discard ${countText(files, "uploaded file")}?`;
+}
+
+function interruptedText({ name, jobs, notes }) {
+  const arrived = `${jobs.length} of ${countText(Math.max(notes.files ?? 0, jobs.length), "file")}`;
   return (
     `The upload of “${name}” was interrupted: ${arrived} ${jobs.length === 1 ? "is" : "are"} on the server. ` +
     "Continue it, then choose the same files or folder again: what is there already is skipped."

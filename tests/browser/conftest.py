@@ -1,12 +1,13 @@
 """A real Chromium with the pages of the running stack, and how a person finds their way on them."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
 from tasks.core.keys import BatchKeys
 
@@ -115,6 +116,24 @@ class UploadPage:
         limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
         self._devtools.send("Network.emulateNetworkConditions", limits)
 
+    def hold(self, address: str) -> Callable[[], Route]:
+        """Keep the next request from the server. Returns what waits for it, to be let through then."""
+        held: list[Route] = []
+        self.page.route(address, lambda route: route.fallback() if held else held.append(route))
+
+        def caught() -> Route:
+            self.wait_until(lambda: held)
+            return held[0]
+
+        return caught
+
+    def wait_until(self, holds: Callable[[], object]) -> None:
+        """Wait for a condition outside the page while its requests are handled."""
+        deadline = time.monotonic() + SECONDS_FOR_A_PAGE
+        while not holds():
+            assert time.monotonic() < deadline
+            self.page.evaluate("new Promise(requestAnimationFrame)")
+
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
 
@@ -128,6 +147,10 @@ class UploadPage:
     def has_sent(self, share: float) -> None:
         """Wait until this share of the whole is sent; 1 is all of it."""
         self.page.wait_for_function(f"{UPLOAD}.queue.sentBytes > 0 && {UPLOAD}.queue.sentBytes >= {share} * {TOTAL}")
+
+    def waits_for_next_try(self) -> None:
+        """Wait until a file waits for being sent again."""
+        self.page.wait_for_function(f"{UPLOAD}.queue.count('waiting')")
 
     def batch_id(self) -> str:
         """Return the id of the batch that is being uploaded."""
@@ -203,6 +226,27 @@ def damaged_batch(stack, new_batch):
     record.write_text("{}")
     yield batch
     record.unlink()
+
+
+@pytest.fixture
+def stopped_upload(open_upload, make_files, tmp_path) -> Callable[[], tuple[UploadPage, str]]:
+    """An upload of three files, of which one has arrived when it is stopped."""
+
+    def stop() -> tuple[UploadPage, str]:
+        upload = open_upload()
+        upload.page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
+        make_files(["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"], size=400_000)
+        upload.choose_folder(tmp_path / "talks")
+        under_way = upload.hold("**/api/upload?*b.mp3")
+        upload.button("Upload all").click()
+        expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+        batch_id = upload.batch_id()
+        request = under_way()
+        upload.button("Cancel").click()
+        request.abort()  # else it could go on before Chromium has heard of the page's own abort
+        return upload, batch_id
+
+    return stop
 
 
 LECTURE = "talks/week 1/lecture-subtitles.opus"

@@ -45,6 +45,9 @@ def test_a_dropped_folder_of_many_files_is_read_to_its_end(open_upload, make_fil
     upload = open_upload()
     upload.drop(tmp_path / "many")
     expect(upload.rows).to_have_count(230)
+    looking = upload.page.locator("#looking")  # it is too fast here to be seen
+    expect(looking).to_have_text("Looking through folders: 200 files so far.")
+    expect(looking).to_be_hidden()
 
 
 def test_the_same_file_is_listed_once_and_another_of_its_name_gets_a_number(open_upload, make_files):

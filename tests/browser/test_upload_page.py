@@ -33,6 +33,24 @@ def test_axe_finds_nothing_serious_in_any_phase(open_upload, make_files, find_ba
     assert find_barriers(page) == []
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_serious_when_the_person_has_to_decide(open_upload, make_files, find_barriers, dark):
+    upload = open_upload(dark=dark)
+    page = upload.page
+    (large,) = make_files(["large.mp4"], size=21 * 2**30)
+    upload.choose(*make_files(["a.mp3"]), large)
+    upload.button("Upload all").click()
+    expect(upload.button("Retry failed")).to_be_visible()
+    assert find_barriers(page) == []
+    upload.button("Discard").click()
+    assert find_barriers(page) == []
+    page.reload()
+    expect(page.get_by_text("was interrupted: 1 of 2 files is on the server")).to_be_visible()
+    assert find_barriers(page) == []
+    upload.button("Discard it").click()
+    assert find_barriers(page) == []
+
+
 def brightness(page, selector):
     colour = page.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor")
     return sum(float(part) for part in colour.partition("(")[2].rstrip(")").split(",")[:3]) / 3
@@ -69,6 +87,39 @@ def test_everything_is_reached_by_keyboard_in_the_order_of_the_page(open_upload,
     assert reached == ["Choose a folder", "Batch options", "1 file · 1 kB", "Files", "Remove a.mp3", "Clear"]
 
 
+def test_the_keyboard_goes_on_where_an_action_leads_to(open_upload, make_files):
+    upload = open_upload()
+    page = upload.page
+    upload.choose(*make_files(["a.mp3", "b.mp3"]))
+    upload.hold("**/api/upload?*b.mp3")
+    press = page.keyboard.press
+    upload.button("Upload all").focus()
+    press("Enter")
+    expect(upload.button("Cancel")).to_be_focused()
+    expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+    press("Enter")
+    expect(upload.button("Upload the rest")).to_be_focused()
+    upload.button("Discard").focus()
+    press("Enter")
+    expect(upload.button("Keep them")).to_be_focused()
+    press("Enter")
+    expect(upload.button("Discard")).to_be_focused()
+    press("Enter")
+    press("Shift+Tab")
+    expect(upload.button("Discard them")).to_be_focused()
+    press("Enter")
+    expect(upload.rows).to_have_count(0)
+    expect(upload.button("Choose files")).to_be_focused()
+
+
+def test_whoever_removes_the_last_row_by_keyboard_can_choose_again(open_upload, make_files):
+    upload = open_upload()
+    upload.choose(*make_files(["a.mp3"]))
+    upload.button("Remove a.mp3").focus()
+    upload.page.keyboard.press("Enter")
+    expect(upload.button("Choose files")).to_be_focused()
+
+
 def test_choices_are_remembered_but_the_name_only_until_its_batch_starts(open_upload, make_files):
     upload = open_upload()
     page = upload.page
@@ -83,6 +134,22 @@ def test_choices_are_remembered_but_the_name_only_until_its_batch_starts(open_up
     upload.opened_batch()
     page.get_by_role("link", name="Upload").first.click()
     expect(page.get_by_label("Spoken language")).to_have_value("de")
+    expect(page.get_by_label("Batch name")).to_have_value("")
+
+
+def test_a_name_goes_with_its_batch_even_if_that_starts_while_another_page_is_shown(open_upload, make_files):
+    upload = open_upload()
+    page = upload.page
+    page.get_by_label("Batch name").fill("Interviews")
+    upload.choose(*make_files(["a.mp3"]))
+    last = upload.hold("**/api/upload?*")
+    upload.button("Upload all").click()
+    request = last()
+    page.get_by_role("link", name="GPUs").first.click()
+    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    request.continue_()
+    page.wait_for_function("globalThis.batchscribeUpload.started")
+    page.get_by_role("link", name="Upload").first.click()
     expect(page.get_by_label("Batch name")).to_have_value("")
 
 

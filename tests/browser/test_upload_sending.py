@@ -3,7 +3,6 @@
 import json
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tasks.core.keys import BatchKeys
@@ -18,33 +17,6 @@ def paths_on_server(stack, batch_id):
 
 def state_on_server(stack, batch_id):
     return stack.api.get(f"/batch/{batch_id}").json()["state"]
-
-
-@pytest.fixture
-def stopped_upload(open_upload, make_files, tmp_path):
-    """An upload of three files, of which one has arrived when it is stopped."""
-
-    def stop():
-        upload = open_upload()
-        upload.page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
-        make_files(["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"], size=JUNK)
-        upload.choose_folder(tmp_path / "talks")
-        under_way = []
-
-        def hold(route):
-            under_way.append(route)
-
-        upload.page.route("**/api/upload?*b.mp3", hold)
-        upload.button("Upload all").click()
-        expect(upload.row("a.mp3")).to_contain_text("Uploaded")
-        batch_id = upload.batch_id()
-        upload.button("Cancel").click()
-        for route in under_way:
-            route.abort()  # else it could go on before Chromium has heard of the page's own abort
-        upload.page.unroute("**/api/upload?*b.mp3")
-        return upload, batch_id
-
-    return stop
 
 
 def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, stack, clips):
@@ -130,30 +102,12 @@ def test_a_cancelled_upload_keeps_what_arrived_and_starts_nothing(stopped_upload
 def test_a_discarded_upload_is_gone_from_the_server(stopped_upload, stack):
     upload, batch_id = stopped_upload()
     upload.button("Discard").click()
-    expect(upload.page.get_by_text("Discard 1 uploaded file?")).to_be_visible()
+    expect(upload.page.get_by_text("Discard 1 uploaded file?").first).to_be_visible()
     with upload.page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.ok):
         upload.button("Discard them").click()
     expect(upload.rows).to_have_count(0)
     answer = stack.api.get(f"/batch/{batch_id}")
     assert answer.status_code == 404 or answer.json()["jobs"] == []
-
-
-def test_after_a_reload_the_rest_is_uploaded_into_the_same_batch(stopped_upload, stack, tmp_path):
-    upload, batch_id = stopped_upload()
-    upload.page.reload()
-    expect(
-        # The one that was under way may have arrived after all.
-        upload.page.get_by_text(
-            re.compile("The upload of “talks” was interrupted: [12] of 3 files (is|are) on the server")
-        )
-    ).to_be_visible()
-    upload.button("Continue").click()
-    expect(upload.row("a.mp3")).to_contain_text("On the server")
-    upload.choose_folder(tmp_path / "talks")
-    expect(upload.page.get_by_text(re.compile("[12] files? left out: [12] already listed"))).to_be_visible()
-    upload.button("Upload the rest").click()
-    assert upload.opened_batch() == batch_id
-    assert paths_on_server(stack, batch_id) == ["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"]
 
 
 def test_a_file_that_is_removed_during_the_upload_is_not_in_the_batch(open_upload, make_files, stack):
@@ -167,6 +121,17 @@ def test_a_file_that_is_removed_during_the_upload_is_not_in_the_batch(open_uploa
     assert paths_on_server(stack, upload.opened_batch()) == ["b.mp3"]
 
 
+def test_files_added_while_the_server_is_asked_what_it_accepts_join_the_batch(open_upload, make_files, stack):
+    upload = open_upload()
+    asked = upload.hold("**/api/upload/check")
+    upload.choose(*make_files(["a.mp3"]))
+    upload.button("Upload all").click()
+    question = asked()
+    upload.choose(*make_files(["b.mp3"]))
+    question.continue_()
+    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3", "b.mp3"]
+
+
 def test_files_added_during_the_upload_join_the_batch(open_upload, make_files, stack):
     upload = open_upload()
     upload.choose(*make_files(["a.mp3"], size=JUNK))
@@ -176,43 +141,6 @@ def test_files_added_during_the_upload_join_the_batch(open_upload, make_files, s
     upload.choose(*make_files(["b.mp3"]))
     upload.send_at(-1)
     assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3", "b.mp3"]
-
-
-def test_a_broken_connection_is_tried_again(open_upload, make_files, stack):
-    upload = open_upload()
-    broken = []
-
-    def break_first(route):
-        if broken:
-            route.fallback()
-        else:
-            broken.append(route.request.url)
-            route.abort("connectionreset")
-
-    upload.page.route("**/api/upload?*", break_first)
-    upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
-    expect(upload.row("a.mp3")).to_contain_text("Next try in")
-    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
-    assert len(broken) == 1
-
-
-def test_a_busy_server_is_asked_again_when_it_says_so(open_upload, make_files, stack):
-    upload = open_upload()
-    answers = []
-
-    def busy_first(route):
-        answers.append(429 if not answers else 0)
-        if answers[-1]:
-            route.fulfill(status=429, headers={"Retry-After": "2"}, json={"detail": "Send the file again in a moment."})
-        else:
-            route.fallback()
-
-    upload.page.route("**/api/upload?*", busy_first)
-    upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
-    assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
-    assert answers == [429, 0]
 
 
 def test_a_refused_file_is_named_and_the_batch_starts_only_when_it_is_told_to(open_upload, make_files, stack):
