@@ -17,8 +17,6 @@ from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     ArtifactFilterType,
-    FlowFilter,
-    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterState,
@@ -38,11 +36,12 @@ from dashboard.asking import asking_prefect
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
 from tasks.clean import read_activity
 from tasks.core.adoption import RunState
-from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, Batch, batch_tag
+from tasks.core.batches import BATCH_DEPLOYMENT, Batch, batch_tag
 from tasks.core.errors import PrefectUnavailable, WrongStage
 from tasks.core.pools import Pool
 from tasks.core.stages import RunFacts
-from tasks.observe import ACTIVE, PAGE, read_pools, read_runs
+from tasks.observe import ACTIVE, PAGE, read_running_batches, read_runs
+from tasks.survey import read_pools
 
 SECONDS_TO_READ_A_BATCH = 60.0
 """A batch of 10,000 jobs is read in pages of 200, the first time all of it."""
@@ -226,13 +225,7 @@ class Runs:
     async def read_running_batches(self) -> tuple[str, ...]:
         """Return the ids of the batches whose own run is running."""
         async with asking_prefect():
-            runs = await self._client.read_flow_runs(
-                flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
-                flow_run_filter=FlowRunFilter(state=_state_filter(any_=[StateType.RUNNING])),
-                limit=PAGE,
-            )
-        prefix = batch_tag("")
-        return tuple(tag.removeprefix(prefix) for run in runs for tag in run.tags if tag.startswith(prefix))
+            return await read_running_batches(self._client)
 
     async def read_gpu_pools(self) -> tuple[GpuPool, ...]:
         """Return the GPU work pools with the runs they hold."""

@@ -18,7 +18,7 @@ from prefect.client.schemas.actions import WorkPoolUpdate
 
 from tasks.core.device_reports import Quarantine
 from tasks.core.pools import PROBATION_MARK, QUARANTINE_MARK, EndedRun, Outcome, PoolHealth, illness, pool_health
-from tasks.observe import GPU_POOL_PREFIX
+from tasks.survey import GPU_POOL_PREFIX
 
 REMEMBERED_RUNS = 50
 MARKS = {PoolHealth.HEALTHY: "", PoolHealth.QUARANTINED: QUARANTINE_MARK, PoolHealth.PROBE: PROBATION_MARK}

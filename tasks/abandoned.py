@@ -22,8 +22,9 @@ from prefect.states import Cancelled, Crashed
 
 from tasks.attendance import is_attended
 from tasks.core.batches import BATCH_FLOW
-from tasks.observe import ACTIVE, GPU_POOL_PREFIX, PAGE, job_of, read_runs
+from tasks.observe import ACTIVE, PAGE, job_of, read_runs
 from tasks.settle import settle_task_runs
+from tasks.survey import GPU_POOL_PREFIX
 
 HOLDING = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 

@@ -27,7 +27,7 @@ from tasks.core.names import shown
 from tasks.core.summaries import Ending, sentence
 from tasks.dispatch import Dispatcher, ReadyJob, cancel, fail, restart
 from tasks.mark import cancelled_jobs, forget_cancels
-from tasks.observe import Child, count_active_batches, read_children, refresh
+from tasks.observe import Child, read_children, read_running_batches, refresh
 from tasks.read import published_and_intact, read_recording, told_from_outage
 from tasks.store import Store
 from tasks.submit import Conversions
@@ -174,7 +174,7 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
     """Create runs for the waiting jobs that a pool has room for."""
     if not jobs.waiting:
         return
-    for child in await dispatcher.dispatch(jobs.waiting, await count_active_batches(client)):
+    for child in await dispatcher.dispatch(jobs.waiting, active_batches=len(await read_running_batches(client))):
         jobs.children[child.job_id] = child
         jobs.ready[child.job_id] = jobs.waiting.pop(child.job_id)
 

@@ -22,8 +22,9 @@ from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recordi
 from tasks.core.names import shown
 from tasks.core.pools import Pool, StuckRun, stuck, without_pool
 from tasks.core.scheduling import WaitingJob, place
-from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, read_pools, refresh
+from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
 from tasks.settle import settle_task_runs
+from tasks.survey import read_pools
 
 UNUSABLE_SECONDS = 20.0
 """

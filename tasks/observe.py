@@ -1,13 +1,11 @@
 """
-Observe Prefect's runs and pools, as a batch and the dispatch policy see them.
+Observe Prefect's runs, as a batch sees them.
 
-The truth is read each time, never kept: a killed batch run, a second batch or a new GPU changes nothing. Only how fast
-the pools were of late may be some seconds old (`tasks.speeds`).
+The truth is read each time, never kept: a killed batch run or a second batch changes nothing.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -25,34 +23,18 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from tasks.attendance import is_attended
 from tasks.core.adoption import Retry, RunState, is_next_attempt
-from tasks.core.batches import ALREADY_PUBLISHED, BATCH_FLOW, WhisperTask, batch_tag
-from tasks.core.models import AUTO
-from tasks.core.pools import (
-    DEVICE_KIND_VARIABLE,
-    PROBATION_MARK,
-    QUARANTINE_MARK,
-    ActiveRun,
-    Pool,
-    measured_rtf,
-)
-from tasks.core.settings import Settings
-from tasks.speeds import read_completed
+from tasks.core.batches import BATCH_FLOW, batch_tag
 
-GPU_POOL_PREFIX = "gpu-"
-GPU_POOL_TYPE = "warm"
 PAGE = 200
 """Most runs that Prefect's server returns for one read."""
 
 ACTIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
 CRASHES_TAG = "crashes:"
-DEFAULT_REAL_TIME_FACTOR = 0.5
-"""Assumed of a pool that has not completed a run yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,129 +143,22 @@ def _created(run: FlowRun) -> datetime:
     return run.created or datetime.min.replace(tzinfo=UTC)
 
 
-async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
-    """Return all GPU work pools with the runs they hold, as the dispatch policy sees them."""
-    work_pools = [pool for pool in await client.read_work_pools(limit=PAGE) if _is_gpu_pool(pool)]
-    if not work_pools:
-        return ()
-    names = [pool.name for pool in work_pools]
-    active_filter = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
-    active, ended, attended = await asyncio.gather(
-        read_runs(client, active_filter, names),
-        read_completed(client, names),
-        asyncio.gather(*(is_attended(client, pool) for pool in work_pools)),
-    )
-    now, default_model = datetime.now(UTC), Settings().model
-    return tuple(
-        _pool(
-            pool,
-            default_model,
-            [run for run in active if run.work_pool_name == pool.name],
-            [run for run in ended if run.work_pool_name == pool.name],
-            now,
-            online=online,
-        )
-        for pool, online in zip(work_pools, attended, strict=True)
-    )
-
-
-def _is_gpu_pool(pool: WorkPool) -> bool:
-    """Return whether the pool is ours: somebody else may use Prefect's server, too, and the same names."""
-    return pool.name.startswith(GPU_POOL_PREFIX) and pool.type == GPU_POOL_TYPE
-
-
-def _pool(
-    pool: WorkPool,
-    default_model: str,
-    active: Sequence[FlowRun],
-    completed: Sequence[FlowRun],
-    now: datetime,
-    *,
-    online: bool,
-) -> Pool:
-    samples = [
-        (run.total_run_time.total_seconds(), audio_seconds_of(run))
-        for run in completed
-        if audio_seconds_of(run) > 0 and _tells_speed(run)
-    ]
-    description = pool.description or ""
-    quarantined = description.startswith(QUARANTINE_MARK)
-    seen = Pool(
-        work_pool=pool.name,
-        slots=pool.concurrency_limit or 1,
-        real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
-        runs=tuple(_active_run(run, now) for run in active),
-        online=online,
-        paused=pool.is_paused and not quarantined,
-        quarantined=quarantined,
-        probing=description.startswith(PROBATION_MARK),
-        device_kind="cuda" if _device_kind(pool) == "cuda" else "cpu",
-        default_model=default_model,
-    )
-    return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
-
-
-def _tells_speed(run: FlowRun) -> bool:
-    """Return whether how long *run* took says how fast its pool is: not if it was interrupted, or had nothing to do."""
-    return run.run_count == 1 and not (run.state and run.state.message == ALREADY_PUBLISHED)
-
-
-def _device_kind(pool: WorkPool) -> object:
-    variables = pool.base_job_template.get("variables", {}).get("properties", {})
-    return variables.get(DEVICE_KIND_VARIABLE, {}).get("default")
-
-
-def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
-    running = run.state is not None and run.state.type in (StateType.RUNNING, StateType.CANCELLING)
-    holds_slot = running or (run.state is not None and run.state.is_pending())
-    model, task = _model_wish(run)
-    elapsed = (now - run.state.timestamp).total_seconds() if running and run.state is not None else 0.0
-    return ActiveRun(
-        job_id=job_of(run),
-        batch_id=next((tag.removeprefix("batch:") for tag in run.tags if tag.startswith("batch:")), ""),
-        audio_seconds=audio_seconds_of(run),
-        elapsed_seconds=max(elapsed, 0.0),
-        running=holds_slot,
-        cancelling=run.state is not None and run.state.is_cancelling(),
-        model=model,
-        task=task,
-        flow_run_id=str(run.id),
-        name=run.name,
-        attempt=max(run.run_count, 1),
-        message=(run.state.message or "") if run.state else "",
-    )
-
-
 def audio_seconds_of(run: FlowRun) -> float:
     """Return how much audio a child run transcribes, by its parameters."""
     recording = run.parameters.get("recording")
     return float(recording.get("audio_seconds", 0.0)) if isinstance(recording, Mapping) else 0.0
 
 
-def _model_wish(run: FlowRun) -> tuple[str, WhisperTask]:
-    """Return the model that a run was asked for, which may be ``auto``, and its task, which then decides as well."""
-    options = run.parameters.get("options")
-    if not isinstance(options, Mapping):
-        return AUTO, WhisperTask.TRANSCRIBE
-    return str(options.get("model", AUTO)), WhisperTask(options.get("task", WhisperTask.TRANSCRIBE))
-
-
-def _newest_wish(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> tuple[str, WhisperTask]:
-    """Return what model the pool's newest run was asked for; before the first one the worker loads the usual one."""
-    holding = [run for run in active if run.state is not None and run.state.is_running()]
-    newest = holding[-1:] or completed[:1]
-    return _model_wish(newest[0]) if newest else (AUTO, WhisperTask.TRANSCRIBE)
-
-
-async def count_active_batches(client: PrefectClient) -> int:
-    """Return how many batch runs are under way, this one included: room is shared among them."""
+async def read_running_batches(client: PrefectClient) -> tuple[str, ...]:
+    """Return the ids of the batches whose own run is running: room is shared among them."""
     running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
     runs = await client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
         flow_run_filter=FlowRunFilter(state=running),
         limit=PAGE,
     )
-    return max(1, len(runs))
+    prefix = batch_tag("")
+    return tuple(tag.removeprefix(prefix) for run in runs for tag in run.tags if tag.startswith(prefix))
 
 
 def crashes_before(run: FlowRun) -> int:

@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from tasks.core.batches import ALREADY_PUBLISHED, Batch, Job, Recording
 from tasks.dispatch import Dispatcher, ReadyJob
-from tasks.observe import DEFAULT_REAL_TIME_FACTOR, read_pools
+from tasks.survey import DEFAULT_REAL_TIME_FACTOR, read_pools
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
