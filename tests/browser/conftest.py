@@ -85,16 +85,22 @@ class UploadPage:
         self.rows = page.get_by_role("list", name="Files").get_by_role("listitem")
         self.progress = page.get_by_role("progressbar", name="Overall progress")
         self._devtools = page.context.new_cdp_session(page)
-        page.get_by_role("button", name="Choose files").wait_for()
+        self.listens()
+
+    def listens(self) -> None:
+        """Wait until the page answers a click; its buttons are there a moment earlier."""
+        self.page.wait_for_function(f"{UPLOAD}?.views.size")
 
     def choose(self, *files: Path) -> None:
         """Pick files."""
+        self.listens()
         with self.page.expect_file_chooser() as chooser:
             self.button("Choose files").click()
         chooser.value.set_files(list(files))
 
     def choose_folder(self, folder: Path) -> None:
         """Pick a folder."""
+        self.listens()
         with self.page.expect_file_chooser() as chooser:
             self.button("Choose a folder").click()
         chooser.value.set_files(folder)
@@ -140,6 +146,7 @@ class UploadPage:
 
     def names(self) -> list[str]:
         """Return the paths of the listed files."""
+        self.page.wait_for_function(f"!{UPLOAD}.queue.changed.size")  # what is listed is painted with the next frame
         return [f"{row[1]}{row[0]}" for row in self.rows.evaluate_all(NAMES_OF_ROWS)]
 
     def has_sent(self, share: float) -> None:
