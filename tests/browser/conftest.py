@@ -148,6 +148,7 @@ class UploadPage:
 
     def names(self) -> list[str]:
         """Return the paths of the listed files."""
+        self.page.wait_for_function(f"!{UPLOAD}.queue.changed.size")  # what is listed is painted with the next frame
         return [f"{row[1]}{row[0]}" for row in self.rows.evaluate_all(NAMES_OF_ROWS)]
 
     def has_sent(self, share: float) -> None:

@@ -73,6 +73,7 @@ def test_removing_by_keyboard_goes_on_to_the_next_row(open_upload, make_files):
     upload.choose(*make_files(["a.mp3", "b.mp3", "c.mp3"]))
     upload.button("Remove b.mp3").focus()
     upload.page.keyboard.press("Enter")
+    expect(upload.rows).to_have_count(2)
     assert upload.names() == ["a.mp3", "c.mp3"]
     expect(upload.button("Remove c.mp3")).to_be_focused()
     upload.button("Clear").click()
