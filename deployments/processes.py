@@ -102,7 +102,8 @@ class KeptProcess:
                 self.name, f"Ended ({exit_in_words(exit_code)}); starting it again in {pause:.0f} s.", Level.WARNING
             )
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
 
     async def run_to_end(self) -> None:
         """Run a process that has an end. Raises `GaveUp` if that is a bad one."""
@@ -135,7 +136,8 @@ class KeptProcess:
         exit_code = await self._process.wait()
         self._kill_group()
         with contextlib.suppress(TimeoutError):  # a grandchild may hold the pipe open
-            await asyncio.wait_for(listening, 1.0)
+            async with asyncio.timeout(1.0):  # until Python 3.12, `wait_for` swallows a cancel that comes with the end
+                await listening
         return exit_code
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:

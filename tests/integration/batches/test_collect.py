@@ -16,6 +16,7 @@ from tasks.core.adoption import Retry, RunState, next_attempt
 from tasks.core.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, manifest_of
 from tasks.core.keys import BatchKeys, attempt_token
 from tasks.core.names import DocumentFormat
+from tasks.core.pools import StuckRun
 from tasks.core.summaries import Ending
 from tasks.core.transcripts import Transcript
 from tasks.dispatch import ReadyJob, restart
@@ -244,8 +245,11 @@ class Mover:
     async def find_stuck(self, _children):
         return self.stuck
 
+    async def end_cancelled(self, lost):
+        assert not list(lost)
+
     async def move(self, _ready, _old):
-        self.stuck = frozenset()
+        self.stuck = []
         return [self.successor]
 
     async def give_up(self, predecessor, successor):
@@ -260,7 +264,7 @@ def test_a_move_that_an_outage_interrupts_is_finished_after_it(store):
     old, new = child_of(run_of(job, SCHEDULED, 0)), child_of(run_of(job, SCHEDULED, 1))
     recording = Recording(job_id=job.job_id, key="a.mp3", size=1, sha256="0" * 64, audio_seconds=1.0)
     jobs = OpenJobs(manifest, children={job.job_id: old}, ready={job.job_id: ReadyJob(job, recording)})
-    dispatcher = Mover(frozenset({job.job_id}), new)
+    dispatcher = Mover([StuckRun(job.job_id, manifest.batch.batch_id, "gpu-0", str(old.flow_run_id))], new)
     with pytest.raises(httpx.ConnectError):
         asyncio.run(move_stuck(store, dispatcher, jobs))
     assert jobs.children == {job.job_id: new}, "it watches the run that was given up"
