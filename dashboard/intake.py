@@ -173,13 +173,14 @@ class Intake:
 
     async def close(self, batch_id: str, expected: frozenset[str] | None = None) -> Manifest:
         """Freeze what the batch consists of; with *expected*, only if it is just that. Raises `WrongStage`."""
-        async with self._locked(batch_id) as batch:
+        async with self._opened(batch_id) as batch:  # a start that comes in time brings back what is being removed
             if batch.arriving:
                 uploads = "1 upload is" if batch.arriving == 1 else f"{batch.arriving} uploads are"
                 msg = f"{uploads} still being received. Start batch {batch_id} when all are there."
                 raise WrongStage(msg)
             uploads_in_store = await self._records.uploads(batch_id)
             if not uploads_in_store:
+                await self._records.batch(batch_id)  # it may have been dismissed
                 msg = f"Batch {batch_id} holds no uploads. Upload at least one file, then start it."
                 raise WrongStage(msg)
             if expected is not None and uploads_in_store.keys() != expected:
@@ -199,6 +200,13 @@ class Intake:
 
         Raises `NotFound`, also for one that was dismissed since it was opened, and `WrongStage` if it was started.
         """
+        await self._records.batch(batch_id)
+        async with self._opened(batch_id) as batch:
+            yield batch
+
+    @asynccontextmanager
+    async def _opened(self, batch_id: str) -> AsyncIterator[OpenBatch]:
+        """Give the batch likewise, without asking whether it was dismissed since it was opened."""
         while True:
             batch = await self._open(batch_id)
             async with batch.lock:
@@ -212,17 +220,16 @@ class Intake:
                 return
 
     async def _open(self, batch_id: str) -> OpenBatch:
-        known = await self._records.batch(batch_id)
         if batch_id not in self._batches:
             async with self._opening:
                 if batch_id not in self._batches:
-                    self._batches[batch_id] = await self._read(known)
+                    self._batches[batch_id] = await self._read(batch_id)
         self._batches.move_to_end(batch_id)
         self._forget_idle()
         return self._batches[batch_id]
 
-    async def _read(self, batch: Batch) -> OpenBatch:
-        batch_id = batch.batch_id
+    async def _read(self, batch_id: str) -> OpenBatch:
+        batch = await self._records.batch(batch_id)
         if await self._records.manifest(batch_id) is not None:
             raise _started(batch_id)
         uploads = await self._records.uploads(batch_id)

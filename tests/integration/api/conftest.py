@@ -186,7 +186,7 @@ def prefect(tmp_path_factory):
         server = Prefect(f"http://127.0.0.1:{port}/api")
         wait_until(lambda: answers(f"{server.url}/health"), "the start of the Prefect server")
         for pool, flow in (("cpu", BATCH_FLOW), ("gpu-0", RECORDING_FLOW)):
-            server.post("work_pools/", name=pool, type="process", description=f"device of {pool}", concurrency_limit=2)
+            server.post("work_pools/", name=pool, type="warm", description=f"device of {pool}", concurrency_limit=2)
             server.make_deployment(flow, pool)
         assert f"{BATCH_FLOW}/cpu" == BATCH_DEPLOYMENT
         yield server

@@ -131,13 +131,21 @@ def pause(stack, pool: str, *, paused: bool) -> None:
     stack.prefect.patch(f"/work_pools/{pool}", json={"is_paused": paused}).raise_for_status()
 
 
+def pause_with_a_run_waiting(stack, batch):
+    """Pause a pool behind whose full slots a run waits, and return its name and that run's id as a set."""
+    while True:
+        batch.wait(lambda _: any(waits_behind_full_slots(stack, pool) for pool in POOLS), 60)
+        for pool in POOLS:
+            pause(stack, pool, paused=True)
+            if waiting := {run["id"] for run in children_on(stack, pool, "SCHEDULED")}:
+                return pool, waiting
+            pause(stack, pool, paused=False)  # it started in the moment before
+
+
 def test_a_run_that_waits_on_a_paused_pool_moves_to_another(fragile, clips, new_batch):
     batch = six_lectures(fragile, clips, new_batch)
-    batch.wait(lambda _: any(waits_behind_full_slots(fragile, pool) for pool in POOLS), 60)
-    full = next(pool for pool in POOLS if children_on(fragile, pool, "SCHEDULED"))
+    full, waiting = pause_with_a_run_waiting(fragile, batch)
     other = next(pool for pool in POOLS if pool != full)
-    waiting = {run["id"] for run in children_on(fragile, full, "SCHEDULED")}
-    pause(fragile, full, paused=True)
     try:
         assert batch.finished(240)["summary"]["done"] == 6
     finally:
