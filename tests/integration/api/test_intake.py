@@ -121,7 +121,7 @@ def test_a_batch_that_was_dismissed_is_gone_for_every_call(make_desk):
 
     async def person():
         upload = await desk.send("a.mp3")
-        desk.store.delete_all(f"batches/{BATCH.batch_id}")
+        desk.store.delete_all(f"batches/{BATCH.batch_id}/")
         calls = (
             lambda: desk.intake.uploads(BATCH.batch_id),
             lambda: desk.intake.rehearsal(BATCH.batch_id),
