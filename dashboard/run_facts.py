@@ -1,11 +1,11 @@
 """Prefect's objects as the facts that `tasks.core.stages` derives from."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.settings import PREFECT_UI_URL
 
-from tasks.core.adoption import RunState
+from tasks.core.adoption import CRASH_SETTLES_SECONDS, RunState
 from tasks.core.stages import RunFacts
 from tasks.observe import audio_seconds_of, job_of, run_state
 
@@ -26,7 +26,7 @@ def facts_of_flow_run(run: FlowRun) -> RunFacts:
     return RunFacts(
         run_id=str(run.id),
         job_id=job_of(run),
-        state=run_state(run.state.type) if run.state else RunState.SCHEDULED,
+        state=_state_of(run),
         created_at=known_time(run.created),
         changed_at=known_time(run.state.timestamp if run.state else None),
         message=(run.state.message or "") if run.state else "",
@@ -37,6 +37,14 @@ def facts_of_flow_run(run: FlowRun) -> RunFacts:
         started_at=_started_at(run),
         ended_at=run.end_time,
     )
+
+
+def _state_of(run: FlowRun) -> RunState:
+    """Return the run's state; one that has just crashed is about to be started again by its worker."""
+    if run.state is None:
+        return RunState.SCHEDULED
+    just_now = datetime.now(UTC) - run.state.timestamp < timedelta(seconds=CRASH_SETTLES_SECONDS)
+    return RunState.SCHEDULED if run.state.is_crashed() and just_now else run_state(run.state.type)
 
 
 def _started_at(run: FlowRun) -> datetime | None:

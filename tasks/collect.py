@@ -20,7 +20,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
-from tasks.core.adoption import Retry, RunState, Step, step_for
+from tasks.core.adoption import CRASH_SETTLES_SECONDS, Retry, RunState, Step, step_for
 from tasks.core.batches import Job, Manifest, Recording, Stage
 from tasks.core.errors import Unreadable
 from tasks.core.names import shown
@@ -31,9 +31,6 @@ from tasks.observe import Child, read_children, read_running_batches, refresh
 from tasks.read import published_and_intact, read_recording, told_from_outage
 from tasks.store import Store
 from tasks.submit import Conversions
-
-CRASH_SETTLES_SECONDS = 20.0
-"""A crashed run is given this long to be started again by its worker before it counts as ended."""
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+CRASH_SETTLES_SECONDS = 20.0
+"""A crashed run is given this long to be started again by its worker before it counts as ended."""
+
 
 class RunState(StrEnum):
     """Prefect's state types, as far as they differ for a batch."""

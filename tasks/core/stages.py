@@ -120,7 +120,7 @@ def _stage_before_dispatch(facts: JobFacts) -> Stage:
         RunState.RUNNING: Stage.CONVERTING,
         RunState.COMPLETED: Stage.QUEUED,
         RunState.FAILED: Stage.FAILED,
-        RunState.CRASHED: Stage.FAILED,
+        RunState.CRASHED: Stage.UPLOADED,  # the batch run was interrupted, and begins it again
         RunState.CANCELLING: Stage.CANCELLED,
         RunState.CANCELLED: Stage.CANCELLED,
     }[facts.conversion.state]

@@ -66,7 +66,7 @@ STAGES_BEFORE_DISPATCH = [
     (RunState.RUNNING, Stage.CONVERTING),
     (RunState.COMPLETED, Stage.QUEUED),
     (RunState.FAILED, Stage.FAILED),
-    (RunState.CRASHED, Stage.FAILED),
+    (RunState.CRASHED, Stage.UPLOADED),  # it went down with its batch run, which begins it again
     (RunState.CANCELLING, Stage.CANCELLED),
     (RunState.CANCELLED, Stage.CANCELLED),
 ]

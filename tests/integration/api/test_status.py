@@ -65,6 +65,20 @@ def test_of_a_job_that_was_moved_the_newest_run_counts(dashboard, prefect):
     assert status["jobs"][0]["audio_seconds"] == 60.0
 
 
+def test_runs_that_crash_are_not_told_as_failed_before_their_worker_had_time_to_start_them_again(
+    dashboard, prefect, wait
+):
+    batch_id, flow_run_id, (job_id,) = dashboard.started_batch("a.mp3")
+    prefect.set_state("flow_runs", flow_run_id, "RUNNING")
+    child = prefect.make_child(batch_id, job_id)
+    prefect.set_state("flow_runs", child, "RUNNING")
+    dashboard.status_once(batch_id, lambda now: stages(now) == ["transcribing"])
+    for run in (child, flow_run_id):
+        prefect.set_state("flow_runs", run, "CRASHED", "Its process ended.")
+    dashboard.status_once(batch_id, lambda now: (now["state"], stages(now)) == ("waiting", ["queued"]))
+    wait(lambda: dashboard.status(batch_id)["state"] == "failed", "the end of the worker's time", 60)
+
+
 def test_a_batch_whose_runs_were_deleted_in_prefect_still_tells_what_it_has(dashboard, prefect, publish):
     batch_id, flow_run_id, (done, lost) = dashboard.started_batch("done.mp3", "lost.mp3")
     publish(dashboard, batch_id, done)
