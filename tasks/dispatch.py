@@ -4,9 +4,9 @@ cancel them. Which job goes where is decided in `tasks.core.scheduling`.
 """
 
 import contextlib
+import logging
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,14 @@ from tasks.core.scheduling import WaitingJob, place
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
 from tasks.settle import settle_task_runs
 from tasks.survey import read_pools
+
+logger = logging.getLogger(__name__)
+
+ROUTER_PATIENCE_SECONDS = 20.0
+"""How long to wait for the router's lock; whoever has it needs a fraction of that."""
+
+SHORTEST_OCCUPANCY_SECONDS = 0.1
+"""The least that Prefect's server counts; by how long a lock was held lately it spaces out the tries to get it."""
 
 UNUSABLE_SECONDS = 20.0
 """
@@ -57,13 +65,13 @@ class Dispatcher:
         """
         Create a run for each waiting job that a pool has room for now, and return them.
 
-        Look-up and creation are one step among all batches (`ROUTER_LIMIT`). Its lease is short, so that a batch run
-        killed inside holds up the others for a minute at most.
+        Look-up and creation are one step among all batches (`ROUTER_LIMIT`). A batch run that was killed inside holds
+        up the others for `ROUTER_PATIENCE_SECONDS` at most.
         """
         candidates = self._candidates(waiting)
         if not place(await self._pools(), candidates, active_batches=active_batches):
             return []
-        async with _router():
+        async with _router(self._client):
             placements = place(await self._pools(), candidates, active_batches=active_batches)
             return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
 
@@ -109,7 +117,7 @@ class Dispatcher:
         The successor comes first, then the old run is to be given up: killed in between, this leaves a run too many,
         which is noticed, and not one too few.
         """
-        async with _router():
+        async with _router(self._client):
             placements = place(await self._pools(), self._candidates(ready))
             return [
                 await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
@@ -187,14 +195,38 @@ class Dispatcher:
         return work_pool in self._deployments
 
 
-def _router() -> AbstractAsyncContextManager[None]:
+@contextlib.asynccontextmanager
+async def _router(client: PrefectClient) -> AsyncIterator[None]:
     """
-    Return the lock that one batch at a time holds while it looks for room and fills it.
+    Hold the lock that one batch at a time has while it looks for room and fills it.
 
     Losing it, frozen for longer than its lease or in an outage, ends nobody: what it protects from is that two batches
-    fill the same place, and a job gets one run in any case.
+    fill the same place, and a job gets one run in any case. So it is also taken from a holder that does not give it
+    back. Its lease alone would not bring it back: a server that is killed, or whose disk is full, between marking the
+    lock as held and writing down the lease leaves it held by nobody.
     """
-    return concurrency(ROUTER_LIMIT, occupy=1, strict=True, lease_duration=60, raise_on_lease_renewal_failure=False)
+    async with contextlib.AsyncExitStack() as held:
+        while not await _taken(held):
+            logger.warning("The router's lock was not given back for %.0f s: taking it", ROUTER_PATIENCE_SECONDS)
+            await client.release_concurrency_slots([ROUTER_LIMIT], 1, SHORTEST_OCCUPANCY_SECONDS)
+        yield
+
+
+async def _taken(held: contextlib.AsyncExitStack) -> bool:
+    """Return whether the lock was to be had in time; *held* gives it back."""
+    lock = concurrency(
+        ROUTER_LIMIT,
+        occupy=1,
+        strict=True,
+        timeout_seconds=ROUTER_PATIENCE_SECONDS,
+        lease_duration=60,
+        raise_on_lease_renewal_failure=False,
+    )
+    try:
+        await held.enter_async_context(lock)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:

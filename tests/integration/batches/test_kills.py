@@ -207,3 +207,11 @@ def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
         pause(fragile, pool, paused=False)
         for pid in keepers:
             os.kill(pid, signal.SIGCONT)
+
+
+def test_a_router_lock_that_nobody_gives_back_holds_up_no_batch(fragile, clips, new_batch):
+    limit = "/v2/concurrency_limits/gpu-router"
+    fragile.prefect.patch(limit, json={"active_slots": 1}).raise_for_status()  # held, and no lease would ever end it
+    batch = transcribing(fragile, clips, new_batch)
+    assert batch.finished()["state"] == "completed"
+    assert fragile.prefect.get(limit).json()["active_slots"] == 0
