@@ -36,9 +36,10 @@ test: check integration browser  ## Lint, check types and import directions, run
 unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
 	$(BIN)/python -m pytest tests/unit
 
+# What takes longest comes first, so that no process of two waits long for the other.
 .PHONY: integration
 integration: test-models  ## Run the tests with a real server, ffmpeg, model and S3 service
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/integration tests/chaos
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder tests/chaos tests/integration/warm tests/integration
 
 .PHONY: test-models
 test-models: $(VENV)/dev.stamp
