@@ -87,8 +87,9 @@ check: $(VENV)/dev.stamp  ## Lint, check formats, types and import directions, r
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/unit
 
+# Extras stay in the locks: without them pip looks for sqlalchemy[asyncio] beyond the pinned sqlalchemy, in vain.
 COMPILE = $(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-header --quiet $(UPGRADE)
+	--no-strip-extras --no-emit-index-url --no-header --quiet $(UPGRADE)
 
 .PHONY: lock
 lock: $(VENV)/dev.stamp  ## Write the locks anew; UPGRADE=--upgrade takes the newest versions

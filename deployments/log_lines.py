@@ -35,8 +35,6 @@ _OF_RUN = re.compile(r"(Flow|Task) run '(?P<run>.*?)' - (?P<said>.*)")
 _OURS = re.compile(r"batchscribe|dashboard|deployments|flows|tasks")
 _OUR_LOGGER = re.compile(r"(prefect\.workers|batchscribe)\S* - ")
 _RUN_HOUSEKEEPING = re.compile(r"Beginning (sub)?flow run|Created |View at |Finished in state (Completed|Cached)")
-_OUR_LOGGER = re.compile(r"(prefect\.workers|batchscribe)\S* - ")
-_RUN_HOUSEKEEPING = re.compile(r"Beginning (sub)?flow run|Created |View at |Finished in state (Completed|Cached)")
 # SQLite lets one write at a time: now and then one of the server's own is refused, and comes again with the next beat.
 _HARMLESS = re.compile(r".*Worker channel heartbeat persistence failed")
 

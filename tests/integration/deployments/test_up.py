@@ -2,16 +2,10 @@ import json
 import os
 import signal
 import socket
-import time
 
 import pytest
 
-
-def _until(holds, what, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.1)
+from tests.conftest import wait_until
 
 
 def _online(stack):
@@ -64,6 +58,18 @@ def test_the_deployments_of_further_devices_are_made_after_the_first(stack):
     assert first["tags"] == second["tags"] == ["gpu"]
     assert first["parameter_openapi_schema"] == second["parameter_openapi_schema"]
     assert deployed("transcribe-batch/cpu")["work_pool_name"] == "cpu"
+
+
+def test_the_clean_up_is_scheduled(stack):
+    deployment = stack.prefect.get("/deployments/name/clean-up/cpu").json()["id"]
+    of_it = {"flow_runs": {"deployment_id": {"any_": [deployment]}, "state": {"type": {"any_": ["SCHEDULED"]}}}}
+
+    def planned():
+        runs = stack.prefect.post("/flow_runs/filter", json=of_it).json()
+        return [run for run in runs if run["auto_scheduled"]]
+
+    wait_until(planned, "Prefect's scheduler has planned a clean-up", 90)
+    assert all(run["parameters"]["dry_run"] is False for run in planned())
 
 
 def test_only_one_dispatcher_at_a_time_may_choose(stack):
@@ -121,11 +127,13 @@ def test_after_a_kill_nothing_is_left_and_the_next_start_is_like_any_other(new_s
     server = next(pid for pid, command in stack.processes().items() if "prefect_server" in command)
 
     os.kill(server, signal.SIGKILL)
-    _until(lambda: "prefect     Ended (SIGKILL); starting it again" in stack.output, "the news of the server's end")
-    _until(lambda: stack.answers() and server not in stack.processes(), "another server")
+    wait_until(
+        lambda: "prefect     Ended (SIGKILL); starting it again" in stack.output, "the news of the server's end", 60
+    )
+    wait_until(lambda: stack.answers() and server not in stack.processes(), "another server", 60)
 
     stack.kill()
-    _until(lambda: not stack.processes(), "the end of all processes", 10)
+    wait_until(lambda: not stack.processes(), "the end of all processes", 10)
 
     stack.start()
     assert _online(stack) == ["gpu-0"]
