@@ -55,7 +55,7 @@ class FormFile:
             },
         )
 
-    def feed(self, piece: bytes | bytearray) -> None:
+    def feed(self, piece: bytes | memoryview) -> None:
         """Take the next piece of the body."""
         try:
             self._parser.write(bytes(piece))

@@ -133,7 +133,7 @@ async def _part_file(client: Client, batch: OpenBatch, length: int) -> AsyncIter
         part.close()
 
 
-async def _receive_body(request: Request, client: Client, feed: Callable[[bytearray], None], length: int) -> None:
+async def _receive_body(request: Request, client: Client, feed: Callable[[memoryview], None], length: int) -> None:
     idle_seconds = client.settings.upload_idle_seconds
     try:
         received = await receive(request.stream(), feed, idle_seconds=idle_seconds)
