@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.core.batches import Recording
 from tasks.core.errors import NotFound, StoreUnavailable, UploadMissing
@@ -17,6 +18,7 @@ from tasks.store import Store
     retries=len(OUTAGE_SECONDS),
     retry_delay_seconds=OUTAGE_SECONDS,
     retry_condition_fn=ask_the_error,
+    cache_policy=NO_CACHE,
 )
 async def fetch_recording(store: Store, recording: Recording, target: Path) -> None:
     """

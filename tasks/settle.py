@@ -9,16 +9,19 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
     TaskRunFilter,
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import State, StateType, TaskRun
+from prefect.client.schemas.objects import TERMINAL_STATES, State, StateType, TaskRun
 from prefect.client.schemas.sorting import TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
-from tasks.core.batches import RECORDING_FLOW
+from tasks.core.batches import RECORDING_FLOW, batch_tag
 
 UNDER_WAY = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 """Scheduled is a task that waits for its next try."""
@@ -32,12 +35,27 @@ async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str
 
     Tasks of a next attempt have runs of their own. The links of a batch run to its jobs' runs follow these.
     """
+    await _settle(client, FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])), reason)
+
+
+async def settle_of_ended(client: PrefectClient, batch_id: str) -> None:
+    """
+    End the task runs that the ended runs of a batch's jobs have left under way.
+
+    Prefect's server learns of a task run by events, in its own time: one may be recorded as Running after its process
+    has died and all that was known of it then was settled.
+    """
+    ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES)))
+    of_jobs = FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)]), state=ended)
+    await _settle(client, of_jobs, "its process ended.")
+
+
+async def _settle(client: PrefectClient, flow_runs: FlowRunFilter, reason: str) -> None:
     under_way = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNDER_WAY)))
-    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
     found: list[TaskRun] = []
     while True:
         page = await client.read_task_runs(
-            flow_run_filter=of_run,
+            flow_run_filter=flow_runs,
             task_run_filter=under_way,
             sort=TaskRunSort.ID_DESC,
             limit=PAGE,
