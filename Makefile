@@ -87,9 +87,8 @@ check: $(VENV)/dev.stamp  ## Lint, check formats, types and import directions, r
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet tests/unit
 
-# Extras stay in the locks: without them pip looks for sqlalchemy[asyncio] beyond the pinned sqlalchemy, in vain.
 COMPILE = $(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes \
-	--no-strip-extras --no-emit-index-url --no-header --quiet $(UPGRADE)
+	--no-emit-index-url --no-header --quiet $(UPGRADE)
 
 .PHONY: lock
 lock: $(VENV)/dev.stamp  ## Write the locks anew; UPGRADE=--upgrade takes the newest versions
@@ -104,15 +103,16 @@ clean:  ## Remove what is installed and cached; the data folder stays
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is older than its lock or than pyproject.toml, or a GPU was added since: install again.
+# A lock names all there is. Pip would look for sqlalchemy[asyncio] beyond the pinned sqlalchemy, once a newer one is out.
 $(VENV)/$(RUN).stamp: $(LOCKS)/$(RUN).txt $(LOCKS)/build.txt pyproject.toml | $(VENV)/venv.stamp
 	@echo "Installing what Batchscribe needs; this takes a minute or two."
-	$(PIP) install --require-hashes -r $(LOCKS)/$(RUN).txt -r $(LOCKS)/build.txt
+	$(PIP) install --no-deps --require-hashes -r $(LOCKS)/$(RUN).txt -r $(LOCKS)/build.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/$(RUN).stamp $(LOCKS)/dev.txt
 	@echo "Installing what the tests need."
-	$(PIP) install --require-hashes -r $(LOCKS)/dev.txt
+	$(PIP) install --no-deps --require-hashes -r $(LOCKS)/dev.txt
 	@touch $@
 
 $(VENV)/venv.stamp:
