@@ -48,7 +48,7 @@ from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.outages import check_passing
 from tasks.read import read_manifest, told_from_outage
-from tasks.settle import settle_never_began, settle_of_ended
+from tasks.settle import settle_earlier_attempts, settle_never_began
 from tasks.store import Store, open_store
 from tasks.submit import Conversions
 
@@ -102,7 +102,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         return Cancelled(message=f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended.")
     async with _outages_waited_out():
         await settle_never_began(client, jobs.never_began)
-        await settle_of_ended(client, batch_id)
+        attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
+        await settle_earlier_attempts(client, batch_id, attempts)
     return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
 
 

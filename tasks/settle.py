@@ -1,7 +1,7 @@
 """Settle what a process that is gone left behind in Prefect."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +9,12 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     FlowRunFilterTags,
     TaskRunFilter,
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import TERMINAL_STATES, State, StateType, TaskRun
+from prefect.client.schemas.objects import State, StateType, TaskRun
 from prefect.client.schemas.sorting import TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
@@ -35,22 +33,28 @@ async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str
 
     Tasks of a next attempt have runs of their own. The links of a batch run to its jobs' runs follow these.
     """
-    await _settle(client, FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])), reason)
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
+    await _end(client, await _under_way(client, of_run), reason)
 
 
-async def settle_of_ended(client: PrefectClient, batch_id: str) -> None:
+async def settle_earlier_attempts(client: PrefectClient, batch_id: str, attempts: Mapping[UUID, int]) -> None:
     """
-    End the task runs that the ended runs of a batch's jobs have left under way.
+    End the task runs that earlier attempts at a batch's jobs left under way; *attempts* has the last one of each run.
 
     Prefect's server learns of a task run by events, in its own time: one may be recorded as Running after its process
-    has died and all that was known of it then was settled.
+    has died and all that was known of it then was settled. For the same reason the last attempt's are left alone: they
+    may be completed, and not recorded yet.
     """
-    ended = FlowRunFilterState(type=FlowRunFilterStateType(any_=list(TERMINAL_STATES)))
-    of_jobs = FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)]), state=ended)
-    await _settle(client, of_jobs, "its process ended.")
+    of_jobs = FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)]))
+    earlier = [
+        task_run
+        for task_run in await _under_way(client, of_jobs)
+        if task_run.flow_run_id and task_run.flow_run_run_count < attempts.get(task_run.flow_run_id, 0)
+    ]
+    await _end(client, earlier, "its process ended.")
 
 
-async def _settle(client: PrefectClient, flow_runs: FlowRunFilter, reason: str) -> None:
+async def _under_way(client: PrefectClient, flow_runs: FlowRunFilter) -> list[TaskRun]:
     under_way = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNDER_WAY)))
     found: list[TaskRun] = []
     while True:
@@ -63,8 +67,11 @@ async def _settle(client: PrefectClient, flow_runs: FlowRunFilter, reason: str) 
         )
         found += page
         if len(page) < PAGE:
-            break
-    for task_run in found:
+            return found
+
+
+async def _end(client: PrefectClient, task_runs: Iterable[TaskRun], reason: str) -> None:
+    for task_run in task_runs:
         if not task_run.name.startswith(RECORDING_FLOW):
             await client.set_task_run_state(task_run.id, Crashed(message=f"Stopped: {reason}"), force=True)
 

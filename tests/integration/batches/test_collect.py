@@ -22,7 +22,7 @@ from tasks.core.transcripts import Transcript
 from tasks.dispatch import ReadyJob, restart
 from tasks.observe import child_of, crashes_since_last_end, read_retry
 from tasks.publish import publish
-from tasks.settle import settle_task_runs
+from tasks.settle import settle_earlier_attempts, settle_task_runs
 from tasks.store_folder import open_folder
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -292,3 +292,11 @@ def test_all_that_a_lost_process_had_begun_ends_also_what_waited_for_its_next_tr
     server = ManyTaskRuns(*[RUNNING] * 150, *[SCHEDULED] * 150, StateType.COMPLETED)
     asyncio.run(settle_task_runs(server, RUN_ID, "its process ended"))
     assert server.ended == {run.id for run in server.task_runs[:300]}
+
+
+def test_what_the_last_attempt_had_begun_may_be_completed_and_not_recorded_yet():
+    server = ManyTaskRuns(RUNNING, RUNNING)
+    for attempt, run in enumerate(server.task_runs, start=1):
+        run.flow_run_id, run.flow_run_run_count = RUN_ID, attempt
+    asyncio.run(settle_earlier_attempts(server, "20260101-120000-abcdef", {RUN_ID: 2}))
+    assert server.ended == {server.task_runs[0].id}

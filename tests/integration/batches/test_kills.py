@@ -217,11 +217,11 @@ def test_a_router_lock_that_nobody_gives_back_holds_up_no_batch(fragile, clips, 
     assert fragile.prefect.get(limit).json()["active_slots"] == 0
 
 
-def test_a_task_run_that_is_recorded_after_its_process_has_died_does_not_stay_running(fragile, clips, new_batch):
+def test_a_task_run_of_an_earlier_attempt_that_is_recorded_late_does_not_stay_running(fragile, clips, new_batch):
     batch = transcribing(fragile, clips, new_batch)
     status = batch.wait(lambda status: status["summary"]["done"], 120)
     ended = next(job["flow_run_id"] for job in status["jobs"] if job["stage"] == "done")
     late = {"flow_run_id": ended, "task_key": "late", "dynamic_key": "0", "name": "late", "state": {"type": "RUNNING"}}
-    task_run = fragile.prefect.post("/task_runs/", json=late).json()["id"]
+    task_run = fragile.prefect.post("/task_runs/", json=late).json()["id"]  # of attempt 0
     assert batch.finished()["state"] == "completed"
     assert fragile.prefect.get(f"/task_runs/{task_run}").json()["state_type"] == "CRASHED"
