@@ -36,6 +36,11 @@ def job_tag(job_id: str) -> str:
     return f"job:{job_id}"
 
 
+def inbox_tag(inbox: str) -> str:
+    """Return the tag that the runs of batches ingested from an inbox carry in Prefect."""
+    return f"inbox:{inbox}"
+
+
 class Record(BaseModel):
     """A value that crosses a process border; it never changes."""
 
@@ -84,12 +89,13 @@ class Options(Record):
 
 
 class Batch(Record):
-    """Uploads submitted together."""
+    """Uploads submitted together, by a person or by the scan of an inbox."""
 
     batch_id: str
     name: str
     created_at: datetime
     options: Options = Options()
+    inbox: str = Field(default="", description="name of the inbox that it was ingested from; empty for a person's own")
 
 
 class Upload(Record):
