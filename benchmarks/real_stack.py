@@ -21,7 +21,7 @@ from deployments.environment import (
     server_environment,
     shared_environment,
 )
-from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, RECORDING_FLOW, ROUTER_LIMIT
+from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
 
@@ -125,6 +125,7 @@ async def _set_up(devices: int) -> None:
                 name=name,
                 work_pool_name=name,
                 entrypoint="simulated_engine.transcribe_recording",
+                tags=[GPU_TAG],
                 enforce_parameter_schema=False,
             )
 

@@ -10,12 +10,12 @@ from dashboard.freshness import Fresh
 from dashboard.pool_facts import PoolFacts
 from dashboard.records import Records
 from dashboard.run_facts import flow_run_url, ui_url
-from dashboard.runs import GpuPool, Runs
+from dashboard.runs import Runs
 from tasks.core.adoption import RunState
-from tasks.core.device_reports import DeviceReport
+from tasks.core.device_reports import DeviceReport, Quarantine
 from tasks.core.errors import NotFound, RecordDamaged, StoreUnavailable
-from tasks.core.pool_advice import advice, device_and_machine
-from tasks.core.pools import ActiveRun
+from tasks.core.pool_advice import advice_for, device_and_machine
+from tasks.core.pools import ActiveRun, Pool
 from tasks.core.stages import RunFacts
 from tasks.core.status import PoolFailure, PoolRun, PoolStatus
 from tasks.core.summaries import sentence
@@ -39,26 +39,34 @@ class Floor:
         self._reports: Fresh[dict[str, DeviceReport]] = Fresh()
         self._names: OrderedDict[str, str] = OrderedDict()
 
-    async def describe(self, pools: Sequence[GpuPool]) -> tuple[PoolStatus, ...]:
+    async def describe(self, pools: Sequence[Pool]) -> tuple[PoolStatus, ...]:
         """Return *pools* with their runs, their latest failures and what their workers report, ordered by number."""
-        names = [gpu_pool.pool.work_pool for gpu_pool in pools]
-        runs = [run for gpu_pool in pools for run in gpu_pool.pool.runs]
+        names = [pool.work_pool for pool in pools]
+        runs = [run for pool in pools for run in pool.runs]
         progress, failures, reports, batch_names = await asyncio.gather(
             self._runs.read_progress(_run_facts(runs)),
             self._failures.get(" ".join(names), lambda: self._facts.read_failures(names), max_age=FAILURES_MAX_AGE),
-            self._reports.get("reports", self._facts.read_reports, max_age=REPORTS_MAX_AGE),
+            self._read_reports(),
             self._batch_names({run.batch_id for run in runs}),
         )
         described = (
             _pool_status(
-                gpu_pool,
-                tuple(_pool_run(run, progress, batch_names) for run in sorted(gpu_pool.pool.runs, key=_holders_first)),
-                failures.get(gpu_pool.pool.work_pool, ()),
-                reports.get(gpu_pool.pool.work_pool),
+                pool,
+                tuple(_pool_run(run, progress, batch_names) for run in sorted(pool.runs, key=_holders_first)),
+                failures.get(pool.work_pool, ()),
+                reports.get(pool.work_pool),
             )
-            for gpu_pool in pools
+            for pool in pools
         )
         return tuple(sorted(described, key=lambda pool: _by_number(pool.work_pool)))
+
+    async def advise(self, pools: Iterable[Pool]) -> Mapping[str, str]:
+        """Return what keeps jobs away from each of *pools* and what to do about it, by name."""
+        reports, now = await self._read_reports(), datetime.now(UTC)
+        return {pool.work_pool: advice_for(pool, _quarantine(pool, reports.get(pool.work_pool)), now) for pool in pools}
+
+    async def _read_reports(self) -> Mapping[str, DeviceReport]:
+        return await self._reports.get("reports", self._facts.read_reports, max_age=REPORTS_MAX_AGE)
 
     async def _batch_names(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
         for batch_id in batch_ids:
@@ -73,21 +81,19 @@ class Floor:
 
 
 def _pool_status(
-    gpu_pool: GpuPool, runs: tuple[PoolRun, ...], failures: tuple[PoolFailure, ...], report: DeviceReport | None
+    pool: Pool, runs: tuple[PoolRun, ...], failures: tuple[PoolFailure, ...], report: DeviceReport | None
 ) -> PoolStatus:
-    pool, now = gpu_pool.pool, datetime.now(UTC)
-    device, machine = device_and_machine(gpu_pool.device)
+    now = datetime.now(UTC)
+    device, machine = device_and_machine(pool.description)
     heard_of = report is not None and pool.online and now - report.at < LOAD_HOLDS
-    quarantine = report.quarantine if report is not None and pool.online and not pool.paused else None
+    quarantine = _quarantine(pool, report)
     running = sum(run.running for run in runs)
     return PoolStatus(
         work_pool=pool.work_pool,
         device=device,
         machine=machine,
         condition=pool.condition,
-        problem=advice(
-            pool.condition, work_pool=pool.work_pool, description=gpu_pool.device, quarantine=quarantine, now=now
-        ),
+        problem=advice_for(pool, quarantine, now),
         quarantine=quarantine,
         load=report.load if report is not None and heard_of else None,
         slots=pool.slots,
@@ -101,6 +107,10 @@ def _pool_status(
         failures=failures,
         work_pool_url=f"{ui_url()}/work-pools/work-pool/{pool.work_pool}",
     )
+
+
+def _quarantine(pool: Pool, report: DeviceReport | None) -> Quarantine | None:
+    return report.quarantine if report is not None and pool.online and not pool.paused else None
 
 
 def _pool_run(run: ActiveRun, progress: Mapping[str, float], batch_names: Mapping[str, str]) -> PoolRun:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dashboard.freshness import Fresh
-from dashboard.runs import Runs
+from dashboard.overview import Overview
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.errors import PrefectUnavailable, StoreUnavailable
 from tasks.core.status import Health
@@ -17,32 +18,35 @@ SECONDS_TO_ANSWER = 5.0
 STORE_MAX_AGE = 5.0
 """Seconds: checking a store means writing to it."""
 
-PREFECT_MAX_AGE = 1.0
+NO_WORKER = "No worker is online, so nothing runs. Start them: make up"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    problems: tuple[str, ...]
+    prefect_server: bool = False
+    batch_worker: bool = False
+    gpu_worker: bool = False
 
 
 class HealthCheck:
     """Asks the Prefect server, the store and the workers."""
 
-    def __init__(self, runs: Runs, store: Store) -> None:
-        self._runs = runs
+    def __init__(self, overview: Overview, store: Store) -> None:
+        self._overview = overview
         self._store = store
         self._store_complaints: Fresh[str] = Fresh()
-        self._workers: Fresh[dict[str, bool]] = Fresh()
 
     async def read(self) -> Health:
         """Return what answers, and for what does not a sentence with what to do."""
-        store_complaint, workers = await asyncio.gather(self._ask_store(), self._ask_prefect())
-        online = isinstance(workers, dict) and any(workers.values())
-        complaints = [
-            workers if isinstance(workers, str) else "",
-            store_complaint,
-            "" if online or isinstance(workers, str) else "No worker is online, so nothing runs. Start them: make up",
-        ]
+        store_complaint, seen = await asyncio.gather(self._ask_store(), self._ask_prefect())
         return Health(
-            detail=" ".join(filter(None, complaints)) or "All is well.",
-            prefect_server=not isinstance(workers, str),
+            detail=" ".join(filter(None, [store_complaint, *seen.problems])) or "All is well.",
+            prefect_server=seen.prefect_server,
             store=not store_complaint,
-            worker=online,
+            worker=seen.batch_worker and seen.gpu_worker,
+            batch_worker=seen.batch_worker,
+            gpu_worker=seen.gpu_worker,
         )
 
     async def _ask_store(self) -> str:
@@ -59,14 +63,23 @@ class HealthCheck:
         except TimeoutError:
             return f"The store has not answered for {SECONDS_TO_ANSWER:g} seconds. Check its disk or service."
 
-    async def _ask_prefect(self) -> dict[str, bool] | str:
-        """Return for each work pool whether a worker is online, or what is wrong with the server."""
+    async def _ask_prefect(self) -> _Seen:
+        """Return what workers there are and what keeps batches from going on; without the server, that."""
         try:
-            return await _in_time(self._workers.get("workers", self._runs.read_work_pools, max_age=PREFECT_MAX_AGE))
+            return await _in_time(self._look())
         except PrefectUnavailable as error:
-            return str(error)
+            return _Seen((str(error),))
         except TimeoutError:
-            return f"The Prefect server has not answered for {SECONDS_TO_ANSWER:g} seconds. Look into its log."
+            return _Seen(
+                (f"The Prefect server has not answered for {SECONDS_TO_ANSWER:g} seconds. Look into its log.",)
+            )
+
+    async def _look(self) -> _Seen:
+        installation = await self._overview.installation()
+        batch_worker = installation.batch_pool.online
+        gpu_worker = any(pool.online for pool in installation.gpu_pools)
+        problems = await self._overview.problems() if batch_worker or gpu_worker else [NO_WORKER]
+        return _Seen(tuple(problems), prefect_server=True, batch_worker=batch_worker, gpu_worker=gpu_worker)
 
 
 async def _in_time(answer: Coroutine[Any, Any, _Answer]) -> _Answer:

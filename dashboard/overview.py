@@ -11,10 +11,13 @@ from dashboard.floor import Floor
 from dashboard.freshness import Fresh
 from dashboard.intake import Intake
 from dashboard.records import Records
-from dashboard.runs import BATCHES_REMEMBERED, GpuPool, Runs
+from dashboard.runs import BATCHES_REMEMBERED, Runs
 from dashboard.search import Search
 from tasks.core.batches import Manifest, Publication
 from tasks.core.errors import NotFound, RecordDamaged, WrongStage
+from tasks.core.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
+from tasks.core.planning import RunningBatches
+from tasks.core.pools import Pool
 from tasks.core.scheduling import WaitingJob, forecast
 from tasks.core.stages import (
     BatchFacts,
@@ -51,8 +54,10 @@ class Overview:
         self._search = Search(records)
         self._statuses: Fresh[BatchStatus] = Fresh()
         self._done: OrderedDict[str, DoneJobs] = OrderedDict()
-        self._pools: Fresh[tuple[GpuPool, ...]] = Fresh()
-        self._running: Fresh[tuple[str, ...]] = Fresh()
+        self._pools: Fresh[tuple[Pool, ...]] = Fresh()
+        self._running: Fresh[RunningBatches] = Fresh()
+        self._batch_pool: Fresh[BatchPool] = Fresh()
+        self._router: Fresh[RouterLimit | None] = Fresh()
         self._elsewhere: Fresh[list[WaitingJob]] = Fresh()
 
     async def batch(self, batch_id: str, *, max_age: float = STATUS_MAX_AGE) -> BatchStatus:
@@ -87,7 +92,7 @@ class Overview:
         """Read the batch anew next time, since something was done to it."""
         self._statuses.forget(batch_id)
 
-    async def _read_pools(self) -> tuple[GpuPool, ...]:
+    async def _read_pools(self) -> tuple[Pool, ...]:
         return await self._pools.get("pools", self._runs.read_gpu_pools, max_age=POOLS_MAX_AGE)
 
     async def _read_batch(self, batch_id: str) -> BatchStatus:
@@ -107,7 +112,28 @@ class Overview:
     async def _read_started(self, manifest: Manifest) -> BatchStatus:
         batch, jobs = await self._read_facts(manifest)
         with_forecasts = await self._with_forecasts(manifest, batch, jobs)
-        return batch_status(batch, with_forecasts, self._done_of(manifest.batch.batch_id).status)
+        status = batch_status(batch, with_forecasts, self._done_of(manifest.batch.batch_id).status)
+        if status.state.ended:
+            return status
+        installation = await self.installation()
+        told = await self._floor.advise(pool for pool in installation.gpu_pools if not pool.usable)
+        return status.model_copy(update={"notice": batch_notice(status, installation, told)})
+
+    async def installation(self) -> Installation:
+        """Return what all batches need, as of a few seconds ago."""
+        batch_pool, router, gpu_pools, running = await asyncio.gather(
+            self._batch_pool.get("pool", self._runs.read_batch_pool, max_age=POOLS_MAX_AGE),
+            self._router.get("limit", self._runs.read_router_limit, max_age=ELSEWHERE_MAX_AGE),
+            self._read_pools(),
+            self._read_running(),
+        )
+        return Installation(batch_pool, gpu_pools, router, running_batches=len(running.people + running.inboxes))
+
+    async def problems(self) -> list[str]:
+        """Return what keeps batches from going on, whichever they are, a sentence each."""
+        installation = await self.installation()
+        told = await self._floor.advise(pool for pool in installation.gpu_pools if not pool.usable)
+        return installation_problems(installation, told)
 
     async def _read_facts(self, manifest: Manifest) -> tuple[BatchFacts, list[JobFacts]]:
         """Return what is known of a started batch and its jobs, but for what is to be expected."""
@@ -178,18 +204,21 @@ class Overview:
         if all(stage_of(job, batch).ended for job in jobs):
             return jobs
         waiting = _waiting(manifest, batch, jobs) + await self._waiting_elsewhere(manifest.batch.batch_id)
-        expected = forecast([gpu_pool.pool for gpu_pool in await self._read_pools()], waiting)
+        expected = forecast(await self._read_pools(), waiting)
         return [replace(job, forecast=expected[job.job.job_id]) if job.job.job_id in expected else job for job in jobs]
 
     async def _waiting_elsewhere(self, batch_id: str) -> list[WaitingJob]:
         """Return the jobs of the other batches that run, as far as they wait for a pool: the batches take turns."""
-        running = await self._running.get("batches", self._runs.read_running_batches, max_age=ELSEWHERE_MAX_AGE)
+        running = await self._read_running()
         found: list[WaitingJob] = []
-        for other in running:
+        for other in running.people + running.inboxes:
             if other != batch_id:
                 ask = partial(self._read_waiting, other)
                 found += await self._elsewhere.get(other, ask, max_age=ELSEWHERE_MAX_AGE)
         return found
+
+    async def _read_running(self) -> RunningBatches:
+        return await self._running.get("batches", self._runs.read_running_batches, max_age=ELSEWHERE_MAX_AGE)
 
     async def _read_waiting(self, batch_id: str) -> list[WaitingJob]:
         try:
@@ -201,9 +230,9 @@ class Overview:
 
 def _waiting(manifest: Manifest, batch: BatchFacts, jobs: Iterable[JobFacts]) -> list[WaitingJob]:
     """Return the jobs whose recording is ready and that have no run yet."""
-    batch_id, options = manifest.batch.batch_id, manifest.batch.options
+    batch_id, options, inbox = manifest.batch.batch_id, manifest.batch.options, bool(manifest.batch.inbox)
     return [
-        WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task)
+        WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task, inbox=inbox)
         for job in jobs
         if job.child is None and job.recording_seconds is not None and not stage_of(job, batch).ended
     ]

@@ -10,7 +10,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, StateType, Variable
 from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import ValidationError
 
@@ -19,7 +19,8 @@ from dashboard.run_facts import flow_run_url, known_time
 from tasks.core.device_reports import REPORT_PREFIX, DeviceReport
 from tasks.core.status import PoolFailure
 from tasks.core.summaries import sentence
-from tasks.observe import PAGE
+from tasks.observe import batch_of
+from tasks.paging import read_all
 
 FAILURES_PER_POOL = 3
 FAILURES_READ = 50
@@ -51,22 +52,29 @@ class PoolFacts:
     async def read_reports(self) -> dict[str, DeviceReport]:
         """Return what the workers say about their devices, by pool; most of those on CPUs say nothing."""
         async with asking_prefect():
-            variables = await self._client.read_variables(limit=PAGE)
+            variables = await read_all(self._read_report_variables)
         reports = {}
         for variable in variables:
-            if variable.name.startswith(REPORT_PREFIX):
-                try:
-                    report = DeviceReport.model_validate(variable.value)
-                except ValidationError:  # a worker of another version, or a person's doing
-                    continue
-                reports[variable.name.removeprefix(REPORT_PREFIX)] = report
+            if not variable.name.startswith(REPORT_PREFIX):
+                continue
+            try:
+                report = DeviceReport.model_validate(variable.value)
+            except ValidationError:  # a worker of another version, or a person's doing
+                continue
+            reports[variable.name.removeprefix(REPORT_PREFIX)] = report
         return reports
+
+    async def _read_report_variables(self, *, limit: int, offset: int) -> list[Variable]:
+        """Prefect's client has a method for this that neither filters nor goes beyond the first page."""
+        asked = {"variables": {"name": {"like_": REPORT_PREFIX}}, "limit": limit, "offset": offset}
+        answer = await self._client.request("POST", "/variables/filter", json=asked)
+        return Variable.model_validate_list(answer.json())
 
 
 def _failure(run: FlowRun) -> PoolFailure:
     return PoolFailure(
         name=run.name,
-        batch_id=next((tag.removeprefix("batch:") for tag in run.tags if tag.startswith("batch:")), ""),
+        batch_id=batch_of(run),
         ended_at=known_time(run.end_time or (run.state.timestamp if run.state else None)),
         reason=sentence(run.state.message or "") if run.state else "",
         flow_run_url=flow_run_url(str(run.id)),

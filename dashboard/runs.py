@@ -5,7 +5,6 @@ The only module of the dashboard that knows Prefect. Prefect is asked each time;
 derived in `tasks.core.stages`.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, WorkPool, WorkPoolStatus
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPoolStatus
 from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
 from prefect.exceptions import ObjectNotFound
@@ -36,11 +35,14 @@ from dashboard.asking import asking_prefect
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
 from tasks.clean import read_activity
 from tasks.core.adoption import RunState
-from tasks.core.batches import BATCH_DEPLOYMENT, Batch, batch_tag
+from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_POOL, ROUTER_LIMIT, Batch, batch_tag
 from tasks.core.errors import PrefectUnavailable, WrongStage
+from tasks.core.notices import BatchPool, RouterLimit
+from tasks.core.planning import RunningBatches
 from tasks.core.pools import Pool
 from tasks.core.stages import RunFacts
-from tasks.observe import ACTIVE, PAGE, read_running_batches, read_runs
+from tasks.observe import ACTIVE, read_running_batches, read_runs
+from tasks.paging import PAGE, read_all
 from tasks.survey import read_pools
 
 SECONDS_TO_READ_A_BATCH = 60.0
@@ -62,14 +64,6 @@ class BatchRuns:
 
     run: RunFacts | None
     children: tuple[RunFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GpuPool:
-    """A GPU work pool as the dispatch policy sees it, and what people call its device."""
-
-    pool: Pool
-    device: str
 
 
 class Runs:
@@ -119,21 +113,14 @@ class Runs:
 
         Completed ones are not asked for: they have left a recording in the store, and there are as many as jobs.
         """
-        task_runs: list[TaskRun] = []
+        unfinished = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=NOT_COMPLETED)))
         async with asking_prefect():
-            while True:
-                page = await self._client.read_task_runs(
-                    flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)])),
-                    task_run_filter=TaskRunFilter(
-                        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=NOT_COMPLETED))
-                    ),
-                    sort=TaskRunSort.EXPECTED_START_TIME_ASC,
-                    limit=PAGE,
-                    offset=len(task_runs),
-                )
-                task_runs += page
-                if len(page) < PAGE:
-                    break
+            task_runs = await read_all(
+                self._client.read_task_runs,
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)])),
+                task_run_filter=unfinished,
+                sort=TaskRunSort.EXPECTED_START_TIME_ASC,
+            )
         return tuple(facts for run in task_runs if (facts := facts_of_task_run(run)).job_id)
 
     async def read_progress(self, runs: Iterable[RunFacts]) -> dict[str, float]:
@@ -142,17 +129,18 @@ class Runs:
         if not running:
             return {}
         async with asking_prefect():
-            artifacts = await self._client.read_artifacts(
+            artifacts = await read_all(
+                self._client.read_artifacts,
                 artifact_filter=ArtifactFilter(
                     flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id) for run_id in running]),
                     type=ArtifactFilterType(any_=["progress"]),
                 ),
-                sort=ArtifactSort.UPDATED_DESC,
-                limit=PAGE,
+                sort=ArtifactSort.ID_DESC,
             )
+        in_time = sorted(artifacts, key=lambda artifact: known_time(artifact.updated))
         return {
             str(artifact.flow_run_id): share_of(artifact.data)
-            for artifact in reversed(artifacts)  # each attempt has an artifact of its own: the newest counts
+            for artifact in in_time  # each attempt has an artifact of its own: the newest counts
             if known_time(artifact.updated) >= running[str(artifact.flow_run_id)]
         }
 
@@ -222,23 +210,34 @@ class Runs:
         async with asking_prefect():
             return (await read_activity(self._client, batch_id)).active
 
-    async def read_running_batches(self) -> tuple[str, ...]:
-        """Return the ids of the batches whose own run is running."""
+    async def read_running_batches(self) -> RunningBatches:
+        """Return the batches whose own run is running."""
         async with asking_prefect():
             return await read_running_batches(self._client)
 
-    async def read_gpu_pools(self) -> tuple[GpuPool, ...]:
+    async def read_gpu_pools(self) -> tuple[Pool, ...]:
         """Return the GPU work pools with the runs they hold."""
         async with asking_prefect():
-            pools, work_pools = await asyncio.gather(read_pools(self._client), self._client.read_work_pools(limit=PAGE))
-        devices = {pool.name: pool.description or "" for pool in work_pools}
-        return tuple(GpuPool(pool=pool, device=devices.get(pool.work_pool, "")) for pool in pools)
+            return await read_pools(self._client)
 
-    async def read_work_pools(self) -> dict[str, bool]:
-        """Return for each work pool whether a worker of it is online."""
+    async def read_batch_pool(self) -> BatchPool:
+        """Return the work pool of the batch runs."""
         async with asking_prefect():
-            pools = await self._client.read_work_pools(limit=PAGE)
-        return {pool.name: _online(pool) for pool in pools}
+            try:
+                pool = await self._client.read_work_pool(BATCH_POOL)
+            except ObjectNotFound:
+                return BatchPool(BATCH_POOL, exists=False, online=False)
+        online = pool.status is not WorkPoolStatus.NOT_READY
+        return BatchPool(BATCH_POOL, online=online, paused=pool.is_paused, slots=pool.concurrency_limit)
+
+    async def read_router_limit(self) -> RouterLimit | None:
+        """Return the limit that is the dispatchers' lock, or None: the first batch that needs it makes it."""
+        async with asking_prefect():
+            try:
+                limit = await self._client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)
+            except ObjectNotFound:
+                return None
+        return RouterLimit(limit=limit.limit, active=limit.active)
 
     def _completed_of(self, batch_id: str) -> dict[str, RunFacts]:
         completed = self._completed.setdefault(batch_id, {})
@@ -254,7 +253,3 @@ def _by_id(runs: Iterable[FlowRun]) -> dict[str, RunFacts]:
 
 def _state_filter(*, any_: list[StateType] | None = None, not_any: list[StateType] | None = None) -> FlowRunFilterState:
     return FlowRunFilterState(type=FlowRunFilterStateType(any_=any_, not_any_=not_any))
-
-
-def _online(pool: WorkPool) -> bool:
-    return pool.status is WorkPoolStatus.READY

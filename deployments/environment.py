@@ -10,13 +10,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from tasks.core.batches import BATCH_POOL
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
 
 SLOTS_PER_DEVICE = 2
 """While one run holds the device, the other fetches or publishes: measured, the device then idles under 1 %."""
 
-CPU_POOL = "cpu"
+CPU_POOL = BATCH_POOL
 """Work pool of the flows that need no device."""
 
 CUDA_PACKAGES = ("nvidia.cublas", "nvidia.cudnn", "nvidia.cuda_nvrtc")

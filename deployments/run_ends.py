@@ -10,15 +10,14 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
-from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
+from prefect.states import AwaitingRetry, Cancelled, Failed
 
 from deployments.warm_messages import RunEnded
-from tasks.core.adoption import next_attempt
-from tasks.observe import crashes_before, crashes_since_last_end
+from tasks.crashes import count_crashes, crash, stopped
+from tasks.observe import crashes_before
 from tasks.settle import settle_task_runs
 
 ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
-MAX_CRASHES = 3
 MAX_STARTS = 20
 """Bound on all starts of a run, also those that were not its fault: nothing loops for ever."""
 
@@ -94,16 +93,7 @@ def _has_begun_again(before: FlowRun, now: FlowRun) -> bool:
 def _is_crashed_by_us(flow_run: FlowRun, reason: str) -> bool:
     """Return whether an earlier try of `crash` came as far as this, before Prefect's server went away."""
     state = flow_run.state
-    return state is not None and state.is_crashed() and state.message == _stopped(reason)
-
-
-def _stopped(reason: str) -> str:
-    return f"Stopped: {reason}"
-
-
-async def count_crashes(client: PrefectClient, flow_run: FlowRun) -> int:
-    """Return how often the job of this run lost its process, here and on pools it was moved away from."""
-    return crashes_before(flow_run) + crashes_since_last_end(await client.read_flow_run_states(flow_run.id))
+    return state is not None and state.is_crashed() and state.message == stopped(reason)
 
 
 async def is_suspect(client: PrefectClient, flow_run: FlowRun) -> bool:
@@ -118,22 +108,6 @@ async def is_suspect(client: PrefectClient, flow_run: FlowRun) -> bool:
         return await count_crashes(client, flow_run) > 0
     except httpx.HTTPError:
         return True
-
-
-async def crash(client: PrefectClient, flow_run: FlowRun, reason: str) -> None:
-    """Record that the run lost its process, and start it again unless that happened too often."""
-    if flow_run.state is not None and flow_run.state.is_cancelling():
-        await client.set_flow_run_state(flow_run.id, Cancelled(message=f"Cancelled: {reason}"), force=True)
-        return
-    if flow_run.state is None or not flow_run.state.is_crashed():
-        await client.set_flow_run_state(flow_run.id, Crashed(message=_stopped(reason)), force=True)
-    crashes = await count_crashes(client, flow_run)
-    if crashes >= MAX_CRASHES:
-        message = f"It stopped the process it ran in {crashes} times, the last time: {reason}"
-        await client.set_flow_run_state(flow_run.id, Failed(message=message), force=True)
-        return
-    message = next_attempt(crashes + 1, MAX_CRASHES, reason)
-    await client.set_flow_run_state(flow_run.id, AwaitingRetry(message=message), force=True)
 
 
 async def hand_back(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:

@@ -16,9 +16,9 @@ import anyio
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 
+from deployments.environment import CPU_POOL
 from tasks.core.device_reports import Quarantine
 from tasks.core.pools import PROBATION_MARK, QUARANTINE_MARK, EndedRun, Outcome, PoolHealth, illness, pool_health
-from tasks.survey import GPU_POOL_PREFIX
 
 REMEMBERED_RUNS = 50
 MARKS = {PoolHealth.HEALTHY: "", PoolHealth.QUARANTINED: QUARANTINE_MARK, PoolHealth.PROBE: PROBATION_MARK}
@@ -43,7 +43,7 @@ class SickBay:
 
     def note(self, outcome: Outcome, reason: str = "") -> None:
         """Remember how a run ended, if it had a device."""
-        if self._work_pool.startswith(GPU_POOL_PREFIX):
+        if self._work_pool != CPU_POOL:
             self._ended.append(EndedRun(self._work_pool, time.monotonic(), outcome, reason))
 
     @property

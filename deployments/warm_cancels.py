@@ -21,6 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from deployments.warm_processes import WarmProcesses
+from tasks.core.cancellation import reason_told
 from tasks.settle import settle_task_runs
 
 WATCH_SECONDS = 1.0
@@ -79,8 +80,10 @@ async def _end_unheld(client: PrefectClient, work_pool: str, processes: WarmProc
         if flow_run.id in held:
             continue
         with contextlib.suppress(ObjectNotFound):  # somebody deleted it
+            asked_with = (flow_run.state.message or "") if flow_run.state else ""
+            message = reason_told(asked_with, "Cancelled while no process had it.")
             # Not forced: if it has ended by now, that stands.
-            await client.set_flow_run_state(flow_run.id, Cancelled(message="Cancelled while no process had it."))
+            await client.set_flow_run_state(flow_run.id, Cancelled(message=message))
             await settle_task_runs(client, flow_run.id, "it was cancelled.")
 
 

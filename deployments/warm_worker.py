@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
 from deployments.device_reporter import DeviceReporter
@@ -50,6 +52,7 @@ SLOTS_VARIABLE = "BATCHSCRIBE_WARM_SLOTS"
 RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
 SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
@@ -121,7 +124,14 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             with outages_waited_out("The search for runs"):
                 if await self._may_take_runs():
                     return await super().get_and_submit_flow_runs()
+                if not self._draining:
+                    await self._show_presence()
         return []
+
+    async def _show_presence(self) -> None:
+        """Ask for runs without taking any: that a paused pool has a worker is known by that alone."""
+        with contextlib.suppress(ObjectNotFound):  # it was deleted
+            await self.client.get_scheduled_flow_runs_for_work_pool(self._pool_name, scheduled_before=LONG_AGO)
 
     async def _may_take_runs(self) -> bool:
         if self._draining:

@@ -11,6 +11,7 @@ Requires: the recording in the store, ``BATCHSCRIBE_DEVICE``, the model on this 
 """
 
 import asyncio
+import contextlib
 import math
 import shutil
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -28,7 +30,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from tasks.core.batches import ALREADY_PUBLISHED, Job, Options, Recording
-from tasks.core.cancellation import DeviceLost, RunCancelled, current_token
+from tasks.core.cancellation import DeviceLost, RunCancelled, current_token, reason_told
 from tasks.core.devices import Device
 from tasks.core.documents import Processing, render
 from tasks.core.errors import DeviceFailed, ModelUnavailable, TranscriptionError
@@ -61,7 +63,7 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
     try:
         return await _transcribe(batch_id, job, recording, options, folder)
     except RunCancelled:
-        return Cancelled(message="Cancelled while it was being transcribed.")
+        return Cancelled(message=await _why_cancelled())
     except DeviceFailed as error:
         raise DeviceLost(str(error)) from error
     except ModelUnavailable as error:
@@ -96,6 +98,15 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
         )
         await unless_cancelled(publishing)
     return Completed(message=_told(transcript, processing.transcription_seconds))
+
+
+async def _why_cancelled() -> str:
+    asked_with = ""
+    with contextlib.suppress(httpx.HTTPError):  # an outage: it has stopped all the same
+        async with get_client() as client:
+            run = await client.read_flow_run(UUID(flow_run.get_id() or ""))
+            asked_with = (run.state.message or "") if run.state else ""
+    return reason_told(asked_with, "Cancelled while it was being transcribed.")
 
 
 async def _was_retried() -> bool:

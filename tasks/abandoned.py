@@ -17,26 +17,29 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Crashed
 
-from tasks.attendance import is_attended
+from tasks.attendance import read_workers
 from tasks.core.batches import BATCH_FLOW
-from tasks.observe import ACTIVE, PAGE, job_of, read_runs
+from tasks.gpu_pools import read_gpu_pools
+from tasks.observe import ACTIVE, job_of, read_runs
 from tasks.settle import settle_task_runs
-from tasks.survey import GPU_POOL_PREFIX
 
 HOLDING = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[FlowRun]:
     """Return the runs under way on pools whose workers were not heard of for so long, if their batch has ended."""
-    pools = [pool.name for pool in await client.read_work_pools(limit=PAGE) if await _is_gone(client, pool, away_for)]
-    if not pools:
+    offline = [pool.work_pool.name for pool in await read_gpu_pools(client) if not pool.online]
+    if not offline:
         return []
-    holding = FlowRunFilterState(type=FlowRunFilterStateType(any_=HOLDING))
-    runs = await read_runs(client, FlowRunFilter(state=holding), pools)
-    return [run for run in runs if job_of(run) and not await _is_watched(client, run)]
+    holding = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=HOLDING)))
+    runs = [run for run in await read_runs(client, holding, offline) if job_of(run)]
+    gone = {
+        name for name in {run.work_pool_name or "" for run in runs} if await _is_gone(client, name, away_for=away_for)
+    }
+    return [run for run in runs if run.work_pool_name in gone and not await _is_watched(client, run)]
 
 
 async def end_abandoned(client: PrefectClient, run: FlowRun) -> None:
@@ -50,10 +53,8 @@ async def end_abandoned(client: PrefectClient, run: FlowRun) -> None:
     await settle_task_runs(client, run.id, reason)
 
 
-async def _is_gone(client: PrefectClient, pool: WorkPool, away_for: timedelta) -> bool:
-    if not pool.name.startswith(GPU_POOL_PREFIX) or await is_attended(client, pool):
-        return False
-    beats = [worker.last_heartbeat_time for worker in await client.read_workers_for_work_pool(pool.name)]
+async def _is_gone(client: PrefectClient, work_pool: str, *, away_for: timedelta) -> bool:
+    beats = [worker.last_heartbeat_time for worker in await read_workers(client, work_pool)]
     return all(beat is None or beat + away_for < datetime.now(UTC) for beat in beats)
 
 

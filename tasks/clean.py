@@ -41,7 +41,8 @@ from tasks.discard import (
     show_batch,
     withdraw_expiries,
 )
-from tasks.observe import ACTIVE, PAGE, read_runs
+from tasks.observe import ACTIVE, read_runs
+from tasks.paging import PAGE, read_all
 from tasks.read import published_and_intact
 from tasks.store import Store
 from tasks.take_stock import take_stock
@@ -194,17 +195,8 @@ def _documents_damaged(stock: Stock, job_id: str) -> str:
 
 
 async def _read_progress(client: PrefectClient) -> list[Artifact]:
-    artifacts: list[Artifact] = []
-    while True:
-        page = await client.read_artifacts(
-            artifact_filter=ArtifactFilter(type=ArtifactFilterType(any_=["progress"])),
-            sort=ArtifactSort.ID_DESC,
-            limit=PAGE,
-            offset=len(artifacts),
-        )
-        artifacts += page
-        if len(page) < PAGE:
-            return artifacts
+    shown = ArtifactFilter(type=ArtifactFilterType(any_=["progress"]))
+    return await read_all(client.read_artifacts, artifact_filter=shown, sort=ArtifactSort.ID_DESC)
 
 
 async def _active_among(client: PrefectClient, run_ids: Sequence[UUID]) -> set[UUID]:

@@ -22,9 +22,11 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
 from tasks.core.adoption import CRASH_SETTLES_SECONDS, Retry, RunState, Step, step_for
 from tasks.core.batches import Job, Manifest, Recording, Stage
+from tasks.core.cancellation import current_token
 from tasks.core.errors import Unreadable
 from tasks.core.names import shown
 from tasks.core.summaries import Ending, sentence
+from tasks.crashes import go_on_after_crash
 from tasks.dispatch import Dispatcher, ReadyJob, cancel, fail, restart
 from tasks.mark import cancelled_jobs, forget_cancels
 from tasks.observe import Child, read_children, read_running_batches, refresh
@@ -171,7 +173,7 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
     """Create runs for the waiting jobs that a pool has room for."""
     if not jobs.waiting:
         return
-    for child in await dispatcher.dispatch(jobs.waiting, active_batches=len(await read_running_batches(client))):
+    for child in await dispatcher.dispatch(jobs.waiting, await read_running_batches(client)):
         jobs.children[child.job_id] = child
         jobs.ready[child.job_id] = jobs.waiting.pop(child.job_id)
 
@@ -219,6 +221,10 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
                 await restart(client, child, "The batch was retried.")
                 continue
         ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
+        if child is not None and child.state is RunState.CRASHED and ending.stage is not Stage.DONE:
+            if not current_token().cancelled:  # its worker, one of Prefect's own, leaves it so
+                await go_on_after_crash(client, child)
+            continue
         _note_ending(jobs, ending, child or known)
         del jobs.children[job_id]
         ended.append(ending)

@@ -6,22 +6,26 @@ cancel them. Which job goes where is decided in `tasks.core.scheduling`.
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from prefect import Task
 from prefect.client.orchestration import PrefectClient
-from prefect.concurrency.asyncio import concurrency
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, concurrency
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
 from tasks.core.adoption import RunState
-from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, job_tag
+from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, inbox_tag, job_tag
 from tasks.core.names import shown
+from tasks.core.notices import router_problem
+from tasks.core.planning import RunningBatches
 from tasks.core.pools import Pool, StuckRun, stuck, without_pool
-from tasks.core.scheduling import WaitingJob, place
+from tasks.core.scheduling import Placement, WaitingJob, place
+from tasks.gpu_pools import forget_deployments
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
 from tasks.settle import settle_task_runs
 from tasks.survey import read_pools
@@ -33,6 +37,9 @@ ROUTER_PATIENCE_SECONDS = 20.0
 
 SHORTEST_OCCUPANCY_SECONDS = 0.1
 """The least that Prefect's server counts; by how long a lock was held lately it spaces out the tries to get it."""
+
+GIVE_WAY_SECONDS = 3.0
+"""How long a slot must have been idle before a batch of an inbox takes it while a person's batch runs."""
 
 UNUSABLE_SECONDS = 20.0
 """
@@ -58,10 +65,10 @@ class Dispatcher:
         self._client = client
         self._batch = batch
         self._batch_flow_run_id = batch_flow_run_id
-        self._deployments: dict[str, UUID] = {}
+        self._idle_since: dict[str, float] = {}
         self._unusable_since: dict[str, float] = {}
 
-    async def dispatch(self, waiting: Mapping[str, ReadyJob], active_batches: int) -> list[Child]:
+    async def dispatch(self, waiting: Mapping[str, ReadyJob], running: RunningBatches) -> list[Child]:
         """
         Create a run for each waiting job that a pool has room for now, and return them.
 
@@ -69,11 +76,42 @@ class Dispatcher:
         up the others for `ROUTER_PATIENCE_SECONDS` at most.
         """
         candidates = self._candidates(waiting)
-        if not place(await self._pools(), candidates, active_batches=active_batches):
+        if not self._place(await read_pools(self._client), candidates, running):
             return []
         async with _router(self._client):
-            placements = place(await self._pools(), candidates, active_batches=active_batches)
-            return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
+            pools = await read_pools(self._client)
+            placements = self._place(pools, candidates, running)
+            return [child async for child in self._create_all(placements, pools, waiting)]
+
+    def _place(
+        self, pools: Sequence[Pool], candidates: Sequence[WaitingJob], running: RunningBatches
+    ) -> tuple[Placement, ...]:
+        """Return which of the jobs go where now. A batch of an inbox lets a free slot be seen by people's first."""
+        if not self._batch.inbox:
+            return place(pools, candidates, active_batches=len(running.people))
+        now = time.monotonic()
+        self._idle_since = {
+            pool.work_pool: self._idle_since.get(pool.work_pool, now) for pool in pools if len(pool.runs) < pool.slots
+        }
+        if running.people:
+            idle = {work_pool for work_pool, since in self._idle_since.items() if now - since >= GIVE_WAY_SECONDS}
+            pools = [pool for pool in pools if pool.work_pool in idle]
+        return place(pools, candidates, active_batches=len(running.inboxes), people_first=bool(running.people))
+
+    async def _create_all(
+        self,
+        placements: Iterable[Placement],
+        pools: Iterable[Pool],
+        ready: Mapping[str, ReadyJob],
+        old: Mapping[str, Child] = MappingProxyType({}),
+    ) -> AsyncIterator[Child]:
+        """Create the runs of *placements*; a pool whose deployment was deleted in this moment gets none."""
+        deployments = {pool.work_pool: UUID(pool.deployment_id) for pool in pools}
+        for placed in placements:
+            try:
+                yield await self._create(ready[placed.job_id], deployments[placed.work_pool], old.get(placed.job_id))
+            except ObjectNotFound:
+                forget_deployments(self._client)
 
     async def find_stuck(self, children: Iterable[Child]) -> list[StuckRun]:
         """
@@ -81,7 +119,7 @@ class Dispatcher:
 
         None, as long as no other pool could take them, but for those that are being cancelled.
         """
-        pools = await self._pools()
+        pools = await read_pools(self._client)
         self._watch(pools)
         long_unusable = {
             work_pool
@@ -118,10 +156,9 @@ class Dispatcher:
         which is noticed, and not one too few.
         """
         async with _router(self._client):
-            placements = place(await self._pools(), self._candidates(ready))
-            return [
-                await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
-            ]
+            pools = await read_pools(self._client)
+            placements = place(pools, self._candidates(ready))
+            return [child async for child in self._create_all(placements, pools, ready, old)]
 
     async def give_up(self, predecessor: Child, successor: Child) -> None:
         """End a run that has a successor."""
@@ -131,10 +168,6 @@ class Dispatcher:
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
 
-    async def _pools(self) -> list[Pool]:
-        """Return the pools that a run can be created on: a new one may have no deployment yet."""
-        return [pool for pool in await read_pools(self._client) if await self._has_deployment(pool.work_pool)]
-
     def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
         return [
             WaitingJob(
@@ -143,11 +176,12 @@ class Dispatcher:
                 ready.recording.audio_seconds,
                 self._batch.options.model,
                 self._batch.options.task,
+                inbox=bool(self._batch.inbox),
             )
             for job_id, ready in jobs.items()
         ]
 
-    async def _create(self, ready: ReadyJob, work_pool: str, predecessor: Child | None = None) -> Child:
+    async def _create(self, ready: ReadyJob, deployment_id: UUID, predecessor: Child | None) -> Child:
         """
         Create the run of a job on a pool, linked to the batch run.
 
@@ -157,14 +191,16 @@ class Dispatcher:
         """
         job_id = ready.job.job_id
         key = job_id if predecessor is None else f"{job_id} after {predecessor.flow_run_id}"
+        name = shown(ready.job.path)
         link = await self._client.create_task_run(
-            Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, dynamic_key=key
+            Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, key, name=f"{RECORDING_FLOW} {name}"
         )
+        inbox = [inbox_tag(self._batch.inbox)] if self._batch.inbox else []
         run = await self._client.create_flow_run_from_deployment(
-            self._deployments[work_pool],
+            deployment_id,
             parameters=self._parameters(ready),
-            name=shown(ready.job.path),
-            tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *await self._history(predecessor)],
+            name=name,
+            tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *inbox, *await self._history(predecessor)],
             idempotency_key=key,
             parent_task_run_id=link.id,
         )
@@ -187,12 +223,9 @@ class Dispatcher:
             "options": self._batch.options.model_dump(mode="json"),
         }
 
-    async def _has_deployment(self, work_pool: str) -> bool:
-        if work_pool not in self._deployments:
-            with contextlib.suppress(ObjectNotFound):
-                deployment = await self._client.read_deployment_by_name(f"{RECORDING_FLOW}/{work_pool}")
-                self._deployments[work_pool] = deployment.id
-        return work_pool in self._deployments
+
+class RouterUnusable(ConcurrencySlotAcquisitionError):
+    """The limit that is the router's lock was changed so that nothing can hold it."""
 
 
 @contextlib.asynccontextmanager
@@ -206,14 +239,14 @@ async def _router(client: PrefectClient) -> AsyncIterator[None]:
     lock as held and writing down the lease leaves it held by nobody.
     """
     async with contextlib.AsyncExitStack() as held:
-        while not await _taken(held):
+        while not await _taken(client, held):
             logger.warning("The router's lock was not given back for %.0f s: taking it", ROUTER_PATIENCE_SECONDS)
             await client.release_concurrency_slots([ROUTER_LIMIT], 1, SHORTEST_OCCUPANCY_SECONDS)
         yield
 
 
-async def _taken(held: contextlib.AsyncExitStack) -> bool:
-    """Return whether the lock was to be had in time; *held* gives it back."""
+async def _taken(client: PrefectClient, held: contextlib.AsyncExitStack) -> bool:
+    """Return whether the lock was to be had in time; *held* gives it back. A lock that is missing is made."""
     lock = concurrency(
         ROUTER_LIMIT,
         occupy=1,
@@ -226,7 +259,21 @@ async def _taken(held: contextlib.AsyncExitStack) -> bool:
         await held.enter_async_context(lock)
     except TimeoutError:
         return False
+    except ConcurrencySlotAcquisitionError as error:
+        if problem := await _mend_router_limit(client):
+            raise RouterUnusable(problem) from error
+        raise
     return True
+
+
+async def _mend_router_limit(client: PrefectClient) -> str:
+    """Make the limit if it is missing; return what is wrong with it if it is there."""
+    try:
+        limit = await client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)
+    except ObjectNotFound:
+        await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
+        return ""
+    return router_problem(limit.limit)
 
 
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:

@@ -28,10 +28,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from tasks.core.adoption import Retry, RunState, is_next_attempt
-from tasks.core.batches import BATCH_FLOW, batch_tag
-
-PAGE = 200
-"""Most runs that Prefect's server returns for one read."""
+from tasks.core.batches import BATCH_FLOW, batch_tag, inbox_tag
+from tasks.core.planning import RunningBatches
+from tasks.paging import PAGE, read_all
 
 ACTIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
 CRASHES_TAG = "crashes:"
@@ -52,20 +51,13 @@ class Child:
 
 
 async def read_runs(client: PrefectClient, flow_run_filter: FlowRunFilter, pools: Sequence[str] = ()) -> list[FlowRun]:
-    """Return all runs that pass the filter, in pages, oldest first; only those of the given work pools, if any are."""
-    in_pools = WorkPoolFilter(name=WorkPoolFilterName(any_=list(pools))) if pools else None
-    runs: list[FlowRun] = []
-    while True:
-        page = await client.read_flow_runs(
-            flow_run_filter=flow_run_filter,
-            work_pool_filter=in_pools,
-            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
-            limit=PAGE,
-            offset=len(runs),
-        )
-        runs += page
-        if len(page) < PAGE:
-            return runs
+    """Return all runs that pass the filter, oldest first; only those of the given work pools, if any are."""
+    return await read_all(
+        client.read_flow_runs,
+        flow_run_filter=flow_run_filter,
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(pools))) if pools else None,
+        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +111,17 @@ def job_of(run: FlowRun) -> str:
     return next((tag.removeprefix("job:") for tag in run.tags if tag.startswith("job:")), "")
 
 
+def batch_of(run: FlowRun) -> str:
+    """Return the id of the batch that *run* belongs to; empty if it belongs to none."""
+    prefix = batch_tag("")
+    return next((tag.removeprefix(prefix) for tag in run.tags if tag.startswith(prefix)), "")
+
+
+def is_of_inbox(run: FlowRun) -> bool:
+    """Return whether the batch of *run* was ingested from an inbox."""
+    return any(tag.startswith(inbox_tag("")) for tag in run.tags)
+
+
 def child_of(run: FlowRun) -> Child:
     """Return *run* as a batch sees it."""
     state = run.state
@@ -149,16 +152,20 @@ def audio_seconds_of(run: FlowRun) -> float:
     return float(recording.get("audio_seconds", 0.0)) if isinstance(recording, Mapping) else 0.0
 
 
-async def read_running_batches(client: PrefectClient) -> tuple[str, ...]:
-    """Return the ids of the batches whose own run is running: room is shared among them."""
+async def read_running_batches(client: PrefectClient) -> RunningBatches:
+    """Return the batches whose own run is running: room is shared among them."""
     running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
-    runs = await client.read_flow_runs(
+    runs = await read_all(
+        client.read_flow_runs,
         flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
         flow_run_filter=FlowRunFilter(state=running),
-        limit=PAGE,
+        sort=FlowRunSort.ID_DESC,
     )
-    prefix = batch_tag("")
-    return tuple(tag.removeprefix(prefix) for run in runs for tag in run.tags if tag.startswith(prefix))
+    batches = [run for run in runs if batch_of(run)]
+    return RunningBatches(
+        people=tuple(batch_of(run) for run in batches if not is_of_inbox(run)),
+        inboxes=tuple(batch_of(run) for run in batches if is_of_inbox(run)),
+    )
 
 
 def crashes_before(run: FlowRun) -> int:

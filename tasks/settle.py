@@ -20,11 +20,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
 from tasks.core.batches import RECORDING_FLOW, batch_tag
+from tasks.paging import read_all
 
 UNDER_WAY = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 """Scheduled is a task that waits for its next try."""
-
-PAGE = 200
 
 
 async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
@@ -56,18 +55,9 @@ async def settle_earlier_attempts(client: PrefectClient, batch_id: str, attempts
 
 async def _under_way(client: PrefectClient, flow_runs: FlowRunFilter) -> list[TaskRun]:
     under_way = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=UNDER_WAY)))
-    found: list[TaskRun] = []
-    while True:
-        page = await client.read_task_runs(
-            flow_run_filter=flow_runs,
-            task_run_filter=under_way,
-            sort=TaskRunSort.ID_DESC,
-            limit=PAGE,
-            offset=len(found),
-        )
-        found += page
-        if len(page) < PAGE:
-            return found
+    return await read_all(
+        client.read_task_runs, flow_run_filter=flow_runs, task_run_filter=under_way, sort=TaskRunSort.ID_DESC
+    )
 
 
 async def _end(client: PrefectClient, task_runs: Iterable[TaskRun], reason: str) -> None:

@@ -16,7 +16,7 @@ async def list_pools(client: ClientOfProcess) -> tuple[PoolStatus, ...]:
 
 @router.get("/health", responses={503: {"model": Health}})
 async def read_health(client: ClientOfProcess, response: Response) -> Health:
-    """Say whether the Prefect server, the store and at least one worker answer; 503 if one does not."""
+    """Say whether Prefect's server, the store and workers answer, 503 if not; and what else keeps batches waiting."""
     health = await client.health.read()
     if not health.well:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

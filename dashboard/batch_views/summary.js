@@ -17,6 +17,7 @@ class Summary {
       make("p", { class: "facts" }, this.badge, this.made, this.run),
     )
     this.title = make("h2", { tabindex: -1 })
+    this.notice = make("p", { class: "notice warn", role: "status", hidden: true })
     this.good = make("span", { class: "good" })
     this.bad = make("span", { class: "bad" })
     this.stopped = make("span", { class: "warn" })
@@ -29,6 +30,7 @@ class Summary {
       "section",
       { class: "summary", "aria-label": "Summary" },
       this.title,
+      this.notice,
       (this.outcome = make("p", { class: "outcome" }, this.good, this.bad, this.stopped)),
       this.bar.element,
       this.facts,
@@ -63,6 +65,8 @@ class Summary {
     this.run.hidden = !batch.flow_run_url
     setAttribute(this.run, "href", batch.flow_run_url)
     setText(this.title, titleOf(batch))
+    this.notice.hidden = !batch.notice
+    setText(this.notice, batch.notice)
     this.outcome.hidden = state === "uploading"
     setText(this.good, `✓ ${summary.done.toLocaleString()} succeeded`)
     setText(this.bad, summary.failed ? `✗ ${summary.failed.toLocaleString()} failed` : "")

@@ -19,8 +19,14 @@ JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
 
 
 BATCH_FLOW = "transcribe-batch"
-BATCH_DEPLOYMENT = f"{BATCH_FLOW}/cpu"
+BATCH_POOL = "cpu"
+"""Work pool of the flows that need no device."""
+
+BATCH_DEPLOYMENT = f"{BATCH_FLOW}/{BATCH_POOL}"
 RECORDING_FLOW = "transcribe-recording"
+GPU_TAG = "gpu"
+"""Tag of the deployments of `RECORDING_FLOW` whose work pools transcribe."""
+
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Its documents were already published."
 """What a run says that found nothing to do."""

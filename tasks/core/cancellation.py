@@ -11,6 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
+PARENT_CANCELLED = "The parent flow run was cancelled."
+"""What Prefect's server says when it stops a run whose batch run is cancelled, also one that was retried since."""
+
+
+def reason_told(asked_with: str, otherwise: str) -> str:
+    """Return what a cancelled run says, if it was asked to stop with these words; *otherwise* as a rule."""
+    if asked_with != PARENT_CANCELLED:
+        return otherwise
+    return (
+        "Prefect stops the jobs of a cancelled batch. To run this one, retry its batch: that runs all that was stopped."
+    )
+
 
 class RunCancelled(BaseException):
     """

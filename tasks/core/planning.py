@@ -17,13 +17,22 @@ MODEL_SWITCH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class WaitingJob:
-    """A job whose recording is ready and that no pool has yet."""
+    """A job whose recording is ready and that no pool has yet; *inbox* if its batch was ingested from an inbox."""
 
     job_id: str
     batch_id: str
     audio_seconds: float
     model: str
     task: WhisperTask = WhisperTask.TRANSCRIBE
+    inbox: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunningBatches:
+    """Ids of the batches that run: people's own, and those that were ingested from inboxes, which give way to them."""
+
+    people: tuple[str, ...] = ()
+    inboxes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +116,15 @@ def longest(jobs: Iterable[WaitingJob], count: int) -> list[WaitingJob]:
 
 
 def in_turn(jobs: Iterable[WaitingJob]) -> list[WaitingJob]:
-    """Return the jobs longest first, the longest of every batch before the second longest of any."""
+    """
+    Return the jobs longest first, the longest of every batch before the second longest of any.
+
+    Those of people's batches come before all that inboxes wait for.
+    """
     turns: Counter[str] = Counter()
     numbered = []
     for job in sorted(jobs, key=longest_first):
-        numbered.append((turns[job.batch_id], job))
+        numbered.append(((job.inbox, turns[job.batch_id]), job))
         turns[job.batch_id] += 1
     return [job for _, job in sorted(numbered, key=itemgetter(0))]
 
@@ -134,21 +147,25 @@ def seconds_until_level(loads: Iterable[PoolLoad], audio_seconds: float) -> floa
 
 @dataclass(slots=True)
 class Shares:
-    """How many places each batch holds, of how many that are its due."""
+    """How many places each batch holds, of how many that are its due; jobs of inboxes may have to give way."""
 
     due: int
     held: Counter[str]
+    people_first: bool
 
     @classmethod
-    def of(cls, pools: Sequence[Pool], *, look_ahead: int, active_batches: int) -> Self:
+    def of(cls, pools: Sequence[Pool], *, look_ahead: int, active_batches: int, people_first: bool) -> Self:
         """Return the shares of *active_batches* in all places of *pools*."""
         places = sum(pool.slots + look_ahead for pool in pools)
         held = Counter(run.batch_id for pool in pools for run in pool.runs)
-        return cls(due=places if active_batches <= 1 else math.ceil(places / active_batches), held=held)
+        due = places if active_batches <= 1 else math.ceil(places / active_batches)
+        return cls(due=due, held=held, people_first=people_first)
 
     def allow(self, load: PoolLoad, job: WaitingJob) -> bool:
         """Return whether *job* may go to *load*: its batch is below its due, or a slot there would be idle."""
-        return load.idle_slots > 0 or self.held[job.batch_id] < self.due
+        if load.idle_slots > 0:
+            return True
+        return self.held[job.batch_id] < self.due and not (job.inbox and self.people_first)
 
     def count(self, job: WaitingJob) -> None:
         """Count one more place as held by the batch of *job*."""

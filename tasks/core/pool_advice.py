@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from tasks.core.device_reports import Quarantine
-from tasks.core.pools import GONE_MARK, QUARANTINE_MARK
+from tasks.core.pools import GONE_MARK, QUARANTINE_MARK, Pool
 from tasks.core.summaries import duration
 
 
@@ -14,8 +14,17 @@ def device_and_machine(description: str) -> tuple[str, str]:
     return (device, machine) if device else (plain, "")
 
 
+def advice_for(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
+    """Return what keeps jobs away from *pool* and what to do about it; empty if it takes jobs as usual."""
+    if pool.condition == "paused" and not pool.paused:
+        return "Its concurrency limit is 0. Raise it in Prefect when it should take jobs again."
+    return advice(
+        pool.condition, work_pool=pool.work_pool, description=pool.description, quarantine=quarantine, now=now
+    )
+
+
 def advice(condition: str, *, work_pool: str, description: str, quarantine: Quarantine | None, now: datetime) -> str:
-    """Return what keeps jobs away from the pool and what to do about it; empty if it takes jobs as usual."""
+    """Return what to do about the pool's *condition*; empty if it takes jobs as usual."""
     _, machine = device_and_machine(description)
     where = f" on {machine}" if machine else ""
     if description.startswith(GONE_MARK):

@@ -31,6 +31,12 @@ PROBATION_MARK = "On probation: "
 DEVICE_KIND_VARIABLE = "device_kind"
 """Job variable of a work pool whose default says what kind of device the pool stands for."""
 
+WARM = "warm"
+"""Type of the work pools whose worker keeps the model loaded, and pauses the pool itself if its device fails."""
+
+SLOTS_WITHOUT_LIMIT = 1
+"""Slots of a work pool that nobody has set a concurrency limit for: one device and nothing else is certain."""
+
 GONE_MARK = "Gone: "
 """Begins the description of a pool whose device is no longer there; a pool paused by a person has none."""
 
@@ -60,6 +66,8 @@ class ActiveRun:
     cancelling: bool = False
     message: str = ""
     """What Prefect's state says, for example why the run is tried again."""
+    inbox: bool = False
+    """Whether its batch was ingested from an inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,8 @@ class Pool:
     probing: bool = False
     device_kind: Literal["cuda", "cpu"] = "cpu"
     default_model: str = AUTO
+    description: str = ""
+    deployment_id: str = ""
 
     def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
         """Return the name of the model that a job gets here: ``auto`` is another one on a GPU than on a CPU."""

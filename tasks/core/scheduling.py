@@ -94,7 +94,12 @@ NEVER = Forecast(queue_position=0, work_pool=None, starts_in_seconds=math.inf, e
 
 
 def place(
-    pools: Iterable[Pool], waiting: Iterable[WaitingJob], *, look_ahead: int = 1, active_batches: int = 1
+    pools: Iterable[Pool],
+    waiting: Iterable[WaitingJob],
+    *,
+    look_ahead: int = 1,
+    active_batches: int = 1,
+    people_first: bool = False,
 ) -> tuple[Placement, ...]:
     """
     Return the runs to create now, in this order; none if no pool has room or waiting for a faster one is better.
@@ -104,14 +109,16 @@ def place(
     to one that has if it would not outlast the work there is, else it waits. A pool on probation gets the shortest job.
 
     Several batches take turns in calling. While *active_batches* are more than one, a batch that holds its share of
-    all places only fills slots that would be idle; the places behind them are for those with less.
+    all places only fills slots that would be idle; the places behind them are for those with less. So do all jobs of
+    inboxes with *people_first*, which is to be set while a person's batch runs.
     """
     usable = _usable(pools)
     if not any(pool.room(look_ahead) for pool in usable):
         return ()
     jobs = list(waiting)
     shortlist = longest(jobs, _plan_length(usable, look_ahead))
-    return tuple(_place(usable, jobs, shortlist, look_ahead=look_ahead, active_batches=active_batches))
+    shares = Shares.of(usable, look_ahead=look_ahead, active_batches=active_batches, people_first=people_first)
+    return tuple(_place(usable, jobs, shortlist, shares, look_ahead=look_ahead))
 
 
 def _plan_length(usable: Sequence[Pool], look_ahead: int) -> int:
@@ -122,13 +129,12 @@ def _place(
     usable: Sequence[Pool],
     jobs: Iterable[WaitingJob],
     shortlist: Iterable[WaitingJob],
+    shares: Shares,
     *,
     look_ahead: int,
-    active_batches: int,
 ) -> list[Placement]:
     """Return what becomes of *shortlist*, those of *jobs* that come first, in their order."""
     loads = [PoolLoad.of(pool, look_ahead) for pool in usable if not pool.probing]
-    shares = Shares.of(usable, look_ahead=look_ahead, active_batches=active_batches)
     end_of_all = seconds_until_level(loads, sum(map(attrgetter("audio_seconds"), jobs)))
     placements = _place_in_order(loads, shortlist, shares, end_of_all)
     probing = [PoolLoad.of(pool, look_ahead) for pool in usable if pool.probing and pool.room(look_ahead)]
@@ -170,7 +176,8 @@ def forecast(pools: Iterable[Pool], waiting: Iterable[WaitingJob], *, look_ahead
     """
     Return what to expect for every job that runs, is queued on a pool or waits, by job id.
 
-    It is what `place` would do now, carried on to the last job, each batch in its turn. Runs that their pool will not
+    It is what `place` would do now, carried on to the last job, each batch in its turn, people's before those of
+    inboxes, which by then do not fill what a person's next job is to have. Runs that their pool will not
     start, or not finish because it is offline, count as waiting. It is as accurate as the real-time factors are.
     """
     ordered = _by_name(pools)
@@ -181,7 +188,9 @@ def forecast(pools: Iterable[Pool], waiting: Iterable[WaitingJob], *, look_ahead
     usable = _usable(ordered)
     loads = {pool.work_pool: PoolLoad.of(pool, look_ahead) for pool in usable}
     shortlist = in_order[: _plan_length(usable, look_ahead)]
-    for placement in _place(usable, in_order, shortlist, look_ahead=look_ahead, active_batches=1):
+    people_first = not all(job.inbox for job in in_order) or any(not run.inbox for pool in ordered for run in pool.runs)
+    shares = Shares.of(usable, look_ahead=look_ahead, active_batches=1, people_first=people_first)
+    for placement in _place(usable, in_order, shortlist, shares, look_ahead=look_ahead):
         job = jobs.pop(placement.job_id)
         loads[placement.work_pool].place(job)
         lines[placement.work_pool].append(_queued(job))
@@ -234,7 +243,7 @@ def _stays(run: ActiveRun, pool: Pool) -> bool:
 
 
 def _waiting(run: ActiveRun) -> WaitingJob:
-    return WaitingJob(run.job_id, run.batch_id, run.audio_seconds, run.model, run.task)
+    return WaitingJob(run.job_id, run.batch_id, run.audio_seconds, run.model, run.task, inbox=run.inbox)
 
 
 def _queued(job: WaitingJob) -> ActiveRun:

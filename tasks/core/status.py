@@ -107,6 +107,7 @@ class BatchStatus(BatchListEntry):
     flow_run_url: str | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    notice: str = Field(default="", description="why the batch does not go on and what to do; empty while it does")
     causes: tuple[Cause, ...] = Field(default=(), description="of the failed jobs, the most frequent first")
     jobs: tuple[JobStatus, ...] = ()
 
@@ -181,7 +182,9 @@ class Health(Record):
     detail: str = Field(description="what is wrong and what to do, or that all is well")
     prefect_server: bool
     store: bool
-    worker: bool
+    worker: bool = Field(description="both of the following")
+    batch_worker: bool = Field(default=False, description="a worker of the batch runs' work pool answers")
+    gpu_worker: bool = Field(default=False, description="a worker of at least one GPU work pool answers")
 
     @property
     def well(self) -> bool:

@@ -9,7 +9,10 @@ from tasks.core.batches import Batch, Job, Stage
 from tasks.core.completion import nameless
 from tasks.core.names import shown
 
-_PREFECT_PREFIX = re.compile(r"^(?:Task|Flow) run encountered an exception:?\s*(?:[\w.]+:\s*)?")
+_PREFECT_PREFIX = re.compile(
+    r"^(?:(?:Task|Flow) run encountered an exception|Execution was interrupted by an unexpected exception)"
+    r":?\s*(?:[\w.]+:\s*)?"
+)
 
 
 @dataclass(frozen=True, slots=True)

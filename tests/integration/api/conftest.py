@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, RECORDING_FLOW, batch_tag, job_tag
+from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, GPU_TAG, RECORDING_FLOW, batch_tag, job_tag
 
 PATIENCE_SECONDS = 240
 
@@ -78,7 +78,8 @@ class Prefect:
 
     def make_deployment(self, flow, pool):
         flow_id = self.post("flows/", name=flow)["id"]
-        return self.post("deployments/", name=pool, flow_id=flow_id, work_pool_name=pool)["id"]
+        tags = [GPU_TAG] if flow == RECORDING_FLOW else []
+        return self.post("deployments/", name=pool, flow_id=flow_id, work_pool_name=pool, tags=tags)["id"]
 
     def run_of(self, batch_id):
         """Return the batch's own run, with its job-less tags."""

@@ -1,23 +1,21 @@
 """Which of the pools on Prefect's server get jobs, and what their completed runs say of their speed."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, StateType, WorkPool, WorkPoolStatus
-from prefect.exceptions import ObjectNotFound
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Completed
 
-from tasks.core.batches import ALREADY_PUBLISHED, Batch, Job, Recording
-from tasks.dispatch import Dispatcher, ReadyJob
+from tasks.core.batches import ALREADY_PUBLISHED
+from tasks.core.pools import SLOTS_WITHOUT_LIMIT
 from tasks.survey import DEFAULT_REAL_TIME_FACTOR, read_pools
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class Server:
-    """A Prefect server with some pools that nobody has made a deployment for, and completed runs on them."""
+    """A Prefect server with some pools that have a deployment each, and completed runs on them."""
 
     def __init__(self, *pools: WorkPool, completed: tuple[FlowRun, ...] = ()) -> None:
         self._pools = list(pools)
@@ -26,15 +24,17 @@ class Server:
     async def read_work_pools(self, **_filters):
         return self._pools
 
+    async def read_deployments(self, **_filters):
+        ours = {"flow_id": uuid4(), "name": "gpu"}
+        return [DeploymentResponse(id=uuid4(), work_pool_name=pool.name, **ours) for pool in self._pools]
+
     async def read_flow_runs(self, *, flow_run_filter, **_filters):
         return self._completed if flow_run_filter.state.type.any_ == [StateType.COMPLETED] else []
 
-    async def read_deployment_by_name(self, name):
-        raise ObjectNotFound(KeyError(name))
 
-
-def pool(name: str, pool_type: str = "warm") -> WorkPool:
-    return WorkPool(id=uuid4(), name=name, type=pool_type, status=WorkPoolStatus.READY, concurrency_limit=2)
+def pool(name: str, pool_type: str = "warm", **known: object) -> WorkPool:
+    known = {"concurrency_limit": 2, "status": WorkPoolStatus.READY} | known
+    return WorkPool(id=uuid4(), name=name, type=pool_type, **known)
 
 
 def completed(seconds: float, message: str = "") -> FlowRun:
@@ -49,9 +49,17 @@ def completed(seconds: float, message: str = "") -> FlowRun:
     )
 
 
-def test_a_pool_of_another_type_is_not_ours_whatever_its_name():
-    pools = asyncio.run(read_pools(Server(pool("gpu-0"), pool("gpu-render", "docker"), pool("cpu"))))
-    assert [seen.work_pool for seen in pools] == ["gpu-0"]
+@pytest.mark.parametrize(("limit", "slots"), [(3, 3), (1, 1), (0, 0), (None, SLOTS_WITHOUT_LIMIT)])
+def test_the_slots_of_a_pool_are_its_concurrency_limit(limit, slots):
+    (seen,) = asyncio.run(read_pools(Server(pool("gpu-0", concurrency_limit=limit))))
+    assert (seen.slots, seen.usable) == (slots, slots > 0)
+
+
+@pytest.mark.parametrize(("pool_type", "condition"), [("warm", "quarantined"), ("docker", "paused")])
+def test_only_a_warm_worker_puts_its_pool_into_quarantine(pool_type, condition):
+    marked = pool("gpu-0", pool_type, is_paused=True, description="Quarantined: a GPU on attic")
+    (seen,) = asyncio.run(read_pools(Server(marked)))
+    assert seen.condition == condition
 
 
 @pytest.mark.parametrize(
@@ -65,12 +73,3 @@ def test_a_pool_of_another_type_is_not_ours_whatever_its_name():
 def test_a_run_that_found_its_documents_published_says_nothing_of_the_pools_speed(runs, factor):
     (seen,) = asyncio.run(read_pools(Server(pool("gpu-0"), completed=runs)))
     assert seen.real_time_factor == pytest.approx(factor)
-
-
-def test_a_pool_without_a_deployment_gets_no_job_and_stops_no_batch():
-    batch = Batch(batch_id="20260101-120000-abcdef", name="talks", created_at=NOON)
-    job = Job(job_id="0123456789abcdef", path="talk.mp3", size=1, sha256="0", document_stem="talk")
-    recording = Recording(job_id=job.job_id, key="talk.mp3", size=1, sha256="0", audio_seconds=30.0)
-    dispatcher = Dispatcher(Server(pool("gpu-0")), batch, uuid4())
-
-    assert asyncio.run(dispatcher.dispatch({job.job_id: ReadyJob(job, recording)}, active_batches=1)) == []
