@@ -61,7 +61,8 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
     """Transcribe one recording and publish its documents."""
     folder = Settings().work_folder / f"{job.job_id}-{flow_run.get_id()}"
     try:
-        return await _transcribe(batch_id, job, recording, options, folder)
+        async with progress_shown(job.path) as show:
+            return await _transcribe(batch_id, job, recording, options, folder, show=show)
     except RunCancelled:
         return Cancelled(message=await _why_cancelled())
     except DeviceFailed as error:
@@ -76,7 +77,9 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Options, folder: Path) -> State[Any]:
+async def _transcribe(
+    batch_id: str, job: Job, recording: Recording, options: Options, folder: Path, *, show: Callable[[float], None]
+) -> State[Any]:
     settings = Settings()
     store, found = await unless_cancelled(look_up_job(settings, batch_id, job))
     if found is Found.PUBLISHED:
@@ -86,17 +89,16 @@ async def _transcribe(batch_id: str, job: Job, recording: Recording, options: Op
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
     await unless_cancelled(fetch_recording(store, recording, local))
-    async with progress_shown(job.path) as show:
-        transcript, processing = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
-        current_token().raise_if_cancelled()
-        show(1.0)
-        contents = await asyncio.to_thread(render, transcript, job, options.formats, processing)
-        await _check_still_ours()
-        token = attempt_token(flow_run.get_id() or "", processing.attempt)
-        publishing = publish_documents(
-            store, batch_id, job, token=token, attempt=processing.attempt, transcript=transcript, contents=contents
-        )
-        await unless_cancelled(publishing)
+    transcript, processing = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
+    current_token().raise_if_cancelled()
+    show(1.0)
+    contents = await asyncio.to_thread(render, transcript, job, options.formats, processing)
+    await _check_still_ours()
+    token = attempt_token(flow_run.get_id() or "", processing.attempt)
+    publishing = publish_documents(
+        store, batch_id, job, token=token, attempt=processing.attempt, transcript=transcript, contents=contents
+    )
+    await unless_cancelled(publishing)
     return Completed(message=_told(transcript, processing.transcription_seconds))
 
 

@@ -11,7 +11,7 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
 
 from tasks.core.adoption import next_attempt
 from tasks.core.summaries import sentence
-from tasks.observe import Child, crashes_before, crashes_since_last_end
+from tasks.observe import Child, child_of, crashes_before, crashes_since_last_end
 from tasks.settle import settle_task_runs
 
 MAX_CRASHES = 3
@@ -49,5 +49,16 @@ async def go_on_after_crash(client: PrefectClient, child: Child) -> None:
     if flow_run.state is None or not flow_run.state.is_crashed():
         return
     reason = sentence(flow_run.state.message or "its process ended.").removeprefix(stopped(""))
+    await settle_task_runs(client, flow_run.id, reason)
+    await crash(client, flow_run, reason)
+
+
+async def restart_lost(client: PrefectClient, child: Child) -> None:
+    """Start a run again that no process executes any more, unless it has gone on in this moment."""
+    flow_run = await client.read_flow_run(child.flow_run_id)
+    now = child_of(flow_run)
+    if (now.state, now.attempt, now.changed_at) != (child.state, child.attempt, child.changed_at):
+        return
+    reason = "its process gave no sign of life any more."
     await settle_task_runs(client, flow_run.id, reason)
     await crash(client, flow_run, reason)

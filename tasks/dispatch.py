@@ -25,7 +25,9 @@ from tasks.core.notices import router_problem
 from tasks.core.planning import RunningBatches
 from tasks.core.pools import Pool, StuckRun, stuck, without_pool
 from tasks.core.scheduling import Placement, WaitingJob, place
+from tasks.crashes import restart_lost
 from tasks.gpu_pools import forget_deployments
+from tasks.lost_runs import LostRuns
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
 from tasks.settle import settle_task_runs
 from tasks.survey import read_pools
@@ -66,6 +68,7 @@ class Dispatcher:
         self._batch = batch
         self._batch_flow_run_id = batch_flow_run_id
         self._idle_since: dict[str, float] = {}
+        self._lost_runs = LostRuns(client)
         self._unusable_since: dict[str, float] = {}
 
     async def dispatch(self, waiting: Mapping[str, ReadyJob], running: RunningBatches) -> list[Child]:
@@ -119,8 +122,9 @@ class Dispatcher:
 
         None, as long as no other pool could take them, but for those that are being cancelled.
         """
-        pools = await read_pools(self._client)
+        children, pools = list(children), await read_pools(self._client)
         self._watch(pools)
+        await self._restart_lost(children, pools)
         long_unusable = {
             work_pool
             for work_pool, since in self._unusable_since.items()
@@ -134,6 +138,13 @@ class Dispatcher:
             StuckRun(job_id, batch_id, queued[job_id].work_pool, str(queued[job_id].flow_run_id))
             for job_id in sorted(poolless)
         ]
+
+    async def _restart_lost(self, children: Iterable[Child], pools: Iterable[Pool]) -> None:
+        """Have runs go on that no process executes any more, where their worker does not know of them."""
+        elsewhere = {pool.work_pool for pool in pools if not pool.warm}
+        for child in await self._lost_runs.find(child for child in children if child.work_pool in elsewhere):
+            logger.warning("Job %s gives no sign of life on %s; starting again", child.job_id, child.work_pool)
+            await restart_lost(self._client, child)
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 
 import httpx
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
 SECONDS_BETWEEN_UPDATES = 2.0
+LONGEST_SILENCE_SECONDS = 60.0
+"""So often the progress is shown though it is the same: a run that shows none is taken for lost (`tasks.lost_runs`)."""
 
 
 @contextlib.asynccontextmanager
@@ -25,10 +28,10 @@ async def progress_shown(description: str) -> AsyncIterator[Callable[[float], No
         latest = max(latest, min(progress, 1.0))
 
     async def keep_shown() -> None:
-        artifact_id, shown_progress = None, -1.0
+        artifact_id, shown_progress, shown_at = None, -1.0, 0.0
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_UPDATES)
-            if latest == shown_progress:
+            if latest == shown_progress and time.monotonic() - shown_at < LONGEST_SILENCE_SECONDS:
                 continue
             with contextlib.suppress(httpx.HTTPError):  # progress is a courtesy; an outage must not fail the job
                 percent = round(latest * 100, 1)
@@ -36,7 +39,7 @@ async def progress_shown(description: str) -> AsyncIterator[Callable[[float], No
                     artifact_id = await acreate_progress_artifact(progress=percent, description=description)
                 else:
                     await aupdate_progress_artifact(artifact_id=artifact_id, progress=percent)
-                shown_progress = latest
+                shown_progress, shown_at = latest, time.monotonic()
 
     updates = asyncio.create_task(keep_shown())
     try:

@@ -70,7 +70,8 @@ def _pool(
         if audio_seconds_of(run) > 0 and _tells_speed(run)
     ]
     description = pool.description or ""
-    mark = description if pool.type == WARM else ""  # no other worker sets one
+    warm = pool.type == WARM
+    mark = description if warm else ""  # no other worker sets one
     quarantined = mark.startswith(QUARANTINE_MARK)
     seen = Pool(
         work_pool=pool.name,
@@ -85,6 +86,7 @@ def _pool(
         default_model=default_model,
         description=description,
         deployment_id=str(gpu_pool.deployment_id),
+        warm=warm,
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
 

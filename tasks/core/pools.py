@@ -91,6 +91,8 @@ class Pool:
     default_model: str = AUTO
     description: str = ""
     deployment_id: str = ""
+    warm: bool = True
+    """Whether its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
 
     def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
         """Return the name of the model that a job gets here: ``auto`` is another one on a GPU than on a CPU."""
