@@ -14,7 +14,7 @@ from dashboard.runs import Runs
 from tasks.core.adoption import RunState
 from tasks.core.device_reports import DeviceReport, Quarantine
 from tasks.core.errors import NotFound, RecordDamaged, StoreUnavailable
-from tasks.core.pool_advice import advice_for, device_and_machine
+from tasks.core.pool_advice import advice, device_and_machine
 from tasks.core.pools import ActiveRun, Pool
 from tasks.core.stages import RunFacts
 from tasks.core.status import PoolFailure, PoolRun, PoolStatus
@@ -63,7 +63,7 @@ class Floor:
     async def advise(self, pools: Iterable[Pool]) -> Mapping[str, str]:
         """Return what keeps jobs away from each of *pools* and what to do about it, by name."""
         reports, now = await self._read_reports(), datetime.now(UTC)
-        return {pool.work_pool: advice_for(pool, _quarantine(pool, reports.get(pool.work_pool)), now) for pool in pools}
+        return {pool.work_pool: advice(pool, _quarantine(pool, reports.get(pool.work_pool)), now) for pool in pools}
 
     async def _read_reports(self) -> Mapping[str, DeviceReport]:
         return await self._reports.get("reports", self._facts.read_reports, max_age=REPORTS_MAX_AGE)
@@ -93,7 +93,7 @@ def _pool_status(
         device=device,
         machine=machine,
         condition=pool.condition,
-        problem=advice_for(pool, quarantine, now),
+        problem=advice(pool, quarantine, now),
         quarantine=quarantine,
         load=report.load if report is not None and heard_of else None,
         slots=pool.slots,

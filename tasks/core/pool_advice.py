@@ -14,27 +14,24 @@ def device_and_machine(description: str) -> tuple[str, str]:
     return (device, machine) if device else (plain, "")
 
 
-def advice_for(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
+def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
     """Return what keeps jobs away from *pool* and what to do about it; empty if it takes jobs as usual."""
+    _, machine = device_and_machine(pool.description)
+    where = f" on {machine}" if machine else ""
+    if pool.description.startswith(GONE_MARK):
+        return f"Its device was not found at the last start{where}. Put it back and run make up there."
+    if pool.condition == "offline":
+        name = pool.work_pool
+        start = (
+            f"make up, or make worker POOL={name} beside a stack" if pool.warm else f"prefect worker start -p {name}"
+        )
+        return f"Its worker does not answer. Start it{where}: {start}."
     if pool.condition == "paused" and not pool.paused:
         return "Its concurrency limit is 0. Raise it in Prefect when it should take jobs again."
-    return advice(
-        pool.condition, work_pool=pool.work_pool, description=pool.description, quarantine=quarantine, now=now
-    )
-
-
-def advice(condition: str, *, work_pool: str, description: str, quarantine: Quarantine | None, now: datetime) -> str:
-    """Return what to do about the pool's *condition*; empty if it takes jobs as usual."""
-    _, machine = device_and_machine(description)
-    where = f" on {machine}" if machine else ""
-    if description.startswith(GONE_MARK):
-        return f"Its device was not found at the last start{where}. Put it back and run make up there."
-    if condition == "offline":
-        return f"Its worker does not answer. Start it{where}: make up, or make worker POOL={work_pool} beside a stack."
-    if condition == "paused":
+    if pool.condition == "paused":
         return "Somebody paused it. Resume it in Prefect when it should take jobs again."
     if quarantine is None:
-        return "Its device failed several times in a row." if condition == "quarantined" else ""
+        return "Its device failed several times in a row." if pool.condition == "quarantined" else ""
     seconds = (quarantine.probe_at - now).total_seconds()
     when = f"It is tried with one job in {duration(seconds)}." if seconds > 0 else "It is being tried with one job."
     last = f", the last time: {quarantine.reason.rstrip('.')}" if quarantine.reason else ""

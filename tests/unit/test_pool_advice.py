@@ -6,12 +6,23 @@ import pytest
 
 from tasks.core.device_reports import Quarantine
 from tasks.core.pool_advice import advice, device_and_machine
+from tasks.core.pools import Pool
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def told(condition, *, description="RTX 4090, 24 GiB on attic", quarantine=None):
-    return advice(condition, work_pool="gpu-1", description=description, quarantine=quarantine, now=NOW)
+CONDITIONS = {
+    "online": {},
+    "offline": {"online": False},
+    "paused": {"paused": True},
+    "quarantined": {"quarantined": True},
+    "limited to nothing": {"slots": 0},
+}
+
+
+def told(condition, *, description="RTX 4090, 24 GiB on attic", quarantine=None, warm=True):
+    known = {"slots": 2, "work_pool": "gpu-1", "real_time_factor": 1.0, "runs": ()} | CONDITIONS[condition]
+    return advice(Pool(description=description, warm=warm, **known), quarantine, NOW)
 
 
 def quarantine(seconds):
@@ -61,3 +72,15 @@ def test_a_device_on_trial_is_told_apart_from_one_that_is_well():
 
 def test_a_quarantine_without_a_report_is_still_told():
     assert told("quarantined") == "Its device failed several times in a row."
+
+
+def test_a_pool_without_slots_needs_a_higher_limit_and_no_resume():
+    assert told("limited to nothing") == (
+        "Its concurrency limit is 0. Raise it in Prefect when it should take jobs again."
+    )
+
+
+def test_an_offline_pool_of_another_type_needs_its_own_worker():
+    assert told("offline", warm=False) == (
+        "Its worker does not answer. Start it on attic: prefect worker start -p gpu-1."
+    )

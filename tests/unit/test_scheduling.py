@@ -21,16 +21,16 @@ from tasks.core.scheduling import (
 )
 
 
-def run(job_id="other", audio=100.0, *, elapsed=0.0, running=True, batch="other", model="base"):
-    return ActiveRun(job_id, batch, audio, elapsed, running=running, model=model)
+def run(job_id="other", audio=100.0, *, elapsed=0.0, running=True, batch="other", model="base", inbox=False):
+    return ActiveRun(job_id, batch, audio, elapsed, running=running, model=model, inbox=inbox)
 
 
 def pool(name="gpu-0", *runs, slots=2, rtf=1.0, **condition):
     return Pool(name, slots, rtf, tuple(runs), **{"loaded_model": "base", **condition})
 
 
-def job(job_id="a", audio=100.0, batch="mine", model="base"):
-    return WaitingJob(job_id, batch, audio, model)
+def job(job_id="a", audio=100.0, batch="mine", model="base", *, inbox=False):
+    return WaitingJob(job_id, batch, audio, model, inbox=inbox)
 
 
 def placed(pools, *jobs, **options):
@@ -113,6 +113,18 @@ def test_a_batch_with_its_share_leaves_the_look_ahead_to_others():
 def test_a_batch_with_its_share_still_fills_slots_that_would_be_idle():
     pools = [pool("gpu-0", run("x", batch="mine"), run("y", batch="mine")), pool("gpu-1")]
     assert placed(pools, job("a"), job("b"), job("c"), active_batches=3) == [("a", "gpu-1"), ("b", "gpu-1")]
+
+
+def test_an_inbox_gives_way_while_a_persons_batch_runs_and_takes_only_idle_slots():
+    pools = [pool("gpu-0", run("x"), run("y")), pool("gpu-1", run("z"))]
+    files = [job(str(number), inbox=True) for number in range(9)]
+    assert placed(pools, *files, people_first=True) == [("0", "gpu-1")]
+    assert len(placed(pools, *files)) == 3, "alone it is a batch like any other"
+
+
+def test_a_person_is_not_held_up_by_the_rule_for_inboxes():
+    pools = [pool("gpu-0", run("x", inbox=True), run("y", inbox=True))]
+    assert placed(pools, job("a"), people_first=True) == [("a", "gpu-0")]
 
 
 # What holds whatever the pools look like
@@ -258,6 +270,25 @@ def test_runs_that_share_a_device_end_when_they_would_beside_each_other():
 def test_jobs_of_two_batches_take_turns_in_the_forecast():
     expected = forecast([pool(slots=1)], [job("a1", 90), job("a2", 80), job("b1", 20, "b"), job("b2", 10, "b")])
     assert sorted(expected, key=lambda key: expected[key].queue_position) == ["a1", "b1", "a2", "b2"]
+
+
+def test_peoples_jobs_come_before_those_of_inboxes_in_the_forecast():
+    files = [job(f"file {number}", 900, "scan", inbox=True) for number in range(3)]
+    busy = pool("gpu-0", run("x"), slots=1)
+    expected = forecast([busy], [*files, job("short", 5), job("long", 50)])
+    waiting = sorted((each for each in expected if each != "x"), key=lambda key: expected[key].queue_position)
+    assert waiting == ["long", "short", "file 0", "file 1", "file 2"]
+
+
+def test_without_people_the_files_of_an_inbox_are_forecast_as_they_will_be_placed():
+    pools = [pool("gpu-0", slots=1), pool("gpu-1", slots=1, rtf=0.5)]
+    files = [job(f"{number}", 100 * number, "scan", inbox=True) for number in range(1, 9)]
+    expected = forecast(pools, files)
+    placements = place(pools, files)
+    assert len(placements) == 4, "slots and look-ahead"
+    assert {each.job_id: each.work_pool for each in placements} == {
+        each.job_id: expected[each.job_id].work_pool for each in placements
+    }
 
 
 def test_a_job_that_no_pool_can_take_has_a_position_but_no_end():

@@ -18,6 +18,10 @@ def ending(path: str, stage: Stage = Stage.DONE, error: str = "", audio_seconds:
     [
         ("Task run encountered an exception MediaRejected: a.mp3 is empty.", "a.mp3 is empty."),
         ("Flow run encountered an exception: ValueError: x", "x"),
+        (
+            "Execution was interrupted by an unexpected exception: DeviceLost: The model base is not on this machine.",
+            "The model base is not on this machine.",
+        ),
         ("No speech detected", "No speech detected"),
         ("two\nlines", "two lines"),
     ],
