@@ -21,10 +21,8 @@ def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
     if pool.description.startswith(GONE_MARK):
         return f"Its device was not found at the last start{where}. Put it back and run make up there."
     if pool.condition == "offline":
-        name = pool.work_pool
-        start = (
-            f"make up, or make worker POOL={name} beside a stack" if pool.warm else f"prefect worker start -p {name}"
-        )
+        ours = f"make up, or make worker POOL={pool.work_pool} beside a stack"
+        start = ours if pool.warm else f"prefect worker start --pool {pool.work_pool}"
         return f"Its worker does not answer. Start it{where}: {start}."
     if pool.condition == "paused" and not pool.paused:
         return "Its concurrency limit is 0. Raise it in Prefect when it should take jobs again."

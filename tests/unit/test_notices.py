@@ -11,6 +11,7 @@ from tasks.core.status import BatchState, BatchStatus, BatchSummary, JobStatus
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 CPU = BatchPool("cpu", slots=3)
+FREE = RouterLimit()
 
 
 def pool(name="gpu-0", **condition):
@@ -37,7 +38,7 @@ def advice(pools):
     return {each.work_pool: f"Mend {each.work_pool}." for each in pools if not each.usable}
 
 
-def told(status, *pools, batch_pool=CPU, router=RouterLimit(), running=1, outage=""):
+def told(status, *pools, batch_pool=CPU, router=FREE, running=1, outage=""):
     return batch_notice(status, Installation(batch_pool, pools, router, running), advice(pools), outage=outage)
 
 

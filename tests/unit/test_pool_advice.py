@@ -82,5 +82,5 @@ def test_a_pool_without_slots_needs_a_higher_limit_and_no_resume():
 
 def test_an_offline_pool_of_another_type_needs_its_own_worker():
     assert told("offline", warm=False) == (
-        "Its worker does not answer. Start it on attic: prefect worker start -p gpu-1."
+        "Its worker does not answer. Start it on attic: prefect worker start --pool gpu-1."
     )
