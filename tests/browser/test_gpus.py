@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from tasks.core.batches import GPU_TAG, RECORDING_FLOW
+
 SECONDS_FOR_NEWS = 60_000
 """In milliseconds, as Playwright counts: the page looks every two seconds, on a busy machine less often."""
 
@@ -40,15 +42,20 @@ def further_pool(stack, name="gpu-7"):
     """A work pool of another machine, whose worker is started when the test says so."""
     pool = {"name": name, "type": "warm", "concurrency_limit": 2, "description": "Test device on elsewhere"}
     stack.prefect.post("/work_pools/", json=pool).raise_for_status()
+    flow_id = stack.prefect.get(f"/flows/name/{RECORDING_FLOW}").json()["id"]
+    deployment = {"name": name, "flow_id": flow_id, "work_pool_name": name, "tags": [GPU_TAG]}
+    deployment_id = stack.prefect.post("/deployments/", json=deployment).json()["id"]
     try:
         yield name
     finally:
+        stack.prefect.delete(f"/deployments/{deployment_id}").raise_for_status()
         stack.prefect.delete(f"/work_pools/{name}").raise_for_status()
 
 
 def report_worker(stack, pool):
     beat = {"name": pool, "heartbeat_interval_seconds": 60}
     stack.prefect.post(f"/work_pools/{pool}/workers/heartbeat", json=beat).raise_for_status()
+    stack.prefect.post(f"/work_pools/{pool}/get_scheduled_flow_runs", json={}).raise_for_status()
 
 
 def test_a_batch_is_seen_on_both_devices_and_its_link_leads_to_it(open_page, stack, clips, new_batch):

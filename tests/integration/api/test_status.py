@@ -167,6 +167,24 @@ def test_without_workers_the_installation_is_not_well_and_says_what_to_do(dashbo
     assert "No worker is online" in health["detail"]
 
 
+def test_a_batch_that_does_not_go_on_says_why(dashboard, prefect, record, wait):
+    batch_id, run_id, (job_id,) = dashboard.started_batch("a.mp3")
+    assert dashboard.status(batch_id)["notice"].startswith("The work pool cpu has no worker that answers")
+    beat = {"name": "a worker", "heartbeat_interval_seconds": 600}
+    prefect.post("work_pools/cpu/workers/heartbeat", **beat)
+    try:
+        prefect.set_state("flow_runs", run_id, "RUNNING")
+        record(dashboard, batch_id, job_id)
+        wait(lambda: "No GPU takes jobs. gpu-0 is offline" in dashboard.status(batch_id)["notice"], "the notice")
+        answer = dashboard.http.get("api/health")
+        assert (answer.status_code, answer.json()["batch_worker"], answer.json()["gpu_worker"]) == (503, True, False)
+        assert "No GPU takes jobs. gpu-0 is offline" in answer.json()["detail"]
+    finally:
+        prefect.http.delete("work_pools/cpu/workers/a worker").raise_for_status()
+        for paused in (True, False):  # the server looks again whether the pool has a worker
+            prefect.http.patch("work_pools/cpu", json={"is_paused": paused}).raise_for_status()
+
+
 def test_without_prefect_everything_says_so(run_dashboard, tmp_path):
     with run_dashboard(tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api") as dashboard:
         health = dashboard.http.get("api/health")

@@ -92,3 +92,25 @@ def test_a_batch_whose_last_job_is_retried_while_it_runs_counts_the_new_end(stac
     press_retry_in_prefect(stack, batch.jobs()["silent.mp3"]["flow_run_id"])
     status = batch.finished()
     assert (status["state"], attempts(batch)) == ("failed", {"silent.mp3": 2, "long.opus": 1})
+
+
+def test_retry_of_one_job_of_a_cancelled_batch_is_refused_with_what_to_do(stack, clips, new_batch):
+    batch = new_batch(stack, "cancelled")
+    for number in range(3):
+        batch.upload(f"{number}.opus", clips["lecture-subtitles.opus"].path.read_bytes())
+    batch.start()
+    job = next(
+        job
+        for job in batch.wait(lambda status: status["summary"]["transcribing"], 120)["jobs"]
+        if job["stage"] == "transcribing"
+    )
+    assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
+    batch.wait(lambda status: status["state"] == "cancelled", 60)
+    press_retry_in_prefect(stack, job["flow_run_id"])
+
+    def refused(_status):
+        state = stack.prefect.get(f"/flow_runs/{job['flow_run_id']}").json()["state"]
+        return state["type"] == "CANCELLED" and "retry the batch" in state["message"]
+
+    batch.wait(refused, 60)
+    assert batch.status()["state"] == "cancelled"

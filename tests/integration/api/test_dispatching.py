@@ -1,0 +1,195 @@
+"""How jobs get to pools, against a real server: any number of pools, the router's limit, and runs that crash."""
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Running
+
+from tasks.core.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
+from tasks.core.planning import RunningBatches
+from tasks.crashes import MAX_CRASHES, go_on_after_crash
+from tasks.dispatch import Dispatcher, ReadyJob, RouterUnusable
+from tasks.gpu_pools import read_gpu_pools
+from tasks.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
+from tasks.observe import child_of
+from tasks.survey import read_pools
+
+MANY = 206
+"""More than Prefect's server returns for one read."""
+
+
+@pytest.fixture
+def on_server(prefect):
+    """Calls a coroutine function with a client of the server and a counter of the requests that it makes."""
+
+    def call(work, *arguments):
+        async def connected():
+            requests: Counter[str] = Counter()
+
+            async def count(request):
+                requests[request.url.path] += 1
+
+            async with PrefectClient(prefect.url, httpx_settings={"event_hooks": {"request": [count]}}) as client:
+                requests.clear()  # of the connection itself
+                return await work(client, requests, *arguments)
+
+        return asyncio.run(connected())
+
+    return call
+
+
+@asynccontextmanager
+async def gpu_pools(client, *names, pool_type="process", tags=(GPU_TAG,)):
+    """Pools with a worker that answers and a deployment of another name, for as long as the context lasts."""
+    flow_id = await client.create_flow_from_name(RECORDING_FLOW)
+    beat = {"name": "a worker", "heartbeat_interval_seconds": 600}
+    deployments = []
+    try:
+        for name in names:
+            await client.create_work_pool(WorkPoolCreate(name=name, type=pool_type))
+            await client.request("POST", f"/work_pools/{name}/workers/heartbeat", json=beat)
+            deployments.append(
+                await client.create_deployment(flow_id, f"of {name}", work_pool_name=name, tags=list(tags))
+            )
+        yield
+    finally:
+        for deployment in deployments:
+            await client.delete_deployment(deployment)
+        for name in names:
+            await client.delete_work_pool(name)
+
+
+def test_all_of_more_pools_than_fit_a_page_are_seen_in_a_few_requests(on_server):
+    names = {f"many-{number:03}" for number in range(MANY)}
+
+    async def look(client, requests):
+        async with gpu_pools(client, *sorted(names)):
+            requests.clear()
+            pools = await read_pools(client)
+            first = requests.total()
+            await read_pools(client)
+            return pools, first, requests.total() - first
+
+    pools, first, second = on_server(look)
+    assert names <= {pool.work_pool for pool in pools}
+    assert len(pools) == len({pool.work_pool for pool in pools})
+    # Two pages of deployments, two of pools, what runs, what was completed; the second look needs pools and runs.
+    assert (first, second) == (6, 3)
+
+
+def test_a_pool_counts_by_the_tag_of_its_deployment_whatever_its_type_and_name(on_server):
+    async def look(client, _requests):
+        async with (
+            gpu_pools(client, "attic"),
+            gpu_pools(client, "cellar", pool_type="docker"),
+            gpu_pools(client, "gpu-of-others", tags=["theirs"]),
+        ):
+            return {pool.work_pool.name for pool in await read_gpu_pools(client)}
+
+    assert {"attic", "cellar"} <= (seen := on_server(look))
+    assert "gpu-of-others" not in seen
+
+
+@pytest.fixture
+def ready():
+    """A job of a batch whose recording is there."""
+    batch = Batch(batch_id=f"20260101-120000-{uuid4().hex[:6]}", name="talks", created_at=datetime.now(UTC))
+    job = Job(job_id=uuid4().hex, path="talk.mp3", size=1, sha256="0", document_stem="talk")
+    recording = Recording(job_id=job.job_id, key="talk.mp3", size=1, sha256="0", audio_seconds=30.0)
+    return batch, ReadyJob(job, recording)
+
+
+async def dispatched(client, batch, ready):
+    """Return the runs that are created for a job, in a batch run of its own."""
+    flow_id = await client.create_flow_from_name(BATCH_FLOW)
+    created = await client.request("POST", "/flow_runs/", json={"flow_id": str(flow_id), "name": batch.name})
+    dispatcher = Dispatcher(client, batch, UUID(created.json()["id"]))
+    return await dispatcher.dispatch({ready.job.job_id: ready}, RunningBatches(people=(batch.batch_id,)))
+
+
+async def forget_router(client):
+    try:
+        await client.delete_global_concurrency_limit_by_name(ROUTER_LIMIT)
+    except ObjectNotFound:
+        return
+
+
+def test_the_first_batch_that_needs_the_routers_limit_makes_it(on_server, ready):
+    async def dispatch(client, _requests):
+        await forget_router(client)
+        async with gpu_pools(client, "attic"):
+            children = await dispatched(client, *ready)
+            link = await client.read_flow_run(children[0].flow_run_id)
+            named = await client.read_task_run(link.parent_task_run_id)
+        return children, named.name, (await client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)).limit
+
+    (child,), name, limit = on_server(dispatch)
+    assert (child.work_pool, limit) == ("attic", 1)
+    assert name == "transcribe-recording talk.mp3"
+
+
+def test_a_routers_limit_of_nothing_is_told(on_server, ready):
+    async def dispatch(client, _requests):
+        await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
+        try:
+            await client.update_global_concurrency_limit(ROUTER_LIMIT, GlobalConcurrencyLimitUpdate(limit=0))
+            async with gpu_pools(client, "attic"):
+                await dispatched(client, *ready)
+        finally:
+            await forget_router(client)
+
+    with pytest.raises(RouterUnusable, match=r"gpu-router is 0, so no job gets a GPU\. Set it to 1 in Prefect"):
+        on_server(dispatch)
+
+
+def test_a_run_that_crashes_is_started_again_until_its_process_has_died_three_times(on_server, prefect, ready):
+    batch, waiting = ready
+
+    async def crash_again_and_again(client, _requests):
+        run_id = prefect.make_child(batch.batch_id, waiting.job.job_id)
+        told = []
+        for _ in range(MAX_CRASHES):
+            await client.set_flow_run_state(UUID(run_id), Running(), force=True)
+            prefect.set_state("flow_runs", run_id, "CRASHED", "Process exited with status code: -9. Killed.")
+            await go_on_after_crash(client, child_of(await client.read_flow_run(UUID(run_id))))
+            state = (await client.read_flow_run(UUID(run_id))).state
+            told.append((state.name, state.message))
+        return told
+
+    killed = "Process exited with status code: -9. Killed."
+    assert on_server(crash_again_and_again) == [
+        ("AwaitingRetry", f"Attempt 2 of 3: {killed}"),
+        ("AwaitingRetry", f"Attempt 3 of 3: {killed}"),
+        ("Failed", f"It stopped the process it ran in 3 times, the last time: {killed}"),
+    ]
+
+
+def test_a_run_that_shows_no_progress_for_long_is_lost_and_one_that_does_is_not(on_server, prefect, ready):
+    batch, waiting = ready
+    step = SECONDS_BETWEEN_SEARCHES + 1
+
+    async def watch(client, _requests):
+        silent, alive = (prefect.make_child(batch.batch_id, waiting.job.job_id) for _ in range(2))
+        for run in (silent, alive):
+            prefect.set_state("flow_runs", run, "RUNNING")
+        children = [child_of(await client.read_flow_run(UUID(run))) for run in (silent, alive)]
+        lost_runs, now, lost = LostRuns(client), 1000.0, []
+        while not lost and now < 1000 + 2 * RUNNING_SECONDS:
+            prefect.show_progress(alive, 10)
+            lost, now = await lost_runs.find(children, now=now), now + step
+        after_pause = await lost_runs.find(children, now=now + 10_000)
+        for run in (silent, alive):
+            prefect.set_state("flow_runs", run, "CANCELLED")
+        return [str(child.flow_run_id) for child in lost], silent, now - 1000 - step, after_pause
+
+    lost, silent, seconds, after_pause = on_server(watch)
+    assert lost == [silent]
+    assert RUNNING_SECONDS < seconds < RUNNING_SECONDS + 2 * step
+    assert after_pause == [], "an outage, of which the run could tell nothing"
