@@ -271,20 +271,22 @@ async def _taken(client: PrefectClient, held: contextlib.AsyncExitStack) -> bool
     except TimeoutError:
         return False
     except ConcurrencySlotAcquisitionError as error:
-        if problem := await _mend_router_limit(client):
-            raise RouterUnusable(problem) from error
+        if await _made_router_limit(client, error):
+            return await _taken(client, held)
         raise
     return True
 
 
-async def _mend_router_limit(client: PrefectClient) -> str:
-    """Make the limit if it is missing; return what is wrong with it if it is there."""
+async def _made_router_limit(client: PrefectClient, error: Exception) -> bool:
+    """Make the lock's limit if it is missing, and return whether it was. Raises `RouterUnusable` if it is 0."""
     try:
         limit = await client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)
     except ObjectNotFound:
         await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
-        return ""
-    return router_problem(limit.limit)
+        return True
+    if problem := router_problem(limit.limit):
+        raise RouterUnusable(problem) from error
+    return False
 
 
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:
