@@ -115,9 +115,9 @@ class Overview:
         status = batch_status(batch, with_forecasts, self._done_of(manifest.batch.batch_id).status)
         if status.state.ended:
             return status
-        installation = await self.installation()
+        installation, outage = await self.installation(), batch.run.waits_for if batch.run else ""
         told = await self._floor.advise(pool for pool in installation.gpu_pools if not pool.usable)
-        return status.model_copy(update={"notice": batch_notice(status, installation, told)})
+        return status.model_copy(update={"notice": batch_notice(status, installation, told, outage=outage)})
 
     async def installation(self) -> Installation:
         """Return what all batches need, as of a few seconds ago."""

@@ -8,6 +8,7 @@ from prefect.settings import PREFECT_UI_URL
 from tasks.core.adoption import CRASH_SETTLES_SECONDS, RunState
 from tasks.core.stages import RunFacts
 from tasks.observe import audio_seconds_of, job_of, run_state
+from tasks.waiting import waits_for
 
 
 def flow_run_url(flow_run_id: str) -> str:
@@ -36,6 +37,7 @@ def facts_of_flow_run(run: FlowRun) -> RunFacts:
         url=flow_run_url(str(run.id)),
         started_at=_started_at(run),
         ended_at=run.end_time,
+        waits_for=waits_for(run),
     )
 
 

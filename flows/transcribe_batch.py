@@ -51,6 +51,7 @@ from tasks.read import read_manifest, told_from_outage
 from tasks.settle import settle_earlier_attempts, settle_never_began
 from tasks.store import Store, open_store
 from tasks.submit import Conversions
+from tasks.waiting import forget_waiting, tell_waiting
 
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_SEARCHES = 5.0
@@ -73,6 +74,8 @@ async def transcribe_batch(batch_id: str) -> State[Any]:
         return Cancelled(message="Cancelled before any job was begun.")
     except TranscriptionError as error:
         return Failed(message=str(error))
+    finally:
+        forget_waiting()
 
 
 async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) -> State[Any]:
@@ -155,6 +158,7 @@ async def _outages_waited_out() -> AsyncIterator[None]:
     """
     try:
         yield
+        await tell_waiting("")
     except httpx.HTTPStatusError as error:
         check_passing(error)
         await _wait_out(error)
@@ -164,6 +168,8 @@ async def _outages_waited_out() -> AsyncIterator[None]:
 
 async def _wait_out(error: Exception) -> None:
     get_run_logger().warning("Looking again in %.0f s: %s", SECONDS_AFTER_OUTAGE, error)
+    if isinstance(error, StoreUnavailable):  # without Prefect's server there is nowhere to tell it
+        await tell_waiting(str(error))
     await asyncio.sleep(SECONDS_AFTER_OUTAGE)
 
 

@@ -79,10 +79,10 @@ class Dispatcher:
         up the others for `ROUTER_PATIENCE_SECONDS` at most.
         """
         candidates = self._candidates(waiting)
-        if not self._place(await read_pools(self._client), candidates, running):
+        if not self._place(await self._pools(), candidates, running):
             return []
         async with _router(self._client):
-            pools = await read_pools(self._client)
+            pools = await self._pools()
             placements = self._place(pools, candidates, running)
             return [child async for child in self._create_all(placements, pools, waiting)]
 
@@ -122,7 +122,7 @@ class Dispatcher:
 
         None, as long as no other pool could take them, but for those that are being cancelled.
         """
-        children, pools = list(children), await read_pools(self._client)
+        children, pools = list(children), await self._pools()
         self._watch(pools)
         await self._restart_lost(children, pools)
         long_unusable = {
@@ -167,7 +167,7 @@ class Dispatcher:
         which is noticed, and not one too few.
         """
         async with _router(self._client):
-            pools = await read_pools(self._client)
+            pools = await self._pools()
             placements = place(pools, self._candidates(ready))
             return [child async for child in self._create_all(placements, pools, ready, old)]
 
@@ -178,6 +178,9 @@ class Dispatcher:
         with contextlib.suppress(ObjectNotFound):  # it was deleted
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
+
+    async def _pools(self) -> Sequence[Pool]:
+        return await read_pools(self._client)
 
     def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
         return [

@@ -64,10 +64,12 @@ def batch_notice(status: BatchStatus, installation: Installation, advice: Advice
     waiting = any(job.stage in BEFORE_DEVICE for job in status.jobs)
     offline = {pool.work_pool for pool in installation.gpu_pools if not pool.online}
     stranded = any(job.stage in ON_DEVICE and job.work_pool in offline for job in status.jobs)
-    problems = [f"The batch waits, and looks again by itself: {outage}" if outage else ""]
+    problems = [
+        _left_alone(installation.batch_pool) if status.ended_at is None else "",
+        f"The batch waits, and looks again by itself: {outage}" if outage else "",
+    ]
     if waiting or stranded:
         problems += [
-            _left_alone(installation.batch_pool) if status.ended_at is None else "",
             router_problem(installation.router.limit) if installation.router and installation.router.active else "",
             gpu_problem(installation.gpu_pools, advice),
         ]

@@ -40,6 +40,8 @@ class RunFacts:
     started_at: datetime | None = None
     """When its latest attempt began to run; None while it waits."""
     ended_at: datetime | None = None
+    waits_for: str = ""
+    """What a batch run has said that it waits for; empty as long as it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
