@@ -42,10 +42,9 @@ class RealStack:
     prefect: httpx.AsyncClient
 
     @property
-    def batch_process(self) -> int:
-        """The warm process in which batch runs execute."""
-        (only,) = children(self.cpu_worker)
-        return only
+    def batch_processes(self) -> tuple[int, ...]:
+        """The warm processes in which batch runs execute, with the one that they are forked from."""
+        return tuple(children(self.cpu_worker))
 
     def holds(self, device: int) -> list[tuple[float, float]]:
         """Return from when to when the device was held, so far."""

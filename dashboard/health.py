@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from dashboard.freshness import Fresh
 from dashboard.runs import Runs
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.errors import PrefectUnavailable, StoreUnavailable
+from tasks.core.freshness import Fresh
 from tasks.core.status import Health
 from tasks.store import Store
 

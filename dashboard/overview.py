@@ -8,13 +8,13 @@ from functools import partial
 
 from dashboard.done_jobs import DoneJobs
 from dashboard.floor import Floor
-from dashboard.freshness import Fresh
 from dashboard.intake import Intake
 from dashboard.records import Records
 from dashboard.runs import BATCHES_REMEMBERED, GpuPool, Runs
 from dashboard.search import Search
 from tasks.core.batches import Manifest, Publication
 from tasks.core.errors import NotFound, RecordDamaged, WrongStage
+from tasks.core.freshness import Fresh
 from tasks.core.scheduling import WaitingJob, forecast
 from tasks.core.stages import (
     BatchFacts,

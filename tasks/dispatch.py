@@ -3,6 +3,7 @@ Create the runs of a batch's jobs on the pools that are free soonest, move them 
 cancel them. Which job goes where is decided in `tasks.core.scheduling`.
 """
 
+import asyncio
 import contextlib
 import logging
 import time
@@ -22,9 +23,9 @@ from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recordi
 from tasks.core.names import shown
 from tasks.core.pools import Pool, StuckRun, stuck, without_pool
 from tasks.core.scheduling import WaitingJob, place
+from tasks.looks import looks_with
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
 from tasks.settle import settle_task_runs
-from tasks.survey import read_pools
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Dispatcher:
 
     def __init__(self, client: PrefectClient, batch: Batch, batch_flow_run_id: UUID) -> None:
         self._client = client
+        self._looks = looks_with(client)
         self._batch = batch
         self._batch_flow_run_id = batch_flow_run_id
         self._deployments: dict[str, UUID] = {}
@@ -71,9 +73,31 @@ class Dispatcher:
         candidates = self._candidates(waiting)
         if not place(await self._pools(), candidates, active_batches=active_batches):
             return []
-        async with _router(self._client):
-            placements = place(await self._pools(), candidates, active_batches=active_batches)
-            return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
+        async with self._first_in_process() as first:
+            if not first or not place(await self._pools(), candidates, active_batches=active_batches):
+                return []
+            async with _router(self._client):
+                placements = place(await self._pools(now=True), candidates, active_batches=active_batches)
+                return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
+
+    @contextlib.asynccontextmanager
+    async def _first_in_process(self) -> AsyncIterator[bool]:
+        """
+        Let one batch of this process at a time fill the room that all of them have seen.
+
+        The next one sees what is left of it, and needs the router's lock only for that. Yields False, for another look
+        later, if the turn does not come in time.
+        """
+        dispatching = self._looks.dispatching
+        try:
+            await asyncio.wait_for(dispatching.acquire(), ROUTER_PATIENCE_SECONDS)
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            dispatching.release()
 
     async def find_stuck(self, children: Iterable[Child]) -> list[StuckRun]:
         """
@@ -118,7 +142,7 @@ class Dispatcher:
         which is noticed, and not one too few.
         """
         async with _router(self._client):
-            placements = place(await self._pools(), self._candidates(ready))
+            placements = place(await self._pools(now=True), self._candidates(ready))
             return [
                 await self._create(ready[placed.job_id], placed.work_pool, old[placed.job_id]) for placed in placements
             ]
@@ -131,9 +155,10 @@ class Dispatcher:
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
 
-    async def _pools(self) -> list[Pool]:
+    async def _pools(self, *, now: bool = False) -> list[Pool]:
         """Return the pools that a run can be created on: a new one may have no deployment yet."""
-        return [pool for pool in await read_pools(self._client) if await self._has_deployment(pool.work_pool)]
+        pools = await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))
+        return [pool for pool in pools if await self._has_deployment(pool.work_pool)]
 
     def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
         return [

@@ -21,6 +21,9 @@ JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
 BATCH_FLOW = "transcribe-batch"
 BATCH_DEPLOYMENT = f"{BATCH_FLOW}/cpu"
 RECORDING_FLOW = "transcribe-recording"
+BATCH_QUEUE = "batches"
+"""Work queue of the batch runs in their pool. Its limit is what bounds them, so the pool has room for other flows."""
+
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Its documents were already published."
 """What a run says that found nothing to do."""
