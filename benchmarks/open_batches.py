@@ -5,7 +5,7 @@ The real stack with simulated devices, which one job each holds for the whole ti
 
     python benchmarks/open_batches.py [--open 1 10 50] [--seconds 60] [--json FILE]
 
-*server*: CPU seconds of Prefect's server a minute; *batch runs*: those of the worker of the batch runs and its processes.
+*server*: CPU seconds of Prefect's server a minute; *batch runs*: those of the batches' worker and its processes.
 *memory*: what the processes of the batch runs have resident for themselves. *begins*: from the request to start a batch
 to its first conversion, for five batches that are started at the same time while the others are open.
 """
@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work, to look into the logs afterwards")
     chosen = parser.parse_args()
     costs = []
+    os.environ["BATCHSCRIBE_OPEN_BATCHES"] = str(max(chosen.open) + NEWCOMERS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         for count in chosen.open:
             folder = (chosen.folder or Path(temporary)) / str(count)

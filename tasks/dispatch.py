@@ -193,6 +193,7 @@ class Dispatcher:
             idempotency_key=key,
             parent_task_run_id=link.id,
         )
+        self._looks.forget_pools()  # this one holds a run more
         return child_of(run)
 
     async def _history(self, predecessor: Child | None) -> list[str]:
