@@ -111,8 +111,13 @@ class Template:
         if changed:
             self.end()
 
-    def reap_orphans(self) -> None:
-        """Take note of the end of processes that lost their parent, such as the ffmpeg of a killed process."""
+    def look_after(self) -> None:
+        """Start the template if it is not there, and take note of the end of processes that have lost their parent."""
+        self._is_ready()
+        self._reap_orphans()
+
+    def _reap_orphans(self) -> None:
+        """Reap what a killed process leaves, such as its ffmpeg: this process is the parent of all that have none."""
         self._forked = [process for process in self._forked if not process.dead]
         ours = {process.pid for process in self._forked} | ({self._process.pid} if self._process else set())
         try:

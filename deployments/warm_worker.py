@@ -54,7 +54,7 @@ FORK_VARIABLE = "BATCHSCRIBE_WARM_FORK"
 """Environment variable set for a pool without a device: its processes may be forked, and as many as are needed."""
 SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
-SECONDS_BETWEEN_REAPINGS = 1.0
+SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
@@ -106,7 +106,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             "search for forgotten runs": self._look_for_forgotten,
         }
         if self._template is not None:
-            services["care of orphaned processes"] = self._reap_orphans
+            services["care of its template"] = self._look_after_template
         self._services = [asyncio.create_task(keep_going(service, name)) for name, service in services.items()]
 
     async def teardown(self, *exc_info: Any) -> None:
@@ -258,10 +258,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
                 known = found
             await asyncio.sleep(SECONDS_BETWEEN_DEPLOYMENT_LOOKS)
 
-    async def _reap_orphans(self) -> None:
+    async def _look_after_template(self) -> None:
         while self._template is not None:
-            self._template.reap_orphans()
-            await asyncio.sleep(SECONDS_BETWEEN_REAPINGS)
+            self._template.look_after()
+            await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
 
     async def _pass_on_cancels(self) -> None:
         await pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.states import Cancelling
 
 from tests.conftest import wait_until
 from tests.integration.warm.conftest import WarmPool, running_pool
@@ -78,17 +79,24 @@ def test_a_run_that_kills_its_processes_fails_and_takes_its_neighbours_along_onl
     assert set(starts(tmp_path)) == {1, 2}
 
 
-def test_a_cancel_stops_one_run_among_many_within_seconds(crowded, tmp_path):
-    runs = begin(crowded, tmp_path, RUNS)
-    polite = crowded.create("polite", seconds=600)
-    crowded.wait(polite, lambda state: state.is_running())
-    from prefect.states import Cancelling
+def cancel(pool: WarmPool, run) -> None:
+    pool.client.set_flow_run_state(run.id, Cancelling())
 
-    crowded.client.set_flow_run_state(polite.id, Cancelling())
-    ended = crowded.wait(polite, lambda state: state.is_final())
-    assert ended.state.message == "stopped when asked"
-    finish(crowded, tmp_path, runs)
-    assert starts(tmp_path) == [1] * RUNS
+
+def test_runs_that_block_a_thread_each_hold_up_no_other_and_can_be_cancelled_one_by_one(crowded):
+    blocking = [crowded.create("polite", seconds=600) for _ in range(RUNS)]
+    for run in blocking:
+        crowded.wait(run, lambda state: state.is_running())
+    other = crowded.create("isolated", number=1)  # it needs a thread, too
+    assert crowded.wait(other, lambda state: state.is_final()).state.is_completed()
+
+    cancel(crowded, blocking[0])
+    assert crowded.wait(blocking[0], lambda state: state.is_final()).state.message == "stopped when asked"
+    assert all(crowded.client.read_flow_run(run.id).state.is_running() for run in blocking[1:])
+    for run in blocking[1:]:
+        cancel(crowded, run)
+    for run in blocking[1:]:
+        crowded.wait(run, lambda state: state.is_cancelled())
 
 
 def test_the_processes_end_with_a_worker_that_is_killed(crowded, tmp_path):
