@@ -35,6 +35,7 @@ ANSWER_SECONDS = 5.0
 START_SECONDS = 60.0
 SECONDS_BETWEEN_STARTS = 2.0
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NAME = 15
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
@@ -223,6 +224,7 @@ def _forked(worker: int) -> bool:
     if parent != worker:
         os._exit(0)  # the worker is gone
     os.setsid()
+    ctypes.CDLL(None).prctl(PR_SET_NAME, b"warm-process")  # its command line is that of the template
     return True
 
 

@@ -227,6 +227,8 @@ async def _give_up_moved(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
 
 async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
     """Look at all runs under way in one read, and return the jobs that ended since the last look."""
+    if not jobs.children:
+        return []
     found = await looks_with(client).children(client, jobs.children.values())
     current = {child.flow_run_id: child for child in found}
     by_id = {job.job_id: job for job in jobs.manifest.jobs}

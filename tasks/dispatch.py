@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -70,14 +70,14 @@ class Dispatcher:
         Look-up and creation are one step among all batches (`ROUTER_LIMIT`). A batch run that was killed inside holds
         up the others for `ROUTER_PATIENCE_SECONDS` at most.
         """
-        candidates = self._candidates(waiting)
-        if not place(await self._pools(), candidates, active_batches=active_batches):
+        if not place(await self._pools(), self._candidates(waiting), active_batches=active_batches):
             return []
         async with self._first_in_process() as first:
-            if not first or not place(await self._pools(), candidates, active_batches=active_batches):
+            if not first or not place(await self._pools(), self._candidates(waiting), active_batches=active_batches):
                 return []
             async with _router(self._client):
-                placements = place(await self._pools(now=True), candidates, active_batches=active_batches)
+                pools = await self._pools(now=True)
+                placements = place(pools, self._candidates(waiting), active_batches=active_batches)
                 return [await self._create(waiting[placed.job_id], placed.work_pool) for placed in placements]
 
     @contextlib.asynccontextmanager
@@ -160,17 +160,16 @@ class Dispatcher:
         pools = await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))
         return [pool for pool in pools if await self._has_deployment(pool.work_pool)]
 
-    def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
-        return [
-            WaitingJob(
+    def _candidates(self, jobs: Mapping[str, ReadyJob]) -> Iterator[WaitingJob]:
+        """Yield the jobs as the policy sees them. While no pool has room it looks at none, however many there are."""
+        for job_id, ready in jobs.items():
+            yield WaitingJob(
                 job_id,
                 self._batch.batch_id,
                 ready.recording.audio_seconds,
                 self._batch.options.model,
                 self._batch.options.task,
             )
-            for job_id, ready in jobs.items()
-        ]
 
     async def _create(self, ready: ReadyJob, work_pool: str, predecessor: Child | None = None) -> Child:
         """

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect import flow
+from prefect.deployments.runner import RunnerDeployment
 from prefect.states import Cancelling
 
 from tests.conftest import wait_until
@@ -108,3 +110,37 @@ def test_the_processes_end_with_a_worker_that_is_killed(crowded, tmp_path):
     crowded.start_worker(**SHARED)
     wait_until(lambda: starts(tmp_path) == [2] * 4, "a second start of all runs", 60)
     finish(crowded, tmp_path, runs)
+
+
+CHANGING = """
+from prefect import flow
+
+@flow(persist_result=True)
+async def changing_here() -> str:
+    return {said!r}
+"""
+
+
+def test_new_code_that_the_template_had_imported_runs_once_it_is_deployed(crowded, tmp_path):
+    file = tmp_path / "changing_here.py"
+    file.write_text(CHANGING.format(said="old"))
+    deploy(crowded)
+    paths = f"{crowded.environment['PYTHONPATH']}{os.pathsep}{tmp_path}"
+    crowded.restart_worker(**SHARED | {"PYTHONPATH": paths, "BATCHSCRIBE_WARM_UP": "changing_here"})
+
+    def said() -> str:
+        return crowded.wait(crowded.create("changing_here"), lambda state: state.is_final()).state.result()
+
+    assert said() == "old"
+    file.write_text(CHANGING.format(said="something new"))
+    assert said() == "old"
+    deploy(crowded)
+    wait_until(lambda: said() == "something new", "new code", 60)
+
+
+def deploy(pool: WarmPool) -> None:
+    deployment = RunnerDeployment.from_flow(
+        flow(name="changing-here")(lambda: None), name=pool.name, work_pool_name=pool.name
+    )
+    deployment.entrypoint = "changing_here.changing_here"
+    pool.deployments["changing_here"] = deployment.apply()
