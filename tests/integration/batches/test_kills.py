@@ -140,12 +140,19 @@ def test_fifty_batches_are_open_side_by_side_and_lost_processes_cost_none_of_the
     for pool in POOLS:
         pause(fragile, pool, paused=True)  # so that they stay open
     batches = open_batches(fragile, clips, new_batch, 51)
-    wait_until(lambda: len(children_on(fragile, "cpu", "RUNNING")) == 50, "fifty running batches", 120)
+    at_once = []
+
+    def all_run() -> bool:
+        at_once.append(len(list((fragile.data / "work").glob("*/convert-*"))))
+        return len(children_on(fragile, "cpu", "RUNNING")) == 50
+
+    wait_until(all_run, "fifty running batches", 120)
     last = batches[-1].status()["flow_run_id"]
     assert run_of(fragile, last)["state_type"] == "SCHEDULED", "it waits for one of them"
     assert clean_up_once(fragile)["state_type"] == "COMPLETED", "other flows have room beside them"
     for batch in batches[:50]:
         batch.wait(lambda status: status["summary"]["queued"] == 1, 120)
+    assert 0 < max(at_once) <= (os.cpu_count() or 1), "conversions are bounded on the host, not for each batch"
 
     kill([child for pid in victims(fragile, "deployments.serve_pool cpu") for child in children_of(pid)])
     wait_until(
