@@ -21,7 +21,7 @@ from deployments.environment import (
     server_environment,
     shared_environment,
 )
-from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT
+from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, BATCH_QUEUE, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
 
@@ -42,10 +42,9 @@ class RealStack:
     prefect: httpx.AsyncClient
 
     @property
-    def batch_process(self) -> int:
-        """The warm process in which batch runs execute."""
-        (only,) = children(self.cpu_worker)
-        return only
+    def batch_processes(self) -> tuple[int, ...]:
+        """The warm processes in which batch runs execute, with the one that they are forked from."""
+        return tuple(children(self.cpu_worker))
 
     def holds(self, device: int) -> list[tuple[float, float]]:
         """Return from when to when the device was held, so far."""
@@ -62,7 +61,6 @@ async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
         "BATCHSCRIBE_DATA": str(folder),
         "BATCHSCRIBE_PORT": str(free_port()),
         "BATCHSCRIBE_PREFECT_PORT": str(free_port()),
-        "BATCHSCRIBE_BATCH_PROCESSES": "1",
         "BATCHSCRIBE_DISK_RESERVE_BYTES": "0",
     }
     settings = Settings()
@@ -103,17 +101,18 @@ async def _set_up(devices: int) -> None:
     """Make pools and deployments as `deployments.work_pools` does, those of the devices with the simulated engine."""
     from prefect.client.orchestration import get_client
 
-    from deployments.work_pools import set_up_pool, wait_for_server
+    from deployments.work_pools import set_up_cpu_pool, set_up_pool, wait_for_server
 
     await wait_for_server()
     async with get_client() as client:
         await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
         batches, recordings = [await client.create_flow_from_name(name) for name in (BATCH_FLOW, RECORDING_FLOW)]
-        await set_up_pool(client, CPU_POOL, slots=1, description="Batches")
+        await set_up_cpu_pool(client, Settings())
         await client.create_deployment(
             batches,
             name=BATCH_DEPLOYMENT.rpartition("/")[2],
             work_pool_name=CPU_POOL,
+            work_queue_name=BATCH_QUEUE,
             entrypoint="flows.transcribe_batch.transcribe_batch",
             enforce_parameter_schema=False,
         )

@@ -93,7 +93,7 @@ async def measure_batch(stack: RealStack, jobs: int, device_seconds: float) -> B
         server=(after.server - before.server) / jobs,
         batch_run=(after.batch_run - before.batch_run) / jobs,
         workers=(after.workers - before.workers) / jobs,
-        batch_run_peak_mb=peak_memory_mb(stack.batch_process),
+        batch_run_peak_mb=max(map(peak_memory_mb, stack.batch_processes)),
         device_idle_seconds=statistics.median(idle),
         viewer_core_share=await viewer,
     )

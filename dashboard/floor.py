@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from dashboard.freshness import Fresh
 from dashboard.pool_facts import PoolFacts
 from dashboard.records import Records
 from dashboard.run_facts import flow_run_url, ui_url
@@ -14,6 +13,7 @@ from dashboard.runs import Runs
 from tasks.core.adoption import RunState
 from tasks.core.device_reports import DeviceReport, Quarantine
 from tasks.core.errors import NotFound, RecordDamaged, StoreUnavailable
+from tasks.core.freshness import Fresh
 from tasks.core.pool_advice import advice, device_and_machine
 from tasks.core.pools import ActiveRun, Pool
 from tasks.core.stages import RunFacts

@@ -5,10 +5,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from dashboard.freshness import Fresh
 from dashboard.overview import Overview
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.errors import PrefectUnavailable, StoreUnavailable
+from tasks.core.freshness import Fresh
 from tasks.core.status import Health
 from tasks.store import Store
 

@@ -8,13 +8,13 @@ from functools import partial
 
 from dashboard.done_jobs import DoneJobs
 from dashboard.floor import Floor
-from dashboard.freshness import Fresh
 from dashboard.intake import Intake
 from dashboard.records import Records
 from dashboard.runs import BATCHES_REMEMBERED, Runs
 from dashboard.search import Search
 from tasks.core.batches import Manifest, Publication
 from tasks.core.errors import NotFound, RecordDamaged, WrongStage
+from tasks.core.freshness import Fresh
 from tasks.core.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
 from tasks.core.planning import RunningBatches
 from tasks.core.pools import Pool

@@ -6,6 +6,7 @@ profiles and its database, is a folder of this installation.
 """
 
 import importlib.util
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ SLOTS_PER_DEVICE = 2
 
 CPU_POOL = BATCH_POOL
 """Work pool of the flows that need no device."""
+
+SLOTS_BESIDE_BATCHES = 8
+"""Room in the `cpu` pool for flows such as clean-up, which open batches never take."""
 
 CUDA_PACKAGES = ("nvidia.cublas", "nvidia.cudnn", "nvidia.cuda_nvrtc")
 """
@@ -73,9 +77,17 @@ def worker_environment(settings: Settings, *, processes: int, slots: int) -> dic
 
 def cpu_worker_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of the worker of the pool for flows that need no device."""
-    return worker_environment(settings, processes=settings.batch_processes, slots=1) | {
-        "BATCHSCRIBE_WARM_UP": "flows.transcribe_batch"
+    processes = settings.batch_processes
+    slots = math.ceil(cpu_slots(settings) / processes)
+    return worker_environment(settings, processes=processes, slots=slots) | {
+        "BATCHSCRIBE_WARM_UP": "flows.transcribe_batch",
+        "BATCHSCRIBE_WARM_FORK": "1",
     }
+
+
+def cpu_slots(settings: Settings) -> int:
+    """Return how many runs there can be at the same time in the pool for flows that need no device."""
+    return settings.open_batches + SLOTS_BESIDE_BATCHES
 
 
 def device_worker_environment(settings: Settings, device: Device) -> dict[str, str]:

@@ -19,6 +19,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
 from functools import partial
 from logging import Logger
 from multiprocessing.connection import Connection
@@ -45,9 +47,12 @@ from deployments.warm_messages import (
     StartRun,
     WarmedUp,
 )
-from deployments.warm_upkeep import IDLE_VARIABLE, WARM_UP_VARIABLE, IdleTime, code_changed, do
+from deployments.warm_upkeep import IDLE_VARIABLE, SLOTS_VARIABLE, WARM_UP_VARIABLE, IdleTime, code_changed, do
 from tasks.core.batches import ALREADY_PUBLISHED
 from tasks.core.cancellation import CancelToken, DeviceLost, set_current_token
+
+SPARE_THREADS = 8
+"""Threads beyond one for each run, for short work of many."""
 
 ALIVE_SECONDS = 2.0
 """How often the loop says that it is alive."""
@@ -65,6 +70,7 @@ class WarmChild:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context: Context | None = None
         self._tokens: dict[UUID, CancelToken] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._flows: dict[str, Flow[Any, Any]] = {}
@@ -93,7 +99,9 @@ class WarmChild:
 
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
-        async with AsyncClientContext.get_or_create():  # one HTTP client for all runs: tasks copy this context
+        self._loop.set_default_executor(ThreadPoolExecutor(_threads(), thread_name_prefix="warm-work"))
+        async with AsyncClientContext.get_or_create():  # one HTTP client for all runs, which get this context
+            self._context = copy_context()
             self._started.set()
             self._report(Ready())
             while True:
@@ -128,7 +136,9 @@ class WarmChild:
     def _start(self, request: StartRun) -> None:
         self._idle_time.begin_anew()
         token = self._tokens[request.flow_run.id] = CancelToken()  # now: a cancel may be the next request
-        run = asyncio.create_task(self._execute(request, token), name=str(request.flow_run.id))
+        assert self._context is not None  # noqa: S101 - set before `_started`
+        context = self._context.copy()
+        run = asyncio.create_task(self._execute(request, token), name=str(request.flow_run.id), context=context)
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
 
@@ -182,7 +192,18 @@ class WarmChild:
             os._exit(0)  # the worker is gone: nobody will ever read what this process does
 
 
-def _end_with_parent() -> None:
+def _threads() -> int:
+    """
+    Return how many threads ``asyncio.to_thread`` is to have: one for each run, and some.
+
+    The default is a few more than there are cores. Runs whose store hangs would take all of them, and the others
+    would wait for it as well.
+    """
+    usual = min(32, (os.cpu_count() or 1) + 4)
+    return max(usual, int(os.environ.get(SLOTS_VARIABLE, "1")) + SPARE_THREADS)
+
+
+def end_with_parent() -> None:
     """Have Linux kill this process with the worker; elsewhere the closed connection ends it a moment later."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -194,9 +215,13 @@ def _in_background(work: Callable[[], None]) -> None:
 
 def main() -> None:
     """Serve the worker at the other end of the given file descriptor."""
-    _end_with_parent()
+    serve_worker(Connection(int(sys.argv[1])))
+
+
+def serve_worker(connection: Connection) -> None:
+    """Execute what the worker at the other end asks for, until it is gone or lets this process go."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it stops workers in order
-    connection = Connection(int(sys.argv[1]))
     if not WarmChild(connection).serve():
         os._exit(0)
 

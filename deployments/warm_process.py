@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
@@ -47,6 +48,27 @@ class ProcessDied:
     exit_code: int
 
 
+class ChildProcess(Protocol):
+    """A child of the worker's process, as far as it matters here."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return the exit code, None as long as it runs."""
+        ...
+
+    def wait(self) -> int:
+        """Return the exit code once it has ended."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
 class WarmProcess:
     """
     One warm child and the runs it was given.
@@ -55,17 +77,12 @@ class WarmProcess:
     ends the child with the *thread* that started it.
     """
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], launch: Callable[[int], ChildProcess] | None = None) -> None:
+        """Start a program with the environment, or have *launch* make a process that serves a file descriptor."""
         ours, theirs = multiprocessing.Pipe()
         self._connection = ours
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.warm_child", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,  # signals meant for the worker are the worker's to handle
-        )
-        theirs.close()
+        with theirs:
+            self._process = launch(theirs.fileno()) if launch else _started(environment, theirs.fileno())
         self._loop = asyncio.get_running_loop()
         self.ready = False
         self.warmed_up: WarmedUp | None = None
@@ -207,3 +224,13 @@ class WarmProcess:
         for end in self.runs.values():
             if not end.done():
                 end.set_result(ProcessDied(exit_code))
+
+
+def _started(environment: dict[str, str], file_descriptor: int) -> ChildProcess:
+    return subprocess.Popen(
+        [sys.executable, "-m", "deployments.warm_child", str(file_descriptor)],
+        pass_fds=[file_descriptor],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # signals meant for the worker are the worker's to handle
+    )

@@ -6,7 +6,8 @@ changed on the disk. Its successor is started and warmed up beside it while it g
 new runs, and the old one ends with its last. So replacing costs no run its time. Where the memory does not suffice for
 two models the successor says that it could not warm up, and gets its first run when the old process is gone.
 
-A run that may be what kills processes gets one for itself alone, so that it takes no other run along.
+A run that may be what kills processes gets one for itself alone, so that it takes no other run along. A device has one
+process, so there it waits until that has no other runs. Where there is no device, a process is added for it at once.
 """
 
 import asyncio
@@ -39,11 +40,19 @@ def start_process() -> WarmProcess:
     return WarmProcess(dict(os.environ))
 
 
+async def _is_ready(process: WarmProcess) -> bool:
+    """Return whether the process has become ready, or has died; one that does neither is killed by `keep`."""
+    while not (process.ready or process.dead):  # noqa: ASYNC110 - another thread hears of it
+        await asyncio.sleep(0.02)
+    return not process.dead
+
+
 class WarmProcesses:
     """
     Keeps *wanted* processes with *slots* runs in each. *runs_each* is after how many one is replaced; 0: never.
 
-    *on_failed_start* is told of a process that died before it was ready, while there was no other.
+    *on_failed_start* is told of a process that died before it was ready, while there was no other. *start* may return
+    None, to be asked again. *may_add* says that a run which is to be alone gets a process beside the wanted ones.
     """
 
     def __init__(
@@ -54,7 +63,8 @@ class WarmProcesses:
         silence_seconds: float,
         runs_each: int,
         on_failed_start: Callable[[], None],
-        start: Callable[[], WarmProcess] = start_process,
+        start: Callable[[], WarmProcess | None] = start_process,
+        may_add: bool = False,
     ) -> None:
         self._wanted = wanted
         self._slots = slots
@@ -62,6 +72,7 @@ class WarmProcesses:
         self._runs_each = runs_each
         self._on_failed_start = on_failed_start
         self._start = start
+        self._may_add = may_add
         self._all: list[WarmProcess] = []
         self._succession: Succession | None = None
         self._next_successor_at = 0.0
@@ -107,6 +118,8 @@ class WarmProcesses:
         While a cancelled run has not ended its process takes nothing new (it may have to be killed), and no other one
         is started in its place: a device has no second process but a successor.
         """
+        if alone and self._may_add:
+            return await self._add_for(flow_run_id)
         async with self._choosing:
             while True:
                 if free := [process for process in self.all if self._takes_run(process, alone=alone)]:
@@ -114,6 +127,19 @@ class WarmProcesses:
                     chosen.reserve(flow_run_id, alone=alone)
                     return chosen
                 await asyncio.sleep(0.05)
+
+    async def _add_for(self, flow_run_id: UUID) -> WarmProcess:
+        """Return a new process that has this run and will end with it."""
+        while True:
+            process = None if self._stopped else self._start()
+            if process is not None:
+                process.reserve(flow_run_id, alone=True)
+                process.retiring = True
+                self._all.append(process)
+                if await _is_ready(process):
+                    return process
+                process.release(flow_run_id)
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
     def look_for_new_code(self) -> None:
         """Have those processes replaced whose code has changed on the disk since they started."""
@@ -156,7 +182,8 @@ class WarmProcesses:
         in_place = [process for process in self._all if not process.retiring and not self._is_successor(process)]
         waits_for_its_end = self._succession is not None and self._succession.old.retiring
         for _ in range(self._wanted - len(in_place) - waits_for_its_end):
-            self._all.append(self._start())
+            if (process := self._start()) is not None:
+                self._all.append(process)
 
     def _replace_worn_out(self) -> None:
         """Replace one process at a time, since for a while there are two with a model in each."""
@@ -173,8 +200,10 @@ class WarmProcesses:
         worn_out = [process for process in self._all if not process.retiring and process.worn_out(self._runs_each)]
         if not worn_out or time.monotonic() < self._next_successor_at:
             return
-        self._next_successor_at = time.monotonic() + SECONDS_BETWEEN_SUCCESSORS
         successor = self._start()
+        if successor is None:
+            return
+        self._next_successor_at = time.monotonic() + SECONDS_BETWEEN_SUCCESSORS
         self._all.append(successor)
         self._succession = Succession(worn_out[0], successor)
 

@@ -24,6 +24,9 @@ IDLE_VARIABLE = "BATCHSCRIBE_WARM_IDLE"
 IDLE_SECONDS_VARIABLE = "BATCHSCRIBE_WARM_IDLE_SECONDS"
 """Environment variable saying from when on a pause is long; 0 or none: never."""
 
+SLOTS_VARIABLE = "BATCHSCRIBE_WARM_SLOTS"
+"""Environment variable saying how many runs a process has at the same time."""
+
 STARTED_AT = time.time()
 
 

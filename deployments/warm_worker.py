@@ -2,13 +2,14 @@
 Work pool type ``warm``: flow runs execute in long-lived processes that keep imports and models loaded.
 
 A GPU pool has one process with two slots: while one run holds the GPU, the other prepares or stores. The ``cpu`` pool
-has several processes with one slot each. One worker per pool: what is Running in the pool when it starts is an orphan
-of its predecessor and is handed back.
+has a few processes with many slots each: batch runs mostly wait. One worker per pool: what is Running in the pool when
+it starts is an orphan of its predecessor and is handed back.
 
 A run that loses its process is Crashed, then AwaitingRetry under the same id, until its own process died three times;
 then it is Failed. A run that only lost its process because of a neighbour's cancel or a stopped worker is handed back
 without a Crashed state, so that it costs none of its attempts. Which of two runs a process died of cannot be told, so
-both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again.
+both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again. A pool
+without a device adds processes for that, so that none waits for another.
 
 Outages of Prefect's server are waited out, by whatever meets one: the worker's end would be that of all its runs.
 
@@ -43,16 +44,20 @@ from deployments.warm_cancels import pass_on_cancels
 from deployments.warm_job import WarmJobConfiguration, WarmResult, WarmVariables
 from deployments.warm_messages import RunEnded
 from deployments.warm_process import ProcessDied, WarmProcess
-from deployments.warm_processes import WarmProcesses
+from deployments.warm_processes import WarmProcesses, start_process
+from deployments.warm_template import CAN_FORK, Template
+from deployments.warm_upkeep import SLOTS_VARIABLE
 from tasks.core.pools import Outcome
 from tasks.core.settings import Settings
 
 CHILDREN_VARIABLE = "BATCHSCRIBE_WARM_CHILDREN"
-SLOTS_VARIABLE = "BATCHSCRIBE_WARM_SLOTS"
 RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
+FORK_VARIABLE = "BATCHSCRIBE_WARM_FORK"
+"""Environment variable set for a pool without a device: its processes may be forked, and as many as are needed."""
 SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
@@ -65,12 +70,16 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     _description = "Runs flow runs in long-lived processes that keep imports and models loaded."
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
+        may_fork = CAN_FORK and bool(os.environ.get(FORK_VARIABLE))
+        self._template = Template(dict(os.environ)) if may_fork else None
         self._processes = WarmProcesses(
             wanted=int(os.environ.get(CHILDREN_VARIABLE, "1")),
             slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
             silence_seconds=float(os.environ.get(SILENCE_VARIABLE, "120")),
             runs_each=int(os.environ.get(RUNS_VARIABLE, "500")),
             on_failed_start=lambda: self._sick_bay.note(Outcome.DEVICE, "its process does not start"),
+            start=self._template.start_process if self._template else start_process,
+            may_add=bool(os.environ.get(FORK_VARIABLE)),
         )
         named["limit"] = named.get("limit") or self._processes.slots
         super().__init__(*arguments, **named)
@@ -99,6 +108,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             "search for cancels": self._pass_on_cancels,
             "search for forgotten runs": self._look_for_forgotten,
         }
+        if self._template is not None:
+            services["care of its template"] = self._look_after_template
         self._services = [asyncio.create_task(keep_going(service, name)) for name, service in services.items()]
 
     async def teardown(self, *exc_info: Any) -> None:
@@ -106,6 +117,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         for service in self._services:
             service.cancel()
         self._processes.stop()
+        if self._template is not None:
+            self._template.end()
         await super().teardown(*exc_info)
 
     def drain(self) -> None:
@@ -250,8 +263,15 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
                 found = {deployment.id: deployment.updated for deployment in deployments}
                 if found != known:
                     self._processes.look_for_new_code()
+                    if self._template is not None:
+                        self._template.renew_if_code_changed()
                 known = found
             await asyncio.sleep(SECONDS_BETWEEN_DEPLOYMENT_LOOKS)
+
+    async def _look_after_template(self) -> None:
+        while self._template is not None:
+            self._template.look_after()
+            await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
 
     async def _pass_on_cancels(self) -> None:
         await pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel)

@@ -27,10 +27,10 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from deployments.devices import DeviceUnavailable, find_devices, machine_name
-from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE
+from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE, cpu_slots
 from deployments.warm_worker import WarmWorker
 from tasks.attendance import last_heartbeat
-from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT
+from tasks.core.batches import BATCH_QUEUE, RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
 from tasks.core.pools import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
 from tasks.core.settings import Settings
@@ -55,7 +55,7 @@ async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
     await wait_for_server()
     async with get_client() as client:
         await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
-        await set_up_pool(client, CPU_POOL, slots=settings.batch_processes, description="Batches: convert, collect")
+        await set_up_cpu_pool(client, settings)
         for device in devices:
             await _set_up_device_pool(client, device, added=False)
         await pause_gone(client, {device.name for device in devices})
@@ -107,6 +107,17 @@ async def _set_up_device_pool(client: PrefectClient, device: Device, *, added: b
     description = f"{device.title} on {machine_name()}"
     defaults = {DEVICE_KIND_VARIABLE: device.kind, ADDED_VARIABLE: added}
     await set_up_pool(client, device.name, slots=SLOTS_PER_DEVICE, description=description, defaults=defaults)
+
+
+async def set_up_cpu_pool(client: PrefectClient, settings: Settings) -> None:
+    """Create the pool of the flows that need no device, and the queue that bounds the batch runs in it."""
+    await set_up_pool(client, CPU_POOL, slots=cpu_slots(settings), description="Batches: convert, collect")
+    limit = settings.open_batches
+    try:
+        await client.create_work_queue(BATCH_QUEUE, concurrency_limit=limit, work_pool_name=CPU_POOL)
+    except ObjectAlreadyExists:
+        queue = await client.read_work_queue_by_name(BATCH_QUEUE, work_pool_name=CPU_POOL)
+        await client.update_work_queue(queue.id, concurrency_limit=limit)
 
 
 async def set_up_pool(

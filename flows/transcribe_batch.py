@@ -12,7 +12,6 @@ Requires: the batch's manifest in the store, its uploads on this host, ffmpeg.
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -26,7 +25,6 @@ from prefect.client.schemas.objects import State
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.collect import (
     OpenJobs,
@@ -38,10 +36,12 @@ from tasks.collect import (
     reopen,
     stop_cancelled,
     take_converted,
+    withdraw_conversions,
 )
 from tasks.core.batches import Manifest, Stage
 from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
+from tasks.core.pace import SECONDS_BETWEEN_LOOKS, Pace
 from tasks.core.settings import Settings
 from tasks.core.summaries import summary_markdown, verdict
 from tasks.dispatch import Dispatcher, cancel
@@ -50,10 +50,9 @@ from tasks.outages import check_passing
 from tasks.read import read_manifest, told_from_outage
 from tasks.settle import settle_earlier_attempts, settle_never_began
 from tasks.store import Store, open_store
-from tasks.submit import Conversions
+from tasks.submit import Conversions, ConversionThreads, most_begun
 from tasks.waiting import forget_waiting, tell_waiting
 
-SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0
 SECONDS_TO_STOP = 6.0
@@ -62,7 +61,7 @@ SECONDS_TO_STOP = 6.0
 
 @flow(
     name="transcribe-batch",
-    task_runner=ThreadPoolTaskRunner(max_workers=Settings().conversions or os.cpu_count() or 1),  # type: ignore[arg-type]  # Prefect's stub fixes the future's type
+    task_runner=ConversionThreads(max_workers=most_begun(Settings())),  # type: ignore[arg-type]  # Prefect's stub fixes the future's type
 )
 async def transcribe_batch(batch_id: str) -> State[Any]:
     """Convert, dispatch and collect all jobs of a batch."""
@@ -82,10 +81,10 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     began = time.monotonic()
     run_id = UUID(flow_run.get_id() or "")
     store, jobs = await _adopt(client, settings, batch_id, run_id)
-    converted = Conversions(batch_id, settings)
+    converted = Conversions(jobs.manifest.batch, settings)
     converted.start(jobs.converting.values())
     dispatcher = Dispatcher(client, jobs.manifest.batch, run_id)
-    next_search = 0.0
+    pace, next_search = Pace(), 0.0
     try:
         while jobs.any_open or await _reopened(client, jobs):
             current_token().raise_if_cancelled()
@@ -97,12 +96,15 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
                 if time.monotonic() > next_search:
                     next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
                     await _move_stuck(store, dispatcher, jobs)
-            await converted.wait(SECONDS_BETWEEN_LOOKS)
+            pace.note(jobs.progress)
+            await converted.wait(pace.seconds_until_next(time.monotonic()))
     except RunCancelled:
         await cancel(client, jobs.children.values(), "The batch was cancelled.")
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
         return Cancelled(message=f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended.")
+    finally:
+        converted.withdraw()
     async with _outages_waited_out():
         await settle_never_began(client, jobs.never_began)
         attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
@@ -135,6 +137,7 @@ async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, c
     """Give what is under way a few seconds to stop: a batch that has ended holds no device and no ffmpeg."""
     jobs.stopping.clear()
     jobs.restartable.clear()
+    withdraw_conversions(jobs, converted)
     deadline = time.monotonic() + SECONDS_TO_STOP
     while (jobs.children or jobs.converting) and time.monotonic() < deadline:
         async with _outages_waited_out():

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -28,8 +29,9 @@ from tasks.core.names import shown
 from tasks.core.summaries import Ending, sentence
 from tasks.crashes import go_on_after_crash
 from tasks.dispatch import Dispatcher, ReadyJob, cancel, fail, restart
+from tasks.looks import looks_with
 from tasks.mark import cancelled_jobs, forget_cancels
-from tasks.observe import Child, read_children, read_running_batches, refresh
+from tasks.observe import Child, read_children, refresh
 from tasks.read import published_and_intact, read_recording, told_from_outage
 from tasks.store import Store
 from tasks.submit import Conversions
@@ -61,6 +63,12 @@ class OpenJobs:
     def any_open(self) -> bool:
         """Whether a job has not ended yet."""
         return len(self.endings) < len(self.manifest.jobs)
+
+    @property
+    def progress(self) -> Hashable:
+        """Something that is equal as long as nothing happens to any job."""
+        children = tuple((child.flow_run_id, child.state, child.attempt) for child in self.children.values())
+        return len(self.converting), len(self.waiting), len(self.endings), children
 
 
 async def adopt(client: PrefectClient, store: Store, manifest: Manifest, retry: Retry | None) -> OpenJobs:
@@ -164,16 +172,30 @@ async def stop_cancelled(store: Store, jobs: OpenJobs, conversions: Conversions)
     if not jobs.converting and not jobs.waiting:
         return
     for job_id in await asyncio.to_thread(cancelled_jobs, store, jobs.manifest.batch.batch_id):
-        conversions.cancel(job_id)
+        if job := conversions.cancel_conversion(job_id):
+            _end_unconverted(jobs, job)
         if ready := jobs.waiting.pop(job_id, None):
             jobs.endings[job_id] = Ending(ready.job, Stage.CANCELLED, "Cancelled before it was dispatched.")
+
+
+def withdraw_conversions(jobs: OpenJobs, conversions: Conversions) -> None:
+    """Begin no more conversions: the batch was cancelled."""
+    for job in conversions.withdraw():
+        _end_unconverted(jobs, job)
+
+
+def _end_unconverted(jobs: OpenJobs, job: Job) -> None:
+    del jobs.converting[job.job_id]
+    jobs.restartable.pop(job.job_id, None)
+    jobs.endings[job.job_id] = Ending(job, Stage.CANCELLED, "Cancelled before it was converted.")
 
 
 async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
     """Create runs for the waiting jobs that a pool has room for."""
     if not jobs.waiting:
         return
-    for child in await dispatcher.dispatch(jobs.waiting, await read_running_batches(client)):
+    running = await looks_with(client).running_batches(client)
+    for child in await dispatcher.dispatch(jobs.waiting, running):
         jobs.children[child.job_id] = child
         jobs.ready[child.job_id] = jobs.waiting.pop(child.job_id)
 
@@ -207,7 +229,10 @@ async def _give_up_moved(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
 
 async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
     """Look at all runs under way in one read, and return the jobs that ended since the last look."""
-    current = {child.flow_run_id: child for child in await refresh(client, jobs.children.values())}
+    if not jobs.children:
+        return []
+    found = await looks_with(client).children(client, jobs.children.values())
+    current = {child.flow_run_id: child for child in found}
     by_id = {job.job_id: job for job in jobs.manifest.jobs}
     ended = []
     for job_id, known in list(jobs.children.items()):

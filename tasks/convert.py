@@ -23,6 +23,7 @@ from tasks.read import read_recording
 from tasks.retry import ask_the_error
 from tasks.store import Store, open_store
 from tasks.transcode import convert_file
+from tasks.turns import current_turn
 
 
 @task(
@@ -44,7 +45,8 @@ def convert(job: Job, batch_id: str, settings: Settings) -> Recording:
     The task run fails with the error's sentence alone. A raised error would stand behind Prefect's own words.
     """
     try:
-        return _convert(job, batch_id, settings)
+        with current_turn():
+            return _convert(job, batch_id, settings)
     except RunCancelled:
         return Cancelled(message="Cancelled while it was being converted.")  # type: ignore[return-value]  # as below
     except TranscriptionError as error:

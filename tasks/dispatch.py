@@ -3,10 +3,11 @@ Create the runs of a batch's jobs on the pools that are free soonest, move them 
 cancel them. Which job goes where is decided in `tasks.core.scheduling`.
 """
 
+import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -27,10 +28,10 @@ from tasks.core.pools import Pool, StuckRun, stuck, without_pool
 from tasks.core.scheduling import Placement, WaitingJob, place
 from tasks.crashes import restart_lost
 from tasks.gpu_pools import forget_deployments
+from tasks.looks import looks_with
 from tasks.lost_runs import LostRuns
 from tasks.observe import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
 from tasks.settle import settle_task_runs
-from tasks.survey import read_pools
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ class Dispatcher:
 
     def __init__(self, client: PrefectClient, batch: Batch, batch_flow_run_id: UUID) -> None:
         self._client = client
+        self._looks = looks_with(client)
         self._batch = batch
         self._batch_flow_run_id = batch_flow_run_id
         self._idle_since: dict[str, float] = {}
@@ -78,18 +80,21 @@ class Dispatcher:
         Look-up and creation are one step among all batches (`ROUTER_LIMIT`). A batch run that was killed inside holds
         up the others for `ROUTER_PATIENCE_SECONDS` at most.
         """
-        candidates = self._candidates(waiting)
-        if not self._place(await self._pools(), candidates, running):
+        if not self._place(await self._pools(), waiting, running):
             return []
-        async with _router(self._client):
-            pools = await self._pools()
-            placements = self._place(pools, candidates, running)
-            return [child async for child in self._create_all(placements, pools, waiting)]
+        async with self._first_in_process() as first:
+            if not first or not self._place(await self._pools(), waiting, running):
+                return []
+            async with _router(self._client):
+                pools = await self._pools(now=True)
+                placements = self._place(pools, waiting, running)
+                return [child async for child in self._create_all(placements, pools, waiting)]
 
     def _place(
-        self, pools: Sequence[Pool], candidates: Sequence[WaitingJob], running: RunningBatches
+        self, pools: Sequence[Pool], waiting: Mapping[str, ReadyJob], running: RunningBatches
     ) -> tuple[Placement, ...]:
         """Return which of the jobs go where now. A batch of an inbox lets a free slot be seen by people's first."""
+        candidates = self._candidates(waiting)
         if not self._batch.inbox:
             return place(pools, candidates, active_batches=len(running.people))
         now = time.monotonic()
@@ -115,6 +120,25 @@ class Dispatcher:
                 yield await self._create(ready[placed.job_id], deployments[placed.work_pool], old.get(placed.job_id))
             except ObjectNotFound:
                 forget_deployments(self._client)
+
+    @contextlib.asynccontextmanager
+    async def _first_in_process(self) -> AsyncIterator[bool]:
+        """
+        Let one batch of this process at a time fill the room that all of them have seen.
+
+        The next one sees what is left of it, and needs the router's lock only for that. Yields False, for another look
+        later, if the turn does not come in time.
+        """
+        dispatching = self._looks.dispatching
+        try:
+            await asyncio.wait_for(dispatching.acquire(), ROUTER_PATIENCE_SECONDS)
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            dispatching.release()
 
     async def find_stuck(self, children: Iterable[Child]) -> list[StuckRun]:
         """
@@ -167,7 +191,7 @@ class Dispatcher:
         which is noticed, and not one too few.
         """
         async with _router(self._client):
-            pools = await self._pools()
+            pools = await self._pools(now=True)
             placements = place(pools, self._candidates(ready))
             return [child async for child in self._create_all(placements, pools, ready, old)]
 
@@ -179,12 +203,13 @@ class Dispatcher:
             await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
             await settle_task_runs(self._client, predecessor.flow_run_id, message)
 
-    async def _pools(self) -> Sequence[Pool]:
-        return await read_pools(self._client)
+    async def _pools(self, *, now: bool = False) -> Sequence[Pool]:
+        return await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))
 
-    def _candidates(self, jobs: Mapping[str, ReadyJob]) -> list[WaitingJob]:
-        return [
-            WaitingJob(
+    def _candidates(self, jobs: Mapping[str, ReadyJob]) -> Iterator[WaitingJob]:
+        """Yield the jobs as the policy sees them. While no pool has room it looks at none, however many there are."""
+        for job_id, ready in jobs.items():
+            yield WaitingJob(
                 job_id,
                 self._batch.batch_id,
                 ready.recording.audio_seconds,
@@ -192,8 +217,6 @@ class Dispatcher:
                 self._batch.options.task,
                 inbox=bool(self._batch.inbox),
             )
-            for job_id, ready in jobs.items()
-        ]
 
     async def _create(self, ready: ReadyJob, deployment_id: UUID, predecessor: Child | None) -> Child:
         """
@@ -218,6 +241,7 @@ class Dispatcher:
             idempotency_key=key,
             parent_task_run_id=link.id,
         )
+        self._looks.forget_pools()  # this one holds a run more
         return child_of(run)
 
     async def _history(self, predecessor: Child | None) -> list[str]:

@@ -26,6 +26,8 @@ BATCH_DEPLOYMENT = f"{BATCH_FLOW}/{BATCH_POOL}"
 RECORDING_FLOW = "transcribe-recording"
 GPU_TAG = "gpu"
 """Tag of the deployments of `RECORDING_FLOW` whose work pools transcribe."""
+BATCH_QUEUE = "batches"
+"""Work queue of the batch runs in their pool. Its limit is what bounds them, so the pool has room for other flows."""
 
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Its documents were already published."

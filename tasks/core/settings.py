@@ -70,11 +70,14 @@ class Settings(BaseSettings):
     runs_per_process: int = Field(default=500, ge=0)
     """After so many runs a worker's process is replaced by a fresh one, which bounds what leaks. 0: never."""
 
-    batch_processes: int = Field(default=3, ge=1)
-    """Processes of the ``cpu`` pool, that is batches that run at the same time."""
+    open_batches: int = Field(default=50, ge=1)
+    """Batches that run at the same time; further ones wait until one of them has ended."""
+
+    batch_processes: int = Field(default=2, ge=1)
+    """Processes that the open batches share. A batch mostly waits, so a few are enough for many batches."""
 
     conversions: int = Field(default=0, ge=0)
-    """Uploads of one batch that are converted at the same time. 0: one for each CPU core."""
+    """Uploads that are converted at the same time on this host, whatever batches they are of. 0: one for each core."""
 
     max_file_bytes: int = Field(default=20 * GIB, ge=1)
     """Largest upload."""
@@ -129,6 +132,11 @@ class Settings(BaseSettings):
     def work_folder(self) -> Path:
         """Folder of files that are only needed while a task runs."""
         return self.data.absolute() / "work"
+
+    @property
+    def locks_folder(self) -> Path:
+        """Folder of the locks that the processes of this host share."""
+        return self.data.absolute() / "locks"
 
     @property
     def models_folder(self) -> Path:

@@ -48,6 +48,16 @@ def test_libraries_that_the_shell_names_come_after_those_of_the_packages(install
     assert device_worker_environment(settings, GPU)["LD_LIBRARY_PATH"] == f"{cublas}:/opt/cuda/lib"
 
 
+@pytest.mark.parametrize(("processes", "slots"), [(1, 58), (2, 29), (3, 20)])
+def test_the_open_batches_and_what_runs_beside_them_have_room_in_the_processes(tmp_path, processes, slots):
+    chosen = Settings(data=tmp_path, batch_processes=processes, _env_file=None)
+    environment = cpu_worker_environment(chosen)
+    assert (environment["BATCHSCRIBE_WARM_CHILDREN"], environment["BATCHSCRIBE_WARM_SLOTS"]) == (
+        str(processes),
+        str(slots),
+    )
+
+
 @pytest.mark.usefixtures("installed")
 def test_without_the_packages_the_libraries_of_the_shell_stand(settings, monkeypatch):
     assert "LD_LIBRARY_PATH" not in device_worker_environment(settings, GPU)

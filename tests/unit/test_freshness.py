@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.freshness import LONGEST_REST_SECONDS, SHARE, Fresh
+from tasks.core.freshness import LONGEST_REST_SECONDS, SHARE, Fresh
 
 
 class LoopWithClock(asyncio.SelectorEventLoop):

@@ -3,9 +3,9 @@
 import asyncio
 from types import SimpleNamespace
 
-from dashboard.freshness import Fresh
 from dashboard.lifecycle import Lifecycle
 from tasks.core.batches import Stage
+from tasks.core.freshness import Fresh
 from tasks.core.settings import Settings
 
 JOB_ID = "20260101-120000-abcdef-abcdefghij"

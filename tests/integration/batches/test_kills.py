@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
+
 POOLS = ("gpu-0", "gpu-1")
 CLIPS = {"a.opus": "lecture-subtitles.opus", "b.mp3": "garden-podcast.mp3", "c.mp3": "library-tour.mp3"}
 
@@ -113,6 +115,55 @@ def children_on(stack, pool: str, *state_types: str) -> list[dict]:
 
 def waits_behind_full_slots(stack, pool: str) -> bool:
     return len(children_on(stack, pool, "RUNNING")) == 2 and bool(children_on(stack, pool, "SCHEDULED"))
+
+
+def open_batches(stack, clips, new_batch, count: int) -> list:
+    batches = [new_batch(stack, f"open {number}") for number in range(count)]
+    for batch in batches:
+        batch.upload("short.mp3", clips["short-answer.mp3"].path.read_bytes())
+        batch.start()
+    return batches
+
+
+def clean_up_once(stack) -> dict:
+    deployment = stack.prefect.get("/deployments/name/clean-up/cpu").json()["id"]
+    run = stack.prefect.post(f"/deployments/{deployment}/create_flow_run", json={}).json()
+    wait_until(lambda: run_of(stack, run["id"])["state_type"] in ("COMPLETED", "FAILED"), "the clean-up", 60)
+    return run_of(stack, run["id"])
+
+
+def run_of(stack, flow_run_id: str) -> dict:
+    return stack.prefect.get(f"/flow_runs/{flow_run_id}").json()
+
+
+def test_fifty_batches_are_open_side_by_side_and_lost_processes_cost_none_of_them(fragile, clips, new_batch):
+    for pool in POOLS:
+        pause(fragile, pool, paused=True)  # so that they stay open
+    batches = open_batches(fragile, clips, new_batch, 51)
+    at_once = []
+
+    def all_run() -> bool:
+        at_once.append(len(list((fragile.data / "work").glob("*/convert-*"))))
+        return len(children_on(fragile, "cpu", "RUNNING")) == 50
+
+    wait_until(all_run, "fifty running batches", 120)
+    last = batches[-1].status()["flow_run_id"]
+    assert run_of(fragile, last)["state_type"] == "SCHEDULED", "it waits for one of them"
+    assert clean_up_once(fragile)["state_type"] == "COMPLETED", "other flows have room beside them"
+    for batch in batches[:50]:
+        batch.wait(lambda status: status["summary"]["queued"] == 1, 120)
+    assert 0 < max(at_once) <= (os.cpu_count() or 1), "conversions are bounded on the host, not for each batch"
+
+    kill([child for pid in victims(fragile, "deployments.serve_pool cpu") for child in children_of(pid)])
+    wait_until(
+        lambda: [run["run_count"] for run in children_on(fragile, "cpu", "RUNNING")] == [2] * 50, "all of them", 90
+    )
+    for batch in batches[3:]:
+        assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
+    for pool in POOLS:
+        pause(fragile, pool, paused=False)
+    assert [batch.finished()["state"] for batch in batches] == ["completed"] * 3 + ["cancelled"] * 48
+    assert [job["attempt"] for batch in batches[:3] for job in batch.status()["jobs"]] == [1] * 3
 
 
 def six_lectures(stack, clips, new_batch):

@@ -44,7 +44,7 @@ def test_every_device_has_a_warm_pool_with_two_slots(stack):
     pools = {pool["name"]: pool for pool in stack.prefect.post("/work_pools/filter", json={}).json()}
     assert set(pools) == {"cpu", "gpu-0", "gpu-1"}
     assert {pool["type"] for pool in pools.values()} == {"warm"}
-    assert [pools[name]["concurrency_limit"] for name in ("cpu", "gpu-0", "gpu-1")] == [3, 2, 2]
+    assert [pools[name]["concurrency_limit"] for name in ("cpu", "gpu-0", "gpu-1")] == [58, 2, 2]
     assert not any(pool["is_paused"] for pool in pools.values())
 
 

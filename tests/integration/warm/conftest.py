@@ -96,13 +96,14 @@ class WarmPool:
     environment: dict[str, str]
     deployments: dict[str, UUID]
     log: Path
+    name: str = POOL
     worker: subprocess.Popen[bytes] | None = None
 
     def start_worker(self, **settings: str) -> subprocess.Popen[bytes]:
         environment = {**self.environment, "BATCHSCRIBE_WARM_CHILDREN": "1", "BATCHSCRIBE_WARM_SLOTS": "2", **settings}
         with self.log.open("ab") as log:
             self.worker = subprocess.Popen(
-                [sys.executable, "-m", "deployments.serve_pool", POOL], env=environment, stdout=log, stderr=log
+                [sys.executable, "-m", "deployments.serve_pool", self.name], env=environment, stdout=log, stderr=log
             )
         return self.worker
 
@@ -137,8 +138,9 @@ class WarmPool:
         return [state.name for state in states]
 
 
-@pytest.fixture(scope="module")
-def warm_pool(prefect_server, tmp_path_factory) -> Iterator[WarmPool]:
+@contextlib.contextmanager
+def running_pool(server: PrefectServer, name: str, folder: Path, *, limit: int) -> Iterator[WarmPool]:
+    """Make a warm pool with the flows; its worker is started by whoever needs one."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.deployments.runner import RunnerDeployment
@@ -150,20 +152,26 @@ def warm_pool(prefect_server, tmp_path_factory) -> Iterator[WarmPool]:
 
     with get_client(sync_client=True) as client:
         template = WarmWorker.get_default_base_job_template()
-        pool = WorkPoolCreate(name=POOL, type="warm", base_job_template=template, concurrency_limit=2)
+        pool = WorkPoolCreate(name=name, type="warm", base_job_template=template, concurrency_limit=limit)
         client.create_work_pool(pool, overwrite=True)
         deployments = {}
         for flow in FLOWS:
-            deployment = RunnerDeployment.from_flow(getattr(warm_cases, flow), name=POOL, work_pool_name=POOL)
+            deployment = RunnerDeployment.from_flow(getattr(warm_cases, flow), name=name, work_pool_name=name)
             deployment.entrypoint = f"warm_cases.{flow}"
             created = deployment.apply()
             deployments[flow] = asyncio.run(created) if asyncio.iscoroutine(created) else created
-        environment = {**prefect_server.environment, "PYTHONPATH": str(HERE), "PREFECT_WORKER_QUERY_SECONDS": "1"}
-        pool = WarmPool(client, environment, deployments, tmp_path_factory.mktemp("warm") / "worker.log")
+        environment = {**server.environment, "PYTHONPATH": str(HERE), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        pool = WarmPool(client, environment, deployments, folder / "worker.log", name)
         yield pool
         if pool.worker is not None and pool.worker.poll() is None:
             pool.worker.kill()
             pool.worker.wait()
+
+
+@pytest.fixture(scope="module")
+def warm_pool(prefect_server, tmp_path_factory) -> Iterator[WarmPool]:
+    with running_pool(prefect_server, POOL, tmp_path_factory.mktemp("warm"), limit=2) as pool:
+        yield pool
 
 
 @pytest.fixture
