@@ -49,6 +49,7 @@ class Lifecycle:
             name=name or f"Batch of {now:%Y-%m-%d %H:%M} UTC",
             created_at=now,
             options=options,
+            results=self._settings.results,
         )
         await self._records.write_batch(batch)
         logger.info("batch %s made", batch.batch_id)

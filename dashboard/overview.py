@@ -116,7 +116,9 @@ class Overview:
         # Read after the runs: a run that is completed by then has its publication.
         publications = await self._records.publications(batch_id)
         created = runs.run is not None or await self._records.started_run(batch_id) is not None
-        batch = BatchFacts(batch=manifest.batch, started=True, run=runs.run, run_created=created)
+        batch = BatchFacts(
+            batch=manifest.batch, started=True, run=runs.run, run_created=created, uri_of=self._records.uri
+        )
         children = _counted(runs.children)
         conversions, lengths, cancelled, progress = await asyncio.gather(
             self._read_conversions(manifest, runs.run, children, publications),

@@ -43,6 +43,10 @@ class Records:
         self._store = store
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
+    def uri(self, key: str) -> str:
+        """Return the address of a key of the store for other programs."""
+        return self._store.uri(key)
+
     async def batch_ids(self) -> list[str]:
         """Return the ids of all batches, newest first."""
         names = await in_thread(STORE_THREADS, lambda: list(self._store.folders(BATCHES)))

@@ -59,6 +59,7 @@ async def _clean(cleaner: Cleaner) -> Cleaned:
                 await asyncio.to_thread(cleaner.store.check)  # unless it is away altogether: that ends the clean-up
             get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)
             parts.append(Cleaned(kept=(f"Batch {batch_id}: {error}",)))
+    parts.append(await cleaner.orphaned_results())
     parts.append(await cleaner.unfinished_writes())
     parts.append(await cleaner.abandoned_runs())
     parts.append(await cleaner.progress())

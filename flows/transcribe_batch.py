@@ -48,6 +48,7 @@ from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.outages import check_passing
 from tasks.read import read_manifest, told_from_outage
+from tasks.results import complete_results
 from tasks.settle import settle_earlier_attempts, settle_never_began
 from tasks.store import Store, open_store
 from tasks.submit import Conversions
@@ -104,6 +105,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await settle_never_began(client, jobs.never_began)
         attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
         await settle_earlier_attempts(client, batch_id, attempts)
+        await asyncio.to_thread(complete_results, store, jobs.manifest)
     return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
 
 

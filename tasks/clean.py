@@ -28,6 +28,7 @@ from prefect.exceptions import ObjectNotFound
 
 from tasks.abandoned import end_abandoned, read_abandoned
 from tasks.core.batches import batch_tag
+from tasks.core.keys import BATCHES
 from tasks.core.names import shown
 from tasks.core.removals import Held, Place, Removal
 from tasks.core.retention import Activity, Plan, Rules, may_hold_anything, plan
@@ -43,6 +44,7 @@ from tasks.discard import (
 )
 from tasks.observe import ACTIVE, PAGE, read_runs
 from tasks.read import published_and_intact
+from tasks.results import complete_job_results, find_result_folders
 from tasks.store import Store
 from tasks.take_stock import take_stock
 
@@ -87,8 +89,10 @@ class Cleaner:
         return Rules.of(self.settings)
 
     async def batch(self, batch_id: str) -> Cleaned:
-        """Remove what the rules let go of the batch, and return it."""
-        if not may_hold_anything(await self._stock(batch_id), self.rules, now=datetime.now(UTC)):
+        """Remove what the rules let go of the batch, and return it; make what is missing of its results."""
+        looked_at = await self._stock(batch_id)
+        await self._complete_results(looked_at)
+        if not may_hold_anything(looked_at, self.rules, now=datetime.now(UTC)):
             return Cleaned()
         # Runs first: what the last one of them did is in a stock that is taken after its end.
         activity = await read_activity(self.client, batch_id)
@@ -105,6 +109,10 @@ class Cleaner:
         else:
             removed = await self._remove_parts(stock, going, activity)
         return Cleaned(going.removals if removed else (), kept)
+
+    async def _complete_results(self, stock: Stock) -> None:
+        for job in () if self.dry_run else stock.jobs_without_results():
+            await asyncio.to_thread(complete_job_results, self.store, job)
 
     async def _stock(self, batch_id: str) -> Stock:
         return await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
@@ -141,6 +149,25 @@ class Cleaner:
             return False
         await asyncio.to_thread(discard_hidden_batch, self.store, self.settings, batch_id)
         return True
+
+    async def orphaned_results(self) -> Cleaned:
+        """Remove results of batches that are gone: written by a run that was killed before it noticed that."""
+        return await asyncio.to_thread(self._orphaned_results)
+
+    def _orphaned_results(self) -> Cleaned:
+        latest = datetime.now(UTC) - self.rules.leftover
+        folders = list(find_result_folders(self.store, self.settings.results))
+        batch_ids = {*self.store.folders(BATCHES)}  # after the results, before which their batch was there
+        found = [
+            Held(Place.STORE, each.key, each.size, each.modified)
+            for batch_id, folder in folders
+            if batch_id not in batch_ids
+            for each in self.store.objects(folder)
+            if each.modified <= latest
+        ]
+        for held in () if self.dry_run else found:
+            discard(self.store, self.settings, held)
+        return Cleaned(tuple(Removal(held, "Its batch was dismissed.") for held in found))
 
     async def unfinished_writes(self) -> Cleaned:
         """Remove what killed writers left in the store, which no listing of it shows."""

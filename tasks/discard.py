@@ -15,12 +15,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.core.batches import JOB_ID
+from tasks.core.batches import JOB_ID, Manifest
 from tasks.core.errors import NotFound
 from tasks.core.keys import BatchKeys
 from tasks.core.removals import Held, Place
 from tasks.core.retention import Expiry
 from tasks.core.settings import Settings
+from tasks.results import delete_results
 from tasks.store import Store
 
 
@@ -61,7 +62,8 @@ def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int
     Its uploads go before the last of its records: so what an interruption leaves is always known to be a batch's.
     """
     keys = BatchKeys.of(batch_id)
-    discarded = store.delete_all(keys.publications)  # its documents can't be had any more
+    discarded = _delete_results(store, keys)  # while the manifest still says where they are
+    discarded += store.delete_all(keys.publications)  # its documents can't be had any more
     folder = settings.uploads_folder / batch_id
     for path in _entries(folder):
         remove_unless_received(path)  # whoever receives it finds out that the batch is gone
@@ -74,6 +76,16 @@ def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int
             shutil.rmtree(path, ignore_errors=True)
             discarded += 1
     return discarded + store.delete_all(keys.folder)
+
+
+def _delete_results(store: Store, keys: BatchKeys) -> int:
+    with contextlib.suppress(NotFound):
+        try:
+            manifest = Manifest.model_validate_json(store.read(keys.manifest))
+        except ValidationError:  # the clean-up finds them by the template
+            return 0
+        return delete_results(store, manifest.batch)
+    return 0
 
 
 def note_expiries(store: Store, batch_id: str, job_ids: Iterable[str]) -> list[str]:

@@ -99,7 +99,7 @@ def may_hold_anything(stock: Stock, rules: Rules, *, now: datetime) -> bool:
 
 
 def _left_of_dismissed(stock: Stock, rules: Rules, now: datetime) -> Plan:
-    if stock.objects:
+    if stock.objects or stock.results:
         return Plan(removals=_old(stock.everything, rules.leftover, now, "Its batch was dismissed."))
     # Nothing in the store knows these. A store that was set wrongly looks the same: there is time to notice it.
     patience = max(rules.leftover, rules.retention, rules.unstarted)
@@ -161,6 +161,7 @@ def _unaccounted(stock: Stock, manifest: Manifest, rules: Rules, now: datetime) 
         *_old(uploads, rules.leftover, now, "An upload that did not arrive completely."),
         *_old(stock.unrecorded_recordings(jobs), rules.leftover, now, "Left by a conversion that was killed."),
         *_old(stock.unnamed_documents(), rules.leftover, now, "No publication names it: it was written too late."),
+        *_old(stock.unpublished_results(), rules.leftover, now, "No job that is done has a document of this address."),
         *_old(stock.work, rules.leftover, now, "Left by a run that was killed."),
     )
 

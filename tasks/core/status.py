@@ -35,6 +35,7 @@ class DocumentLink(Record):
     name: str = Field(description="file name for people")
     size: int = Field(description="bytes")
     url: str
+    uri: str = Field(default="", description="address in the store, file:// or s3://, for other programs")
 
 
 class JobStatus(Record):
