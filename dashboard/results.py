@@ -87,9 +87,8 @@ def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]
                 continue
             archive.add(content, document_name(stem, document.format), size=document.size)
             yield from archive.all_files()
-        entries.append(
-            _job_entry(outcome, stem, damaged, uri_of=partial(document_uri, store, manifest.batch, outcome.job))
-        )
+        uri_of = partial(document_uri, store, manifest.batch, outcome.job)
+        entries.append(_job_entry(outcome, stem, damaged, uri_of=uri_of))
     archive.add(_results_manifest(manifest, entries).model_dump_json(indent=2), MANIFEST_NAME)
     yield from archive.all_files()
     yield from archive.footer()

@@ -1,9 +1,9 @@
 """
 The template of the stable, readable addresses under which documents are kept a second time in the store.
 
-A template such as ``results/{batch}/{tree}/{name}`` is a key of the store with placeholders. It gives each batch folders
-of its own, so no batch writes over another's results and all of a batch can be listed and deleted; within a batch,
-jobs whose addresses would be equal are numbered.
+A template such as ``results/{batch}/{tree}/{name}`` is a key of the store with placeholders. It gives each batch
+folders of its own, so no batch writes over another's results and all of a batch can be listed and deleted; within a
+batch, jobs whose addresses would be equal are numbered.
 """
 
 import hashlib
