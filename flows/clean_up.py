@@ -5,7 +5,8 @@ A schedule does it every hour. Started by hand it is a dry run unless told other
 removes nothing. What may go, and when, is decided in `tasks.core.retention`; the report is a Markdown artifact that
 names each thing with its size and the reason.
 
-It can be killed at any moment: the next one goes on from what it finds. Batches of which anything runs are left alone.
+It can be killed at any moment: the next one goes on from what it finds. Batches of which anything runs are left alone,
+and so is a store that belongs to another installation.
 
 Requires: the disk with the uploads, hence the work pool of the dashboard's host. Work folders of further machines
 are out of its reach; their own runs remove them.
@@ -25,6 +26,7 @@ from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
 from tasks.core.removals import outcome, report
 from tasks.core.settings import Settings
+from tasks.installation import check_installation
 from tasks.store import open_store
 from tasks.take_stock import batches_to_look_at
 
@@ -36,6 +38,7 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
     try:
         store = await asyncio.to_thread(open_store, settings)
         async with get_client() as client:
+            await check_installation(client, store, may_mark=not dry_run)
             cleaned = await _clean(Cleaner(client, store, settings, dry_run))
     except RunCancelled:
         return Cancelled(message="Cancelled; what was removed by then needs nothing more.")

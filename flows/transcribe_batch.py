@@ -28,6 +28,7 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from tasks.cancelled import CancelledUploads
 from tasks.collect import (
     OpenJobs,
     adopt,
@@ -83,6 +84,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     converted = Conversions(batch_id, settings)
     converted.start(jobs.converting.values())
     dispatcher = Dispatcher(client, jobs.manifest.batch, run_id)
+    cancelled = CancelledUploads(client, store, settings, batch_id, run_id, flow_run.get_run_count())
     next_search = 0.0
     try:
         while jobs.any_open or await _reopened(client, jobs):
@@ -91,6 +93,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
                 await take_converted(client, jobs, converted)
                 await stop_cancelled(store, jobs, converted)
                 await collect(client, store, jobs, settings.uploads_folder)
+                await cancelled.remove_of_ended(jobs)
                 await dispatch(client, dispatcher, jobs)
                 if time.monotonic() > next_search:
                     next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
@@ -100,6 +103,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await cancel(client, jobs.children.values(), "The batch was cancelled.")
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
+        async with _outages_waited_out():
+            await cancelled.remove_of_all(jobs)
         return Cancelled(message=f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended.")
     async with _outages_waited_out():
         await settle_never_began(client, jobs.never_began)

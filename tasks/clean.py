@@ -27,6 +27,7 @@ from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from tasks.abandoned import end_abandoned, read_abandoned
+from tasks.cancelled import read_cancelled_jobs
 from tasks.core.batches import batch_tag
 from tasks.core.keys import BATCHES
 from tasks.core.names import shown
@@ -97,17 +98,18 @@ class Cleaner:
         # Runs first: what the last one of them did is in a stock that is taken after its end.
         activity = await read_activity(self.client, batch_id)
         stock, now = await self._stock(batch_id), datetime.now(UTC)
-        going = plan(stock, activity, self.rules, now=now)
+        cancelled = await self._cancelled_jobs(stock, activity)
+        going = plan(stock, activity, self.rules, now=now, cancelled=cancelled)
         damaged = await asyncio.to_thread(_damaged, self.store, batch_id, going.relying)
         if damaged:
-            going = plan(stock, activity, self.rules, now=now, damaged=damaged)
+            going = plan(stock, activity, self.rules, now=now, damaged=damaged, cancelled=cancelled)
         kept = tuple(_documents_damaged(stock, job_id) for job_id in sorted(damaged))
         if self.dry_run or not going.removals:
             return Cleaned(going.removals, kept)
         if going.whole:
             removed = await self._remove_whole(stock, activity)
         else:
-            removed = await self._remove_parts(stock, going, activity)
+            removed = await self._remove_parts(stock, going, activity, cancelled)
         return Cleaned(going.removals if removed else (), kept)
 
     async def _complete_results(self, stock: Stock) -> None:
@@ -117,14 +119,25 @@ class Cleaner:
     async def _stock(self, batch_id: str) -> Stock:
         return await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
 
-    async def _remove_parts(self, stock: Stock, going: Plan, activity: Activity) -> bool:
+    async def _cancelled_jobs(self, stock: Stock, activity: Activity) -> frozenset[str]:
+        """Return which of the jobs that are not done were cancelled; asked only if there is anything of them."""
+        if stock.manifest is None or activity.active:
+            return frozenset()
+        not_done = [job.job_id for job in stock.manifest.jobs if stock.published_at(job.job_id) is None]
+        holding = [job_id for job_id in not_done if stock.upload(job_id) or stock.recording(job_id)]
+        if not holding:
+            return frozenset()
+        return await read_cancelled_jobs(self.client, stock.batch_id, holding, stock.marked_cancelled)
+
+    async def _remove_parts(self, stock: Stock, going: Plan, activity: Activity, cancelled: frozenset[str]) -> bool:
         """
         Remove single things of a batch that stays; False if it came to life again, and then nothing is removed.
 
         A retry that comes before the note is seen by the second look, one that comes after it finds the note.
         """
         batch_id = stock.batch_id
-        noted = await asyncio.to_thread(note_expiries, self.store, batch_id, going.expiring)
+        gone_early = frozenset(job_id for job_id in cancelled if not stock.is_kept(job_id))
+        noted = await asyncio.to_thread(note_expiries, self.store, batch_id, going.expiring, cancelled=gone_early)
         if await read_activity(self.client, batch_id) != activity:
             await asyncio.to_thread(withdraw_expiries, self.store, batch_id, noted)
             return False

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,14 +88,18 @@ def _delete_results(store: Store, keys: BatchKeys) -> int:
     return 0
 
 
-def note_expiries(store: Store, batch_id: str, job_ids: Iterable[str]) -> list[str]:
-    """Note that the uploads of these jobs expire now, and return the jobs of which nobody had noted it before."""
+def note_expiries(store: Store, batch_id: str, job_ids: Iterable[str], *, cancelled: Collection[str] = ()) -> list[str]:
+    """
+    Note that the uploads of these jobs go now, and return the jobs of which that had not been noted before.
+
+    Those of the *cancelled* ones go because of that, the others have expired.
+    """
     keys, now = BatchKeys.of(batch_id), datetime.now(UTC)
-    return [
-        job_id
-        for job_id in job_ids
-        if store.create(keys.expiry(job_id), Expiry(job_id=job_id, expired_at=now).model_dump_json().encode())
-    ]
+
+    def note_of(job_id: str) -> bytes:
+        return Expiry(job_id=job_id, expired_at=now, cancelled=job_id in cancelled).model_dump_json().encode()
+
+    return [job_id for job_id in job_ids if store.create(keys.expiry(job_id), note_of(job_id))]
 
 
 def withdraw_expiries(store: Store, batch_id: str, job_ids: Iterable[str]) -> None:

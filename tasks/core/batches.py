@@ -155,6 +155,12 @@ class CancelMark(Record):
     cancelled_at: datetime
 
 
+class KeepMark(Record):
+    """A person wants what a job that they cancel has uploaded to be kept for a retry."""
+
+    kept_at: datetime
+
+
 class Recording(Record):
     """An upload's 16 kHz mono MP3 in the store."""
 

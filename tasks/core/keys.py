@@ -12,6 +12,8 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/recordings/<job id>.mp3       what the model hears
     batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
     batches/<batch id>/cancelled/<job id>.json       a person cancelled the job before it had a run
+    batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
+                                                     batch.json instead of a job's: that of all its jobs
     batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads
     batches/<batch id>/published/<job id>.json       Publication: written last, so documents without it do not count
     batches/<batch id>/expired/<job id>.json         Expiry: written before the upload of a job that isn't done goes
@@ -109,6 +111,15 @@ class BatchKeys(Record):
     def cancel_mark(self, job_id: str) -> str:
         """The mark of a job that a person cancelled before it had a run."""
         return f"{self.cancel_marks}{job_id}.json"
+
+    @property
+    def keep_marks(self) -> str:
+        """Prefix of the marks that uploads are kept."""
+        return f"{self.folder}kept/"
+
+    def keep_mark(self, job_id: str = "batch") -> str:
+        """The `KeepMark` of a job, or of the whole batch."""
+        return f"{self.keep_marks}{job_id}.json"
 
     @property
     def documents(self) -> str:

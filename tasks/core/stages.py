@@ -57,6 +57,7 @@ class JobFacts:
     forecast: Forecast | None = None
     cancelled: bool = False
     """Whether a person cancelled it before it had a run."""
+    upload_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         audio_seconds=_audio_seconds(facts),
         language=published.language if published else None,
         documents=_links(published, facts.job, batch) if published else (),
+        upload_removed=facts.upload_removed and stage in (Stage.FAILED, Stage.CANCELLED),
         flow_run_id=facts.child.run_id if facts.child else None,
         flow_run_url=facts.child.url if facts.child else None,
         started_at=facts.child.started_at if facts.child else None,

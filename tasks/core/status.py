@@ -54,6 +54,7 @@ class JobStatus(Record):
     audio_seconds: float | None = None
     language: str | None = None
     documents: tuple[DocumentLink, ...] = ()
+    upload_removed: bool = Field(default=False, description="it is not done and cannot be retried: upload it again")
     flow_run_id: str | None = None
     flow_run_url: str | None = None
     started_at: datetime | None = Field(default=None, description="when its latest attempt on a device began")

@@ -53,6 +53,15 @@ class Stock:
         publication = self.objects.get(self.keys.publication(job_id))
         return publication.modified if publication else None
 
+    def is_kept(self, job_id: str) -> bool:
+        """Whether a person wants the job's upload to be kept though they cancelled it."""
+        return self.keys.keep_mark() in self.objects or self.keys.keep_mark(job_id) in self.objects
+
+    @property
+    def marked_cancelled(self) -> frozenset[str]:
+        """The jobs that were cancelled before they had a run."""
+        return frozenset(PurePosixPath(held.name).stem for held in self._below(self.keys.cancel_marks))
+
     def recording(self, job_id: str) -> tuple[Held, ...]:
         """Return the job's recording and its record, the record first: without it there is no recording."""
         keys = (self.keys.recording_record(job_id), self.keys.recording(job_id))

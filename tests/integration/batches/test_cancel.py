@@ -107,7 +107,7 @@ def test_cancelling_the_batch_run_in_prefect_stops_its_jobs_too(stack, clips, ne
 def test_a_cancelled_batch_that_is_retried_at_once_finishes_all_its_jobs(stack, clips, new_batch):
     batch = lectures(stack, clips, new_batch, 3)
     status = batch.wait(lambda status: status["summary"]["transcribing"], 120)
-    assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
+    assert batch.api.post(f"/batch/{batch.batch_id}/cancel", json={"keep": True}).status_code == 202
     run = status["flow_run_id"]
     batch.wait(lambda _: run_of(stack, run)["state_type"] == "CANCELLED", 60)
     set_state(stack, run, "SCHEDULED", "AwaitingRetry")  # Prefect's button does not ask whether all has stopped
