@@ -26,7 +26,6 @@ from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
 from tasks.core.removals import outcome, report
 from tasks.core.settings import Settings
-from tasks.installation import check_installation
 from tasks.store import open_store
 from tasks.take_stock import batches_to_look_at
 
@@ -38,7 +37,6 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
     try:
         store = await asyncio.to_thread(open_store, settings)
         async with get_client() as client:
-            await check_installation(client, store, may_mark=not dry_run)
             cleaned = await _clean(Cleaner(client, store, settings, dry_run))
     except RunCancelled:
         return Cancelled(message="Cancelled; what was removed by then needs nothing more.")
@@ -52,7 +50,7 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
 
 
 async def _clean(cleaner: Cleaner) -> Cleaned:
-    parts = []
+    parts = [await cleaner.whose_store()]
     for batch_id in await asyncio.to_thread(batches_to_look_at, cleaner.store, cleaner.settings):
         current_token().raise_if_cancelled()
         try:

@@ -7,6 +7,7 @@ the note is seen by that look, and the upload stays; one after it finds the note
 """
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -22,12 +23,15 @@ from prefect.client.schemas.filters import (
 from tasks.collect import OpenJobs
 from tasks.core.adoption import RunState
 from tasks.core.batches import Stage, batch_tag
+from tasks.core.errors import TranscriptionError
 from tasks.core.keys import BatchKeys
 from tasks.core.settings import Settings
 from tasks.discard import note_expiries, remove_unless_received, withdraw_expiries
 from tasks.mark import is_kept
 from tasks.observe import ACTIVE, created, job_of, read_runs, run_state
 from tasks.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -56,13 +60,15 @@ class CancelledUploads:
         await self._remove({job.job_id for job in jobs.manifest.jobs} - under_way - not_cancelled - self._settled)
 
     async def _remove(self, job_ids: Collection[str]) -> None:
-        going = await asyncio.to_thread(self._to_be_removed, job_ids)
-        if not going:
-            return
-        noted = await asyncio.to_thread(note_expiries, self.store, self.batch_id, going, cancelled=going)
-        taken_up = await self._taken_up(going)
-        await asyncio.to_thread(withdraw_expiries, self.store, self.batch_id, taken_up & {*noted})
-        await asyncio.to_thread(self._discard, going - taken_up)
+        """Remove the uploads of these jobs. What the store or the disk refuses is left to the clean-up, and said."""
+        try:
+            going = await asyncio.to_thread(self._to_be_removed, job_ids)
+            await asyncio.to_thread(note_expiries, self.store, self.batch_id, going, cancelled=going)
+            taken_up = await self._taken_up(going) if going else set()
+            await asyncio.to_thread(self._withdraw, taken_up)
+            await asyncio.to_thread(self._discard, going - taken_up)
+        except (TranscriptionError, OSError) as error:  # but an outage of Prefect is for the batch run to wait out
+            logger.warning("Uploads of cancelled jobs of batch %s stay until a clean-up: %s", self.batch_id, error)
 
     def _to_be_removed(self, job_ids: Iterable[str]) -> set[str]:
         keys = BatchKeys.of(self.batch_id)
@@ -81,6 +87,17 @@ class CancelledUploads:
         active = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
         tags = FlowRunFilterTags(all_=[batch_tag(self.batch_id)])
         return {job_of(run) for run in await read_runs(self.client, FlowRunFilter(tags=tags, state=active))} & job_ids
+
+    def _withdraw(self, job_ids: Iterable[str]) -> None:
+        """Take the notes back, also those of an earlier try, of jobs whose upload or recording is still there."""
+        keys = BatchKeys.of(self.batch_id)
+        folder = self.settings.uploads_folder / self.batch_id
+        there = [
+            job_id
+            for job_id in job_ids
+            if (folder / job_id).exists() or self.store.stat(keys.recording_record(job_id)) is not None
+        ]
+        withdraw_expiries(self.store, self.batch_id, there)
 
     def _discard(self, job_ids: Iterable[str]) -> None:
         keys = BatchKeys.of(self.batch_id)

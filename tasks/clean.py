@@ -29,6 +29,7 @@ from prefect.exceptions import ObjectNotFound
 from tasks.abandoned import end_abandoned, read_abandoned
 from tasks.cancelled import read_cancelled_jobs
 from tasks.core.batches import batch_tag
+from tasks.core.errors import WrongInstallation
 from tasks.core.keys import BATCHES
 from tasks.core.names import shown
 from tasks.core.removals import Held, Place, Removal
@@ -43,6 +44,7 @@ from tasks.discard import (
     show_batch,
     withdraw_expiries,
 )
+from tasks.installation import check_installation
 from tasks.observe import ACTIVE, PAGE, read_runs
 from tasks.read import published_and_intact
 from tasks.results import complete_job_results, find_result_folders
@@ -162,6 +164,16 @@ class Cleaner:
             return False
         await asyncio.to_thread(discard_hidden_batch, self.store, self.settings, batch_id)
         return True
+
+    async def whose_store(self) -> Cleaned:
+        """Raise `WrongInstallation` if the store is another installation's; a dry run reports that and goes on."""
+        try:
+            await check_installation(self.client, self.store, may_mark=not self.dry_run)
+        except WrongInstallation as error:
+            if not self.dry_run:
+                raise
+            return Cleaned(kept=(str(error),))
+        return Cleaned()
 
     async def orphaned_results(self) -> Cleaned:
         """Remove results of batches that are gone: written by a run that was killed before it noticed that."""

@@ -7,15 +7,18 @@ again wherever it is missing or older than they are. Nothing reads it but other 
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 
 from tasks.core.batches import Batch, Document, Job, Manifest, Publication, batch_id_of
-from tasks.core.errors import NotFound
+from tasks.core.errors import DiskFull, NotFound, RecordDamaged
 from tasks.core.keys import BatchKeys, jobs_without_results, result_folders, result_key
 from tasks.core.names import DocumentFormat
 from tasks.core.result_template import ResultTemplate
 from tasks.read import read_publication, understood
 from tasks.store import Store, StoredObject
+
+logger = logging.getLogger(__name__)
 
 
 def document_uri(store: Store, batch: Batch, job: Job, document: Document) -> str:
@@ -47,13 +50,21 @@ def keep_results(
 
 
 def complete_results(store: Store, manifest: Manifest) -> None:
-    """Make what is missing of a batch's results, after a kill between a publication and its results."""
-    if manifest.batch.results:
+    """
+    Make what is missing of a batch's results, after a kill between a publication and its results.
+
+    A full disk or a damaged record does not undo what the batch has come to: that is left to the clean-up, and said.
+    """
+    if not manifest.batch.results:
+        return
+    try:
         publications = BatchKeys.of(manifest.batch.batch_id).publications
         published = {found.key: found.modified for found in store.objects(publications)}
         held = {found.key: found.modified for found in list_results(store, manifest.batch)}
         for job in jobs_without_results(manifest, published, held):
             complete_job_results(store, job)
+    except (DiskFull, RecordDamaged) as error:
+        logger.warning("Results of batch %s are missing until a clean-up: %s", manifest.batch.batch_id, error)
 
 
 def complete_job_results(store: Store, job: Job) -> None:

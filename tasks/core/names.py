@@ -1,6 +1,7 @@
 """Names of uploads and of their documents: kept for people, never used as paths of this machine."""
 
 import hashlib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -13,6 +14,9 @@ from tasks.core.errors import UploadRejected
 MAX_PATH_CHARACTERS = 1024
 MAX_PATH_DEPTH = 16
 MAX_SHOWN_CHARACTERS = 80
+_ODD = re.compile(r'[\\:*?"<>|]')
+"""What not every file system can have in a name."""
+
 MAX_PART_BYTES = 200
 """Longest part of a key in the store; file systems allow 255 and a temporary name needs some of them."""
 
@@ -147,9 +151,9 @@ def storable(part: str, max_bytes: int = MAX_PART_BYTES) -> str:
 
     A part that had to be changed gets a digest of the original, so that different parts stay different.
     """
-    kept = "".join("_" if not character.isprintable() or character in '\\:*?"<>|' else character for character in part)
-    if kept == part and len(part.encode()) <= max_bytes and part[-1] not in " .":
+    if part.isprintable() and not _ODD.search(part) and len(part.encode()) <= max_bytes and part[-1] not in " .":
         return part
+    kept = "".join(character if character.isprintable() else "_" for character in _ODD.sub("_", part))
     root, dot, ending = kept.rpartition(".")
     root, ending = (root, dot + ending) if dot and ending in tuple(DocumentFormat) else (kept, "")
     digest = hashlib.sha256(part.encode()).hexdigest()[:12]

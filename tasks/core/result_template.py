@@ -40,53 +40,46 @@ class BatchLabels:
 
 @dataclass(frozen=True, slots=True)
 class ResultTemplate:
-    """A template that was checked, part by part."""
+    """A template that was checked: its parts up to the one that holds the batch's id, and those of a document."""
 
-    parts: tuple[str, ...]
+    batch_parts: tuple[str, ...]
+    document_parts: tuple[str, ...]
 
     @classmethod
     @lru_cache(maxsize=64)
     def parse(cls, text: str) -> Self:
         """Return the template. Raises `ValueError` with a sentence about what is wrong with it."""
-        template = cls(tuple(text.split("/")))
-        if fault := _fault_of(text, template.parts):
+        parts = tuple(text.split("/"))
+        if fault := _fault_of(text, parts):
             msg = f"{text!r} is no template of addresses: {fault} An example: results/{{batch}}/{{tree}}/{{name}}"
             raise ValueError(msg)
-        return template
-
-    @property
-    def _batch_parts(self) -> tuple[str, ...]:
-        """The parts up to the one that holds the batch's id."""
-        last = next(index for index, part in enumerate(self.parts) if "{batch}" in part)
-        return self.parts[: last + 1]
+        border = next(index for index, part in enumerate(parts) if "{batch}" in part) + 1
+        return cls(parts[:border], parts[border:])
 
     def key(self, labels: BatchLabels, stem: str, document_format: DocumentFormat) -> str:
         """Return the address of a document; *stem* is the path of the job's documents without their endings."""
         *folders, name = document_name(stem, document_format).split("/")
-        own = {"name": name, "stem": stem.rpartition("/")[2], "format": document_format.value}
-        values = _values(labels) | own
+        folder = _batch_folder(self, labels, document_format)
+        own = {"name": name, "stem": stem.rpartition("/")[2]}
+        values = {**_values(labels, document_format), **own}
         tree = [storable(folder) for folder in folders]
-        key = self._joined(values, tree)
+        key = folder + self._joined(values, tree)
         if len(key.encode()) > MAX_ADDRESS_BYTES:
-            key = self._joined(values, [hashlib.sha256("/".join(folders).encode()).hexdigest()])
+            key = folder + self._joined(values, [hashlib.sha256("/".join(folders).encode()).hexdigest()])
         return key
 
     def _joined(self, values: Mapping[str, str], tree: list[str]) -> str:
-        filled = (tree if part == "{tree}" else [storable(_filled(part, values))] for part in self.parts)
+        filled = (tree if part == "{tree}" else [storable(_filled(part, values))] for part in self.document_parts)
         return "/".join(part for parts in filled for part in parts)
 
     def folders(self, labels: BatchLabels) -> tuple[str, ...]:
         """Return the prefixes below which everything of a batch is, and nothing of another one."""
-        found = (
-            "/".join(storable(_filled(part, _values(labels) | {"format": each})) for part in self._batch_parts) + "/"
-            for each in DocumentFormat
-        )
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(_batch_folder(self, labels, each) for each in DocumentFormat))
 
     @property
     def folder_patterns(self) -> tuple[re.Pattern[str], ...]:
         """Patterns of the folders that lead to a batch's, one a level; the last one has the group ``batch``."""
-        return tuple(map(_pattern, self._batch_parts))
+        return tuple(map(_pattern, self.batch_parts))
 
     def stems(self, document_stems: Iterable[str]) -> dict[str, str]:
         """
@@ -95,7 +88,7 @@ class ResultTemplate:
         Addresses count as equal if a file system that ignores case would mix them up, and none may be a folder of
         another: a template without the tree, or with names of its own, can bring that about.
         """
-        if self.parts[len(self._batch_parts) :] == ("{tree}", "{name}"):
+        if self.document_parts == ("{tree}", "{name}"):
             return {}  # the stems are made so that these are different
         ordered = list(document_stems)
         folders = {folder for stem in ordered for key in self._keys(stem) for folder in _folders_of(key)}
@@ -159,9 +152,16 @@ def _batch_comes_first(parts: tuple[str, ...]) -> bool:
     return False
 
 
-def _values(labels: BatchLabels) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def _batch_folder(template: ResultTemplate, labels: BatchLabels, document_format: DocumentFormat) -> str:
+    values = _values(labels, document_format)
+    return "".join(f"{storable(_filled(part, values))}/" for part in template.batch_parts)
+
+
+@lru_cache(maxsize=256)
+def _values(labels: BatchLabels, document_format: DocumentFormat) -> Mapping[str, str]:
     name = storable(labels.batch_name.replace("/", "_") or "_", MAX_BATCH_NAME_BYTES)
-    return {"batch": labels.batch, "batch_name": name, "date": labels.date}
+    return {"batch": labels.batch, "batch_name": name, "date": labels.date, "format": document_format.value}
 
 
 def _filled(part: str, values: Mapping[str, str]) -> str:
