@@ -43,7 +43,11 @@ async def _lifespan(_app: st.App) -> AsyncIterator[None]:
     """Keep the client open, and what runs beside the requests running."""
     async with open_client(Settings()) as client:
         api.state.client = client
-        beside = [_beside("sweep", _sweep(client)), _beside("interrupted starts", client.lifecycle.finish_starts())]
+        beside = [
+            _beside("sweep", _sweep(client)),
+            _beside("interrupted starts", client.lifecycle.finish_starts()),
+            _beside("cancelled batches", client.lifecycle.remove_cancelled(client.store)),
+        ]
         try:
             yield
         finally:

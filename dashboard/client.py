@@ -83,7 +83,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             overview=overview,
             reading=Reading(store, records, overview),
             lifecycle=Lifecycle(records, runs, intake, overview, settings),
-            health=HealthCheck(overview, store),
+            health=HealthCheck(overview, runs, store),
         )
         _serving = _Serving(client, asyncio.get_running_loop())
         try:

@@ -1,13 +1,15 @@
 """Whether everything answers that a batch needs."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dashboard.overview import Overview
+from dashboard.runs import Runs
 from dashboard.threads import STORE_THREADS, in_thread
-from tasks.core.errors import PrefectUnavailable, StoreUnavailable
+from tasks.core.errors import PrefectUnavailable, StoreUnavailable, TranscriptionError
 from tasks.core.freshness import Fresh
 from tasks.core.status import Health
 from tasks.store import Store
@@ -18,7 +20,11 @@ SECONDS_TO_ANSWER = 5.0
 STORE_MAX_AGE = 5.0
 """Seconds: checking a store means writing to it."""
 
+INSTALLATION_MAX_AGE = 300.0
+
 NO_WORKER = "No worker is online, so nothing runs. Start them: make up"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +38,20 @@ class _Seen:
 class HealthCheck:
     """Asks the Prefect server, the store and the workers."""
 
-    def __init__(self, overview: Overview, store: Store) -> None:
+    def __init__(self, overview: Overview, runs: Runs, store: Store) -> None:
         self._overview = overview
+        self._runs = runs
         self._store = store
         self._store_complaints: Fresh[str] = Fresh()
+        self._installations: Fresh[str] = Fresh()
 
     async def read(self) -> Health:
         """Return what answers, and for what does not a sentence with what to do."""
-        store_complaint, seen = await asyncio.gather(self._ask_store(), self._ask_prefect())
+        store_complaint, seen, foreign = await asyncio.gather(
+            self._ask_store(), self._ask_prefect(), self._ask_whose_store()
+        )
         return Health(
-            detail=" ".join(filter(None, [store_complaint, *seen.problems])) or "All is well.",
+            detail=" ".join(filter(None, [store_complaint, foreign, *seen.problems])) or "All is well.",
             prefect_server=seen.prefect_server,
             store=not store_complaint,
             worker=seen.batch_worker and seen.gpu_worker,
@@ -62,6 +72,20 @@ class HealthCheck:
             return str(error)
         except TimeoutError:
             return f"The store has not answered for {SECONDS_TO_ANSWER:g} seconds. Check its disk or service."
+
+    async def _ask_whose_store(self) -> str:
+        """Return what is wrong if the store is another installation's: batches run, and nothing is cleaned up."""
+
+        async def check() -> str:
+            complaint = await self._runs.check_installation(self._store)
+            if complaint:
+                logger.warning(complaint)
+            return complaint
+
+        try:
+            return await _in_time(self._installations.get("installation", check, max_age=INSTALLATION_MAX_AGE))
+        except (TranscriptionError, TimeoutError):  # the others say what is away
+            return ""
 
     async def _ask_prefect(self) -> _Seen:
         """Return what workers there are and what keeps batches from going on; without the server, that."""

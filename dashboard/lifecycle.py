@@ -12,18 +12,30 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from weakref import WeakValueDictionary
 
+from pydantic import ValidationError
+
 from dashboard.intake import Intake
 from dashboard.overview import Overview
 from dashboard.records import Records
 from dashboard.runs import Runs
-from tasks.core.batches import Batch, CancelMark, Options, Stage, StartedRun, new_batch_id
-from tasks.core.errors import DiskFull, NotFound, PrefectUnavailable, RecordDamaged, StoreUnavailable, WrongStage
+from tasks.core.batches import Batch, CancelMark, KeepMark, Options, Stage, StartedRun, new_batch_id
+from tasks.core.errors import (
+    DiskFull,
+    NotFound,
+    PrefectUnavailable,
+    RecordDamaged,
+    StoreUnavailable,
+    TranscriptionError,
+    WrongStage,
+)
 from tasks.core.names import shown
 from tasks.core.retention import expired
 from tasks.core.settings import Settings
 from tasks.core.status import BatchState, BatchStatus, JobStatus
+from tasks.store import Store
 
 SECONDS_BETWEEN_TRIES = 5.0
+SECONDS_BETWEEN_LOOKS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +49,8 @@ class Lifecycle:
         self._intake = intake
         self._overview = overview
         self._settings = settings
+        self.cancelled: set[str] = set()
+        """Batches that were cancelled here and whose uploads go as soon as they have stopped."""
         self._interrupted: set[str] = set()
         self._retrying: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._all_found = False
@@ -49,6 +63,7 @@ class Lifecycle:
             name=name or f"Batch of {now:%Y-%m-%d %H:%M} UTC",
             created_at=now,
             options=options,
+            results=self._settings.results,
         )
         await self._records.write_batch(batch)
         logger.info("batch %s made", batch.batch_id)
@@ -100,8 +115,12 @@ class Lifecycle:
         self._overview.forget(batch_id)
         logger.info("batch %s is retried: %d jobs had failed", batch_id, status.summary.failed)
 
-    async def cancel(self, batch_id: str) -> None:
-        """Stop the batch; what is done stays. Cancelling it again changes nothing."""
+    async def cancel(self, batch_id: str, *, keep: bool = False) -> None:
+        """
+        Stop the batch; what is done stays. Cancelling it again changes nothing.
+
+        The uploads of what is not done go as soon as it has stopped, unless they are to be kept for a retry.
+        """
         status = await self._overview.batch(batch_id, max_age=0)
         if status.state in (BatchState.CANCELLING, BatchState.CANCELLED):
             return
@@ -112,9 +131,19 @@ class Lifecycle:
             ended = f"has ended ({status.state})" if status.state.ended else "is just being started"
             msg = f"Batch {batch_id} {ended}, so there is nothing to cancel now."
             raise WrongStage(msg)
+        await self._note_keep(batch_id, keep=keep)
         await self._runs.cancel(status.flow_run_id, batch_id)
         self._overview.forget(batch_id)
+        if not keep:
+            self.cancelled.add(batch_id)
         logger.info("batch %s is cancelled", batch_id)
+
+    async def _note_keep(self, batch_id: str, *, keep: bool, job_id: str = "") -> None:
+        """Note what is to become of the uploads before anything is stopped: whoever stops it looks for this."""
+        if keep:
+            await self._records.mark_kept(batch_id, KeepMark(kept_at=datetime.now(UTC)), job_id=job_id)
+        else:
+            await self._records.forget_kept(batch_id, job_id=job_id)
 
     async def remove_upload(self, batch_id: str, job_id: str) -> bool:
         """Remove an upload of a batch that has not been started, or return False if it was started."""
@@ -127,14 +156,19 @@ class Lifecycle:
         self._overview.forget(batch_id)
         return True
 
-    async def cancel_job(self, batch_id: str, job_id: str) -> None:
-        """Stop one job of a started batch; the others go on. Cancelling it again changes nothing."""
+    async def cancel_job(self, batch_id: str, job_id: str, *, keep: bool = False) -> None:
+        """
+        Stop one job of a started batch; the others go on. Cancelling it again changes nothing.
+
+        Its upload goes as soon as it has stopped, unless it is to be kept for a retry.
+        """
         job = await self._job(batch_id, job_id)
         if job.stage is Stage.CANCELLED:
             return
         if job.stage.ended:
             msg = f"{shown(job.path)} is {job.stage}, so there is nothing to cancel."
             raise WrongStage(msg)
+        await self._note_keep(batch_id, keep=keep, job_id=job_id)
         if job.flow_run_id is None:
             # Its run may be created in this very moment: it reads the mark, or is seen by the second look.
             await self._records.mark_cancelled(batch_id, CancelMark(job_id=job_id, cancelled_at=datetime.now(UTC)))
@@ -193,6 +227,25 @@ class Lifecycle:
                 complaint = str(error)
             await asyncio.sleep(SECONDS_BETWEEN_TRIES)
 
+    async def remove_cancelled(self, store: Store) -> None:
+        """
+        Remove the uploads of batches that were cancelled here as soon as they have stopped, while this process runs.
+
+        Their runs do it themselves if they had begun; what neither of both gets to is done by the clean-up.
+        """
+        while True:
+            for batch_id in sorted(self.cancelled):
+                try:
+                    if not await self._runs.clean_up(batch_id, store, self._settings):
+                        continue
+                except (PrefectUnavailable, StoreUnavailable, DiskFull):
+                    continue
+                except (TranscriptionError, ValidationError, OSError) as error:
+                    logger.warning("the uploads of cancelled batch %s stay until a clean-up: %s", batch_id, error)
+                self.cancelled.discard(batch_id)
+                self._overview.forget(batch_id)
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
     async def _finish_start(self, batch_id: str) -> None:
         try:
             await self.start(batch_id)
@@ -218,7 +271,8 @@ class Lifecycle:
         gone = [job for job in jobs if job.job_id in expiries]
         if gone and len(gone) == len(jobs):
             names = [PurePosixPath(job.path).name for job in gone]
-            raise WrongStage(expired(names, min(expiries[job.job_id].expired_at for job in gone)))
+            first = min((expiries[job.job_id] for job in gone), key=lambda expiry: expiry.expired_at)
+            raise WrongStage(expired(names, first))
 
     async def _run_of(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is made if there is none; noted for later if that fails."""

@@ -142,12 +142,15 @@ class Overview:
         # Read after the runs: a run that is completed by then has its publication.
         publications = await self._records.publications(batch_id)
         created = runs.run is not None or await self._records.started_run(batch_id) is not None
-        batch = BatchFacts(batch=manifest.batch, started=True, run=runs.run, run_created=created)
+        batch = BatchFacts(
+            batch=manifest.batch, started=True, run=runs.run, run_created=created, uri_of=self._records.uri
+        )
         children = _counted(runs.children)
-        conversions, lengths, cancelled, progress = await asyncio.gather(
+        conversions, lengths, cancelled, removed, progress = await asyncio.gather(
             self._read_conversions(manifest, runs.run, children, publications),
             self._read_lengths(manifest, children, publications),
             self._read_cancelled(manifest, children, publications),
+            self._read_removed(manifest, batch, publications),
             self._runs.read_progress(children.values()),
         )
         jobs = [
@@ -159,6 +162,7 @@ class Overview:
                 publication=publications.get(job.job_id),
                 recording_seconds=lengths.get(job.job_id),
                 cancelled=job.job_id in cancelled,
+                upload_removed=job.job_id in removed,
             )
             for job in manifest.jobs
         ]
@@ -198,6 +202,14 @@ class Overview:
         if _all_dispatched(manifest, children, publications):
             return frozenset()
         return await self._records.cancelled_jobs(manifest.batch.batch_id)
+
+    async def _read_removed(
+        self, manifest: Manifest, batch: BatchFacts, publications: Mapping[str, Publication]
+    ) -> frozenset[str]:
+        """Return the jobs whose uploads are gone; asked once the batch has ended, and if some are not done."""
+        if not batch.abandoned or len(publications) >= len(manifest.jobs):
+            return frozenset()
+        return await self._records.expired_jobs(manifest.batch.batch_id)
 
     async def _with_forecasts(self, manifest: Manifest, batch: BatchFacts, jobs: list[JobFacts]) -> list[JobFacts]:
         """Return *jobs* with what the dispatch policy expects of those that are queued or running."""

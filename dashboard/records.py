@@ -2,16 +2,17 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from dashboard.threads import STORE_THREADS, in_thread
-from tasks.core.batches import BATCH_ID, Batch, CancelMark, Manifest, Publication, StartedRun, Upload
+from tasks.core.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload
 from tasks.core.errors import NotFound
 from tasks.core.keys import BATCHES, BatchKeys
 from tasks.core.retention import Expiry
 from tasks.core.settings import Settings
 from tasks.discard import discard_hidden_batch, hide_batch, read_expiry, show_batch
-from tasks.mark import cancelled_jobs, mark_cancelled
+from tasks.mark import cancelled_jobs, forget_kept, mark_cancelled, mark_kept
 from tasks.read import read_publication, read_recording, understood
 from tasks.store import Store
 
@@ -42,6 +43,10 @@ class Records:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    def uri(self, key: str) -> str:
+        """Return the address of a key of the store for other programs."""
+        return self._store.uri(key)
 
     async def batch_ids(self) -> list[str]:
         """Return the ids of all batches, newest first."""
@@ -135,6 +140,19 @@ class Records:
     async def mark_cancelled(self, batch_id: str, mark: CancelMark) -> None:
         """Have the job end cancelled, though it has no run yet."""
         await in_thread(STORE_THREADS, mark_cancelled, self._store, batch_id, mark)
+
+    async def mark_kept(self, batch_id: str, mark: KeepMark, *, job_id: str = "") -> None:
+        """Have the uploads of a job, or of the whole batch, stay when it is cancelled."""
+        await in_thread(STORE_THREADS, partial(mark_kept, self._store, batch_id, mark, job_id=job_id))
+
+    async def forget_kept(self, batch_id: str, *, job_id: str = "") -> None:
+        """Have the uploads of a job, or of the whole batch, go when it is cancelled."""
+        await in_thread(STORE_THREADS, partial(forget_kept, self._store, batch_id, job_id=job_id))
+
+    async def expired_jobs(self, batch_id: str) -> frozenset[str]:
+        """Return the ids of the jobs whose uploads are gone, though they were not done."""
+        prefix = BatchKeys.of(batch_id).expiries
+        return await in_thread(STORE_THREADS, lambda: frozenset(map(_job_id, self._store.list(prefix))))
 
     async def cancelled_jobs(self, batch_id: str) -> frozenset[str]:
         """Return the ids of the jobs that were cancelled before they had a run."""

@@ -7,8 +7,9 @@ that is damaged in the store is left out, and named there.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import PurePosixPath
 from zipfile import ZIP_DEFLATED
 
@@ -17,6 +18,7 @@ from zipstream.ng import ZipStream
 from tasks.core.batches import Document, Job, Manifest, Options, Publication, Record, Stage
 from tasks.core.errors import NotFound
 from tasks.core.names import DocumentFormat, clashes, document_name
+from tasks.results import document_uri
 from tasks.store import Store
 
 MANIFEST_NAME = "manifest.json"
@@ -40,6 +42,7 @@ class DocumentEntry(Record):
     name: str
     size: int
     sha256: str
+    uri: str
 
 
 class JobEntry(Record):
@@ -84,7 +87,8 @@ def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]
                 continue
             archive.add(content, document_name(stem, document.format), size=document.size)
             yield from archive.all_files()
-        entries.append(_job_entry(outcome, stem, damaged))
+        uri_of = partial(document_uri, store, manifest.batch, outcome.job)
+        entries.append(_job_entry(outcome, stem, damaged, uri_of=uri_of))
     archive.add(_results_manifest(manifest, entries).model_dump_json(indent=2), MANIFEST_NAME)
     yield from archive.all_files()
     yield from archive.footer()
@@ -132,7 +136,9 @@ def _results_manifest(manifest: Manifest, entries: Sequence[JobEntry]) -> Result
     )
 
 
-def _job_entry(outcome: JobOutcome, stem: str, damaged: Sequence[Document]) -> JobEntry:
+def _job_entry(
+    outcome: JobOutcome, stem: str, damaged: Sequence[Document], *, uri_of: Callable[[Document], str]
+) -> JobEntry:
     publication = outcome.publication
     error = outcome.error
     if damaged:
@@ -151,6 +157,7 @@ def _job_entry(outcome: JobOutcome, stem: str, damaged: Sequence[Document]) -> J
                 name=document_name(stem, document.format),
                 size=document.size,
                 sha256=document.sha256,
+                uri=uri_of(document),
             )
             for document in (publication.documents if publication else ())
             if document not in damaged

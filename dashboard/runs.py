@@ -33,16 +33,19 @@ from prefect.states import AwaitingRetry, Cancelling
 
 from dashboard.asking import asking_prefect
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
-from tasks.clean import read_activity
+from tasks.clean import Cleaner, read_activity
 from tasks.core.adoption import RunState
 from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_POOL, ROUTER_LIMIT, Batch, batch_tag
-from tasks.core.errors import PrefectUnavailable, WrongStage
+from tasks.core.errors import PrefectUnavailable, WrongInstallation, WrongStage
 from tasks.core.notices import BatchPool, RouterLimit
 from tasks.core.planning import RunningBatches
 from tasks.core.pools import Pool
+from tasks.core.settings import Settings
 from tasks.core.stages import RunFacts
+from tasks.installation import check_installation
 from tasks.observe import ACTIVE, read_running_batches, read_runs
 from tasks.paging import PAGE, read_all
+from tasks.store import Store
 from tasks.survey import read_pools
 
 SECONDS_TO_READ_A_BATCH = 60.0
@@ -209,6 +212,23 @@ class Runs:
         """Return whether any run of the batch is under way, its own or a job's."""
         async with asking_prefect():
             return (await read_activity(self._client, batch_id)).active
+
+    async def clean_up(self, batch_id: str, store: Store, settings: Settings) -> bool:
+        """Remove what the batch need not keep, and return True; False if any run of it is under way."""
+        async with asking_prefect(SECONDS_TO_READ_A_BATCH):
+            if (await read_activity(self._client, batch_id)).active:
+                return False
+            await Cleaner(self._client, store, settings, dry_run=False).batch(batch_id)
+            return True
+
+    async def check_installation(self, store: Store) -> str:
+        """Return what is wrong if the store belongs to another installation; empty if it is ours."""
+        async with asking_prefect():
+            try:
+                await check_installation(self._client, store)
+            except WrongInstallation as error:
+                return str(error)
+        return ""
 
     async def read_running_batches(self) -> RunningBatches:
         """Return the batches whose own run is running."""

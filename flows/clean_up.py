@@ -5,7 +5,8 @@ A schedule does it every hour. Started by hand it is a dry run unless told other
 removes nothing. What may go, and when, is decided in `tasks.core.retention`; the report is a Markdown artifact that
 names each thing with its size and the reason.
 
-It can be killed at any moment: the next one goes on from what it finds. Batches of which anything runs are left alone.
+It can be killed at any moment: the next one goes on from what it finds. Batches of which anything runs are left alone,
+and so is a store that belongs to another installation.
 
 Requires: the disk with the uploads, hence the work pool of the dashboard's host. Work folders of further machines
 are out of its reach; their own runs remove them.
@@ -49,7 +50,7 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
 
 
 async def _clean(cleaner: Cleaner) -> Cleaned:
-    parts = []
+    parts = [await cleaner.whose_store()]
     for batch_id in await asyncio.to_thread(batches_to_look_at, cleaner.store, cleaner.settings):
         current_token().raise_if_cancelled()
         try:
@@ -59,6 +60,7 @@ async def _clean(cleaner: Cleaner) -> Cleaned:
                 await asyncio.to_thread(cleaner.store.check)  # unless it is away altogether: that ends the clean-up
             get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)
             parts.append(Cleaned(kept=(f"Batch {batch_id}: {error}",)))
+    parts.append(await cleaner.orphaned_results())
     parts.append(await cleaner.unfinished_writes())
     parts.append(await cleaner.abandoned_runs())
     parts.append(await cleaner.progress())

@@ -26,6 +26,7 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
+from tasks.cancelled import CancelledUploads
 from tasks.collect import (
     OpenJobs,
     adopt,
@@ -48,6 +49,7 @@ from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.outages import check_passing
 from tasks.read import read_manifest, told_from_outage
+from tasks.results import complete_results
 from tasks.settle import settle_earlier_attempts, settle_never_began
 from tasks.store import Store, open_store
 from tasks.submit import Conversions, ConversionThreads, most_begun
@@ -84,6 +86,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     converted = Conversions(jobs.manifest.batch, settings)
     converted.start(jobs.converting.values())
     dispatcher = Dispatcher(client, jobs.manifest.batch, run_id)
+    cancelled = CancelledUploads(client, store, settings, batch_id, run_id, flow_run.get_run_count())
     pace, next_search = Pace(), 0.0
     try:
         while jobs.any_open or await _reopened(client, jobs):
@@ -92,6 +95,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
                 await take_converted(client, jobs, converted)
                 await stop_cancelled(store, jobs, converted)
                 await collect(client, store, jobs, settings.uploads_folder)
+                await cancelled.remove_of_ended(jobs)
                 await dispatch(client, dispatcher, jobs)
                 if time.monotonic() > next_search:
                     next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
@@ -102,6 +106,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await cancel(client, jobs.children.values(), "The batch was cancelled.")
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
+        async with _outages_waited_out():
+            await cancelled.remove_of_all(jobs)
         return Cancelled(message=f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended.")
     finally:
         converted.withdraw()
@@ -109,6 +115,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await settle_never_began(client, jobs.never_began)
         attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
         await settle_earlier_attempts(client, batch_id, attempts)
+        await asyncio.to_thread(complete_results, store, jobs.manifest)
     return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
 
 

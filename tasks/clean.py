@@ -27,7 +27,10 @@ from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from tasks.abandoned import end_abandoned, read_abandoned
+from tasks.cancelled import read_cancelled_jobs
 from tasks.core.batches import batch_tag
+from tasks.core.errors import WrongInstallation
+from tasks.core.keys import BATCHES
 from tasks.core.names import shown
 from tasks.core.removals import Held, Place, Removal
 from tasks.core.retention import Activity, Plan, Rules, may_hold_anything, plan
@@ -41,9 +44,11 @@ from tasks.discard import (
     show_batch,
     withdraw_expiries,
 )
+from tasks.installation import check_installation
 from tasks.observe import ACTIVE, read_runs
 from tasks.paging import PAGE, read_all
 from tasks.read import published_and_intact
+from tasks.results import complete_job_results, find_result_folders
 from tasks.store import Store
 from tasks.take_stock import take_stock
 
@@ -88,36 +93,54 @@ class Cleaner:
         return Rules.of(self.settings)
 
     async def batch(self, batch_id: str) -> Cleaned:
-        """Remove what the rules let go of the batch, and return it."""
-        if not may_hold_anything(await self._stock(batch_id), self.rules, now=datetime.now(UTC)):
+        """Remove what the rules let go of the batch, and return it; make what is missing of its results."""
+        looked_at = await self._stock(batch_id)
+        await self._complete_results(looked_at)
+        if not may_hold_anything(looked_at, self.rules, now=datetime.now(UTC)):
             return Cleaned()
         # Runs first: what the last one of them did is in a stock that is taken after its end.
         activity = await read_activity(self.client, batch_id)
         stock, now = await self._stock(batch_id), datetime.now(UTC)
-        going = plan(stock, activity, self.rules, now=now)
+        cancelled = await self._cancelled_jobs(stock, activity)
+        going = plan(stock, activity, self.rules, now=now, cancelled=cancelled)
         damaged = await asyncio.to_thread(_damaged, self.store, batch_id, going.relying)
         if damaged:
-            going = plan(stock, activity, self.rules, now=now, damaged=damaged)
+            going = plan(stock, activity, self.rules, now=now, damaged=damaged, cancelled=cancelled)
         kept = tuple(_documents_damaged(stock, job_id) for job_id in sorted(damaged))
         if self.dry_run or not going.removals:
             return Cleaned(going.removals, kept)
         if going.whole:
             removed = await self._remove_whole(stock, activity)
         else:
-            removed = await self._remove_parts(stock, going, activity)
+            removed = await self._remove_parts(stock, going, activity, cancelled)
         return Cleaned(going.removals if removed else (), kept)
+
+    async def _complete_results(self, stock: Stock) -> None:
+        for job in () if self.dry_run else stock.jobs_without_results():
+            await asyncio.to_thread(complete_job_results, self.store, job)
 
     async def _stock(self, batch_id: str) -> Stock:
         return await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)
 
-    async def _remove_parts(self, stock: Stock, going: Plan, activity: Activity) -> bool:
+    async def _cancelled_jobs(self, stock: Stock, activity: Activity) -> frozenset[str]:
+        """Return which of the jobs that are not done were cancelled; asked only if there is anything of them."""
+        if stock.manifest is None or activity.active:
+            return frozenset()
+        not_done = [job.job_id for job in stock.manifest.jobs if stock.published_at(job.job_id) is None]
+        holding = [job_id for job_id in not_done if stock.upload(job_id) or stock.recording(job_id)]
+        if not holding:
+            return frozenset()
+        return await read_cancelled_jobs(self.client, stock.batch_id, holding, stock.marked_cancelled)
+
+    async def _remove_parts(self, stock: Stock, going: Plan, activity: Activity, cancelled: frozenset[str]) -> bool:
         """
         Remove single things of a batch that stays; False if it came to life again, and then nothing is removed.
 
         A retry that comes before the note is seen by the second look, one that comes after it finds the note.
         """
         batch_id = stock.batch_id
-        noted = await asyncio.to_thread(note_expiries, self.store, batch_id, going.expiring)
+        gone_early = frozenset(job_id for job_id in cancelled if not stock.is_kept(job_id))
+        noted = await asyncio.to_thread(note_expiries, self.store, batch_id, going.expiring, cancelled=gone_early)
         if await read_activity(self.client, batch_id) != activity:
             await asyncio.to_thread(withdraw_expiries, self.store, batch_id, noted)
             return False
@@ -142,6 +165,35 @@ class Cleaner:
             return False
         await asyncio.to_thread(discard_hidden_batch, self.store, self.settings, batch_id)
         return True
+
+    async def whose_store(self) -> Cleaned:
+        """Raise `WrongInstallation` if the store is another installation's; a dry run reports that and goes on."""
+        try:
+            await check_installation(self.client, self.store, may_mark=not self.dry_run)
+        except WrongInstallation as error:
+            if not self.dry_run:
+                raise
+            return Cleaned(kept=(str(error),))
+        return Cleaned()
+
+    async def orphaned_results(self) -> Cleaned:
+        """Remove results of batches that are gone: written by a run that was killed before it noticed that."""
+        return await asyncio.to_thread(self._orphaned_results)
+
+    def _orphaned_results(self) -> Cleaned:
+        latest = datetime.now(UTC) - self.rules.leftover
+        folders = list(find_result_folders(self.store, self.settings.results))
+        batch_ids = {*self.store.folders(BATCHES)}  # after the results, before which their batch was there
+        found = [
+            Held(Place.STORE, each.key, each.size, each.modified)
+            for batch_id, folder in folders
+            if batch_id not in batch_ids
+            for each in self.store.objects(folder)
+            if each.modified <= latest
+        ]
+        for held in () if self.dry_run else found:
+            discard(self.store, self.settings, held)
+        return Cleaned(tuple(Removal(held, "Its batch was dismissed.") for held in found))
 
     async def unfinished_writes(self) -> Cleaned:
         """Remove what killed writers left in the store, which no listing of it shows."""

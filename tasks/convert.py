@@ -62,7 +62,7 @@ def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:
         return recording
     expiry = read_expiry(store, batch_id, job.job_id)
     if expiry is not None:
-        raise UploadMissing(expired([job.name], expiry.expired_at))
+        raise UploadMissing(expired([job.name], expiry))
     limits = ConversionLimits(max_audio_seconds=settings.max_audio_hours * 3600)
     with _work_folder(settings, job.job_id) as folder:
         target = folder / "recording.mp3"

@@ -9,18 +9,19 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.core.batches import JOB_ID
+from tasks.core.batches import JOB_ID, Manifest
 from tasks.core.errors import NotFound
 from tasks.core.keys import BatchKeys
 from tasks.core.removals import Held, Place
 from tasks.core.retention import Expiry
 from tasks.core.settings import Settings
+from tasks.results import delete_results
 from tasks.store import Store
 
 
@@ -61,7 +62,8 @@ def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int
     Its uploads go before the last of its records: so what an interruption leaves is always known to be a batch's.
     """
     keys = BatchKeys.of(batch_id)
-    discarded = store.delete_all(keys.publications)  # its documents can't be had any more
+    discarded = _delete_results(store, keys)  # while the manifest still says where they are
+    discarded += store.delete_all(keys.publications)  # its documents can't be had any more
     folder = settings.uploads_folder / batch_id
     for path in _entries(folder):
         remove_unless_received(path)  # whoever receives it finds out that the batch is gone
@@ -76,14 +78,28 @@ def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int
     return discarded + store.delete_all(keys.folder)
 
 
-def note_expiries(store: Store, batch_id: str, job_ids: Iterable[str]) -> list[str]:
-    """Note that the uploads of these jobs expire now, and return the jobs of which nobody had noted it before."""
+def _delete_results(store: Store, keys: BatchKeys) -> int:
+    with contextlib.suppress(NotFound):
+        try:
+            manifest = Manifest.model_validate_json(store.read(keys.manifest))
+        except ValidationError:  # the clean-up finds them by the template
+            return 0
+        return delete_results(store, manifest.batch)
+    return 0
+
+
+def note_expiries(store: Store, batch_id: str, job_ids: Iterable[str], *, cancelled: Collection[str] = ()) -> list[str]:
+    """
+    Note that the uploads of these jobs go now, and return the jobs of which that had not been noted before.
+
+    Those of the *cancelled* ones go because of that, the others have expired.
+    """
     keys, now = BatchKeys.of(batch_id), datetime.now(UTC)
-    return [
-        job_id
-        for job_id in job_ids
-        if store.create(keys.expiry(job_id), Expiry(job_id=job_id, expired_at=now).model_dump_json().encode())
-    ]
+
+    def note_of(job_id: str) -> bytes:
+        return Expiry(job_id=job_id, expired_at=now, cancelled=job_id in cancelled).model_dump_json().encode()
+
+    return [job_id for job_id in job_ids if store.create(keys.expiry(job_id), note_of(job_id))]
 
 
 def withdraw_expiries(store: Store, batch_id: str, job_ids: Iterable[str]) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.core.batches import Recording
+from tasks.core.batches import Recording, batch_id_of
 from tasks.core.errors import NotFound, StoreUnavailable, UploadMissing
+from tasks.discard import read_expiry
 from tasks.retry import OUTAGE_SECONDS, ask_the_error
 from tasks.store import Store
 
@@ -29,10 +30,14 @@ async def fetch_recording(store: Store, recording: Recording, target: Path) -> N
     try:
         await asyncio.to_thread(_fetch, store, recording, target)
     except NotFound as error:
-        msg = (
-            "Its recording is no longer in the store. Retry the batch: it is converted again, or tells what is missing."
-        )
-        raise UploadMissing(msg) from error
+        raise UploadMissing(await asyncio.to_thread(_why_missing, store, recording.job_id)) from error
+
+
+def _why_missing(store: Store, job_id: str) -> str:
+    expiry = read_expiry(store, batch_id_of(job_id), job_id)
+    if expiry is not None and expiry.cancelled:
+        return "Its upload was removed when it was cancelled; upload it again."
+    return "Its recording is no longer in the store. Retry the batch: it is converted again, or tells what is missing."
 
 
 def _fetch(store: Store, recording: Recording, target: Path) -> None:

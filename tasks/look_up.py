@@ -12,6 +12,7 @@ from tasks.core.names import shown
 from tasks.core.settings import Settings
 from tasks.mark import is_marked_cancelled
 from tasks.read import published_and_intact, told_from_outage
+from tasks.results import complete_job_results
 from tasks.retry import OUTAGE_SECONDS, ask_the_error
 from tasks.store import Store, open_store
 
@@ -40,5 +41,6 @@ def _look_up(settings: Settings, batch_id: str, job: Job) -> tuple[Store, Found]
     store = open_store(settings)
     published = partial(published_and_intact, store, batch_id, job.job_id)
     if told_from_outage(store, f"What {shown(job.name)} became", published):
+        complete_job_results(store, job)  # an earlier attempt may have been killed before it got there
         return store, Found.PUBLISHED
     return store, Found.CANCELLED if is_marked_cancelled(store, batch_id, job.job_id) else Found.TO_BE_DONE

@@ -2,7 +2,7 @@
 Mark jobs as cancelled in the store, for as long as they have no run in Prefect that could be asked to stop.
 
 The mark is heeded by the batch run before it dispatches the job, and by the job's run when that was created in the same
-moment.
+moment. A second kind of mark says that what a cancelled job, or all of a cancelled batch, uploaded is kept for a retry.
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from pydantic import ValidationError
 
-from tasks.core.batches import CancelMark
+from tasks.core.batches import CancelMark, KeepMark
 from tasks.core.errors import NotFound, Unreadable
 from tasks.core.keys import BatchKeys
 from tasks.read import told_from_outage
@@ -33,8 +33,34 @@ def cancelled_jobs(store: Store, batch_id: str) -> frozenset[str]:
     return frozenset(PurePosixPath(key).stem for key in store.list(BatchKeys.of(batch_id).cancel_marks))
 
 
+def mark_kept(store: Store, batch_id: str, mark: KeepMark, *, job_id: str = "") -> None:
+    """Have the uploads of a job, or of the whole batch, stay when it is cancelled."""
+    keys = BatchKeys.of(batch_id)
+    key = keys.keep_mark(job_id) if job_id else keys.keep_mark()
+    store.write(key, mark.model_dump_json().encode())
+
+
+def is_kept(store: Store, batch_id: str, job_id: str) -> bool:
+    """Return whether the job's upload stays though it was cancelled."""
+    keys = BatchKeys.of(batch_id)
+    return any(store.stat(key) is not None for key in (keys.keep_mark(), keys.keep_mark(job_id)))
+
+
+def forget_kept(store: Store, batch_id: str, *, job_id: str = "") -> None:
+    """Remove the mark of an earlier cancel of the job, or of the whole batch."""
+    keys = BatchKeys.of(batch_id)
+    store.delete(keys.keep_mark(job_id) if job_id else keys.keep_mark())
+
+
 def forget_cancels(store: Store, batch_id: str, *, before: datetime) -> None:
     """Remove the marks that were made before a moment: the batch was retried then, and everything is to run."""
+    for key in store.list(BatchKeys.of(batch_id).keep_marks):
+        try:
+            kept = KeepMark.model_validate_json(told_from_outage(store, key, partial(store.read, key)))
+        except (NotFound, Unreadable, ValidationError):  # the upload stays as long as that of a failed job
+            continue
+        if kept.kept_at < before:
+            store.delete(key)
     for key in store.list(BatchKeys.of(batch_id).cancel_marks):
         try:
             mark = CancelMark.model_validate_json(told_from_outage(store, key, partial(store.read, key)))

@@ -73,7 +73,7 @@ async def read_children(client: PrefectClient, batch_id: str) -> Children:
     runs = await read_runs(client, FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)])))
     newest: dict[str, Child] = {}
     superseded = []
-    for run in sorted(runs, key=_created):
+    for run in sorted(runs, key=created):
         if job_id := job_of(run):
             if (older := newest.get(job_id)) and not older.state.ended:
                 superseded.append(older)
@@ -129,7 +129,7 @@ def child_of(run: FlowRun) -> Child:
         flow_run_id=run.id,
         job_id=job_of(run),
         state=run_state(state.type) if state else RunState.SCHEDULED,
-        changed_at=state.timestamp if state else _created(run),
+        changed_at=state.timestamp if state else created(run),
         message=(state.message or "") if state else "",
         work_pool=run.work_pool_name or "",
         attempt=max(run.run_count, 1),
@@ -142,7 +142,8 @@ def run_state(state_type: StateType) -> RunState:
     return RunState.SCHEDULED if state_type == StateType.PAUSED else RunState(state_type.value.lower())
 
 
-def _created(run: FlowRun) -> datetime:
+def created(run: FlowRun) -> datetime:
+    """Return when the run was made, by which the runs of a job are ordered."""
     return run.created or datetime.min.replace(tzinfo=UTC)
 
 

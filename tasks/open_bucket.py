@@ -1,10 +1,12 @@
 """
 Open the store of an ``s3://bucket/prefix`` address.
 
-Credentials come from the prefect-aws block that the settings name, or from the usual AWS chain. Prefect retries what
+Credentials come from the prefect-aws block that the settings name, or from the usual AWS chain; an ``S3Bucket`` block
+names bucket and folder, too. Prefect retries what
 fails, so boto3 tries only twice: once more for a connection that the service had closed meanwhile.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,10 +20,17 @@ from tasks.store import checked_prefix
 from tasks.store_s3 import S3Store
 
 if TYPE_CHECKING:
-    from prefect_aws import AwsCredentials
+    from prefect_aws import AwsCredentials, MinIOCredentials
 
 MAX_PREFIX_BYTES = 120
 """With `tasks.store.MAX_KEY_BYTES` below the 1024 that S3 allows."""
+
+S3_BUCKET = "s3-bucket/"
+CREDENTIALS = ("aws-credentials", "s3-bucket", "minio-credentials")
+"""Kinds of blocks that hold credentials, as Prefect names them; tried in this order."""
+
+NO_SUCH_BLOCK = "Unable to find block document"
+"""Prefect's words, in an error that says nothing else."""
 
 ANY_REGION = "us-east-1"
 """Signed into requests to services that have no regions."""
@@ -29,8 +38,8 @@ ANY_REGION = "us-east-1"
 
 def open_bucket(settings: Settings) -> S3Store:
     """Return the store in the bucket of ``settings.store_address``. Raises `StoreUnavailable`; connects to nothing."""
-    bucket, prefix = _location(settings.store_address)
-    block = _block(settings.store_credentials) if settings.store_credentials else None
+    address, block = _address_and_credentials(settings)
+    bucket, prefix = _location(address)
     options: dict[str, Any] = block.aws_client_parameters.get_params_override() if block else {}
     if settings.store_endpoint:
         options["endpoint_url"] = settings.store_endpoint
@@ -40,9 +49,31 @@ def open_bucket(settings: Settings) -> S3Store:
         options.setdefault("region_name", session.region_name or ANY_REGION)
         client = session.client("s3", **options)
     except (BotoCoreError, ValueError) as exc:
-        msg = f"The store {settings.store_address} can't be opened: {exc}. Correct the BATCHSCRIBE_STORE… settings."
+        msg = f"The store {address} can't be opened: {exc}. Correct the BATCHSCRIBE_STORE… settings."
         raise StoreUnavailable(msg) from exc
-    return S3Store(client, bucket, prefix)
+    return S3Store(client, bucket, prefix, _options(settings))
+
+
+def _address_and_credentials(settings: Settings) -> "tuple[str, AwsCredentials | MinIOCredentials | None]":
+    address, credentials = settings.store_address, None
+    if settings.store_address.startswith(S3_BUCKET):
+        block = _load([settings.store_address])
+        address, credentials = f"s3://{block.bucket_name}/{block.bucket_folder}", block.credentials
+    if settings.store_credentials:
+        name = settings.store_credentials
+        block = _load([name] if "/" in name else [f"{kind}/{name}" for kind in CREDENTIALS])
+        credentials = getattr(block, "credentials", block)  # an S3Bucket has them, the others are them
+    return address, credentials
+
+
+def _options(settings: Settings) -> dict[str, str]:
+    """Return what goes with each write, by S3's names."""
+    chosen = {
+        "ServerSideEncryption": settings.store_encryption,
+        "SSEKMSKeyId": settings.store_encryption_key,
+        "StorageClass": settings.store_storage_class,
+    }
+    return {name: value for name, value in chosen.items() if value}
 
 
 def _location(address: str) -> tuple[str, str]:
@@ -64,16 +95,24 @@ def _location(address: str) -> tuple[str, str]:
     return parts.netloc, prefix
 
 
-def _block(name: str) -> "AwsCredentials":
+def _load(names: Sequence[str]) -> Any:
+    """Return the first of these blocks that there is; each name has the kind of the block before it."""
     import httpx
-    from prefect_aws import AwsCredentials
+    import prefect_aws  # noqa: F401 - makes its blocks known
+    from prefect.blocks.core import Block
 
-    try:
-        # _sync: a flow that runs in an event loop would get a coroutine.
-        return AwsCredentials.load(name, _sync=True)
-    except (ValueError, httpx.HTTPError) as exc:
-        msg = f"The AwsCredentials block {name!r} can't be loaded: {exc}. Make it in the Prefect UI under Blocks."
-        raise StoreUnavailable(msg) from exc
+    load: Any = Block.load
+    for name in names:
+        try:
+            return load(name, _sync=True)  # a flow that runs in an event loop would get a coroutine
+        except (ValueError, httpx.HTTPError) as exc:
+            if name != names[-1] and NO_SUCH_BLOCK in str(exc):
+                continue
+            kinds = " or ".join(dict.fromkeys(name.partition("/")[0] for name in names))
+            block = name.partition("/")[2]
+            msg = f"The {kinds} block {block!r} can't be loaded: {exc}. Make it in the Prefect UI under Blocks."
+            raise StoreUnavailable(msg) from exc
+    return None
 
 
 def _config(*, custom: bool) -> Config:

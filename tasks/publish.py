@@ -1,6 +1,8 @@
 """
 Publish a job's documents: each is stored, read back and checked; then one record makes all of them count.
 
+After that they are kept under their stable addresses, too (`tasks.results`).
+
 Several attempts may get here, hours apart even: a worker that was frozen does not know that its run was moved. So each
 writes under a token of its own, and the record is *created*: the store lets one of them win. Nobody overwrites or
 deletes what another wrote; the loser takes back its own documents.
@@ -20,6 +22,7 @@ from tasks.core.keys import BatchKeys
 from tasks.core.names import DocumentFormat, shown
 from tasks.core.transcripts import Transcript
 from tasks.read import published_and_intact
+from tasks.results import keep_results
 from tasks.retry import LONG_OUTAGE_SECONDS, ask_the_error
 from tasks.stop import to_its_end
 from tasks.store import Store
@@ -75,7 +78,9 @@ def publish(
         audio_seconds=transcript.audio_seconds,
         published_at=datetime.now(UTC),
     )
-    return _publish(store, batch_id, publication)
+    standing = _publish(store, batch_id, publication)
+    keep_results(store, job, standing, contents if standing.token == token else None)
+    return standing
 
 
 def _publish(store: Store, batch_id: str, publication: Publication) -> Publication:

@@ -118,6 +118,15 @@ class Store(Protocol):
         """Remove what `unfinished` yields, and return how many writes that were."""
         ...
 
+    def uri(self, key: str) -> str:
+        """Return the address of *key* for other programs: ``file:///…`` or ``s3://bucket/…``."""
+        ...
+
+    def presigned_url(self, key: str, *, name: str, seconds: int) -> str | None:
+        """Return where a browser may load *key* as a file *name* for so long, or None if only we can read the store."""
+        del key, name, seconds
+        return None
+
     def check(self) -> None:
         """Raise `StoreUnavailable` unless a small object can be written and read back."""
         try:
@@ -129,7 +138,7 @@ class Store(Protocol):
 
 def open_store(settings: Settings) -> Store:
     """Return the store that *settings* name. A missing folder is made, a missing bucket is not."""
-    if settings.store_address.startswith("s3://"):
+    if settings.store_is_bucket:
         from tasks.open_bucket import open_bucket  # boto3 costs half a second
 
         return open_bucket(settings)

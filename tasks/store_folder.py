@@ -145,6 +145,10 @@ class FolderStore(Store):
             unfinished = _scanned(self._root / UNFINISHED)
             return sum(_unlinked(Path(entry.path), latest=latest) for entry in unfinished)
 
+    @override
+    def uri(self, key: str) -> str:
+        return self._path(key).as_uri()
+
     def _path(self, key: str) -> Path:
         return self._root / checked_key(key)
 

@@ -7,11 +7,11 @@ client.
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
@@ -19,6 +19,7 @@ from botocore.response import StreamingBody
 from typing_extensions import override
 
 from tasks.core.errors import DiskFull, StoreUnavailable
+from tasks.core.names import attachment, media_type
 from tasks.store import (
     CHUNK_BYTES,
     Store,
@@ -39,22 +40,39 @@ MAX_DELETED_AT_ONCE = 1000
 """S3's limit of keys in one request."""
 
 _TRANSFER = TransferConfig(multipart_threshold=16 * MIB, multipart_chunksize=16 * MIB, max_concurrency=4)
-_REFUSED_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken"}
+_REFUSED = "refused the credentials ({code}). Correct the access key and its secret."
+_EXPIRED = (
+    "refused the credentials because they have expired ({code}). Renew them, in their block or in the environment; "
+    "then start again what was started with them: make up"
+)
+_COMPLAINTS = {
+    "InvalidAccessKeyId": _REFUSED,
+    "SignatureDoesNotMatch": _REFUSED,
+    "InvalidToken": _REFUSED,
+    "ExpiredToken": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "RequestTimeTooSkewed": "refused the request: its clock and that of this machine differ. Set this machine's clock.",
+    "NoSuchBucket": "has no such bucket. Create the bucket, or correct BATCHSCRIBE_STORE.",
+    "KMS.NotFoundException": "has no such key. Correct BATCHSCRIBE_STORE_ENCRYPTION_KEY.",
+    "KMS.DisabledException": "may not use the key that encrypts ({code}). Enable it in KMS.",
+}
 _FULL = {"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull"}
 
 
 class S3Store(Store):
     """The store below *prefix* (empty, or with ``/`` at its end) in a bucket that exists."""
 
-    def __init__(self, client: "S3Client", bucket: str, prefix: str) -> None:
+    def __init__(self, client: "S3Client", bucket: str, prefix: str, options: Mapping[str, str] | None = None) -> None:
+        """*options* go with each write: encryption and storage class, by S3's names."""
         self._client = client
         self._bucket = bucket
         self._prefix = prefix
+        self._options: dict[str, Any] = {**(options or {})}
 
     @override
     def write(self, key: str, data: bytes) -> None:
         with self._translated():
-            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=data)
+            self._client.put_object(Bucket=self._bucket, Key=self._key(key), Body=data, **self._options_for(key))
 
     @override
     def create(self, key: str, data: bytes) -> bool:
@@ -62,7 +80,12 @@ class S3Store(Store):
         with self._translated():
             try:
                 self._client.put_object(
-                    Bucket=self._bucket, Key=self._key(key), Body=data, IfNoneMatch="*", Metadata={"writer": writer}
+                    Bucket=self._bucket,
+                    Key=self._key(key),
+                    Body=data,
+                    IfNoneMatch="*",
+                    Metadata={"writer": writer},
+                    **self._options_for(key),
                 )
             except ClientError as exc:
                 if _status(exc) != HTTPStatus.PRECONDITION_FAILED:
@@ -74,7 +97,8 @@ class S3Store(Store):
     @override
     def put_file(self, key: str, path: Path) -> None:
         with path.open("rb") as source, self._translated():
-            self._client.upload_fileobj(source, self._bucket, self._key(key), Config=_TRANSFER)
+            options = self._options_for(key)
+            self._client.upload_fileobj(source, self._bucket, self._key(key), ExtraArgs=options, Config=_TRANSFER)
 
     @override
     def stat(self, key: str) -> StoredObject | None:
@@ -166,6 +190,21 @@ class S3Store(Store):
                         raise
         return len(unfinished)
 
+    @override
+    def uri(self, key: str) -> str:
+        return f"s3://{self._bucket}/{self._key(key)}"
+
+    @override
+    def presigned_url(self, key: str, *, name: str, seconds: int) -> str | None:
+        parameters = {
+            "Bucket": self._bucket,
+            "Key": self._key(key),
+            "ResponseContentType": media_type(name),
+            "ResponseContentDisposition": attachment(name),
+        }
+        with self._translated():
+            return self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds)
+
     def _unfinished(self, older_than_seconds: float) -> "Sequence[MultipartUploadTypeDef]":
         latest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         pages = self._client.get_paginator("list_multipart_uploads")
@@ -183,6 +222,9 @@ class S3Store(Store):
 
     def _key(self, key: str) -> str:
         return self._prefix + checked_key(key)
+
+    def _options_for(self, key: str) -> dict[str, Any]:
+        return self._options | {"ContentType": media_type(key)}
 
     def _writer(self, key: str) -> str | None:
         head = self._client.head_object(Bucket=self._bucket, Key=self._key(key))
@@ -236,12 +278,11 @@ def _complaint(error: ClientError | BotoCoreError) -> str:
         )
     if isinstance(error, BotoCoreError):
         return f"did not answer ({error}). Check that it runs and that BATCHSCRIBE_STORE_ENDPOINT is its address."
-    if _code(error) in _REFUSED_CREDENTIALS:
-        return f"refused the credentials ({_code(error)}). Correct the access key and its secret."
+    code = _code(error)
+    if error.operation_name == "HeadBucket" and _status(error) == HTTPStatus.NOT_FOUND:
+        code = "NoSuchBucket"
+    if code in _COMPLAINTS:
+        return _COMPLAINTS[code].format(code=code)
     if _status(error) == HTTPStatus.FORBIDDEN:
         return f"refused {error.operation_name}. Allow its user to read, write, list and delete in the bucket."
-    if _code(error) == "NoSuchBucket" or (
-        error.operation_name == "HeadBucket" and _status(error) == HTTPStatus.NOT_FOUND
-    ):
-        return "has no such bucket. Create the bucket, or correct BATCHSCRIBE_STORE."
     return f"refused {error.operation_name}: {error.response['Error'].get('Message') or _code(error)}. Try again later."

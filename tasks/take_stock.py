@@ -20,6 +20,7 @@ from tasks.core.removals import Held, Place
 from tasks.core.settings import Settings
 from tasks.core.stock import Stock
 from tasks.read import read_publication
+from tasks.results import list_results
 from tasks.store import Store
 
 
@@ -46,6 +47,10 @@ def take_stock(store: Store, settings: Settings, batch_id: str) -> Stock:
         objects=objects,
         manifest=manifest,
         named=_named(store, keys, objects, manifest),
+        results={
+            found.key: Held(Place.STORE, found.key, found.size, found.modified)
+            for found in (list_results(store, manifest.batch) if manifest else ())
+        },
         uploads=tuple(_held(unlocked, Place.UPLOADS, settings.uploads_folder)),
         receiving=receiving,
         work=tuple(_held(_work_of(settings, batch_id), Place.WORK, settings.work_folder)),

@@ -46,6 +46,14 @@ class Start(Record):
     )
 
 
+class Cancel(Record):
+    """What becomes of the uploads of a batch that is cancelled."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keep: bool = Field(default=False, description="keep the uploads of what is not done, for a retry")
+
+
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def make_batch(client: ClientOfProcess, new: NewBatch | None = None) -> BatchMade:
     """Make a batch. It takes uploads until it is started."""
@@ -87,9 +95,9 @@ async def retry_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
 
 
 @router.post("/{batch_id}/cancel", status_code=status.HTTP_202_ACCEPTED)
-async def cancel_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
-    """Stop the batch; what is done stays."""
-    await client.lifecycle.cancel(batch_id)
+async def cancel_batch(client: ClientOfProcess, batch_id: str, how: Cancel | None = None) -> BatchStatus:
+    """Stop the batch; what is done stays. The uploads of the rest are removed, unless they are to be kept."""
+    await client.lifecycle.cancel(batch_id, keep=how is not None and how.keep)
     return await client.overview.batch(batch_id)
 
 
@@ -99,11 +107,17 @@ async def cancel_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
     responses={202: {"model": BatchStatus, "description": "The batch had been started: the job is cancelled."}},
     response_model=None,
 )
-async def remove_job(client: ClientOfProcess, batch_id: str, job_id: str, response: Response) -> BatchStatus | None:
+async def remove_job(
+    client: ClientOfProcess,
+    batch_id: str,
+    job_id: str,
+    response: Response,
+    keep: Annotated[bool, Query(description="keep the upload of a job that is cancelled, for a retry")] = False,  # noqa: FBT002 - FastAPI's way
+) -> BatchStatus | None:
     """Remove an upload before the start of its batch; cancel the job after it. The other jobs go on."""
     if await client.lifecycle.remove_upload(batch_id, job_id):
         return None
-    await client.lifecycle.cancel_job(batch_id, job_id)
+    await client.lifecycle.cancel_job(batch_id, job_id, keep=keep)
     response.status_code = status.HTTP_202_ACCEPTED
     return await client.overview.batch(batch_id)
 

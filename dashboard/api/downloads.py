@@ -3,30 +3,26 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response, status
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from dashboard.api.client import ClientOfProcess
 from dashboard.api.ranges import RangeNotSatisfiable, requested_range
+from dashboard.client import Client
 from dashboard.results import JobOutcome, zip_results
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import Publication, Recording, batch_id_of
 from tasks.core.errors import NotFound, RecordDamaged, WrongStage
 from tasks.core.mp4 import NotSeekable
-from tasks.core.names import DocumentFormat, shown
+from tasks.core.names import DocumentFormat, attachment, media_type, shown
 from tasks.read import read_publication, read_recording
 
 router = APIRouter(tags=["downloads"])
 
-MEDIA_TYPES = {
-    DocumentFormat.TXT: "text/plain; charset=utf-8",
-    DocumentFormat.SRT: "application/x-subrip; charset=utf-8",
-    DocumentFormat.VTT: "text/vtt; charset=utf-8",
-    DocumentFormat.JSON: "application/json",
-}
+PRESIGNED_SECONDS = 3600
+"""How long an address in the bucket is good for: a download that breaks off begins with ours again."""
 
 
 @router.get("/jobs/{job_id}/documents/{document_format}", response_class=Response)
@@ -37,18 +33,23 @@ async def download_document(client: ClientOfProcess, job_id: str, document_forma
     if document is None:
         msg = f"Job {job_id} has no {document_format} document: its batch was started without this format."
         raise NotFound(msg)
+    name = PurePosixPath(document.key).name
+    if elsewhere := await _presigned(client, document.key, document.size, name=name):
+        return elsewhere
     content = await in_thread(STORE_THREADS, client.store.read, document.key)
     if hashlib.sha256(content).hexdigest() != document.sha256:
         msg = f"The {document_format} document of job {job_id} is damaged in the store. Retry its batch."
         raise RecordDamaged(msg)
-    headers = _attachment(PurePosixPath(document.key).name) | {"ETag": f'"{document.sha256}"'}
-    return Response(content, media_type=MEDIA_TYPES[document_format], headers=headers)
+    headers = {"Content-Disposition": attachment(name), "ETag": f'"{document.sha256}"'}
+    return Response(content, media_type=media_type(document.key), headers=headers)
 
 
 @router.get("/jobs/{job_id}/audio", response_class=StreamingResponse)
 async def play_recording(request: Request, client: ClientOfProcess, job_id: str) -> Response:
     """Return the recording of a job, or the part that the header Range asks for."""
     recording = await _recording(client, job_id)
+    if elsewhere := await _presigned(client, recording.key, recording.size, name=f"{job_id}.mp3"):
+        return elsewhere
 
     def read(start: int, stop: int) -> Iterator[bytes]:
         return client.store.read_range(recording.key, start, stop)
@@ -85,9 +86,21 @@ async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
         JobOutcome(job=job, stage=now.stage, error=now.error, publication=publications.get(job.job_id))
         for job, now in zip(manifest.jobs, status_now.jobs, strict=True)
     ]
-    headers = _attachment(f"{manifest.batch.name}.zip") | {"Cache-Control": "no-store"}
+    headers = {"Content-Disposition": attachment(f"{manifest.batch.name}.zip"), "Cache-Control": "no-store"}
     zipped = zip_results(client.store, manifest, outcomes)
     return StreamingResponse(zipped, media_type="application/zip", headers=headers)
+
+
+async def _presigned(client: Client, key: str, size: int, *, name: str) -> Response | None:
+    """Return the way to the object in its bucket, if browsers are to load files of this size from there."""
+    if not client.settings.store_presign or size < client.settings.store_presign_bytes:
+        return None
+    stored = await in_thread(STORE_THREADS, client.store.stat, key)
+    if stored is None or stored.size != size:
+        return None  # told by whoever reads it
+    url = client.store.presigned_url(key, name=name, seconds=PRESIGNED_SECONDS)
+    headers = {"Cache-Control": "no-store"}
+    return RedirectResponse(url, status.HTTP_307_TEMPORARY_REDIRECT, headers=headers) if url else None
 
 
 async def _part(
@@ -126,12 +139,3 @@ async def _recording(client: ClientOfProcess, job_id: str) -> Recording:
         msg = f"There is no recording of job {shown(job_id)}: it is not converted yet, or it was removed."
         raise NotFound(msg)
     return recording
-
-
-def _attachment(name: str) -> dict[str, str]:
-    """Return the header under which a browser saves a file as *name* (RFC 6266)."""
-    name = name.replace("/", "_")
-    plain = "".join(
-        letter if letter.isascii() and letter.isprintable() and letter not in '"\\%' else "_" for letter in name
-    )
-    return {"Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"}

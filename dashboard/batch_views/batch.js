@@ -1,6 +1,7 @@
 // One batch, live: how far it is, its jobs, which GPU did what when, and what can be done to it.
 
 const BATCH_SECONDS = { active: 1, quiet: 30 }
+const KEEP = { batch: "Keep the uploads for a retry", job: "Keep the upload for a retry" }
 
 class BatchView {
   constructor(root, { batch_id: batchId }, leave) {
@@ -73,13 +74,14 @@ class BatchView {
   }
 
   /** Have the API do something, once at a time; what it refuses is said in *place*. */
-  async act(method, path, { place = this.summary, done = () => this.watch.now() } = {}) {
+  async act(method, path, { place = this.summary, body = null, done = () => this.watch.now() } = {}) {
     const action = `${method} ${path}`
     if (this.acting.has(action)) return
     this.acting.add(action)
     place.complain("")
     try {
-      await ask(this.address + path, { method })
+      const json = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }
+      await ask(this.address + path, { method, ...json })
       done()
     } catch (error) {
       place.complain(sentenceOf(error))
@@ -103,19 +105,20 @@ class BatchView {
 
   cancel() {
     const unfinished = this.batch.summary.total - finishedOf(this.batch.summary)
-    const text = `${counted(unfinished, "unfinished job")} will be stopped. What is done stays.`
+    const text = `${counted(unfinished, "unfinished job")} will be stopped, and what was uploaded for it removed. What is done stays.`
     this.question.ask(
-      { title: "Cancel this batch?", text, yes: "Cancel the batch", no: "Let it run" },
-      () => this.act("POST", "/cancel"),
+      { title: "Cancel this batch?", text, yes: "Cancel the batch", no: "Let it run", choice: KEEP.batch },
+      (keep) => this.act("POST", "/cancel", { body: { keep } }),
     )
   }
 
   cancelJob(job, row) {
     const started = this.batch.state !== "uploading"
     const wording = started
-      ? { title: "Cancel this job?", text: `${job.path} will not be transcribed. The other jobs go on.`, yes: "Cancel the job", no: "Let it run" }
+      ? { title: "Cancel this job?", text: `${job.path} will not be transcribed, and its upload removed. The other jobs go on.`, yes: "Cancel the job", no: "Let it run", choice: KEEP.job }
       : { title: "Remove this file?", text: `${job.path} will not be part of the batch.`, yes: "Remove", no: "Keep it" }
-    this.question.ask(wording, () => this.act("DELETE", `/jobs/${encodeURIComponent(job.job_id)}`, { place: row }))
+    const path = `/jobs/${encodeURIComponent(job.job_id)}`
+    this.question.ask(wording, (keep) => this.act("DELETE", keep ? `${path}?keep=true` : path, { place: row }))
   }
 
   dismiss() {

@@ -4,6 +4,9 @@ class Question {
   constructor() {
     this.title = make("h2", { id: "question-title" })
     this.text = make("p", { id: "question-text" })
+    this.choice = make("input", { type: "checkbox" })
+    this.choiceText = make("span")
+    this.choiceLabel = make("label", { class: "choice", hidden: true }, this.choice, " ", this.choiceText)
     this.no = make("button", { type: "button", class: "button", onclick: () => this.element.close() })
     this.yes = make("button", { type: "button", class: "button danger", onclick: () => this.answerYes() })
     this.element = make(
@@ -11,12 +14,16 @@ class Question {
       { "aria-labelledby": "question-title", "aria-describedby": "question-text" },
       this.title,
       this.text,
+      this.choiceLabel,
       make("div", { class: "buttons" }, this.no, this.yes),
     )
   }
 
-  /** Ask, and call *onYes* if the answer is yes. The focus starts on no. */
-  ask({ title, text, yes, no }, onYes) {
+  /** Ask, and call *onYes* if the answer is yes, with whether the *choice* was taken. The focus starts on no. */
+  ask({ title, text, yes, no, choice = "" }, onYes) {
+    this.choice.checked = false
+    this.choiceLabel.hidden = !choice
+    setText(this.choiceText, choice)
     setText(this.title, title)
     setText(this.text, text)
     setText(this.yes, yes)
@@ -28,6 +35,6 @@ class Question {
 
   answerYes() {
     this.element.close()
-    this.onYes()
+    this.onYes(this.choice.checked)
   }
 }

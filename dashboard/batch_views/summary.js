@@ -24,6 +24,7 @@ class Summary {
     this.bar = makeBar("Progress of the batch")
     this.facts = make("p", { class: "facts" })
     this.failures = make("div", { class: "failures", hidden: true })
+    this.removed = make("p", { class: "removed", role: "status", hidden: true })
     this.complaint = make("p", { class: "notice bad", role: "alert", hidden: true })
     this.makeButtons()
     this.element = make(
@@ -35,6 +36,7 @@ class Summary {
       this.bar.element,
       this.facts,
       this.failures,
+      this.removed,
       this.complaint,
       make("div", { class: "buttons" }, ...Object.values(this.buttons)),
     )
@@ -78,13 +80,17 @@ class Summary {
   }
 
   /** Show what can be done now. Whoever pressed what then goes is led to the title, which says what came of it. */
-  showButtons({ state, summary }) {
+  showButtons({ state, summary, jobs }) {
     const { start, retry, download, cancel, dismiss } = this.buttons
     const focused = this.element.getRootNode().activeElement
     const ended = ENDED.has(state)
     start.hidden = state !== "uploading" || !summary.total
-    retry.hidden = !ended || !(summary.failed || state === "cancelled")
-    setText(retry, summary.failed ? "Retry Failed" : "Run Again")
+    const again = jobs.filter(({ stage }) => stage === "failed" || (stage === "cancelled" && state === "cancelled"))
+    const removed = again.filter((job) => job.upload_removed).length
+    retry.hidden = !ended || !(summary.failed || state === "cancelled") || (removed && removed === again.length)
+    setText(retry, (summary.failed ? "Retry Failed" : "Run Again") + (removed ? ` (${again.length - removed} of ${again.length})` : ""))
+    this.removed.hidden = !ended || !removed
+    setText(this.removed, removedUploads(removed))
     download.hidden = !summary.done
     cancel.hidden = !["waiting", "running"].includes(state)
     dismiss.hidden = !(ended || state === "uploading")
@@ -124,6 +130,12 @@ function failedJobs(reason, failed) {
   if (more) named.push(make("li", {}, `and ${more.toLocaleString()} more: the filter “Failed” below shows them all`))
   const head = make("summary", {}, make("span", { class: "strong" }, counted(failed.length, "job")), ` - ${reason}`)
   return make("li", {}, make("details", {}, head, make("ul", {}, ...named)))
+}
+
+/** What can't be retried any more, and what to do. */
+function removedUploads(count) {
+  const [uploads, them] = count === 1 ? ["upload of 1 job was", "it"] : [`uploads of ${count.toLocaleString()} jobs were`, "them"]
+  return `The ${uploads} removed; to transcribe ${them}, upload ${them} again.`
 }
 
 const finishedOf = ({ done, failed, cancelled }) => done + failed + cancelled

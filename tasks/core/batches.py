@@ -9,10 +9,11 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.core.errors import NotFound
 from tasks.core.names import DocumentFormat, document_stems, shown
+from tasks.core.result_template import ResultTemplate
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
 JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
@@ -104,6 +105,14 @@ class Batch(Record):
     created_at: datetime
     options: Options = Options()
     inbox: str = Field(default="", description="name of the inbox that it was ingested from; empty for a person's own")
+    results: str = Field(default="", description="template of its documents' stable addresses; empty: they have none")
+
+    @field_validator("results")
+    @classmethod
+    def _is_template(cls, results: str) -> str:
+        if results:
+            ResultTemplate.parse(results)
+        return results
 
 
 class Upload(Record):
@@ -124,6 +133,7 @@ class Job(Record):
     size: int = Field(ge=0, description="bytes")
     sha256: str
     document_stem: str = Field(description="path of its documents below documents/, without their endings")
+    result_stem: str = Field(default="", description="the same in their stable addresses, if it is another")
 
     @property
     def name(self) -> str:
@@ -151,6 +161,12 @@ class CancelMark(Record):
 
     job_id: str
     cancelled_at: datetime
+
+
+class KeepMark(Record):
+    """A person wants what a job that they cancel has uploaded to be kept for a retry."""
+
+    kept_at: datetime
 
 
 class Recording(Record):
@@ -212,6 +228,7 @@ def manifest_of(batch: Batch, uploads: Iterable[Upload], *, started_at: datetime
     """Return what *batch* consists of: its uploads by path, each with a document stem of its own."""
     ordered = sorted(uploads, key=lambda upload: upload.path)
     stems = document_stems(upload.path for upload in ordered)
+    numbered = ResultTemplate.parse(batch.results).stems(stems.values()) if batch.results else {}
     jobs = (
         Job(
             job_id=upload.job_id,
@@ -219,6 +236,7 @@ def manifest_of(batch: Batch, uploads: Iterable[Upload], *, started_at: datetime
             size=upload.size,
             sha256=upload.sha256,
             document_stem=stems[upload.path],
+            result_stem=numbered.get(stems[upload.path], ""),
         )
         for upload in ordered
     )

@@ -16,6 +16,7 @@ What can go wrong with a job, as one tree.
     ├── NotFound                   no such batch, job or document
     ├── RecordDamaged              a record in the store cannot be understood
     ├── Unreadable                 one thing in the store cannot be read, though the store answers
+    ├── WrongInstallation          the store is that of another installation
     ├── WrongStage                 not possible at this stage of the batch or job
     ├── UploadMissing              the upload is gone, so the job cannot be converted again
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
@@ -89,6 +90,10 @@ class RecordDamaged(TranscriptionError):
 
 class Unreadable(TranscriptionError):
     """One thing in the store cannot be read, though the store answers: a bad sector, a permission that lacks."""
+
+
+class WrongInstallation(TranscriptionError):
+    """The store belongs to another installation than the Prefect server does."""
 
 
 class WrongStage(TranscriptionError):

@@ -12,28 +12,32 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/recordings/<job id>.mp3       what the model hears
     batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
     batches/<batch id>/cancelled/<job id>.json       a person cancelled the job before it had a run
+    batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
+                                                     batch.json instead of a job's: that of all its jobs
     batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads
     batches/<batch id>/published/<job id>.json       Publication: written last, so documents without it do not count
     batches/<batch id>/expired/<job id>.json         Expiry: written before the upload of a job that isn't done goes
 
 No two attempts of a job write the same key: each has a token of its own, and the publication says whose documents
 count. It is created, not written, so the first of two attempts that end at the same time wins.
+
+Once they count, documents are kept a second time, under stable addresses that people can read (`result_key`).
 """
 
 import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Self
 
 from pydantic import field_validator
 
-from tasks.core.batches import BATCH_ID, Job, Record
+from tasks.core.batches import BATCH_ID, Batch, Job, Manifest, Record
 from tasks.core.errors import NotFound
-from tasks.core.names import DocumentFormat, document_name, shown
+from tasks.core.names import DocumentFormat, document_name, shown, storable
+from tasks.core.result_template import BatchLabels, ResultTemplate
 
 BATCHES = "batches/"
 """Prefix of the folders of all batches."""
-
-MAX_PART_BYTES = 200
-"""Longest part of a key; file systems allow 255 and a temporary name needs some of them."""
 
 MAX_TREE_BYTES = 800
 """Longest path below ``documents/``, its token aside; keys have room for 900 bytes (`tasks.store.MAX_KEY_BYTES`)."""
@@ -109,6 +113,15 @@ class BatchKeys(Record):
         return f"{self.cancel_marks}{job_id}.json"
 
     @property
+    def keep_marks(self) -> str:
+        """Prefix of the marks that uploads are kept."""
+        return f"{self.folder}kept/"
+
+    def keep_mark(self, job_id: str = "batch") -> str:
+        """The `KeepMark` of a job, or of the whole batch."""
+        return f"{self.keep_marks}{job_id}.json"
+
+    @property
     def documents(self) -> str:
         """Prefix of the documents of all attempts."""
         return f"{self.folder}documents/"
@@ -116,10 +129,10 @@ class BatchKeys(Record):
     def document(self, job: Job, document_format: DocumentFormat, token: str) -> str:
         """One document of the attempt *token* at a job."""
         *folders, name = document_name(job.document_stem, document_format).split("/")
-        tree = "/".join(_storable(part) for part in folders)
-        if len(tree.encode()) + len(_storable(name).encode()) > MAX_TREE_BYTES:
+        tree = "/".join(storable(part) for part in folders)
+        if len(tree.encode()) + len(storable(name).encode()) > MAX_TREE_BYTES:
             tree = hashlib.sha256("/".join(folders).encode()).hexdigest()
-        return f"{self.documents}{tree}{'/' if tree else ''}{token}/{_storable(name)}"
+        return f"{self.documents}{tree}{'/' if tree else ''}{token}/{storable(name)}"
 
     @property
     def publications(self) -> str:
@@ -145,16 +158,38 @@ def attempt_token(flow_run_id: str, attempt: int) -> str:
     return f"attempt-{attempt}-{hashlib.sha256(f'{flow_run_id}/{attempt}'.encode()).hexdigest()[:12]}"
 
 
-def _storable(part: str) -> str:
-    """
-    Return one part of a path as every store can hold it: at most 200 bytes, no control characters or backslashes.
+def result_key(batch: Batch, job: Job, document_format: DocumentFormat) -> str:
+    """Return the stable address of a document; empty if the batch has none (`tasks.core.result_template`)."""
+    if not batch.results:
+        return ""
+    template = ResultTemplate.parse(batch.results)
+    return template.key(_labels(batch), job.result_stem or job.document_stem, document_format)
 
-    A part that had to be changed gets a digest of the original, so that different parts stay different.
+
+def result_folders(batch: Batch) -> tuple[str, ...]:
+    """Return the prefixes of all stable addresses of the batch; of no other batch is anything below them."""
+    return ResultTemplate.parse(batch.results).folders(_labels(batch)) if batch.results else ()
+
+
+def result_keys(batch: Batch, job: Job) -> tuple[str, ...]:
+    """Return the stable addresses of all documents of the job."""
+    return tuple(result_key(batch, job, each) for each in dict.fromkeys(batch.options.formats)) if batch.results else ()
+
+
+def jobs_without_results(
+    manifest: Manifest, published: Mapping[str, datetime], held: Mapping[str, datetime]
+) -> Iterator[Job]:
     """
-    kept = "".join("_" if not character.isprintable() or character in '\\:*?"<>|' else character for character in part)
-    if kept == part and len(part.encode()) <= MAX_PART_BYTES and part[-1] not in " .":
-        return part
-    root, dot, ending = kept.rpartition(".")
-    root, ending = (root, dot + ending) if dot and ending in tuple(DocumentFormat) else (kept, "")
-    digest = hashlib.sha256(part.encode()).hexdigest()[:12]
-    return f"{root.encode()[:170].decode(errors='ignore')}~{digest}{ending}"
+    Yield the jobs that are published, but of which a document is not held under its stable address, or an older one.
+
+    Both mappings are of keys in the store, with the time of their last change.
+    """
+    keys, batch = BatchKeys.of(manifest.batch.batch_id), manifest.batch
+    for job in manifest.jobs:
+        since = published.get(keys.publication(job.job_id))
+        if since is not None and any(key not in held or held[key] < since for key in result_keys(batch, job)):
+            yield job
+
+
+def _labels(batch: Batch) -> BatchLabels:
+    return BatchLabels(batch.batch_id, batch.name, f"{batch.created_at.astimezone(UTC):%Y-%m-%d}")

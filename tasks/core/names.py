@@ -1,16 +1,24 @@
 """Names of uploads and of their documents: kept for people, never used as paths of this machine."""
 
+import hashlib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 from tasks.core.errors import UploadRejected
 
 MAX_PATH_CHARACTERS = 1024
 MAX_PATH_DEPTH = 16
 MAX_SHOWN_CHARACTERS = 80
+_ODD = re.compile(r'[\\:*?"<>|]')
+"""What not every file system can have in a name."""
+
+MAX_PART_BYTES = 200
+"""Longest part of a key in the store; file systems allow 255 and a temporary name needs some of them."""
 
 
 class DocumentFormat(StrEnum):
@@ -121,3 +129,41 @@ def document_name(stem: str, document_format: DocumentFormat) -> str:
         DocumentFormat.JSON: ".json",
     }
     return stem + endings[document_format]
+
+
+MEDIA_TYPES = {
+    "txt": "text/plain; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+    "json": "application/json",
+    "mp3": "audio/mpeg",
+}
+
+
+def media_type(name: str) -> str:
+    """Return the media type of what is kept under *name*, by its ending."""
+    return MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+
+
+def storable(part: str, max_bytes: int = MAX_PART_BYTES) -> str:
+    """
+    Return one part of a path as every store can hold it: of at most *max_bytes*, no control characters or backslashes.
+
+    A part that had to be changed gets a digest of the original, so that different parts stay different.
+    """
+    if part.isprintable() and not _ODD.search(part) and len(part.encode()) <= max_bytes and part[-1] not in " .":
+        return part
+    kept = "".join(character if character.isprintable() else "_" for character in _ODD.sub("_", part))
+    root, dot, ending = kept.rpartition(".")
+    root, ending = (root, dot + ending) if dot and ending in tuple(DocumentFormat) else (kept, "")
+    digest = hashlib.sha256(part.encode()).hexdigest()[:12]
+    return f"{root.encode()[: max_bytes - 30].decode(errors='ignore')}~{digest}{ending}"
+
+
+def attachment(name: str) -> str:
+    """Return the Content-Disposition under which a browser saves a file as *name* (RFC 6266)."""
+    name = name.replace("/", "_")
+    plain = "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\%' else "_" for letter in name
+    )
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

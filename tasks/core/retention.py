@@ -2,8 +2,9 @@
 How long uploads, recordings and documents are kept, and what of a batch may go now.
 
 Nothing goes that a running or retryable job needs: a batch that anything of runs is left alone as a whole, a job that
-failed or was cancelled keeps its upload and recording for a retry, and a job that is done gives up its upload only
-once its documents were read back. What no record accounts for goes when it is too old to be somebody's work.
+failed keeps its upload and recording for a retry, and so does one that was cancelled if that was asked for; without
+that they go at once. A job that is done gives up its upload only once its documents were read back. What no record
+accounts for goes when it is too old to be somebody's work.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ class Rules:
     """How long things are kept."""
 
     retention: timedelta
-    """Uploads and recordings of jobs that failed or were cancelled, from the end of their batch."""
+    """Uploads and recordings of jobs that failed, or were cancelled to be kept, from the end of their batch."""
     recording_retention: timedelta
     """Recordings of jobs that are done, from the publication of their documents."""
     unstarted: timedelta
@@ -52,6 +53,8 @@ class Expiry(Record):
 
     job_id: str
     expired_at: datetime
+    cancelled: bool = False
+    """Whether they went because the job was cancelled, and not because their time was over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,19 @@ class Plan:
 
 
 def plan(
-    stock: Stock, activity: Activity, rules: Rules, *, now: datetime, damaged: frozenset[str] = frozenset()
+    stock: Stock,
+    activity: Activity,
+    rules: Rules,
+    *,
+    now: datetime,
+    damaged: frozenset[str] = frozenset(),
+    cancelled: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Return what of the batch may go. *damaged* are jobs whose documents turned out not to be as published."""
+    """
+    Return what of the batch may go.
+
+    *damaged* are jobs whose documents turned out not to be as published, *cancelled* those that were cancelled.
+    """
     if activity.active or stock.receiving:
         return Plan()
     if stock.dismissed:
@@ -90,7 +103,8 @@ def plan(
     ended_at = activity.ended_at or stock.last_change
     if rules.batch_retention is not None and ended_at + rules.batch_retention <= now:
         return _whole(stock, f"Batches are kept for {span(rules.batch_retention)} after their end.")
-    return _ended(stock, stock.manifest, rules, now=now, ended_at=ended_at, damaged=damaged)
+    end = _End(ended_at, damaged, frozenset(job_id for job_id in cancelled if not stock.is_kept(job_id)))
+    return _ended(stock, stock.manifest, rules, end, now=now)
 
 
 def may_hold_anything(stock: Stock, rules: Rules, *, now: datetime) -> bool:
@@ -99,7 +113,7 @@ def may_hold_anything(stock: Stock, rules: Rules, *, now: datetime) -> bool:
 
 
 def _left_of_dismissed(stock: Stock, rules: Rules, now: datetime) -> Plan:
-    if stock.objects:
+    if stock.objects or stock.results:
         return Plan(removals=_old(stock.everything, rules.leftover, now, "Its batch was dismissed."))
     # Nothing in the store knows these. A store that was set wrongly looks the same: there is time to notice it.
     patience = max(rules.leftover, rules.retention, rules.unstarted)
@@ -117,18 +131,25 @@ def _whole(stock: Stock, why: str) -> Plan:
     return Plan(removals=tuple(Removal(held, why) for held in stock.everything), whole=True)
 
 
-def _ended(
-    stock: Stock, manifest: Manifest, rules: Rules, *, now: datetime, ended_at: datetime, damaged: frozenset[str]
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a batch ended: when, and which of its jobs are damaged or were cancelled without being kept."""
+
+    at: datetime
+    damaged: frozenset[str]
+    cancelled: frozenset[str]
+
+
+def _ended(stock: Stock, manifest: Manifest, rules: Rules, end: _End, *, now: datetime) -> Plan:
     removals: dict[Held, Removal] = {}
     expiring: list[str] = []
     relying: set[str] = set()
     for job in manifest.jobs:
         published_at = stock.published_at(job.job_id)
         if published_at is None:
-            going = _of_not_done(stock, job, rules, now=now, ended_at=ended_at)
+            going = _of_not_done(stock, job, rules, end, now=now)
             expiring += [job.job_id] if going else []
-        elif job.job_id in damaged:  # what is there is all that its documents can be made of once more
+        elif job.job_id in end.damaged:  # what is there is all that its documents can be made of once more
             continue
         else:
             going = _of_done(stock, job, rules, now=now, published_at=published_at)
@@ -146,10 +167,12 @@ def _of_done(stock: Stock, job: Job, rules: Rules, *, now: datetime, published_a
     return going
 
 
-def _of_not_done(stock: Stock, job: Job, rules: Rules, *, now: datetime, ended_at: datetime) -> list[Removal]:
-    if ended_at + rules.retention > now:
-        return []
+def _of_not_done(stock: Stock, job: Job, rules: Rules, end: _End, *, now: datetime) -> list[Removal]:
     why = f"Its job did not succeed; for a retry it was kept for {span(rules.retention)}."
+    if job.job_id in end.cancelled:
+        why = "Its job was cancelled."
+    elif end.at + rules.retention > now:
+        return []
     return [Removal(held, why) for held in (*stock.upload(job.job_id), *stock.recording(job.job_id))]
 
 
@@ -161,6 +184,7 @@ def _unaccounted(stock: Stock, manifest: Manifest, rules: Rules, now: datetime) 
         *_old(uploads, rules.leftover, now, "An upload that did not arrive completely."),
         *_old(stock.unrecorded_recordings(jobs), rules.leftover, now, "Left by a conversion that was killed."),
         *_old(stock.unnamed_documents(), rules.leftover, now, "No publication names it: it was written too late."),
+        *_old(stock.unpublished_results(), rules.leftover, now, "No job that is done has a document of this address."),
         *_old(stock.work, rules.leftover, now, "Left by a run that was killed."),
     )
 
@@ -177,10 +201,13 @@ def span(time: timedelta) -> str:
     return "1 hour" if hours == 1 else f"{hours:.3g} hours"
 
 
-def expired(names: Sequence[str], at: datetime) -> str:
-    """Return the sentence for uploads that went before their jobs could be retried; *at* is when the first went."""
-    time = f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    if len(names) == 1:
-        return f"The upload of {shown(names[0])} expired on {time}; upload it again."
-    others = "1 other" if len(names) == 2 else f"{len(names) - 1} others"  # noqa: PLR2004 - two of them
-    return f"The uploads of {shown(names[0])} and {others} expired on {time}; upload them again."
+def expired(names: Sequence[str], expiry: Expiry) -> str:
+    """Return the sentence for uploads that went before their jobs could be retried; *expiry* is that of the first."""
+    uploads, verb, them = f"The upload of {shown(names[0])}", "was", "it"
+    if len(names) > 1:
+        others = "1 other" if len(names) == 2 else f"{len(names) - 1} others"  # noqa: PLR2004 - two of them
+        uploads, verb, them = f"The uploads of {shown(names[0])} and {others}", "were", "them"
+    if expiry.cancelled:
+        when = "it was cancelled" if them == "it" else "they were cancelled"
+        return f"{uploads} {verb} removed when {when}; upload {them} again."
+    return f"{uploads} expired on {expiry.expired_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC; upload {them} again."

@@ -6,12 +6,15 @@ once, where a process starts (`Settings()`), and passed on as values.
 """
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.core.devices import Device
+from tasks.core.result_template import ResultTemplate
 
+MIB = 2**20
 GIB = 2**30
 
 
@@ -35,13 +38,44 @@ class Settings(BaseSettings):
     """Folder of everything that is not code: uploads, the default store, models, Prefect's database, logs."""
 
     store: str = ""
-    """Where recordings and documents are kept: a folder, or ``s3://bucket/prefix``. Empty: ``<data>/store``."""
+    """
+    Where recordings and documents are kept: a folder, ``s3://bucket/prefix``, or ``s3-bucket/<name>`` for a prefect-aws
+    ``S3Bucket`` block, which names bucket, folder and credentials. Empty: ``<data>/store``.
+    """
 
     store_endpoint: str = ""
     """Address of an S3 service other than AWS, for example ``http://127.0.0.1:9000``."""
 
     store_credentials: str = ""
-    """Name of a prefect-aws ``AwsCredentials`` block. Empty: the usual AWS chain (environment, profile, role)."""
+    """
+    Name of a prefect-aws block, ``AwsCredentials``, ``MinIOCredentials`` or ``S3Bucket``, whose credentials are used.
+    Empty: the usual AWS chain (environment, profile, role).
+    """
+
+    store_encryption: Literal["", "AES256", "aws:kms", "aws:kms:dsse"] = ""
+    """Server-side encryption that each write to a bucket asks for. Empty: what the bucket does of itself."""
+
+    store_encryption_key: str = ""
+    """Id or ARN of the KMS key, with ``aws:kms``. Empty: the account's own key for S3."""
+
+    store_storage_class: Literal[
+        "", "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"
+    ] = ""
+    """Storage class of each write to a bucket, one from which can be read at once. Empty: what the bucket does."""
+
+    store_presign: bool = False
+    """Have browsers load large files from the bucket itself, which they must be able to reach."""
+
+    store_presign_bytes: int = Field(default=8 * MIB, ge=0)
+    """How large a document or recording is at least that browsers load from the bucket."""
+
+    results: str = "results/{batch}/{tree}/{name}"
+    """
+    Stable addresses in the store under which the documents of a batch are kept a second time, for other programs.
+
+    Placeholders: ``{batch}``, ``{batch_name}``, ``{date}``, ``{tree}``, ``{name}``, ``{stem}``, ``{format}``; what is
+    possible is told by `tasks.core.result_template`. A batch keeps the addresses of when it was made. ``off``: none.
+    """
 
     devices: str = ""
     """Devices to transcribe on, one work pool each: ``cuda:0,cuda:1`` or ``cpu,cpu``. Empty: what is found."""
@@ -118,6 +152,21 @@ class Settings(BaseSettings):
     leftover_hours: float = Field(default=1.0, ge=0)
     """How old something that no record accounts for must be before it counts as left by a killed process."""
 
+    @field_validator("results")
+    @classmethod
+    def _is_template(cls, results: str) -> str:
+        if results in ("", "off"):  # an empty variable counts as one that is not set
+            return ""
+        ResultTemplate.parse(results)
+        return results
+
+    @model_validator(mode="after")
+    def _key_has_a_use(self) -> Self:
+        if self.store_encryption_key and not self.store_encryption.startswith("aws:kms"):
+            msg = "BATCHSCRIBE_STORE_ENCRYPTION_KEY needs BATCHSCRIBE_STORE_ENCRYPTION=aws:kms."
+            raise ValueError(msg)
+        return self
+
     @property
     def prefect_api_url(self) -> str:
         """Address of the Prefect API that `make up` serves."""
@@ -154,8 +203,13 @@ class Settings(BaseSettings):
         return self.data.absolute() / "prefect"
 
     @property
+    def store_is_bucket(self) -> bool:
+        """Whether the store is a bucket, named by its address or by a block."""
+        return self.store.startswith(("s3://", "s3-bucket/"))
+
+    @property
     def store_address(self) -> str:
-        """The store as a URL or an absolute folder."""
-        if self.store.startswith("s3://"):
+        """The store as a URL, the name of a block, or an absolute folder."""
+        if self.store_is_bucket:
             return self.store
         return str(Path(self.store).absolute()) if self.store else str(self.data.absolute() / "store")

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.core.adoption import RunState
-from tasks.core.batches import Batch, Job, Publication, Stage, Upload
+from tasks.core.batches import Batch, Document, Job, Publication, Stage, Upload
 from tasks.core.completion import causes_of, summary_of
+from tasks.core.keys import result_key
 from tasks.core.scheduling import Forecast
 from tasks.core.status import BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.core.summaries import sentence
@@ -58,6 +59,7 @@ class JobFacts:
     forecast: Forecast | None = None
     cancelled: bool = False
     """Whether a person cancelled it before it had a run."""
+    upload_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class BatchFacts:
     started: bool
     run: RunFacts | None = None
     run_created: bool = False
+    uri_of: Callable[[str], str] = str
+    """Returns the address of a key of the store for other programs."""
 
     @property
     def abandoned(self) -> bool:
@@ -171,7 +175,8 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         error=error_of(facts, batch) if stage is Stage.FAILED else None,
         audio_seconds=_audio_seconds(facts),
         language=published.language if published else None,
-        documents=_links(published) if published else (),
+        documents=_links(published, facts.job, batch) if published else (),
+        upload_removed=facts.upload_removed and stage in (Stage.FAILED, Stage.CANCELLED),
         flow_run_id=facts.child.run_id if facts.child else None,
         flow_run_url=facts.child.url if facts.child else None,
         started_at=facts.child.started_at if facts.child else None,
@@ -210,13 +215,17 @@ def _audio_seconds(facts: JobFacts) -> float | None:
     return facts.recording_seconds if child_seconds is None else child_seconds
 
 
-def _links(publication: Publication) -> tuple[DocumentLink, ...]:
+def _links(publication: Publication, job: Job | Upload, batch: BatchFacts) -> tuple[DocumentLink, ...]:
+    def key_of(document: Document) -> str:
+        return (isinstance(job, Job) and result_key(batch.batch, job, document.format)) or document.key
+
     return tuple(
         DocumentLink(
             format=document.format,
             name=document.key.rpartition("/")[2],
             size=document.size,
             url=f"/api/jobs/{publication.job_id}/documents/{document.format}",
+            uri=batch.uri_of(key_of(document)),
         )
         for document in publication.documents
     )

@@ -35,6 +35,7 @@ class DocumentLink(Record):
     name: str = Field(description="file name for people")
     size: int = Field(description="bytes")
     url: str
+    uri: str = Field(default="", description="address in the store, file:// or s3://, for other programs")
 
 
 class JobStatus(Record):
@@ -53,6 +54,7 @@ class JobStatus(Record):
     audio_seconds: float | None = None
     language: str | None = None
     documents: tuple[DocumentLink, ...] = ()
+    upload_removed: bool = Field(default=False, description="it is not done and cannot be retried: upload it again")
     flow_run_id: str | None = None
     flow_run_url: str | None = None
     started_at: datetime | None = Field(default=None, description="when its latest attempt on a device began")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from tasks.core.batches import JOB_ID, Manifest
-from tasks.core.keys import BatchKeys
+from tasks.core.batches import JOB_ID, Job, Manifest
+from tasks.core.keys import BatchKeys, jobs_without_results, result_keys
 from tasks.core.removals import Held
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -21,6 +21,8 @@ class Stock:
     manifest: Manifest | None = None
     named: frozenset[str] | None = None
     """Keys of the documents that its publications name; None where there are just as many as there should be."""
+    results: Mapping[str, Held] = field(default_factory=dict)
+    """What is kept under the stable addresses of its documents, by key."""
     uploads: tuple[Held, ...] = ()
     receiving: bool = False
     """Whether an upload is being received in this moment."""
@@ -39,7 +41,7 @@ class Stock:
     @property
     def everything(self) -> tuple[Held, ...]:
         """All things of the batch."""
-        return (*self.uploads, *self.work, *self.objects.values())
+        return (*self.uploads, *self.work, *self.results.values(), *self.objects.values())
 
     @property
     def last_change(self) -> datetime:
@@ -50,6 +52,15 @@ class Stock:
         """Return when the job's documents were published, or None if they were not."""
         publication = self.objects.get(self.keys.publication(job_id))
         return publication.modified if publication else None
+
+    def is_kept(self, job_id: str) -> bool:
+        """Whether a person wants the job's upload to be kept though they cancelled it."""
+        return self.keys.keep_mark() in self.objects or self.keys.keep_mark(job_id) in self.objects
+
+    @property
+    def marked_cancelled(self) -> frozenset[str]:
+        """The jobs that were cancelled before they had a run."""
+        return frozenset(PurePosixPath(held.name).stem for held in self._below(self.keys.cancel_marks))
 
     def recording(self, job_id: str) -> tuple[Held, ...]:
         """Return the job's recording and its record, the record first: without it there is no recording."""
@@ -79,6 +90,22 @@ class Stock:
         if self.named is None:
             return ()
         return tuple(held for held in self._below(self.keys.documents) if held.name not in self.named)
+
+    def unpublished_results(self) -> tuple[Held, ...]:
+        """Return what is kept under stable addresses and is a document of no job that is done."""
+        if self.manifest is None or not self.results:
+            return ()
+        done = (job for job in self.manifest.jobs if self.published_at(job.job_id))
+        named = {key for job in done for key in result_keys(self.manifest.batch, job)}
+        return tuple(held for key, held in self.results.items() if key not in named)
+
+    def jobs_without_results(self) -> tuple[Job, ...]:
+        """Return the jobs that are done and lack a document under its stable address."""
+        if self.manifest is None or not self.manifest.batch.results or self.dismissed:
+            return ()
+        published = {held.name: held.modified for held in self._below(self.keys.publications)}
+        held = {key: held.modified for key, held in self.results.items()}
+        return tuple(jobs_without_results(self.manifest, published, held))
 
     def _below(self, prefix: str) -> Iterable[Held]:
         return (held for key, held in self.objects.items() if key.startswith(prefix))

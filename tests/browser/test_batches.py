@@ -187,6 +187,19 @@ def test_a_batch_is_cancelled_after_a_question(open_page, make_batch, speech):
     answer_question(page, "Cancel the batch")
     expect(page.get_by_role("heading", name="Batch cancelled")).to_be_visible(timeout=SECONDS)
     expect(summary(page)).to_contain_text(re.compile(r"⊘ \d cancelled"))
+    expect(summary(page)).to_contain_text(re.compile(r"The uploads? of \d jobs? (was|were) removed"), timeout=SECONDS)
+    expect(page.get_by_role("button", name="Run Again")).to_be_hidden()
+
+
+def test_a_batch_is_cancelled_to_be_run_again(open_page, make_batch, speech):
+    batch = make_batch("Kept", {f"talk {number}.mp3": speech for number in range(6)})
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Cancel Batch").click()
+    page.get_by_role("dialog").get_by_label("Keep the uploads for a retry").check()
+    answer_question(page, "Cancel the batch")
+    expect(page.get_by_role("heading", name="Batch cancelled")).to_be_visible(timeout=SECONDS)
+    page.get_by_role("button", name="Run Again", exact=True).click()
+    expect(summary(page)).to_contain_text("✓ 6 succeeded", timeout=SECONDS)
 
 
 def test_a_job_is_cancelled_and_the_others_go_on(open_page, make_batch, speech):

@@ -59,7 +59,7 @@ class Chaos:
             "freeze a device's worker": lambda: self.freeze(gpu_worker),
             "press Retry": lambda: self.press("/retry"),
             "press Start": lambda: self.press("/start"),
-            "press Cancel": lambda: self.press("/cancel"),
+            "press Cancel": lambda: self.press("/cancel", {"keep": True}),
             "cancel a job": lambda: self.cancel_a_job(blow.which),
             "trouble the store": self.trouble_the_store,
         }[blow.name]()
@@ -106,10 +106,10 @@ class Chaos:
             time.sleep(0.5)
             self.thaw(time.monotonic())
 
-    def press(self, button: str) -> int:
+    def press(self, button: str, body: dict | None = None) -> int:
         """Press a button of the page, at whatever moment: it works, or says in a sentence why it does not."""
         try:
-            answer = self.stack.api.post(f"/batch/{self.batch.batch_id}{button}")
+            answer = self.stack.api.post(f"/batch/{self.batch.batch_id}{button}", json=body)
         except httpx.TransportError:
             return 0
         self.told.append(f"{button} {answer.status_code}")
@@ -120,7 +120,8 @@ class Chaos:
         paths = sorted(self.batch.job_ids)
         path = paths[int(which * len(paths))]
         try:
-            answer = self.stack.api.delete(f"/batch/{self.batch.batch_id}/jobs/{self.batch.job_ids[path]}")
+            job = f"/batch/{self.batch.batch_id}/jobs/{self.batch.job_ids[path]}"
+            answer = self.stack.api.delete(job, params={"keep": True})  # a cancelled batch is retried with all its jobs
         except httpx.TransportError:
             return
         self.told.append(f"cancel {path} {answer.status_code}")

@@ -8,7 +8,7 @@ import pytest
 from tasks.core.batches import Batch, Upload, job_id_for, manifest_of
 from tasks.core.keys import BatchKeys
 from tasks.core.removals import Held, Place, Removal, in_bytes, outcome, report
-from tasks.core.retention import Activity, Rules, expired, may_hold_anything, plan, span
+from tasks.core.retention import Activity, Expiry, Rules, expired, may_hold_anything, plan, span
 from tasks.core.settings import Settings
 from tasks.core.stock import Stock
 
@@ -210,7 +210,39 @@ def test_a_batch_with_nothing_but_records_and_documents_needs_no_look_at_its_run
     ],
 )
 def test_expired_uploads_are_named(uploads, sentence):
-    assert expired(uploads, NOW) == sentence
+    assert expired(uploads, Expiry(job_id=JOB, expired_at=NOW)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("uploads", "sentence"),
+    [
+        (["lecture.mp3"], "The upload of lecture.mp3 was removed when it was cancelled; upload it again."),
+        (["a", "b"], "The uploads of a and 1 other were removed when they were cancelled; upload them again."),
+    ],
+)
+def test_uploads_that_went_with_their_cancel_are_named(uploads, sentence):
+    assert expired(uploads, Expiry(job_id=JOB, expired_at=NOW, cancelled=True)) == sentence
+
+
+KEPT = dict.fromkeys((KEYS.keep_mark(JOB),), ago(hours=1))
+ALL_KEPT = dict.fromkeys((KEYS.keep_mark(),), ago(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("keys", "activity", "going"),
+    [
+        ({}, ended(seconds=0), EXPIRES),
+        ({}, Activity(active=True, ended_at=ago(days=3)), set()),  # it is being retried
+        (KEPT, ended(hours=23), set()),
+        (KEPT, ended(hours=24), EXPIRES),
+        (ALL_KEPT, ended(hours=23), set()),
+        ({KEYS.publication(JOB): ago(hours=1), DOCUMENT: ago(hours=1)}, ended(hours=1), {UPLOAD}),  # done all the same
+    ],
+)
+def test_what_a_cancelled_job_uploaded_goes_at_once_unless_it_is_kept(keys, activity, going):
+    stock = batch_of(keys=RECORDING | keys, uploads={UPLOAD: ago(days=4)})
+    planned = plan(stock, activity, RULES, now=NOW, cancelled=frozenset({JOB}))
+    assert {removal.held.name for removal in planned.removals} == going
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_a_cancelled_batch_stops_its_jobs_and_a_retry_finishes_them(stack, clips
         batch.upload(f"{number}.opus", clips["lecture-subtitles.opus"].path.read_bytes())
     batch.start()
     batch.wait(lambda status: status["summary"]["transcribing"])
-    assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
+    assert batch.api.post(f"/batch/{batch.batch_id}/cancel", json={"keep": True}).status_code == 202
     status = batch.wait(lambda status: status["state"] == "cancelled", 30)
     batch.wait(lambda status: not status["summary"]["transcribing"] and not status["summary"]["queued"], 30)
     assert status["summary"]["failed"] == 0

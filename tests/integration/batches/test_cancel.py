@@ -20,6 +20,18 @@ def run_of(stack, flow_run_id: str) -> dict:
     return stack.prefect.get(f"/flow_runs/{flow_run_id}").json()
 
 
+def uploaded(stack, batch) -> list[str]:
+    """Return the uploads of the batch that are still there."""
+    return sorted(path.name for path in (stack.data / "uploads" / batch.batch_id).glob("*"))
+
+
+def recorded(stack, batch) -> list[str]:
+    """Return its recordings that are still there."""
+    return sorted(
+        path.name for path in (stack.data / "store" / "batches" / batch.batch_id / "recordings").glob("*.mp3")
+    )
+
+
 @pytest.fixture
 def paused_pools(stack):
     """While they are paused no job gets a run: it waits in the batch run."""
@@ -58,6 +70,8 @@ def test_a_running_job_stops_and_its_neighbours_go_on(stack, clips, new_batch, b
     status = batch.finished()
     assert (status["state"], status["summary"]["done"], status["summary"]["cancelled"]) == ("completed", 2, 1)
     assert {other["attempt"] for other in status["jobs"]} == {1}, "a neighbour was started anew"
+    assert not uploaded(stack, batch), "those of the others are done with, that of the cancelled one goes at once"
+    assert len(recorded(stack, batch)) == 2
 
 
 def test_a_job_that_waits_for_a_device_is_cancelled_before_it_has_a_run(stack, clips, new_batch, paused_pools):
@@ -69,6 +83,8 @@ def test_a_job_that_waits_for_a_device_is_cancelled_before_it_has_a_run(stack, c
     status = batch.finished()
     assert (status["state"], status["summary"]["done"], status["summary"]["cancelled"]) == ("completed", 1, 1)
     assert batch.jobs()["0.opus"]["flow_run_id"] is None
+    assert not uploaded(stack, batch)
+    assert len(recorded(stack, batch)) == 1
 
 
 def test_a_conversion_is_cancelled_in_its_middle(stack, clips, new_batch, tmp_path):
@@ -102,12 +118,17 @@ def test_cancelling_the_batch_run_in_prefect_stops_its_jobs_too(stack, clips, ne
     status = batch.wait(lambda status: status["state"] == "cancelled", 60)
     states = {run_of(stack, job["flow_run_id"])["state_type"] for job in status["jobs"] if job["flow_run_id"]}
     assert states <= {"CANCELLED", "COMPLETED"}, "the batch ended before its jobs"
+    batch.wait(lambda _: not uploaded(stack, batch), 30)
+    assert len(recorded(stack, batch)) == status["summary"]["done"]
+    refused = batch.api.post(f"/batch/{batch.batch_id}/retry")
+    assert refused.status_code == 409
+    assert "removed when" in refused.json()["detail"]
 
 
 def test_a_cancelled_batch_that_is_retried_at_once_finishes_all_its_jobs(stack, clips, new_batch):
     batch = lectures(stack, clips, new_batch, 3)
     status = batch.wait(lambda status: status["summary"]["transcribing"], 120)
-    assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
+    assert batch.api.post(f"/batch/{batch.batch_id}/cancel", json={"keep": True}).status_code == 202
     run = status["flow_run_id"]
     batch.wait(lambda _: run_of(stack, run)["state_type"] == "CANCELLED", 60)
     set_state(stack, run, "SCHEDULED", "AwaitingRetry")  # Prefect's button does not ask whether all has stopped

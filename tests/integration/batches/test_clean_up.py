@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
@@ -111,6 +112,7 @@ def leftovers(forgetful, batch, new_batch):
     return {
         put(forgetful.data / "uploads" / still_open.batch_id / "0123456789abcdef.part"),
         put(forgetful.data / "store" / ".unfinished" / "0123456789abcdef"),
+        put(forgetful.data / "store" / "results" / "20260101-120000-abcdef" / "talks" / "of_a_batch_that_is_gone.srt"),
         put(folder / "documents" / "talks" / "good_refined.late.srt"),
         put(forgetful.data / "work" / batch.job_ids["talks/good.mp3"] / "convert-x" / "recording.mp3"),
     }
@@ -295,6 +297,45 @@ def test_a_job_retried_alone_on_a_worker_that_is_gone_fails_and_can_be_retried(f
     state = read_run(forgetful, run_id)["state"]
     assert (state["type"], state["message"]) == ("CRASHED", "The worker of gpu-9 is gone. Retry the job.")
     assert batch.wait(lambda status: status["state"] == "failed")["summary"]["failed"] == 1
+
+
+def test_results_that_are_missing_are_made_again(forgetful, clips, new_batch):
+    batch = new_batch(forgetful, "missing")
+    batch.upload("talks/a.mp3", clips["short-answer.mp3"].path.read_bytes())
+    batch.start()
+    (job,) = batch.finished()["jobs"]
+    result = next(Path(httpx.URL(each["uri"]).path) for each in job["documents"] if each["format"] == "srt")
+    content = result.read_bytes()
+    assert content == batch.document("talks/a.mp3", "srt")
+    result.unlink()
+    clean_up(forgetful)
+    assert not result.exists()
+    clean_up(forgetful, dry_run=False)
+    assert result.read_bytes() == content
+
+
+@pytest.fixture
+def another_installation(forgetful):
+    """While Prefect's server is another installation's, or had its database lost."""
+    variable = "/variables/name/batchscribe-installation"
+    ours = forgetful.prefect.get(variable).json()["value"]
+    forgetful.prefect.patch(variable, json={"value": "another"}).raise_for_status()
+    yield ours
+    forgetful.prefect.patch(variable, json={"value": ours}).raise_for_status()
+
+
+def test_another_installation_s_clean_up_removes_nothing_and_says_why(forgetful, new_batch, another_installation):
+    batch = new_batch(forgetful, "of another")
+    batch.upload("a.mp3", b"This is no recording." * 100)
+    batch.start()
+    batch.finished()
+    before = files(forgetful)
+    state = ended(forgetful, start_clean_up(forgetful, dry_run=False))["state"]
+    told = f"belongs to the installation {another_installation}; Prefect's server belongs to another."
+    assert state["type"] == "FAILED"
+    assert told in state["message"]
+    assert told in clean_up(forgetful).replace("\\", "")
+    assert files(forgetful) == before
 
 
 def test_the_clean_up_is_scheduled_for_real_and_a_dry_run_by_hand(forgetful):

@@ -183,6 +183,8 @@ def test_a_store_that_stops_answering_breaks_the_zip_off(store):
     class Leaving:
         """The store, until somebody asks for a document of the second job."""
 
+        uri = staticmethod(store.uri)
+
         def read_range(self, key):
             if "b_" in key.rpartition("/")[2]:
                 msg = "The store does not answer."

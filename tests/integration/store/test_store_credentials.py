@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from prefect.testing.utilities import prefect_test_harness
-from prefect_aws import AwsCredentials
+from prefect_aws import AwsCredentials, S3Bucket
 
 from tasks.core.errors import StoreUnavailable
 from tasks.store import open_store
@@ -51,3 +51,33 @@ def test_a_block_may_hold_the_address_of_the_service(block, s3_server, settings_
 def test_a_missing_block_is_asked_for(settings_for):
     with pytest.raises(StoreUnavailable, match=r"block 'none' can't be loaded: .* Make it in the Prefect UI"):
         open_store(settings_for(store="s3://media/block", store_credentials="none"))
+
+
+@pytest.fixture
+def bucket_block(block, s3_server):
+    """Save an S3Bucket block with the same credentials."""
+    credentials = AwsCredentials.load(block)
+    credentials.aws_client_parameters.endpoint_url = s3_server.endpoint
+    credentials.save("media-for-bucket", overwrite=True)
+    bucket = S3Bucket(bucket_name="media", bucket_folder="of-block", credentials=credentials)
+    bucket.save("media-bucket", overwrite=True)
+    return "media-bucket"
+
+
+@pytest.mark.parametrize("name", ["media-bucket", "s3-bucket/media-bucket", "aws-credentials/media-for-bucket"])
+def test_the_credentials_of_a_bucket_s_block_open_the_bucket(bucket_block, settings_for, name):
+    assert bucket_block
+    store = open_store(settings_for(store="s3://media/block", store_credentials=name))
+    store.check()
+    assert store.uri("a").startswith("s3://media/block/")
+
+
+def test_a_bucket_s_block_names_bucket_and_folder(bucket_block, settings_for):
+    store = open_store(settings_for(store=f"s3-bucket/{bucket_block}"))
+    store.check()
+    assert store.uri("a") == "s3://media/of-block/a"
+
+
+def test_a_missing_bucket_s_block_is_asked_for(settings_for):
+    with pytest.raises(StoreUnavailable, match=r"The s3-bucket block 'none' can't be loaded: .* Make it in the"):
+        open_store(settings_for(store="s3-bucket/none"))

@@ -1,0 +1,126 @@
+"""
+Remove the uploads and recordings of jobs that were cancelled, as soon as they have stopped, unless they are to be kept.
+
+The batch run does it for its jobs and, cancelled itself, for all that it has not finished; the clean-up finishes what a
+killed process leaves (`tasks.clean`). In both, a note comes first and a second look at Prefect after it: a retry before
+the note is seen by that look, and the upload stays; one after it finds the note, and says that the upload is gone.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+
+from tasks.collect import OpenJobs
+from tasks.core.adoption import RunState
+from tasks.core.batches import Stage, batch_tag
+from tasks.core.errors import TranscriptionError
+from tasks.core.keys import BatchKeys
+from tasks.core.settings import Settings
+from tasks.discard import note_expiries, remove_unless_received, withdraw_expiries
+from tasks.mark import is_kept
+from tasks.observe import ACTIVE, created, job_of, read_runs, run_state
+from tasks.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class CancelledUploads:
+    """Removes what the cancelled jobs of one running batch have uploaded; *attempt* is the one of the batch's run."""
+
+    client: PrefectClient
+    store: Store
+    settings: Settings
+    batch_id: str
+    run_id: UUID
+    attempt: int
+    _settled: set[str] = field(default_factory=set)
+
+    async def remove_of_ended(self, jobs: OpenJobs) -> None:
+        """Remove the uploads of the jobs that have ended cancelled since the last call."""
+        cancelled = {job_id for job_id, ending in jobs.endings.items() if ending.stage is Stage.CANCELLED}
+        self._settled &= cancelled  # one that was retried since may be cancelled again
+        await self._remove(cancelled - self._settled)
+        self._settled |= cancelled
+
+    async def remove_of_all(self, jobs: OpenJobs) -> None:
+        """Remove the uploads of all jobs that were cancelled with their batch, but for those still under way."""
+        under_way = jobs.children.keys() | jobs.converting.keys()
+        not_cancelled = {job_id for job_id, ending in jobs.endings.items() if ending.stage is not Stage.CANCELLED}
+        await self._remove({job.job_id for job in jobs.manifest.jobs} - under_way - not_cancelled - self._settled)
+
+    async def _remove(self, job_ids: Collection[str]) -> None:
+        """Remove the uploads of these jobs. What the store or the disk refuses is left to the clean-up, and said."""
+        try:
+            going = await asyncio.to_thread(self._to_be_removed, job_ids)
+            await asyncio.to_thread(note_expiries, self.store, self.batch_id, going, cancelled=going)
+            taken_up = await self._taken_up(going) if going else set()
+            await asyncio.to_thread(self._withdraw, taken_up)
+            await asyncio.to_thread(self._discard, going - taken_up)
+        except (TranscriptionError, OSError) as error:  # but an outage of Prefect is for the batch run to wait out
+            logger.warning("Uploads of cancelled jobs of batch %s stay until a clean-up: %s", self.batch_id, error)
+
+    def _to_be_removed(self, job_ids: Iterable[str]) -> set[str]:
+        keys = BatchKeys.of(self.batch_id)
+        return {
+            job_id
+            for job_id in job_ids
+            if not is_kept(self.store, self.batch_id, job_id) and self.store.stat(keys.publication(job_id)) is None
+        }
+
+    async def _taken_up(self, job_ids: set[str]) -> set[str]:
+        """Return those of the jobs that were started again; all of them if the batch was."""
+        own = await self.client.read_flow_run(self.run_id)
+        waits = own.state is not None and run_state(own.state.type) in (RunState.SCHEDULED, RunState.PENDING)
+        if waits or own.run_count != self.attempt:
+            return job_ids
+        active = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
+        tags = FlowRunFilterTags(all_=[batch_tag(self.batch_id)])
+        return {job_of(run) for run in await read_runs(self.client, FlowRunFilter(tags=tags, state=active))} & job_ids
+
+    def _withdraw(self, job_ids: Iterable[str]) -> None:
+        """Take the notes back, also those of an earlier try, of jobs whose upload or recording is still there."""
+        keys = BatchKeys.of(self.batch_id)
+        folder = self.settings.uploads_folder / self.batch_id
+        there = [
+            job_id
+            for job_id in job_ids
+            if (folder / job_id).exists() or self.store.stat(keys.recording_record(job_id)) is not None
+        ]
+        withdraw_expiries(self.store, self.batch_id, there)
+
+    def _discard(self, job_ids: Iterable[str]) -> None:
+        keys = BatchKeys.of(self.batch_id)
+        for job_id in job_ids:
+            remove_unless_received(self.settings.uploads_folder / self.batch_id / job_id)
+            self.store.delete(keys.recording_record(job_id))  # first: without it there is no recording
+            self.store.delete(keys.recording(job_id))
+
+
+async def read_cancelled_jobs(
+    client: PrefectClient, batch_id: str, job_ids: Iterable[str], marked: Collection[str]
+) -> frozenset[str]:
+    """
+    Return those of the jobs that Prefect, or the mark of one that never had a run, calls cancelled.
+
+    One without a run was cancelled with its batch. Only for jobs without documents.
+    """
+    runs = await read_runs(client, FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)])))
+    newest = {job_of(run): run for run in sorted(runs, key=created)}
+    states = {job_id: run_state(run.state.type) for job_id, run in newest.items() if run.state}
+    with_batch = states.get("") is RunState.CANCELLED  # the batch's own run is of no job
+    return frozenset(
+        job_id
+        for job_id in job_ids
+        if (states[job_id] is RunState.CANCELLED if job_id in states else with_batch or job_id in marked)
+    )
