@@ -26,6 +26,10 @@ worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker 
 	@test -n "$(POOL)" || { echo "Name the work pool: make worker POOL=gpu-3"; exit 2; }
 	@exec $(BIN)/python -m deployments.worker $(POOL)
 
+.PHONY: deploy
+deploy: $(VENV)/$(RUN).stamp  ## Set up a Prefect server of your own, or Cloud: make deploy PREFECT_API_URL=http://…/api
+	@exec $(BIN)/python -m deployments.deploy
+
 # Two test files at a time: most of them wait, for processes to start and jobs to end.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
