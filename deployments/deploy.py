@@ -18,7 +18,7 @@ from deployments.environment import ServerUnclear, shared_environment, with_name
 from deployments.stack import PROJECT
 from tasks.core.settings import Settings, faults_in
 
-SERVER_SECONDS = 10.0
+SERVER_SECONDS = 5.0
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from prefect.settings import PREFECT_API_URL
 
 from tasks.core.errors import StoreUnavailable
 from tasks.core.settings import Settings
-from tasks.outages import complaint_about
+from tasks.outages import complaint_about, is_passing
 from tasks.store import open_store
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -35,7 +35,8 @@ async def answer_to(
     """
     Return the server's answer as soon as it gives one, after an outage or a refusal too.
 
-    *warn* is told now and then what is wrong. Raises `NoAnswer` with that after so many *seconds*.
+    *warn* is told now and then what is wrong. Raises `NoAnswer` with that after so many *seconds*; if these have an end,
+    for a refusal at once.
     """
     began = time.monotonic()
     next_warning = began + SECONDS_BEFORE_WARNING
@@ -45,7 +46,8 @@ async def answer_to(
                 return await question(client)
         except (httpx.HTTPError, ValueError) as error:  # a value error: it answers with something else than JSON
             complaint = complaint_about(error, str(PREFECT_API_URL.value()))
-            if time.monotonic() - began > seconds:
+            refused = isinstance(error, httpx.HTTPStatusError) and not is_passing(error)
+            if time.monotonic() - began > seconds or (refused and seconds < math.inf):
                 raise NoAnswer(complaint) from error
         if time.monotonic() > next_warning:
             warn(f"{complaint} Waiting for it.")

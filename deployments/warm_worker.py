@@ -72,6 +72,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         if is_by_hand():
             find_out(self._pool_name)
             named["heartbeat_interval_seconds"] = HEARTBEAT_SECONDS
+            named["name"] = named.get("name") or self._pool_name
         self._processes = WarmProcesses(
             wanted=int(os.environ[WARM_CHILDREN_VARIABLE]),
             slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
