@@ -105,12 +105,10 @@ class Stack:
                 processes.create_task(process.keep())
             starting = processes.create_task(self._start_workers(processes))
             away = await self._once_up(http, starting)
-            for process in (*self._servers, self._dashboard):
+            for process in (*self._servers, self._dashboard, *self._workers.values()):
                 process.has_settled = True
             on_ready(away)
             await starting
-            for process in self._workers.values():
-                process.has_settled = True
             if away:
                 await self._once_back(http)
 

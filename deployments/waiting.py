@@ -35,8 +35,8 @@ async def answer_to(
     """
     Return the server's answer as soon as it gives one, after an outage or a refusal too.
 
-    *warn* is told now and then what is wrong. Raises `NoAnswer` with that after so many *seconds*; if these have an end,
-    for a refusal at once.
+    *warn* is told now and then what is wrong. Raises `NoAnswer` with that after so many *seconds*; if these end, for
+    a refusal at once.
     """
     began = time.monotonic()
     next_warning = began + SECONDS_BEFORE_WARNING

@@ -31,9 +31,9 @@ class ByHand:
     def deploy(self, **environment):
         return self._run("deployments.deploy", **environment)
 
-    def prefect(self, *arguments):
+    def prefect(self, *arguments, **environment):
         """Run Prefect's own command line, as somebody in the project's folder does."""
-        return self._run("prefect", "--no-prompt", *arguments)
+        return self._run("prefect", "--no-prompt", *arguments, **environment)
 
     def _run(self, *module, **environment):
         return subprocess.run(
@@ -135,11 +135,20 @@ def test_workers_started_by_hand_know_their_slots_and_device_and_transcribe(depl
     assert batch.document("answer.mp3", "txt")
 
 
-def test_a_worker_of_a_device_that_is_not_here_says_so_in_a_sentence(deployed):
-    started = deployed.prefect("worker", "start", "--type", "warm", "--pool", "gpu-9")
+@pytest.mark.parametrize(
+    ("pool", "model", "sentence"),
+    [
+        ("gpu-9", MODEL, "gpu-9 is none of the devices here: gpu-0 (CPU"),
+        ("gpu-0", "base", "The model base could not be downloaded"),
+    ],
+)
+def test_a_worker_by_hand_that_lacks_something_says_so_in_a_sentence(deployed, pool, model, sentence):
+    no_index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    started = deployed.prefect("worker", "start", "--type", "warm", "--pool", pool, BATCHSCRIBE_MODEL=model, **no_index)
+    said = " ".join((started.stdout + started.stderr).split())
     assert started.returncode != 0
-    assert "gpu-9 is none of the devices here" in " ".join((started.stdout + started.stderr).split())
-    assert "Traceback" not in started.stdout + started.stderr
+    assert sentence in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(
