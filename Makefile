@@ -26,6 +26,10 @@ worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker 
 	@test -n "$(POOL)" || { echo "Name the work pool: make worker POOL=gpu-3"; exit 2; }
 	@exec $(BIN)/python -m deployments.worker $(POOL)
 
+.PHONY: deploy
+deploy: $(VENV)/$(RUN).stamp  ## Set up a Prefect server of your own, or Cloud: make deploy PREFECT_API_URL=http://…/api
+	@exec $(BIN)/python -m deployments.deploy
+
 # Two test files at a time: most of them wait, for processes to start and jobs to end.
 SIDE_BY_SIDE := -n 2 --dist loadfile
 
@@ -38,7 +42,7 @@ unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
 
 # What takes longest comes first, so that no process of two waits long for the other.
 .PHONY: integration
-integration: test-models  ## Run the tests with a real server, ffmpeg, model and S3 service
+integration: test-models databases  ## Run the tests with a real server, ffmpeg, model, S3 service, PostgreSQL and Redis
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder tests/chaos tests/integration/warm tests/integration
 
 .PHONY: test-models
@@ -54,14 +58,21 @@ chaos: test-models  ## Kill and press at random while batches of 30 run: make ch
 browser: test-models chromium  ## Run the tests of the pages in a real Chromium
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/browser
 
-# The one thing the tests need that no lock can bring: Chromium, from the system's own packages.
+APT_GET := $(SUDO) apt-get -o DPkg::Lock::Timeout=400 -qq
+# What the tests need that no lock can bring, from the system's own packages: Chromium, PostgreSQL and Redis.
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 		echo "The tests of the pages need Chromium: installing it with apt-get."; \
-		$(SUDO) apt-get -o DPkg::Lock::Timeout=400 -qq update \
-		&& $(SUDO) apt-get -o DPkg::Lock::Timeout=400 -qq install -y --no-install-recommends chromium >/dev/null \
+		$(APT_GET) update && $(APT_GET) install -y --no-install-recommends chromium >/dev/null \
 		|| { echo "It could not be installed. Put a chromium on the PATH, then: make browser"; exit 1; }; }
+
+.PHONY: databases
+databases:
+	@{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 && command -v redis-server >/dev/null || { \
+		echo "The tests of large set-ups need PostgreSQL and Redis: installing them with apt-get."; \
+		$(APT_GET) update && $(APT_GET) install -y --no-install-recommends postgresql redis-server >/dev/null \
+		|| { echo "They could not be installed. Put initdb and redis-server on the PATH, then: make integration"; exit 1; }; }
 
 BENCHMARK_RESULTS := data/benchmarks
 
@@ -95,6 +106,7 @@ lock: $(VENV)/dev.stamp  ## Write the locks anew; UPGRADE=--upgrade takes the ne
 	$(COMPILE) pyproject.toml -o $(LOCKS)/run.txt
 	$(COMPILE) pyproject.toml --extra dev -c $(LOCKS)/run.txt -o $(LOCKS)/dev.txt
 	$(COMPILE) pyproject.toml --extra gpu -c $(LOCKS)/run.txt -o $(LOCKS)/gpu.txt
+	$(COMPILE) pyproject.toml --extra redis -c $(LOCKS)/run.txt -o $(LOCKS)/redis.txt
 	$(COMPILE) --group build -c $(LOCKS)/dev.txt -o $(LOCKS)/build.txt
 
 .PHONY: clean

@@ -133,7 +133,7 @@ async def measure_all(folder: Path, runs: int) -> dict[str, Overhead]:
     serve = f"from simulated_recording import simulated_recording as f; f.serve(name='serve', limit={SLOTS})"
     results = {}
     warm = Measured(await deploy("warm", "warm"), folder / "warm.jsonl")
-    slots = {"BATCHSCRIBE_WARM_SLOTS": str(SLOTS)}
+    slots = {"BATCHSCRIBE_WARM_CHILDREN": "1", "BATCHSCRIBE_WARM_SLOTS": str(SLOTS)}
     with running([python, "-m", "deployments.serve_pool", "warm"], folder, "warm", environment | slots):
         results[OURS] = await warm.measure(runs)
         results[OURS_SHORT] = await warm.measure(runs, SHORT_SECONDS)
@@ -187,10 +187,10 @@ def main() -> None:
         }
         command = [sys.executable, "-m", "deployments.prefect_server", str(port)]
         with running(command, folder, "server", dict(os.environ)):
-            from deployments.work_pools import wait_for_server
+            from deployments.waiting import wait_for_server
 
             async def measured() -> dict[str, Overhead]:
-                await wait_for_server()
+                await wait_for_server(warn=print)
                 return await measure_all(folder, chosen.runs)
 
             results = asyncio.run(measured())

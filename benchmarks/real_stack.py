@@ -101,9 +101,10 @@ async def _set_up(devices: int) -> None:
     """Make pools and deployments as `deployments.work_pools` does, those of the devices with the simulated engine."""
     from prefect.client.orchestration import get_client
 
-    from deployments.work_pools import set_up_cpu_pool, set_up_pool, wait_for_server
+    from deployments.waiting import wait_for_server
+    from deployments.work_pools import set_up_cpu_pool, set_up_pool
 
-    await wait_for_server()
+    await wait_for_server(warn=print)
     async with get_client() as client:
         await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
         batches, recordings = [await client.create_flow_from_name(name) for name in (BATCH_FLOW, RECORDING_FLOW)]

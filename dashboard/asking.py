@@ -9,6 +9,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
 from tasks.core.errors import NotFound, PrefectUnavailable
+from tasks.core.settings import Settings
+from tasks.outages import complaint_about
 
 SECONDS_TO_ANSWER = 15.0
 
@@ -23,8 +25,8 @@ async def asking_prefect(seconds: float = SECONDS_TO_ANSWER) -> AsyncIterator[No
         msg = "The run was deleted in Prefect in this moment. Load the page again."
         raise NotFound(msg) from error
     except httpx.HTTPStatusError as error:
-        msg = f"The Prefect server answered {error.response.status_code}. Look into its log, then try again."
-        raise PrefectUnavailable(msg) from error
+        raise PrefectUnavailable(complaint_about(error, str(PREFECT_API_URL.value()))) from error
     except (httpx.HTTPError, TimeoutError) as error:
-        msg = f"The Prefect server at {PREFECT_API_URL.value()} does not answer. Start it (make up), then try again."
+        how = "Start it or correct BATCHSCRIBE_PREFECT_URL" if Settings().prefect_url else "Start it (make up)"
+        msg = f"The Prefect server at {PREFECT_API_URL.value()} does not answer. {how}, then try again."
         raise PrefectUnavailable(msg) from error

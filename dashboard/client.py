@@ -18,6 +18,7 @@ from prefect.client.orchestration import get_client
 from dashboard.floor import Floor
 from dashboard.health import HealthCheck
 from dashboard.intake import Intake
+from dashboard.late_store import open_late
 from dashboard.lifecycle import Lifecycle
 from dashboard.overview import Overview
 from dashboard.pool_facts import PoolFacts
@@ -25,9 +26,8 @@ from dashboard.reading import Reading
 from dashboard.records import Records
 from dashboard.run_facts import ui_url
 from dashboard.runs import Runs
-from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.settings import Settings
-from tasks.store import Store, open_store
+from tasks.store import Store
 
 __all__ = ["SECONDS_A_PAGE_WAITS", "Client", "ask", "begin", "open_client", "ui_url"]
 
@@ -70,7 +70,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
     One connection pool to Prefect serves all requests: a client of its own for each would cost 50 ms of TLS set-up.
     """
     global _serving  # noqa: PLW0603 - pages are scripts: Streamlit gives them nothing that belongs to the process
-    store = await in_thread(STORE_THREADS, open_store, settings)
+    store = open_late(settings)
     async with get_client() as prefect:
         records, runs = Records(store), Runs(prefect)
         intake = Intake(records, settings)

@@ -1,8 +1,9 @@
 """
 The environment of the processes that `make up` starts: what they share, and what each gets for itself.
 
-A user's own Prefect must not leak in: every ``PREFECT_`` variable of the shell is dropped, and Prefect's home, with its
-profiles and its database, is a folder of this installation.
+A user's own Prefect must not leak in: of the ``PREFECT_`` variables of the shell only those pass that
+`deployments.prefect_settings` lists, and Prefect's home, with its profiles and its database, is a folder of this
+installation.
 """
 
 import importlib.util
@@ -11,6 +12,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from deployments.prefect_settings import for_clients, for_our_server, given_settings
 from tasks.core.batches import BATCH_POOL
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
@@ -23,6 +25,14 @@ CPU_POOL = BATCH_POOL
 
 SLOTS_BESIDE_BATCHES = 8
 """Room in the `cpu` pool for flows such as clean-up, which open batches never take."""
+WARM_CHILDREN_VARIABLE = "BATCHSCRIBE_WARM_CHILDREN"
+"""How many processes a worker has. One that was started by hand, without `make up`, is not told."""
+
+PREFECT_WORKER_SETTINGS = {
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",  # a dead worker counts as offline after three of them
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+}
 
 CUDA_PACKAGES = ("nvidia.cublas", "nvidia.cudnn", "nvidia.cuda_nvrtc")
 """
@@ -31,27 +41,53 @@ well, and that for NVRTC.
 """
 
 
+class ServerUnclear(Exception):
+    """Two settings name two Prefect servers."""
+
+
+def with_named_server(settings: Settings, inherited: Mapping[str, str] = os.environ) -> Settings:
+    """
+    Return *settings* with the Prefect server that ``PREFECT_API_URL`` names, for commands that take it that way.
+
+    Raises `ServerUnclear` if ``BATCHSCRIBE_PREFECT_URL`` names another one.
+    """
+    if not inherited.get("PREFECT_API_URL"):
+        return settings
+    named = Settings(prefect_url=inherited["PREFECT_API_URL"]).prefect_url
+    if settings.prefect_url and settings.prefect_url != named:
+        msg = (
+            f"PREFECT_API_URL names {named}, and BATCHSCRIBE_PREFECT_URL {settings.prefect_url}. Which of the "
+            "two servers is meant? Take one of the settings away."
+        )
+        raise ServerUnclear(msg)
+    return settings.model_copy(update={"prefect_url": named})
+
+
 def shared_environment(settings: Settings, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of every process of this installation."""
     own = {name: value for name, value in inherited.items() if not name.startswith("PREFECT_")}
+    existing = bool(settings.prefect_url)
     return own | {
         "BATCHSCRIBE_DATA": str(settings.data.absolute()),
         "PREFECT_HOME": str(settings.prefect_home),
         "PREFECT_API_URL": settings.prefect_api_url,
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_LOGGING_COLORS": "false",
-        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",  # one request less for each client; our server checks none
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",  # a line reaches the log when it is written
+        # One request less for each client: our server checks none.
+        **({} if existing else {"PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"}),
+        **for_clients(given_settings(inherited), of_existing_server=existing),
     }
 
 
-def server_environment(settings: Settings) -> dict[str, str]:
+def server_environment(settings: Settings, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of the Prefect server."""
     origins = ",".join(f"http://{host}:{settings.prefect_port}" for host in ("127.0.0.1", "localhost"))
-    return shared_environment(settings) | {
+    database = settings.prefect_database.get_secret_value()
+    return shared_environment(settings, inherited) | {
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,  # the default lets every web page read the API
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
@@ -60,29 +96,17 @@ def server_environment(settings: Settings) -> dict[str, str]:
         # A job that waits for its turn is not late, and marking it contends with its worker for the database.
         "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "5",  # not 20: a person waits for it
-    }
-
-
-def worker_environment(settings: Settings, *, processes: int, slots: int) -> dict[str, str]:
-    """Return the environment of a worker with so many processes and so many slots in each."""
-    return shared_environment(settings) | {
-        "BATCHSCRIBE_WARM_CHILDREN": str(processes),
-        "BATCHSCRIBE_WARM_SLOTS": str(slots),
-        "BATCHSCRIBE_WARM_RUNS": str(settings.runs_per_process),
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",  # a dead worker counts as offline after three of them
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        # A third of a megabyte for each job, which nobody else would remove. Batches and documents are in the store.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+        **({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
+        **for_our_server(given_settings(inherited)),
     }
 
 
 def cpu_worker_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of the worker of the pool for flows that need no device."""
-    processes = settings.batch_processes
-    slots = math.ceil(cpu_slots(settings) / processes)
-    return worker_environment(settings, processes=processes, slots=slots) | {
-        "BATCHSCRIBE_WARM_UP": "flows.transcribe_batch",
-        "BATCHSCRIBE_WARM_FORK": "1",
-    }
+    return shared_environment(settings) | PREFECT_WORKER_SETTINGS | cpu_worker_settings(settings)
 
 
 def cpu_slots(settings: Settings) -> int:
@@ -92,13 +116,37 @@ def cpu_slots(settings: Settings) -> int:
 
 def device_worker_environment(settings: Settings, device: Device) -> dict[str, str]:
     """Return the environment of the worker of *device*."""
-    return worker_environment(settings, processes=1, slots=SLOTS_PER_DEVICE) | {
+    return shared_environment(settings) | PREFECT_WORKER_SETTINGS | device_worker_settings(settings, device)
+
+
+def cpu_worker_settings(settings: Settings) -> dict[str, str]:
+    """Return what the worker of the batch runs is told besides what it shares with all processes."""
+    processes = settings.batch_processes
+    slots = math.ceil(cpu_slots(settings) / processes)
+    return _warm_settings(settings, processes=processes, slots=slots) | {
+        "BATCHSCRIBE_WARM_UP": "flows.transcribe_batch",
+        "BATCHSCRIBE_WARM_FORK": "1",
+    }
+
+
+def device_worker_settings(settings: Settings, device: Device) -> dict[str, str]:
+    """Return what the worker of *device* is told besides what it shares with all processes."""
+    return _warm_settings(settings, processes=1, slots=SLOTS_PER_DEVICE) | {
         "BATCHSCRIBE_DEVICE": device.model_dump_json(),
         "BATCHSCRIBE_WARM_UP": "flows.transcribe_recording:warm_up",
         "BATCHSCRIBE_WARM_IDLE": "tasks.transcribe:unload_idle",
         "BATCHSCRIBE_WARM_IDLE_SECONDS": str(settings.model_idle_seconds),
         "OMP_NUM_THREADS": str(device.cpu_threads),
         **(_cuda_environment(os.environ) if device.kind == "cuda" else {}),
+    }
+
+
+def _warm_settings(settings: Settings, *, processes: int, slots: int) -> dict[str, str]:
+    """Return the settings of a worker with so many processes and so many slots in each."""
+    return {
+        WARM_CHILDREN_VARIABLE: str(processes),
+        "BATCHSCRIBE_WARM_SLOTS": str(slots),
+        "BATCHSCRIBE_WARM_RUNS": str(settings.runs_per_process),
     }
 
 

@@ -25,6 +25,9 @@ class LogLine:
     text: str
 
 
+READY = "The worker is ready"
+"""How a worker begins the line in its log with which it says that its server knows it."""
+
 _FORMATS = (
     re.compile(r"\d\d:\d\d:\d\d\.\d{3} \| (?P<level>[A-Z]+) *\| (?P<text>.*)"),  # Prefect
     re.compile(r"\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]+) (?P<text>.*)"),  # the dashboard

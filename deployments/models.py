@@ -92,6 +92,12 @@ def models_needed(settings: Settings, devices: Iterable[Device]) -> tuple[Packag
     return (PACKAGED[name],) if name in PACKAGED else ()
 
 
+def missing_models(settings: Settings, devices: Iterable[Device]) -> tuple[PackagedModel, ...]:
+    """Return those of the packaged models that jobs get on *devices* which are not in their place."""
+    needed = models_needed(settings, devices)
+    return tuple(model for model in needed if not is_complete(model, settings.models_folder))
+
+
 def is_complete(model: PackagedModel, models_folder: Path) -> bool:
     """Return whether all files of *model* are in their place and are what they should be."""
     folder = models_folder / model.name

@@ -1,5 +1,5 @@
 """
-Prefect's server on SQLite, without its "database is locked" answers.
+Prefect's server, on SQLite without its "database is locked" answers.
 
 Prefect begins most transactions as readers. One that reads first and then writes fails at once if another has written
 in between: SQLite cannot wait for what would end in a lost update. Under a handful of workers a fifth of all calls
@@ -9,16 +9,21 @@ same number of runs went through, without a failed call (docs/decisions/0005).
 Start: ``python -m deployments.prefect_server PORT``, in the environment of `deployments.environment`.
 """
 
+import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import AsyncGenerator
 
 import uvicorn
+from asyncpg import PostgresError
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import set_database_config
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction, create_async_engine
+from sqlalchemy.pool import NullPool
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,6 +31,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tasks.core.callers import SAFE_METHODS, is_addressed_here, is_of_same_site
 
 STOP_SECONDS = 5
+SECONDS_TO_CONNECT = 10.0
+SECONDS_BETWEEN_WARNINGS = 60.0
 
 
 class PatientSqlite(AioSqliteConfiguration):
@@ -84,8 +91,28 @@ def app() -> ASGIApp:
     return Guard(create_app(final=True))
 
 
+async def wait_for_database(address: str) -> None:
+    """Return when the database lets us in; say meanwhile why it does not. Prefect's server would end instead."""
+    engine = create_async_engine(address, poolclass=NullPool)
+    next_warning = 0.0
+    while True:
+        try:
+            async with asyncio.timeout(SECONDS_TO_CONNECT), engine.connect():
+                return
+        except (SQLAlchemyError, PostgresError, OSError, TimeoutError) as error:
+            if time.monotonic() > next_warning:
+                next_warning = time.monotonic() + SECONDS_BETWEEN_WARNINGS
+                why = str(error).partition("\n")[0] or type(error).__name__
+                sys.stdout.write(f"WARNING:  The database {engine.url!r} can't be used: {why}. Waiting for it.\n")
+                sys.stdout.flush()
+        await asyncio.sleep(1)
+
+
 def main() -> None:
     """Serve on the port named on the command line, for this machine only."""
+    address = PREFECT_API_DATABASE_CONNECTION_URL.value()
+    if not address.startswith("sqlite"):
+        asyncio.run(wait_for_database(address))
     uvicorn.run(
         "deployments.prefect_server:app",
         factory=True,

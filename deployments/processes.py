@@ -20,7 +20,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from deployments.console import Console
-from deployments.log_lines import Level, shown
+from deployments.log_lines import READY, Level, shown
 
 LINE_BYTES = 2**20
 LOG_BYTES = 8 * 2**20
@@ -75,12 +75,19 @@ class KeptProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self.has_settled = False
+        self.ready = asyncio.Event()
+        """Set once the process, if it is a worker's, has said that it is ready."""
         self._last_line = ""
 
     @property
     def name(self) -> str:
         """The name that people see."""
         return self.command.name
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and has not ended."""
+        return self._process is not None and self._process.returncode is None
 
     async def keep(self) -> None:
         """
@@ -178,6 +185,8 @@ class KeptProcess:
             line = raw.decode(errors="replace").rstrip()
             self._log.handle(logging.makeLogRecord({"msg": line}))
             self._last_line = line.strip() or self._last_line
+            if READY in line:
+                self.ready.set()
             shown_line = shown(line)
             if shown_line is not None and not self._stopping.is_set():  # how it takes its end is for the log
                 self._console.show(self.name, shown_line)

@@ -1,8 +1,9 @@
 """
 Start everything on this machine and keep it running until Ctrl-C: what ``make up`` runs.
 
-Server, work pools, deployments, workers and dashboard, with everything they write in the data folder. A start after a
-``kill -9`` is a start like any other: each worker picks up the runs that its predecessor left.
+Server (unless there is one already), work pools, deployments, workers and dashboard, with everything they write in the
+data folder. A start after a ``kill -9`` is a start like any other: each worker picks up the runs that its predecessor
+left.
 
 Exit status: 0 after Ctrl-C, SIGTERM or SIGHUP, 1 if something could not be started or kept running.
 """
@@ -25,7 +26,7 @@ from deployments.log_lines import Level
 from deployments.processes import GaveUp, end_with_parent
 from deployments.stack import PROJECT, NotReady, Stack, address_of
 from tasks.core.devices import Device
-from tasks.core.settings import Settings
+from tasks.core.settings import Settings, faults_in
 
 NAME = "batchscribe"
 PORT_SECONDS = 5.0
@@ -62,10 +63,13 @@ async def serve(settings: Settings, devices: Sequence[Device], console: Console,
     began = time.monotonic()
     stack = Stack(settings, devices, console, on_start=data.remember)
 
-    def announce() -> None:
+    def announce(away: str) -> None:
         console.say(NAME, f"Ready after {time.monotonic() - began:.0f} s. Ctrl-C stops everything.")
         console.say(NAME, f"Batchscribe  {address_of(settings)}")
-        console.say(NAME, f"Prefect      http://127.0.0.1:{settings.prefect_port}")
+        existing = settings.prefect_url and f"{settings.prefect_url} (an existing server)"
+        console.say(NAME, f"Prefect      {existing or f'http://127.0.0.1:{settings.prefect_port}'}")
+        if away:
+            console.say(NAME, f"{away} Batches wait until then.", Level.WARNING)
 
     asked = asyncio.Event()
     living = asyncio.create_task(stack.live(announce))
@@ -108,11 +112,12 @@ async def _ended(living: asyncio.Task[None], console: Console) -> int:
 def run(console: Console) -> int:
     """Take the data folder, check what must be free, and serve. Raises what `main` puts in a sentence."""
     settings = Settings()
-    if settings.port == settings.prefect_port:
+    if settings.port == settings.prefect_port and not settings.prefect_url:
         msg = f"BATCHSCRIBE_PORT and BATCHSCRIBE_PREFECT_PORT are both {settings.port}. Set one to another port."
         raise PortTaken(msg)
     with DataFolder(settings.data.absolute()) as data:
-        check_port("127.0.0.1", settings.prefect_port, "BATCHSCRIBE_PREFECT_PORT")
+        if not settings.prefect_url:
+            check_port("127.0.0.1", settings.prefect_port, "BATCHSCRIBE_PREFECT_PORT")
         check_port(settings.host, settings.port, "BATCHSCRIBE_PORT")
         settings.prefect_home.mkdir(parents=True, exist_ok=True)  # or each process would try to make it
         devices = find_devices(settings)
@@ -132,8 +137,7 @@ def main() -> None:
     except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, PortTaken) as error:
         sys.exit(str(error))
     except ValidationError as error:
-        lines = (f"BATCHSCRIBE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
-        sys.exit("\n".join(lines))
+        sys.exit(faults_in(error))
     except KeyboardInterrupt:
         sys.exit(130)  # before there was anything to stop
 

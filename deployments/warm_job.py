@@ -36,6 +36,11 @@ class WarmVariables(BaseVariables):
         title="Kind of device",
         description="Its default is what the pool's worker has; dispatch knows by it which model jobs get here.",
     )
+    slots: int = Field(
+        default=1,
+        title="Slots",
+        description="Its default is the concurrency limit that set-up gave the pool; a limit of your own stays.",
+    )
     added: bool = Field(
         default=False,
         title="Added by make worker",

@@ -13,11 +13,12 @@ without a device adds processes for that, so that none waits for another.
 
 Outages of Prefect's server are waited out, by whatever meets one: the worker's end would be that of all its runs.
 
-`deployments.serve_pool` starts it.
+`deployments.serve_pool` starts it, or ``prefect worker start --type warm``.
 """
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -33,12 +34,16 @@ from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
+from deployments.by_hand import HEARTBEAT_SECONDS, find_out, is_by_hand
 from deployments.device_reporter import DeviceReporter
+from deployments.environment import WARM_CHILDREN_VARIABLE
+from deployments.log_lines import READY
 from deployments.orphans import hand_back_all, look_for_forgotten
 from deployments.run_ends import exit_in_words, insist, is_suspect, settle_dead, settle_unfinished
 from deployments.sensors import open_sensor
 from deployments.services import keep_going, outages_waited_out
 from deployments.sick_bay import SickBay
+from deployments.waiting import wait_for_pool
 from deployments.wake import wake_by_events
 from deployments.warm_cancels import pass_on_cancels
 from deployments.warm_job import WarmJobConfiguration, WarmResult, WarmVariables
@@ -50,7 +55,6 @@ from deployments.warm_upkeep import SLOTS_VARIABLE
 from tasks.core.pools import Outcome
 from tasks.core.settings import Settings
 
-CHILDREN_VARIABLE = "BATCHSCRIBE_WARM_CHILDREN"
 RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
 FORK_VARIABLE = "BATCHSCRIBE_WARM_FORK"
 """Environment variable set for a pool without a device: its processes may be forked, and as many as are needed."""
@@ -58,6 +62,8 @@ SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
+
+logger = logging.getLogger("batchscribe.warm_worker")
 
 
 class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
@@ -70,10 +76,15 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     _description = "Runs flow runs in long-lived processes that keep imports and models loaded."
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._pool_name: str = named.get("work_pool_name") or arguments[0]
+        if is_by_hand():
+            find_out(self._pool_name)
+            named["heartbeat_interval_seconds"] = HEARTBEAT_SECONDS
+            named["name"] = named.get("name") or self._pool_name
         may_fork = CAN_FORK and bool(os.environ.get(FORK_VARIABLE))
         self._template = Template(dict(os.environ)) if may_fork else None
         self._processes = WarmProcesses(
-            wanted=int(os.environ.get(CHILDREN_VARIABLE, "1")),
+            wanted=int(os.environ[WARM_CHILDREN_VARIABLE]),
             slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
             silence_seconds=float(os.environ.get(SILENCE_VARIABLE, "120")),
             runs_each=int(os.environ.get(RUNS_VARIABLE, "500")),
@@ -83,7 +94,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         )
         named["limit"] = named.get("limit") or self._processes.slots
         super().__init__(*arguments, **named)
-        self._pool_name: str = named.get("work_pool_name") or arguments[0]
+        self._said_ready = False
         self._polling = asyncio.Lock()
         self._new_run = asyncio.Event()
         self._new_cancel = asyncio.Event()
@@ -97,7 +108,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     # ---- life of the worker
 
     async def setup(self) -> None:
-        """Start the processes and the loops beside the base class's own."""
+        """Wait for the work pool; then start the processes and the loops beside the base class's own."""
+        await wait_for_pool(self._pool_name, warn=logger.warning)
         await super().setup()
         services = {
             "care of its processes": self._processes.keep,
@@ -130,6 +142,9 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         """Tell Prefect's server that the worker is there, and hear of its pool."""
         with outages_waited_out("The worker's heartbeat"):
             await super().sync_with_backend()
+            if not self._said_ready:
+                self._said_ready = True
+                self._logger.info("%s for %s", READY, self._pool_name)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Look for runs, one look at a time, and not before the predecessor's are settled and a process is there."""

@@ -4,16 +4,19 @@ Set up a Prefect server for this machine: work pools, deployments and the limit 
 Doing it again changes nothing, so every start does it. One pool per device, one deployment of transcribe-recording on
 each; what belongs to a device of this machine that is gone is paused, not deleted, since its runs are history.
 
-``python -m deployments.work_pools`` waits for the server and sets it up for the devices of this machine, which it looks
-for unless they are given as JSON records. With ``BATCHSCRIBE_DEVICE`` it adds that one (a further machine's) instead.
+``python -m deployments.work_pools`` waits for the server, however long that is away, and sets it up for the devices of
+this machine, which it looks for unless they are given as JSON records. With ``BATCHSCRIBE_DEVICE`` it adds that one (a
+further machine's) instead. `deployments.deploy` does the same to any server, once and without waiting.
 """
 
+import argparse
 import asyncio
-import contextlib
+import math
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,17 +26,19 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, ObjectUnsupported
 from prefect.settings import PREFECT_API_URL
 
 from deployments.devices import DeviceUnavailable, find_devices, machine_name
 from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE, cpu_slots
+from deployments.waiting import NoAnswer, wait_for_server, wait_for_store
 from deployments.warm_worker import WarmWorker
 from tasks.attendance import last_heartbeat
 from tasks.core.batches import BATCH_QUEUE, RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
 from tasks.core.pools import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
 from tasks.core.settings import Settings
+from tasks.outages import is_passing
 
 PROJECT = Path(__file__).parents[1]
 PATTERN = "gpu-0"
@@ -41,7 +46,11 @@ PATTERN = "gpu-0"
 
 ADDED_VARIABLE = "added"
 """Job variable of a work pool whose default says that `make worker` added the pool."""
-SERVER_SECONDS = 120.0
+
+SLOTS_VARIABLE = "slots"
+"""Job variable of a work pool whose default says which concurrency limit we gave it: any other is a person's."""
+
+SECONDS_AFTER_OUTAGE = 3.0
 HEARTBEAT_SECONDS = 15.0
 """Within which a worker gives a sign of life: one in ten seconds, more or less (`deployments.environment`)."""
 
@@ -52,7 +61,6 @@ class SetUpFailed(Exception):
 
 async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
     """Set up pools, deployments and limits for *devices* on the server that Prefect's settings name."""
-    await wait_for_server()
     async with get_client() as client:
         await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
         await set_up_cpu_pool(client, settings)
@@ -66,7 +74,6 @@ async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
 
 async def add_device(device: Device) -> None:
     """Add the pool and the deployment of *device* to a server that is set up. Raises `SetUpFailed`."""
-    await wait_for_server()
     async with get_client() as client:
         await _check_unattended(client, device.name)
         await _set_up_device_pool(client, device, added=True)
@@ -87,20 +94,6 @@ async def _check_unattended(client: PrefectClient, pool: str) -> None:
         if latest is not None and latest > known:
             msg = f"{pool} has a worker, which answers. Stop it first, or name another pool: make worker POOL=gpu-…"
             raise SetUpFailed(msg)
-
-
-async def wait_for_server() -> None:
-    """Return when the Prefect server answers. Raises `SetUpFailed` if it does not within two minutes."""
-    address = PREFECT_API_URL.value()
-    deadline = time.monotonic() + SERVER_SECONDS
-    async with httpx.AsyncClient() as http:  # Prefect's own client waits ever longer between its tries
-        while time.monotonic() < deadline:
-            with contextlib.suppress(httpx.TransportError):
-                if (await http.get(f"{address}/health")).is_success:
-                    return
-            await asyncio.sleep(0.1)
-    msg = f"No Prefect server answered at {address} for {SERVER_SECONDS:.0f} s. Look into its log."
-    raise SetUpFailed(msg)
 
 
 async def _set_up_device_pool(client: PrefectClient, device: Device, *, added: bool) -> None:
@@ -128,9 +121,13 @@ async def set_up_pool(
     description: str,
     defaults: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
-    """Create the warm pool *name*, or bring its slots and description up to date. A person's pause is kept."""
+    """
+    Create the warm pool *name*, or bring it up to date. A pause and a concurrency limit that a person set are kept.
+
+    Raises `SetUpFailed` if the server cannot have it.
+    """
     template = WarmWorker.get_default_base_job_template()
-    for variable, default in defaults.items():
+    for variable, default in {**defaults, SLOTS_VARIABLE: slots}.items():
         template["variables"]["properties"][variable]["default"] = default
     wanted = WorkPoolCreate(
         name=name,
@@ -141,16 +138,38 @@ async def set_up_pool(
     )
     try:
         await client.create_work_pool(wanted)
-    except ObjectAlreadyExists:
-        pool = await client.read_work_pool(name)
-        paused_by_us = (pool.description or "").startswith((GONE_MARK, QUARANTINE_MARK))
-        update = WorkPoolUpdate(
-            description=description,
-            base_job_template=wanted.base_job_template,
-            concurrency_limit=slots,
-            is_paused=pool.is_paused and not paused_by_us,
+    except ObjectUnsupported as error:
+        msg = (
+            f"The plan of this Prefect Cloud workspace has no work pools with workers of one's own, so {name} cannot "
+            "be made. Use another plan, or a Prefect server of your own."
         )
-        await client.update_work_pool(name, update)
+        raise SetUpFailed(msg) from error
+    except ObjectAlreadyExists:
+        await _bring_up_to_date(client, wanted)
+
+
+async def _bring_up_to_date(client: PrefectClient, wanted: WorkPoolCreate) -> None:
+    pool = await client.read_work_pool(wanted.name)
+    if pool.type != wanted.type:
+        msg = (
+            f"The server has a work pool {pool.name} of type {pool.type} already, which is not ours. Delete it there, "
+            "or use another server or workspace."
+        )
+        raise SetUpFailed(msg)
+    paused_by_us = (pool.description or "").startswith((GONE_MARK, QUARANTINE_MARK))
+    limit_is_ours = pool.concurrency_limit in (None, _default(pool, SLOTS_VARIABLE))
+    update = WorkPoolUpdate(
+        description=wanted.description,
+        base_job_template=wanted.base_job_template,
+        concurrency_limit=wanted.concurrency_limit if limit_is_ours else pool.concurrency_limit,
+        is_paused=pool.is_paused and not paused_by_us,
+    )
+    await client.update_work_pool(pool.name, update)
+
+
+def _default(pool: WorkPool, variable: str) -> Any:
+    """Return the default of a job variable of *pool*; None if it has none."""
+    return pool.base_job_template.get("variables", {}).get("properties", {}).get(variable, {}).get("default")
 
 
 async def pause_gone(client: PrefectClient, present: set[str]) -> None:
@@ -163,11 +182,10 @@ async def pause_gone(client: PrefectClient, present: set[str]) -> None:
 
 def _is_of_this_machine(pool: WorkPool) -> bool:
     description = pool.description or ""
-    added = pool.base_job_template.get("variables", {}).get("properties", {}).get(ADDED_VARIABLE, {}).get("default")
     return (
         pool.type == WarmWorker.type
         and pool.name != CPU_POOL
-        and not added
+        and not _default(pool, ADDED_VARIABLE)
         and not description.startswith(GONE_MARK)
         and description.endswith(f" on {machine_name()}")
     )
@@ -211,19 +229,56 @@ def _copied(pattern: DeploymentResponse) -> dict[str, Any]:
     }
 
 
+async def through_outages(set_it_up: Callable[[], Awaitable[None]], *, seconds: float) -> None:
+    """
+    Wait for the server and set it up; after an outage in the middle once more, since doing it again does no harm.
+
+    Raises `NoAnswer` if the server is away for so many *seconds*.
+    """
+    while True:
+        await wait_for_server(warn=_warn, seconds=seconds)
+        try:
+            return await set_it_up()
+        except (httpx.HTTPError, SetUpFailed) as error:
+            if not await _is_away() and not (isinstance(error, httpx.HTTPError) and is_passing(error)):
+                raise
+            _warn(f"The server was away in the middle of the set-up ({error}); beginning again.")
+            await asyncio.sleep(SECONDS_AFTER_OUTAGE)
+
+
+async def _is_away() -> bool:
+    try:
+        await wait_for_server(warn=_warn, seconds=0)
+    except NoAnswer:
+        return True
+    return False
+
+
+def _warn(sentence: str) -> None:
+    sys.stdout.write(f"WARNING:  {sentence}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Set up the server for the devices of this machine, or add the one of ``BATCHSCRIBE_DEVICE``."""
+    parser = argparse.ArgumentParser(description="Set up a Prefect server: work pools, deployments, limits.")
+    parser.add_argument("devices", nargs="*", type=Device.model_validate_json, help="JSON records")
+    parser.add_argument("--within", type=float, default=math.inf, help="seconds to wait for the server")
+    given = parser.parse_args()
     settings = Settings()
     try:
         if settings.device is not None:
-            asyncio.run(add_device(settings.device))
-            return
-        given = tuple(Device.model_validate_json(record) for record in sys.argv[1:])
-        asyncio.run(set_up(settings, given or find_devices(settings)))
-    except (DeviceUnavailable, SetUpFailed) as error:
+            setting_up = partial(add_device, settings.device)
+        else:
+            setting_up = partial(set_up, settings, given.devices or find_devices(settings))
+        asyncio.run(through_outages(setting_up, seconds=given.within))
+        if settings.device is not None:
+            asyncio.run(wait_for_store(settings, warn=_warn))
+    except (DeviceUnavailable, NoAnswer, SetUpFailed) as error:
         sys.exit(str(error))
     except (httpx.HTTPError, ObjectNotFound) as error:
-        sys.exit(f"The Prefect server did not take the set-up: {error}. Look into its log.")
+        where = PREFECT_API_URL.value()
+        sys.exit(f"The Prefect server at {where} did not take the set-up: {error}. Look into its log.")
 
 
 if __name__ == "__main__":

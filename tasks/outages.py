@@ -1,4 +1,6 @@
-"""Which of Prefect's refusals pass by themselves, and which never will."""
+"""Which of Prefect's refusals pass by themselves, and which never will; and what to do about an outage."""
+
+from http import HTTPStatus
 
 import httpx
 
@@ -27,3 +29,19 @@ def check_passing(error: httpx.HTTPStatusError) -> None:
         f"{said}. Look into its log; if nothing there helps, upload the files again as another batch."
     )
     raise PrefectRefused(msg) from error
+
+
+def complaint_about(error: Exception, address: str) -> str:
+    """Return what is wrong with the Prefect server at *address* and what to do, after a call of it ended in *error*."""
+    status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return (
+            f"The Prefect server at {address} refuses us ({status}). Set PREFECT_API_AUTH_STRING to its auth string, "
+            "for Prefect Cloud PREFECT_API_KEY to a key of its workspace, and start again."
+        )
+    if isinstance(error, ValueError) or status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        return f"There is no Prefect API at {address}. Write its address with its path: http://prefect-host:4200/api"
+    if status is None:
+        why = f" ({error})" if str(error) else ""
+        return f"The Prefect server at {address} does not answer{why}. Start it, or correct its address."
+    return f"The Prefect server at {address} answered {status}. Look into its log."

@@ -5,10 +5,11 @@ Every field is an environment variable with the prefix ``BATCHSCRIBE_`` or a lin
 once, where a process starts (`Settings()`), and passed on as values.
 """
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.core.devices import Device
@@ -22,7 +23,12 @@ class Settings(BaseSettings):
     """What an operator can choose."""
 
     model_config = SettingsConfigDict(
-        env_prefix="BATCHSCRIBE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="BATCHSCRIBE_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # a database's address has its password in it
     )
 
     host: str = "127.0.0.1"
@@ -33,6 +39,15 @@ class Settings(BaseSettings):
 
     prefect_port: int = Field(default=4200, ge=1, le=65535)
     """Port of the Prefect server that `make up` starts, on 127.0.0.1."""
+
+    prefect_url: str = ""
+    """Address of the API of an existing Prefect server or workspace of Prefect Cloud. Empty: `make up` starts one."""
+
+    prefect_database: SecretStr = SecretStr("")
+    """
+    Database of the server that `make up` starts, as SQLAlchemy writes it: ``postgresql+asyncpg://user:password@host/name``.
+    Empty: SQLite in the data folder.
+    """
 
     data: Path = Path("data")
     """Folder of everything that is not code: uploads, the default store, models, Prefect's database, logs."""
@@ -167,10 +182,31 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         return self
 
+    @field_validator("prefect_url")
+    @classmethod
+    def _with_path(cls, given: str) -> str:
+        """Return the address as Prefect wants it: without a slash at its end, and with the path of the API."""
+        address = given.strip().rstrip("/")
+        if address and not re.match(r"https?://[^/]+", address):
+            msg = (
+                f"{given!r} is no address. Write the one of the server's API, for example http://prefect-host:4200/api"
+            )
+            raise ValueError(msg)
+        return f"{address}/api" if re.fullmatch(r"https?://[^/]+", address) else address
+
+    @field_validator("prefect_database")
+    @classmethod
+    def _of_a_known_kind(cls, given: SecretStr) -> SecretStr:
+        """Refuse a database that Prefect's server has no driver for, without telling its password."""
+        if given and not re.match(r"(postgresql\+asyncpg|sqlite\+aiosqlite)://", given.get_secret_value()):
+            msg = "it must begin with postgresql+asyncpg:// (or sqlite+aiosqlite://), then user:password@host/name"
+            raise ValueError(msg)
+        return given
+
     @property
     def prefect_api_url(self) -> str:
-        """Address of the Prefect API that `make up` serves."""
-        return f"http://127.0.0.1:{self.prefect_port}/api"
+        """Address of Prefect's API: of the existing server, or of the one that `make up` starts."""
+        return self.prefect_url or f"http://127.0.0.1:{self.prefect_port}/api"
 
     @property
     def uploads_folder(self) -> Path:
@@ -213,3 +249,9 @@ class Settings(BaseSettings):
         if self.store_is_bucket:
             return self.store
         return str(Path(self.store).absolute()) if self.store else str(self.data.absolute() / "store")
+
+
+def faults_in(error: ValidationError) -> str:
+    """Return what is wrong with the settings, a line for each."""
+    faults = ((fault["loc"], fault["msg"].removeprefix("Value error, ")) for fault in error.errors())
+    return "\n".join(f"BATCHSCRIBE_{'_'.join(map(str, place)).upper()}: {said}" for place, said in faults)

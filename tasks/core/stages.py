@@ -153,7 +153,7 @@ def error_of(facts: JobFacts, batch: BatchFacts) -> str:
     if failure is not None and failure.state in (RunState.FAILED, RunState.CRASHED):
         return sentence(failure.message) or "The job failed without giving a reason. Look into the log of its run."
     if batch.run is None:
-        return "The run of the batch was deleted in Prefect before the job was done. Upload the file again."
+        return "The job is not done, and its runs were removed from Prefect, with the reason. Upload the file again."
     reason = sentence(batch.run.message)
     return f"The batch ended before the job was begun{f': {reason}' if reason else '.'} Retry the batch."
 

@@ -181,7 +181,7 @@ REASONS = [
     (
         JobFacts(job=JOB),
         batch(None),
-        "The run of the batch was deleted in Prefect before the job was done. Upload the file again.",
+        "The job is not done, and its runs were removed from Prefect, with the reason. Upload the file again.",
     ),
 ]
 

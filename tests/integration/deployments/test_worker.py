@@ -27,13 +27,14 @@ class Machine:
 
     def __init__(self, stack, folder):
         self._stack = stack
+        self.server, self.store = stack.prefect_address, stack.data / "store"
         folder.mkdir()
         (folder / "models").symlink_to(stack.data / "models")
         self._environment = stack.environment | {
             "BATCHSCRIBE_DATA": str(folder),
-            "BATCHSCRIBE_STORE": str(stack.data / "store"),
+            "BATCHSCRIBE_STORE": str(self.store),
             "BATCHSCRIBE_DEVICES": "cpu",
-            "PREFECT_API_URL": f"{stack.prefect_address}/api",
+            "PREFECT_API_URL": f"{self.server}/api",
         }
         self._output = folder.parent / "output.txt"
 
@@ -73,6 +74,7 @@ def test_a_worker_that_dies_is_started_again_and_one_that_is_told_to_stops(machi
     keeper = machine.work()
     try:
         _until(machine.heartbeat, "the worker")
+        _until(lambda: f"{POOL} works for {machine.server}/api (store {machine.store})" in machine.output, "the news")
         (first,) = machine.workers()
         before = machine.heartbeat()
         os.kill(first, signal.SIGKILL)
