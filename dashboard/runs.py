@@ -27,20 +27,20 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, WorkPool, WorkPoolStatus
-from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
-from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelling
 
 from dashboard.asking import asking_prefect
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
 from tasks.clean import read_activity
 from tasks.core.adoption import RunState
-from tasks.core.batches import BATCH_DEPLOYMENT, Batch, batch_tag
-from tasks.core.errors import PrefectUnavailable, WrongStage
+from tasks.core.batches import Batch, batch_tag
+from tasks.core.errors import WrongStage
 from tasks.core.pools import Pool
 from tasks.core.stages import RunFacts
 from tasks.observe import ACTIVE, PAGE, read_running_batches, read_runs
+from tasks.start_batch import create_batch_run
 from tasks.survey import read_pools
 
 SECONDS_TO_READ_A_BATCH = 60.0
@@ -159,22 +159,7 @@ class Runs:
     async def create(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is created if there is none. One batch id is one run."""
         async with asking_prefect():
-            deployment = await self._read_batch_deployment()
-            run = await self._client.create_flow_run_from_deployment(
-                deployment.id,
-                parameters={"batch_id": batch.batch_id},
-                name=batch.name,
-                tags=[batch_tag(batch.batch_id)],
-                idempotency_key=batch.batch_id,
-            )
-        return str(run.id)
-
-    async def _read_batch_deployment(self) -> DeploymentResponse:
-        try:
-            return await self._client.read_deployment_by_name(BATCH_DEPLOYMENT)
-        except ObjectNotFound as error:
-            msg = f"Prefect has no deployment {BATCH_DEPLOYMENT}. Register the deployments: make up"
-            raise PrefectUnavailable(msg) from error
+            return await create_batch_run(self._client, batch)
 
     async def retry(self, flow_run_id: str) -> None:
         """Have the batch run again under the same id; it adopts what is done. If it does already, nothing happens."""

@@ -25,7 +25,9 @@ from deployments.log_lines import Level
 from deployments.processes import GaveUp, end_with_parent
 from deployments.stack import PROJECT, NotReady, Stack, address_of
 from tasks.core.devices import Device
+from tasks.core.errors import InboxInvalid
 from tasks.core.settings import Settings
+from tasks.ingest.inboxes import inboxes_of
 
 NAME = "batchscribe"
 PORT_SECONDS = 5.0
@@ -111,6 +113,7 @@ def run(console: Console) -> int:
     if settings.port == settings.prefect_port:
         msg = f"BATCHSCRIBE_PORT and BATCHSCRIBE_PREFECT_PORT are both {settings.port}. Set one to another port."
         raise PortTaken(msg)
+    inboxes_of(settings)  # a fault in their file is told before anything is started
     with DataFolder(settings.data.absolute()) as data:
         check_port("127.0.0.1", settings.prefect_port, "BATCHSCRIBE_PREFECT_PORT")
         check_port(settings.host, settings.port, "BATCHSCRIBE_PORT")
@@ -129,7 +132,7 @@ def main() -> None:
     console = Console()
     try:
         sys.exit(run(console))
-    except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, PortTaken) as error:
+    except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, InboxInvalid, PortTaken) as error:
         sys.exit(str(error))
     except ValidationError as error:
         lines = (f"BATCHSCRIBE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())

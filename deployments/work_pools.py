@@ -28,10 +28,12 @@ from prefect.settings import PREFECT_API_URL
 
 from deployments.devices import DeviceUnavailable, find_devices, machine_name
 from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE
+from deployments.inboxes import deploy_inboxes
 from deployments.warm_worker import WarmWorker
 from tasks.attendance import last_heartbeat
 from tasks.core.batches import RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
+from tasks.core.errors import InboxInvalid
 from tasks.core.pools import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
 from tasks.core.settings import Settings
 
@@ -62,6 +64,7 @@ async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
         await _deploy_file()
         for device in devices:
             await _deploy_like_pattern(client, device.name)
+        await deploy_inboxes(client, settings)
 
 
 async def add_device(device: Device) -> None:
@@ -209,7 +212,7 @@ def main() -> None:
             return
         given = tuple(Device.model_validate_json(record) for record in sys.argv[1:])
         asyncio.run(set_up(settings, given or find_devices(settings)))
-    except (DeviceUnavailable, SetUpFailed) as error:
+    except (DeviceUnavailable, InboxInvalid, SetUpFailed) as error:
         sys.exit(str(error))
     except (httpx.HTTPError, ObjectNotFound) as error:
         sys.exit(f"The Prefect server did not take the set-up: {error}. Look into its log.")

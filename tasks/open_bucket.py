@@ -18,6 +18,7 @@ from tasks.store import checked_prefix
 from tasks.store_s3 import S3Store
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from prefect_aws import AwsCredentials
 
 MAX_PREFIX_BYTES = 120
@@ -30,19 +31,27 @@ ANY_REGION = "us-east-1"
 def open_bucket(settings: Settings) -> S3Store:
     """Return the store in the bucket of ``settings.store_address``. Raises `StoreUnavailable`; connects to nothing."""
     bucket, prefix = _location(settings.store_address)
-    block = _block(settings.store_credentials) if settings.store_credentials else None
+    client = open_client(
+        settings.store_address, endpoint=settings.store_endpoint, credentials=settings.store_credentials
+    )
+    return S3Store(client, bucket, prefix)
+
+
+def open_client(address: str, *, endpoint: str, credentials: str) -> "S3Client":
+    """Return a client for the bucket at *address*; *credentials* names a block. Raises `StoreUnavailable`."""
+    block = _block(credentials) if credentials else None
     options: dict[str, Any] = block.aws_client_parameters.get_params_override() if block else {}
-    if settings.store_endpoint:
-        options["endpoint_url"] = settings.store_endpoint
+    if endpoint:
+        options["endpoint_url"] = endpoint
     options["config"] = _config(custom="endpoint_url" in options).merge(options.get("config", Config()))
     try:
         session = block.get_boto3_session() if block else boto3.Session()
         options.setdefault("region_name", session.region_name or ANY_REGION)
-        client = session.client("s3", **options)
+        client: S3Client = session.client("s3", **options)
     except (BotoCoreError, ValueError) as exc:
-        msg = f"The store {settings.store_address} can't be opened: {exc}. Correct the BATCHSCRIBE_STORE… settings."
+        msg = f"The bucket {address} can't be opened: {exc}. Correct the settings of its endpoint and credentials."
         raise StoreUnavailable(msg) from exc
-    return S3Store(client, bucket, prefix)
+    return client
 
 
 def _location(address: str) -> tuple[str, str]:

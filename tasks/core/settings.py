@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tasks.core.devices import Device
 
 GIB = 2**30
+DEFAULT_INBOXES = Path("inboxes.toml")
 
 
 class Settings(BaseSettings):
@@ -115,6 +116,12 @@ class Settings(BaseSettings):
     leftover_hours: float = Field(default=1.0, ge=0)
     """How old something that no record accounts for must be before it counts as left by a killed process."""
 
+    inboxes: Path = DEFAULT_INBOXES
+    """TOML file with the folders and buckets that are watched for recordings. The default need not exist."""
+
+    demo_inbox: bool = True
+    """Whether `make up` watches the folder ``<data>/inbox``."""
+
     @property
     def prefect_api_url(self) -> str:
         """Address of the Prefect API that `make up` serves."""
@@ -124,6 +131,11 @@ class Settings(BaseSettings):
     def uploads_folder(self) -> Path:
         """Folder of the uploads, on the host of the dashboard."""
         return self.data.absolute() / "uploads"
+
+    @property
+    def ingest_folder(self) -> Path:
+        """Folder of the indexes of the inboxes, which can be made again from the inboxes and the store."""
+        return self.data.absolute() / "ingest"
 
     @property
     def work_folder(self) -> Path:
