@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dashboard.reception import PartFile, Received, free_bytes
 from dashboard.records import Records
 from dashboard.threads import WRITE_THREADS, in_thread
 from tasks.core.batches import Batch, Manifest, Upload, job_id_for, manifest_of
@@ -32,6 +31,7 @@ from tasks.core.errors import (
 from tasks.core.media import is_media
 from tasks.core.names import clean_path, shown
 from tasks.core.settings import Settings
+from tasks.part_file import PartFile, Received, free_bytes
 
 OPEN_BATCHES_KEPT = 64
 
@@ -232,6 +232,9 @@ class Intake:
         batch = await self._records.batch(batch_id)
         if await self._records.manifest(batch_id) is not None:
             raise _started(batch_id)
+        if batch.inbox:
+            msg = f"Batch {batch_id} is filled and started by scans of the inbox {batch.inbox}. Look again later."
+            raise WrongStage(msg)
         uploads = await self._records.uploads(batch_id)
         return OpenBatch(batch=batch, uploads=uploads, held_bytes=sum(upload.size for upload in uploads.values()))
 

@@ -14,6 +14,7 @@ from tasks.core.settings import Settings
 from tasks.discard import discard_hidden_batch, hide_batch, read_expiry, show_batch
 from tasks.mark import cancelled_jobs, forget_kept, mark_cancelled, mark_kept
 from tasks.read import read_publication, read_recording, understood
+from tasks.start_batch import create_manifest
 from tasks.store import Store
 
 BATCHES_KEPT = 64
@@ -98,11 +99,7 @@ class Records:
 
     async def create_manifest(self, manifest: Manifest) -> Manifest:
         """Freeze what the batch consists of and return it; if that has been done before, return what was frozen."""
-        batch_id = manifest.batch.batch_id
-        key = BatchKeys.of(batch_id).manifest
-        content = manifest.model_dump_json().encode()
-        first = await in_thread(STORE_THREADS, self._store.create, key, content)
-        return manifest if first else (await self.manifest(batch_id) or manifest)
+        return await in_thread(STORE_THREADS, create_manifest, self._store, manifest)
 
     async def started_run(self, batch_id: str) -> StartedRun | None:
         """Return the run that the start made, or None if there was no start or it was interrupted."""

@@ -26,7 +26,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPoolStatus
-from prefect.client.schemas.responses import DeploymentResponse, SetStateStatus
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelling
@@ -35,8 +35,8 @@ from dashboard.asking import asking_prefect
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
 from tasks.clean import Cleaner, read_activity
 from tasks.core.adoption import RunState
-from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_POOL, ROUTER_LIMIT, Batch, batch_tag
-from tasks.core.errors import PrefectUnavailable, WrongInstallation, WrongStage
+from tasks.core.batches import BATCH_POOL, ROUTER_LIMIT, Batch, batch_tag
+from tasks.core.errors import WrongInstallation, WrongStage
 from tasks.core.notices import BatchPool, RouterLimit
 from tasks.core.planning import RunningBatches
 from tasks.core.pools import Pool
@@ -45,6 +45,7 @@ from tasks.core.stages import RunFacts
 from tasks.installation import check_installation
 from tasks.observe import ACTIVE, read_running_batches, read_runs
 from tasks.paging import PAGE, read_all
+from tasks.start_batch import create_batch_run
 from tasks.store import Store
 from tasks.survey import read_pools
 
@@ -150,22 +151,7 @@ class Runs:
     async def create(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is created if there is none. One batch id is one run."""
         async with asking_prefect():
-            deployment = await self._read_batch_deployment()
-            run = await self._client.create_flow_run_from_deployment(
-                deployment.id,
-                parameters={"batch_id": batch.batch_id},
-                name=batch.name,
-                tags=[batch_tag(batch.batch_id)],
-                idempotency_key=batch.batch_id,
-            )
-        return str(run.id)
-
-    async def _read_batch_deployment(self) -> DeploymentResponse:
-        try:
-            return await self._client.read_deployment_by_name(BATCH_DEPLOYMENT)
-        except ObjectNotFound as error:
-            msg = f"Prefect has no deployment {BATCH_DEPLOYMENT}. Register the deployments: make up"
-            raise PrefectUnavailable(msg) from error
+            return await create_batch_run(self._client, batch)
 
     async def retry(self, flow_run_id: str) -> None:
         """Have the batch run again under the same id; it adopts what is done. If it does already, nothing happens."""

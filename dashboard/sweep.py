@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from dashboard.reception import PART_ENDING
 from tasks.core.batches import JOB_ID
 from tasks.core.keys import BatchKeys
 from tasks.discard import remove_unless_received
+from tasks.part_file import PART_ENDING
 from tasks.store import Store
 
 logger = logging.getLogger(__name__)

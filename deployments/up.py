@@ -26,7 +26,9 @@ from deployments.log_lines import Level
 from deployments.processes import GaveUp, end_with_parent
 from deployments.stack import PROJECT, NotReady, Stack, address_of
 from tasks.core.devices import Device
+from tasks.core.errors import InboxInvalid
 from tasks.core.settings import Settings, faults_in
+from tasks.ingest.inboxes import inboxes_of
 
 NAME = "batchscribe"
 PORT_SECONDS = 5.0
@@ -115,6 +117,7 @@ def run(console: Console) -> int:
     if settings.port == settings.prefect_port and not settings.prefect_url:
         msg = f"BATCHSCRIBE_PORT and BATCHSCRIBE_PREFECT_PORT are both {settings.port}. Set one to another port."
         raise PortTaken(msg)
+    inboxes_of(settings)  # a fault in their file is told before anything is started
     with DataFolder(settings.data.absolute()) as data:
         if not settings.prefect_url:
             check_port("127.0.0.1", settings.prefect_port, "BATCHSCRIBE_PREFECT_PORT")
@@ -134,7 +137,7 @@ def main() -> None:
     console = Console()
     try:
         sys.exit(run(console))
-    except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, PortTaken) as error:
+    except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, InboxInvalid, PortTaken) as error:
         sys.exit(str(error))
     except ValidationError as error:
         sys.exit(faults_in(error))

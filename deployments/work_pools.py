@@ -31,11 +31,13 @@ from prefect.settings import PREFECT_API_URL
 
 from deployments.devices import DeviceUnavailable, find_devices, machine_name
 from deployments.environment import CPU_POOL, SLOTS_PER_DEVICE, cpu_slots
+from deployments.inboxes import deploy_inboxes
 from deployments.waiting import NoAnswer, wait_for_server, wait_for_store
 from deployments.warm_worker import WarmWorker
 from tasks.attendance import last_heartbeat
 from tasks.core.batches import BATCH_QUEUE, RECORDING_FLOW, ROUTER_LIMIT
 from tasks.core.devices import Device
+from tasks.core.errors import InboxInvalid
 from tasks.core.pools import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
 from tasks.core.settings import Settings
 from tasks.outages import is_passing
@@ -70,6 +72,7 @@ async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
         await _deploy_file()
         for device in devices:
             await _deploy_like_pattern(client, device.name)
+        await deploy_inboxes(client, settings)
 
 
 async def add_device(device: Device) -> None:
@@ -274,7 +277,7 @@ def main() -> None:
         asyncio.run(through_outages(setting_up, seconds=given.within))
         if settings.device is not None:
             asyncio.run(wait_for_store(settings, warn=_warn))
-    except (DeviceUnavailable, NoAnswer, SetUpFailed) as error:
+    except (DeviceUnavailable, InboxInvalid, NoAnswer, SetUpFailed) as error:
         sys.exit(str(error))
     except (httpx.HTTPError, ObjectNotFound) as error:
         where = PREFECT_API_URL.value()

@@ -58,7 +58,7 @@ def take_stock(store: Store, settings: Settings, batch_id: str) -> Stock:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process of this machine is receiving the file (`dashboard.reception` locks what it receives)."""
+    """Whether a process of this machine is receiving the file (`tasks.part_file` locks what arrives)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -13,11 +13,12 @@ from dashboard.api.client import ClientOfProcess
 from dashboard.client import Client
 from dashboard.form import OVERHEAD_BYTES, FormFile, boundary_of
 from dashboard.intake import OpenBatch, media_path
-from dashboard.reception import PartFile, free_bytes, receive
+from dashboard.reception import receive
 from dashboard.rehearsal import OfferedFile, RefusedFile, refusals
 from dashboard.threads import WRITE_THREADS, in_thread
 from tasks.core.batches import Record, Upload
 from tasks.core.errors import UploadRejected
+from tasks.part_file import PartFile, free_bytes
 
 router = APIRouter(tags=["uploads"])
 

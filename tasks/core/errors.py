@@ -24,6 +24,8 @@ What can go wrong with a job, as one tree.
     ├── PrefectUnavailable         the Prefect server did not answer                  (retryable)
     ├── PrefectRefused             the Prefect server refused what it was asked for
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
+    ├── InboxInvalid               the definition of an inbox cannot be followed
+    ├── InboxUnavailable           the folder or bucket of an inbox cannot be read    (retryable)
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
     └── DeviceFailed               the device of this machine cannot do its work      (retryable)
 
@@ -128,6 +130,16 @@ class PrefectRefused(TranscriptionError):
 
 class WorkPoolUnavailable(TranscriptionError):
     """No GPU work pool can take a job at the moment."""
+
+    retryable = True
+
+
+class InboxInvalid(TranscriptionError):
+    """The definition of an inbox, or of the options of a folder in it, cannot be followed."""
+
+
+class InboxUnavailable(TranscriptionError):
+    """The folder or bucket of an inbox cannot be read: a share is not mounted, a permission lacks."""
 
     retryable = True
 

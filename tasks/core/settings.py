@@ -17,6 +17,7 @@ from tasks.core.result_template import ResultTemplate
 
 MIB = 2**20
 GIB = 2**30
+DEFAULT_INBOXES = Path("inboxes.toml")
 
 
 class Settings(BaseSettings):
@@ -167,6 +168,12 @@ class Settings(BaseSettings):
     leftover_hours: float = Field(default=1.0, ge=0)
     """How old something that no record accounts for must be before it counts as left by a killed process."""
 
+    inboxes: Path = DEFAULT_INBOXES
+    """TOML file with the folders and buckets that are watched for recordings. The default need not exist."""
+
+    demo_inbox: bool = True
+    """Whether `make up` watches the folder ``<data>/inbox``."""
+
     @field_validator("results")
     @classmethod
     def _is_template(cls, results: str) -> str:
@@ -212,6 +219,11 @@ class Settings(BaseSettings):
     def uploads_folder(self) -> Path:
         """Folder of the uploads, on the host of the dashboard."""
         return self.data.absolute() / "uploads"
+
+    @property
+    def ingest_folder(self) -> Path:
+        """Folder of the indexes of the inboxes, which can be made again from the inboxes and the store."""
+        return self.data.absolute() / "ingest"
 
     @property
     def work_folder(self) -> Path:

@@ -1,0 +1,180 @@
+"""
+What became of the batches of an inbox: read when their run has ended, and written down once.
+
+Documents outweigh what a run says. A job that failed is not tried again by a scan; a person retries the batch, and then
+the new outcome counts.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterId,
+    FlowRunFilterTags,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import TaskRunSort
+
+from tasks.core.adoption import CRASH_SETTLES_SECONDS, RunState
+from tasks.core.batches import Stage, batch_tag, inbox_tag
+from tasks.core.errors import NotFound
+from tasks.core.keys import BatchKeys
+from tasks.core.summaries import sentence
+from tasks.ingest.context import ScanContext
+from tasks.ingest.index import OPEN
+from tasks.ingest.records import Ended, Outcome, Plan
+from tasks.observe import Child, read_children, read_runs
+from tasks.paging import PAGE
+from tasks.read import published_and_intact, understood
+
+LOOKED_AT = "ended looked at"
+OVERLAP = timedelta(minutes=5)
+"""Ends that are read twice cost nothing; clocks of hosts differ."""
+
+DELETED = (
+    "The run of the batch was deleted in Prefect before the job was done. Change the file to have it ingested again."
+)
+DISMISSED = "Its batch was dismissed before the job was done. Change the file to have it ingested again."
+NO_REASON = "The job failed without giving a reason. Look into the log of its run."
+
+
+def fate_of(ended: Ended | None, job_id: str) -> tuple[str, str]:
+    """Return what became of a job, as the index keeps it, and why it failed."""
+    outcomes = ended.outcomes if ended else ()
+    found = next((outcome for outcome in outcomes if outcome.job_id == job_id), None)
+    return (found.stage.value, found.error) if found else (OPEN, "")
+
+
+async def open_and_ended(
+    scan: ScanContext, client: PrefectClient, plans: Sequence[Plan]
+) -> tuple[list[Plan], list[Plan]]:
+    """Return the started plans whose batch still runs, and those whose batch has ended."""
+    runs = await _runs_of(client, plans)
+    still_open: list[Plan] = []
+    ended: list[Plan] = []
+    for plan in plans:
+        run = runs.get(plan.flow_run_id)
+        dismissed = await asyncio.to_thread(scan.store.stat, BatchKeys.of(plan.batch_id).batch) is None
+        (ended if dismissed or run is None or _has_ended(run) else still_open).append(plan)
+    return still_open, ended
+
+
+async def _runs_of(client: PrefectClient, plans: Sequence[Plan]) -> Mapping[str, FlowRun]:
+    ids = [UUID(plan.flow_run_id) for plan in plans]
+    found: dict[str, FlowRun] = {}
+    for first in range(0, len(ids), PAGE):
+        runs = await read_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=ids[first : first + PAGE])))
+        found |= {str(run.id): run for run in runs}
+    return found
+
+
+def _has_ended(run: FlowRun) -> bool:
+    """Return whether the run has ended; one that has just crashed is about to be started again by its worker."""
+    if run.state is None or not run.state.is_final():
+        return False
+    settled = datetime.now(UTC) - run.state.timestamp > timedelta(seconds=CRASH_SETTLES_SECONDS)
+    return settled or not run.state.is_crashed()
+
+
+async def end_plan(scan: ScanContext, client: PrefectClient, plan: Plan) -> Ended:
+    """Write down what became of the plan's files, and return it."""
+    scan.go_on()
+    children = (await read_children(client, plan.batch_id)).newest
+    conversions = await _failed_conversions(client, plan)
+    return await asyncio.to_thread(_write_ended, scan, plan, children, conversions)
+
+
+async def _failed_conversions(client: PrefectClient, plan: Plan) -> Mapping[str, str]:
+    """Return why uploads of the batch could not be converted, by job id; the latest try counts."""
+    failed = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED]))
+    reasons: dict[str, str] = {}
+    offset, page_size = 0, PAGE
+    while page_size == PAGE:
+        page = await client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(plan.flow_run_id)])),
+            task_run_filter=TaskRunFilter(state=failed),
+            sort=TaskRunSort.EXPECTED_START_TIME_ASC,
+            limit=PAGE,
+            offset=offset,
+        )
+        for run in page:
+            job_id = next((tag.removeprefix("job:") for tag in run.tags if tag.startswith("job:")), "")
+            reasons[job_id] = (run.state.message or "") if run.state else ""
+        page_size = len(page)
+        offset += page_size
+    return reasons
+
+
+def _write_ended(scan: ScanContext, plan: Plan, children: Mapping[str, Child], conversions: Mapping[str, str]) -> Ended:
+    keys = BatchKeys.of(plan.batch_id)
+    dismissed = scan.store.stat(keys.batch) is None
+    outcomes = tuple(
+        _outcome(scan, plan, job_id, children.get(job_id), conversions.get(job_id), dismissed=dismissed)
+        for job_id in (file.job_id for file in plan.files)
+    )
+    ended = Ended(plan=plan, outcomes=outcomes, ended_at=datetime.now(UTC))
+    scan.store.write(scan.keys.ended(plan.batch_id), ended.model_dump_json().encode())
+    with scan.index.transaction():
+        for outcome in outcomes:
+            scan.index.end(outcome.job_id, outcome.stage, outcome.error)
+    scan.news += 1
+    return ended
+
+
+def _outcome(
+    scan: ScanContext, plan: Plan, job_id: str, child: Child | None, conversion: str | None, *, dismissed: bool
+) -> Outcome:
+    if published_and_intact(scan.store, plan.batch_id, job_id) is not None:
+        return Outcome(job_id=job_id, stage=Stage.DONE)
+    if dismissed:
+        return Outcome(job_id=job_id, stage=Stage.CANCELLED, error=DISMISSED)
+    if child is not None:
+        if child.state in (RunState.CANCELLED, RunState.CANCELLING):
+            return Outcome(job_id=job_id, stage=Stage.CANCELLED)
+        return Outcome(job_id=job_id, stage=Stage.FAILED, error=sentence(child.message) or NO_REASON)
+    if conversion is not None:
+        return Outcome(job_id=job_id, stage=Stage.FAILED, error=sentence(conversion) or NO_REASON)
+    return Outcome(job_id=job_id, stage=Stage.CANCELLED)
+
+
+async def ended_again(scan: ScanContext, client: PrefectClient, known: Iterable[str]) -> list[Ended]:
+    """Return the ends of batches that a person retried, and whose run has ended since the last scan that asked."""
+    if not scan.index.count("outcome IN ('failed', 'cancelled')"):
+        return []
+    asked_at = datetime.now(UTC)
+    latest = scan.index.fact(LOOKED_AT)
+    since = datetime.fromisoformat(latest) - OVERLAP if latest else datetime.min.replace(year=2000, tzinfo=UTC)
+    runs = await read_runs(
+        client,
+        FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[inbox_tag(scan.inbox.name)]), end_time=FlowRunFilterEndTime(after_=since)
+        ),
+    )
+    under_way = set(known)
+    again = []
+    for run in runs:
+        batch_id = next((tag.removeprefix(batch_tag("")) for tag in run.tags if tag.startswith(batch_tag(""))), "")
+        if batch_id in under_way or not _has_ended(run):
+            continue
+        ended = await asyncio.to_thread(read_ended, scan, batch_id)
+        if ended is not None and run.end_time is not None and run.end_time > ended.ended_at:
+            again.append(await end_plan(scan, client, ended.plan))
+    scan.index.keep_fact(LOOKED_AT, asked_at.isoformat())
+    return again
+
+
+def read_ended(scan: ScanContext, batch_id: str) -> Ended | None:
+    """Return what became of a batch, or None if it has not ended."""
+    key = scan.keys.ended(batch_id)
+    try:
+        return understood(Ended, scan.store.read(key), key)
+    except NotFound:
+        return None
