@@ -1,5 +1,7 @@
 """What the API says of a batch follows from what Prefect and the store say, and from nothing else."""
 
+from tasks.waiting import WAITS_LABEL
+
 
 def stages(status):
     return [job["stage"] for job in status["jobs"]]
