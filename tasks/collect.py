@@ -20,6 +20,7 @@ import httpx
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
+from prefect.exceptions import ObjectNotFound
 
 from tasks.core.adoption import CRASH_SETTLES_SECONDS, Retry, RunState, Step, step_for
 from tasks.core.batches import Job, Manifest, Recording, Stage
@@ -248,7 +249,8 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
         ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
         if child is not None and child.state is RunState.CRASHED and ending.stage is not Stage.DONE:
             if not current_token().cancelled:  # its worker, one of Prefect's own, leaves it so
-                await go_on_after_crash(client, child)
+                with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment: the next look tells
+                    await go_on_after_crash(client, child)
             continue
         _note_ending(jobs, ending, child or known)
         del jobs.children[job_id]

@@ -168,7 +168,8 @@ class Dispatcher:
         elsewhere = {pool.work_pool for pool in pools if not pool.warm}
         for child in await self._lost_runs.find(child for child in children if child.work_pool in elsewhere):
             logger.warning("Job %s gives no sign of life on %s; starting again", child.job_id, child.work_pool)
-            await restart_lost(self._client, child)
+            with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment
+                await restart_lost(self._client, child)
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()

@@ -87,6 +87,7 @@ def _pool(
         description=description,
         deployment_id=str(gpu_pool.deployment_id),
         warm=warm,
+        limited=warm or pool.concurrency_limit is not None,
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
 

@@ -93,6 +93,8 @@ class Pool:
     deployment_id: str = ""
     warm: bool = True
     """Whether its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
+    limited: bool = True
+    """Whether runs beyond its slots wait. Without a limit a worker of Prefect's own would start them at once."""
 
     def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
         """Return the name of the model that a job gets here: ``auto`` is another one on a GPU than on a CPU."""
@@ -148,7 +150,7 @@ class Pool:
         """Return how many more runs the pool may get: as many as it has slots, and *look_ahead* behind them."""
         if not self.usable:
             return 0
-        places = 1 if self.probing else self.slots + look_ahead
+        places = 1 if self.probing else self.slots + (look_ahead if self.limited else 0)
         return max(0, places - len(self.runs))
 
 

@@ -62,6 +62,8 @@ def test_a_pool_is_free_when_its_pending_audio_is_transcribed(runs, slots, rtf, 
         (0, {"slots": 0}, 1, 0),  # Prefect's way of saying that nothing may run
         (0, {"probing": True}, 1, 1),
         (1, {"probing": True}, 1, 0),
+        (0, {"limited": False, "slots": 1}, 1, 1),  # a run that should wait would be started at once
+        (1, {"limited": False, "slots": 1}, 1, 0),
     ],
 )
 def test_a_pool_has_room_for_its_slots_and_the_look_ahead(runs, condition, look_ahead, room):

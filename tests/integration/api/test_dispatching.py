@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.client.orchestration import PrefectClient
+from prefect import flow
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
+from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 
@@ -22,6 +24,7 @@ from tasks.gpu_pools import read_gpu_pools
 from tasks.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
 from tasks.observe import child_of
 from tasks.survey import read_pools
+from tasks.waiting import forget_waiting, tell_waiting, waits_for
 
 MANY, PAGE = 23, 10
 """Three pages of pools. With the server's own page of 200 the same takes a minute: making a deployment is slow."""
@@ -197,3 +200,17 @@ def test_a_run_that_shows_no_progress_for_long_is_lost_and_one_that_does_is_not(
     assert lost == [silent]
     assert RUNNING_SECONDS < seconds < RUNNING_SECONDS + 2 * step
     assert after_pause == [], "an outage, of which the run could tell nothing"
+
+
+def test_a_run_tells_what_it_waits_for_and_that_it_goes_on(on_server):
+    @flow
+    async def waiting():
+        told = []
+        async with get_client() as client:
+            for reason in ("The store is away.", ""):
+                await tell_waiting(reason)
+                told.append(waits_for(await client.read_flow_run(UUID(flow_run.get_id()))))
+        forget_waiting()
+        return told
+
+    assert on_server(lambda _client, _requests: waiting()) == ["The store is away.", ""]

@@ -1,5 +1,7 @@
 """What the API says of a batch follows from what Prefect and the store say, and from nothing else."""
 
+from tasks.waiting import WAITS_LABEL
+
 
 def stages(status):
     return [job["stage"] for job in status["jobs"]]
@@ -176,6 +178,10 @@ def test_a_batch_that_does_not_go_on_says_why(dashboard, prefect, record, wait):
         prefect.set_state("flow_runs", run_id, "RUNNING")
         record(dashboard, batch_id, job_id)
         wait(lambda: "No GPU takes jobs. gpu-0 is offline" in dashboard.status(batch_id)["notice"], "the notice")
+        told = {WAITS_LABEL: "The store is away."}
+        prefect.http.patch(f"flow_runs/{run_id}/labels", json=told).raise_for_status()
+        sentence = "The batch waits, and looks again by itself: The store is away."
+        wait(lambda: dashboard.status(batch_id)["notice"] == sentence, "what the batch run waits for")
         answer = dashboard.http.get("api/health")
         assert (answer.status_code, answer.json()["batch_worker"], answer.json()["gpu_worker"]) == (503, True, False)
         assert "No GPU takes jobs. gpu-0 is offline" in answer.json()["detail"]
