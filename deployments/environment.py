@@ -65,6 +65,7 @@ def worker_environment(settings: Settings, *, processes: int, slots: int) -> dic
         "BATCHSCRIBE_WARM_SLOTS": str(slots),
         "BATCHSCRIBE_WARM_RUNS": str(settings.runs_per_process),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_WORKER_PREFETCH_SECONDS": "0",  # a run that is fetched before its time waits for it in a process
         "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",  # a dead worker counts as offline after three of them
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     }

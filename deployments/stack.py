@@ -105,7 +105,7 @@ class Stack:
             for pool in self._workers:
                 await _until(f"The worker of {pool}", partial(self._is_online, http, pool, since=began))
             await set_up
-            await _until("The dashboard", partial(_answers, http, f"{address_of(self._settings)}/api/health"))
+            await _until("The dashboard", partial(_answers, http, f"{self._settings.local_address}/api/health"))
             for process in (self._server, self._dashboard, *self._workers.values()):
                 process.has_settled = True
             on_ready()
@@ -148,12 +148,6 @@ class Stack:
             return False
         reports = [worker["last_heartbeat_time"] for worker in answer.json() if worker["status"] == "ONLINE"]
         return any(datetime.fromisoformat(report) > since for report in reports)
-
-
-def address_of(settings: Settings) -> str:
-    """Return the dashboard's address for a browser on this machine."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - compared, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 async def _answers(http: httpx.AsyncClient, address: str) -> bool:

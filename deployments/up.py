@@ -23,7 +23,7 @@ from deployments.data_folder import DataFolder, DataFolderInUse, DataFolderUnusa
 from deployments.devices import DeviceUnavailable, find_devices
 from deployments.log_lines import Level
 from deployments.processes import GaveUp, end_with_parent
-from deployments.stack import PROJECT, NotReady, Stack, address_of
+from deployments.stack import PROJECT, NotReady, Stack
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
 
@@ -64,7 +64,7 @@ async def serve(settings: Settings, devices: Sequence[Device], console: Console,
 
     def announce() -> None:
         console.say(NAME, f"Ready after {time.monotonic() - began:.0f} s. Ctrl-C stops everything.")
-        console.say(NAME, f"Batchscribe  {address_of(settings)}")
+        console.say(NAME, f"Batchscribe  {settings.local_address}")
         console.say(NAME, f"Prefect      http://127.0.0.1:{settings.prefect_port}")
 
     asked = asyncio.Event()

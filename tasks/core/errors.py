@@ -23,6 +23,8 @@ What can go wrong with a job, as one tree.
     ├── PrefectUnavailable         the Prefect server did not answer                  (retryable)
     ├── PrefectRefused             the Prefect server refused what it was asked for
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
+    ├── WebhookUnset               no webhook is set where it is to be told
+    ├── WebhookUnavailable         the webhook did not answer                         (retryable)
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
     └── DeviceFailed               the device of this machine cannot do its work      (retryable)
 
@@ -123,6 +125,16 @@ class PrefectRefused(TranscriptionError):
 
 class WorkPoolUnavailable(TranscriptionError):
     """No GPU work pool can take a job at the moment."""
+
+    retryable = True
+
+
+class WebhookUnset(TranscriptionError):
+    """No webhook is set where it is to be told."""
+
+
+class WebhookUnavailable(TranscriptionError):
+    """The webhook did not answer."""
 
     retryable = True
 
