@@ -1,8 +1,9 @@
 """The inboxes: deployments of `ingest-folder` in Prefect, with the report that the latest scan left in the store."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
@@ -48,6 +49,7 @@ class InboxStatus(Record):
     location: str = Field(description="the watched folder or s3:// prefix")
     schedule: str = Field(description="when it is scanned, in words; empty if only by hand")
     interval_seconds: float | None = Field(default=None, description="null where it is not scanned at an interval")
+    still_seconds: float = Field(default=0.0, description="how long a file must not change before it is taken")
     paused: bool = Field(description="it is not scanned unless a person asks for it")
     scanning: bool = Field(description="a scan is under way, or due now")
     scan_url: str | None = Field(default=None, description="the scan that is under way, in Prefect's UI")
@@ -127,13 +129,15 @@ class Inboxes:
             in_thread(STORE_THREADS, _read_report, self._store, deployment.name),
         )
         report, damage = read
+        definition = _definition(deployment)
         scanning = coming is not None and _is_scanning(coming, now)
         problems = (damage, report.problem if report else "", _failure(ended, report), _lateness(coming, now))
         return InboxStatus(
             name=deployment.name,
-            location=report.location if report else _path_in(deployment),
+            location=report.location if report else str(definition.get("path", "")),
             schedule=", ".join(_schedules(deployment)),
             interval_seconds=_interval(deployment),
+            still_seconds=float(definition.get("still_seconds", 0.0)),
             paused=not _is_scheduled(deployment),
             scanning=scanning,
             scan_url=flow_run_url(str(coming.id)) if coming and scanning else None,
@@ -217,6 +221,7 @@ def _interval(deployment: DeploymentResponse) -> float | None:
     return min(intervals, default=None)
 
 
-def _path_in(deployment: DeploymentResponse) -> str:
+def _definition(deployment: DeploymentResponse) -> Mapping[str, Any]:
+    """Return what `inboxes.toml` says of the inbox, as its deployment carries it."""
     inbox = (deployment.parameters or {}).get("inbox")
-    return str(inbox.get("path", "")) if isinstance(inbox, dict) else ""
+    return inbox if isinstance(inbox, Mapping) else {}
