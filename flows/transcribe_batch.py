@@ -204,7 +204,7 @@ def _end(settings: Settings, batch: Batch, endings: Sequence[Ending], state: Sta
         state=BatchState(state.type.value.lower()),
         message=state.message or "",
         finished_at=datetime.now(UTC),
-        batch_url=f"{settings.address}/batches?batch={batch.batch_id}",
+        batch_url=settings.batch_url(batch.batch_id),
         flow_run_id=flow_run.get_id() or "",
     )
 

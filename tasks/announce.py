@@ -5,13 +5,13 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
 from prefect.events import Event, RelatedResource
-from prefect.events.related import related_resources_from_run_context
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 
 from tasks.core.batch_end import BATCH_FINISHED, BatchEnd, end_id
-from tasks.core.batches import WEBHOOK_DEPLOYMENT
+from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, WEBHOOK_DEPLOYMENT
 from tasks.core.settings import Settings
 from tasks.observe import read_retry
 from tasks.outages import is_passing
@@ -19,7 +19,7 @@ from tasks.outages import is_passing
 
 async def announce(client: PrefectClient, settings: Settings, end: BatchEnd) -> None:
     """
-    Announce the end of the current flow run's batch.
+    Announce the end of a batch run.
 
     Done again after an interruption it makes no second delivery, and an event with the same id. An outage of Prefect's
     server raises `httpx.HTTPError`; what the server refuses is logged, since it is no fault of the batch.
@@ -63,20 +63,29 @@ async def _emit(client: PrefectClient, end: BatchEnd, event_id: UUID) -> None:
         "prefect.resource.name": end.name,
         "batchscribe.state": end.state.value,
     }
-    related = await related_resources_from_run_context(client)
-    if end.inbox:
-        inbox = {
-            "prefect.resource.id": f"batchscribe.inbox.{end.inbox}",
-            "prefect.resource.role": "inbox",
-            "prefect.resource.name": end.inbox,
-        }
-        related.append(RelatedResource.model_validate(inbox))
     event = Event(
         id=event_id,
         event=BATCH_FINISHED,
         resource=resource,
-        related=related,
+        related=_related(await client.read_flow_run(UUID(end.flow_run_id)), end),
         occurred=end.finished_at,
         payload=end.model_dump(mode="json"),
     )
     await client.request("POST", "/events", json=[event.model_dump(mode="json")])
+
+
+def _related(run: FlowRun, end: BatchEnd) -> list[RelatedResource]:
+    """Return what the event is about besides the batch, as Prefect's own events of the run name it."""
+    related = [
+        (f"prefect.flow-run.{run.id}", "flow-run", run.name),
+        (f"prefect.flow.{run.flow_id}", "flow", BATCH_FLOW),
+        (f"prefect.deployment.{run.deployment_id}", "deployment", BATCH_DEPLOYMENT),
+        *((f"prefect.tag.{tag}", "tag", tag) for tag in run.tags),
+        *([(f"batchscribe.inbox.{end.inbox}", "inbox", end.inbox)] if end.inbox else []),
+    ]
+    return [
+        RelatedResource.model_validate(
+            {"prefect.resource.id": resource, "prefect.resource.role": role, "prefect.resource.name": name}
+        )
+        for resource, role, name in related
+    ]

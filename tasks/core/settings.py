@@ -147,6 +147,10 @@ class Settings(BaseSettings):
         """Address of the pages, without / at the end."""
         return self.public_address.rstrip("/") or self.local_address
 
+    def batch_url(self, batch_id: str) -> str:
+        """Return the address of the page of a batch."""
+        return f"{self.address}/batches?batch={batch_id}"
+
     @property
     def local_address(self) -> str:
         """Address of the pages for a browser on the dashboard's machine."""
