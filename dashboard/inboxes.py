@@ -84,7 +84,8 @@ class Inboxes:
     async def read_inbox(self, name: str) -> InboxStatus:
         """Return one inbox. Raises `NotFound`."""
         async with asking_prefect():
-            return await self._status(await self._deployment_of(name))
+            deployment = await self._deployment_of(name)
+        return await self._status(deployment)
 
     async def scan_inbox(self, name: str) -> ScanStarted:
         """Have the inbox scanned now, once however many ask. Raises `NotFound`."""
@@ -102,7 +103,7 @@ class Inboxes:
     async def _read_inboxes(self) -> tuple[InboxStatus, ...]:
         async with asking_prefect():
             deployments = await self._read_deployments()
-            statuses = await asyncio.gather(*map(self._status, deployments))
+        statuses = await asyncio.gather(*map(self._status, deployments))
         return tuple(sorted(statuses, key=lambda inbox: inbox.name))
 
     async def _deployment_of(self, name: str) -> DeploymentResponse:
@@ -123,12 +124,12 @@ class Inboxes:
 
     async def _status(self, deployment: DeploymentResponse) -> InboxStatus:
         now = datetime.now(UTC)
-        coming, ended, read = await asyncio.gather(
-            self._read_run(deployment, ACTIVE, FlowRunSort.EXPECTED_START_TIME_ASC),
-            self._read_run(deployment, _ENDED, FlowRunSort.END_TIME_DESC),
-            in_thread(STORE_THREADS, _read_report, self._store, deployment.name),
-        )
-        report, damage = read
+        async with asking_prefect():
+            coming, ended = await asyncio.gather(
+                self._read_run(deployment, ACTIVE, FlowRunSort.EXPECTED_START_TIME_ASC),
+                self._read_run(deployment, _ENDED, FlowRunSort.END_TIME_DESC),
+            )
+        report, damage = await in_thread(STORE_THREADS, _read_report, self._store, deployment.name)
         definition = _definition(deployment)
         scanning = coming is not None and _is_scanning(coming, now)
         problems = (damage, report.problem if report else "", _failure(ended, report), _lateness(coming, now))
@@ -141,7 +142,7 @@ class Inboxes:
             paused=not _is_scheduled(deployment),
             scanning=scanning,
             scan_url=flow_run_url(str(coming.id)) if coming and scanning else None,
-            next_scan_at=coming.expected_start_time if coming and not scanning else None,
+            next_scan_at=_due_at(coming) if coming and not scanning else None,
             problem=next(filter(None, problems), ""),
             report=report,
             deployment_url=f"{ui_url()}/deployments/deployment/{deployment.id}",
@@ -172,10 +173,16 @@ def _read_report(store: Store, inbox: str) -> tuple[InboxReport | None, str]:
 
 def _is_scanning(run: FlowRun, now: datetime) -> bool:
     """Return whether the run is under way, or due."""
-    state = run.state
-    return (state is not None and state.type in _UNDER_WAY) or (
-        run.expected_start_time is not None and run.expected_start_time <= now
-    )
+    due_at = _due_at(run)
+    return _is_under_way(run) or (due_at is not None and due_at <= now)
+
+
+def _is_under_way(run: FlowRun) -> bool:
+    return run.state is not None and run.state.type in _UNDER_WAY
+
+
+def _due_at(run: FlowRun) -> datetime | None:
+    return run.next_scheduled_start_time or run.expected_start_time
 
 
 def _failure(ended: FlowRun | None, report: InboxReport | None) -> str:
@@ -189,10 +196,8 @@ def _failure(ended: FlowRun | None, report: InboxReport | None) -> str:
 
 
 def _lateness(coming: FlowRun | None, now: datetime) -> str:
-    if coming is None or coming.state is None or coming.state.type in _UNDER_WAY:
-        return ""
-    due_at = coming.expected_start_time
-    if due_at is None or due_at + LATE > now:
+    due_at = _due_at(coming) if coming and not _is_under_way(coming) else None
+    if coming is None or due_at is None or due_at + LATE > now:
         return ""
     return (
         f"Its scan has been due for {duration((now - due_at).total_seconds())}: the worker of the pool "

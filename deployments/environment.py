@@ -65,7 +65,6 @@ def worker_environment(settings: Settings, *, processes: int, slots: int) -> dic
         "BATCHSCRIBE_WARM_SLOTS": str(slots),
         "BATCHSCRIBE_WARM_RUNS": str(settings.runs_per_process),
         "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_WORKER_PREFETCH_SECONDS": "0",  # a run that is fetched before its time waits for it in a process
         "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",  # a dead worker counts as offline after three of them
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     }
@@ -74,7 +73,9 @@ def worker_environment(settings: Settings, *, processes: int, slots: int) -> dic
 def cpu_worker_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of the worker of the pool for flows that need no device."""
     return worker_environment(settings, processes=settings.batch_processes, slots=1) | {
-        "BATCHSCRIBE_WARM_UP": "flows.transcribe_batch"
+        "BATCHSCRIBE_WARM_UP": "flows.transcribe_batch",
+        # A run that is fetched before its time waits for it in a process; not 0, since clocks of two hosts differ.
+        "PREFECT_WORKER_PREFETCH_SECONDS": "2",
     }
 
 

@@ -43,7 +43,7 @@ from tasks.collect import (
     take_converted,
 )
 from tasks.core.batch_end import BatchEnd, batch_end
-from tasks.core.batches import Batch, Manifest, Stage
+from tasks.core.batches import Batch, Manifest, Stage, inbox_tag
 from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
 from tasks.core.settings import Settings
@@ -79,8 +79,7 @@ async def transcribe_batch(batch_id: str) -> State[Any]:
             state: State[Any] = Cancelled(message="Cancelled before any job was begun.")
         except TranscriptionError as error:
             state = Failed(message=str(error))
-        batch = Batch(batch_id=batch_id, name=flow_run.get_name() or batch_id, created_at=datetime.now(UTC))
-        await _until_taken(partial(announce, client, settings, _end(settings, batch, (), state)))
+        await _until_taken(partial(announce, client, settings, _end(settings, _batch_by_its_run(batch_id), (), state)))
         return state
 
 
@@ -207,6 +206,13 @@ def _end(settings: Settings, batch: Batch, endings: Sequence[Ending], state: Sta
         batch_url=settings.batch_url(batch.batch_id),
         flow_run_id=flow_run.get_id() or "",
     )
+
+
+def _batch_by_its_run(batch_id: str) -> Batch:
+    """Return what the run alone tells of its batch, whose records were not read or cannot be."""
+    inbox = next((tag.removeprefix(inbox_tag("")) for tag in flow_run.get_tags() if tag.startswith(inbox_tag(""))), "")
+    name = flow_run.get_name() or batch_id
+    return Batch(batch_id=batch_id, name=name, created_at=datetime.now(UTC), inbox=inbox)
 
 
 async def _until_taken(*messages: Callable[[], Awaitable[None]]) -> None:
