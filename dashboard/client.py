@@ -17,6 +17,7 @@ from prefect.client.orchestration import get_client
 
 from dashboard.floor import Floor
 from dashboard.health import HealthCheck
+from dashboard.inboxes import Inboxes
 from dashboard.intake import Intake
 from dashboard.late_store import open_late
 from dashboard.lifecycle import Lifecycle
@@ -39,8 +40,8 @@ SECONDS_A_PAGE_WAITS = 30.0
 @dataclass(frozen=True, slots=True)
 class Client:
     """
-    What there is (`overview`), what can be read of it (`reading`), what is done to it (`lifecycle`, `intake`), and
-    whether all is well (`health`).
+    What there is (`overview`), what can be read of it (`reading`), what is done to it (`lifecycle`, `intake`), where
+    it comes from on a schedule (`inboxes`), and whether all is well (`health`).
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class Client:
     overview: Overview
     reading: Reading
     lifecycle: Lifecycle
+    inboxes: Inboxes
     health: HealthCheck
 
 
@@ -83,6 +85,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             overview=overview,
             reading=Reading(store, records, overview),
             lifecycle=Lifecycle(records, runs, intake, overview, settings),
+            inboxes=Inboxes(prefect, store),
             health=HealthCheck(overview, runs, store),
         )
         _serving = _Serving(client, asyncio.get_running_loop())

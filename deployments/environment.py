@@ -126,6 +126,8 @@ def cpu_worker_settings(settings: Settings) -> dict[str, str]:
     return _warm_settings(settings, processes=processes, slots=slots) | {
         "BATCHSCRIBE_WARM_UP": "flows.transcribe_batch",
         "BATCHSCRIBE_WARM_FORK": "1",
+        # A run that is fetched before its time waits for it in a process; not 0, since clocks of two hosts differ.
+        "PREFECT_WORKER_PREFETCH_SECONDS": "2",
     }
 
 

@@ -172,7 +172,7 @@ class Stack:
     async def _read_health(self, http: httpx.AsyncClient) -> Health | None:
         """Return what the dashboard says of itself, the server and the store; None if it does not answer."""
         try:
-            return Health.model_validate_json((await http.get(f"{address_of(self._settings)}/api/health")).content)
+            return Health.model_validate_json((await http.get(f"{self._settings.local_address}/api/health")).content)
         except (httpx.TransportError, ValidationError):  # not listening yet, or in trouble
             return None
 
@@ -190,9 +190,3 @@ class Stack:
             if not worker.has_settled:
                 raise
             self._console.say(worker.name, f"{error} Given up; the others go on.", Level.ERROR)
-
-
-def address_of(settings: Settings) -> str:
-    """Return the dashboard's address for a browser on this machine."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - compared, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"

@@ -24,7 +24,7 @@ from deployments.data_folder import DataFolder, DataFolderInUse, DataFolderUnusa
 from deployments.devices import DeviceUnavailable, find_devices
 from deployments.log_lines import Level
 from deployments.processes import GaveUp, end_with_parent
-from deployments.stack import PROJECT, NotReady, Stack, address_of
+from deployments.stack import PROJECT, NotReady, Stack
 from tasks.core.devices import Device
 from tasks.core.errors import InboxInvalid
 from tasks.core.settings import Settings, faults_in
@@ -67,7 +67,7 @@ async def serve(settings: Settings, devices: Sequence[Device], console: Console,
 
     def announce(away: str) -> None:
         console.say(NAME, f"Ready after {time.monotonic() - began:.0f} s. Ctrl-C stops everything.")
-        console.say(NAME, f"Batchscribe  {address_of(settings)}")
+        console.say(NAME, f"Batchscribe  {settings.local_address}")
         existing = settings.prefect_url and f"{settings.prefect_url} (an existing server)"
         console.say(NAME, f"Prefect      {existing or f'http://127.0.0.1:{settings.prefect_port}'}")
         if away:

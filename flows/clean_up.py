@@ -1,5 +1,5 @@
 """
-Clean up: remove what batches no longer need, and what killed processes left behind.
+Clean up: remove what batches no longer need, and what killed processes left behind; announce the ends they left untold.
 
 A schedule does it every hour. Started by hand it is a dry run unless told otherwise: it reports what would go and
 removes nothing. What may go, and when, is decided in `tasks.core.retention`; the report is a Markdown artifact that
@@ -13,10 +13,11 @@ are out of its reach; their own runs remove them.
 """
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow, get_run_logger
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import ValidationError
@@ -26,8 +27,9 @@ from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
 from tasks.core.removals import outcome, report
 from tasks.core.settings import Settings
-from tasks.store import open_store
+from tasks.store import Store, open_store
 from tasks.take_stock import batches_to_look_at
+from tasks.untold import SETTLES, announce_untold
 
 
 @flow(name="clean-up")
@@ -38,6 +40,8 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
         store = await asyncio.to_thread(open_store, settings)
         async with get_client() as client:
             cleaned = await _clean(Cleaner(client, store, settings, dry_run))
+            if not dry_run:
+                await _announce(client, store, settings)
     except RunCancelled:
         return Cancelled(message="Cancelled; what was removed by then needs nothing more.")
     except TranscriptionError as error:
@@ -47,6 +51,13 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
         await publish_report(report(cleaned.removals, cleaned.kept, dry_run=dry_run))
     get_run_logger().info(message)
     return Completed(message=message)
+
+
+async def _announce(client: PrefectClient, store: Store, settings: Settings) -> None:
+    """Announce the ends of batches that their own runs could not announce."""
+    announced = await announce_untold(client, store, settings, ended_before=datetime.now(UTC) - SETTLES)
+    if announced:
+        get_run_logger().info("The ends of %d batches were announced, which their own runs could not do", announced)
 
 
 async def _clean(cleaner: Cleaner) -> Cleaned:

@@ -13,7 +13,8 @@ Requires: the batch's manifest in the store, its uploads on this host, ffmpeg.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -26,12 +27,14 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
+from tasks.announce import announce
 from tasks.cancelled import CancelledUploads
 from tasks.collect import (
     OpenJobs,
     adopt,
     collect,
     dispatch,
+    endings_of,
     move_stuck,
     publish_summary,
     reopen,
@@ -39,12 +42,14 @@ from tasks.collect import (
     take_converted,
     withdraw_conversions,
 )
-from tasks.core.batches import Manifest, Stage
+from tasks.core.batch_end import BatchEnd, batch_end
+from tasks.core.batches import Batch, Manifest, Stage, inbox_tag
 from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
 from tasks.core.pace import SECONDS_BETWEEN_LOOKS, Pace
 from tasks.core.settings import Settings
-from tasks.core.summaries import summary_markdown, verdict
+from tasks.core.status import BatchState
+from tasks.core.summaries import Ending, summary_markdown, verdict
 from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.outages import check_passing
@@ -57,8 +62,9 @@ from tasks.waiting import forget_waiting, tell_waiting
 
 SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0
-SECONDS_TO_STOP = 6.0
-"""Less than the worker gives a cancelled run before it ends its process."""
+SECONDS_TO_STOP = 5.0
+SECONDS_TO_TELL = 2.5
+"""With the time to stop less than the worker gives a cancelled run before it ends its process."""
 
 
 @flow(
@@ -68,15 +74,17 @@ SECONDS_TO_STOP = 6.0
 async def transcribe_batch(batch_id: str) -> State[Any]:
     """Convert, dispatch and collect all jobs of a batch."""
     settings = Settings()
-    try:
-        async with get_client() as client:
+    async with get_client() as client:
+        try:
             return await _transcribe(client, settings, batch_id)
-    except RunCancelled:
-        return Cancelled(message="Cancelled before any job was begun.")
-    except TranscriptionError as error:
-        return Failed(message=str(error))
-    finally:
-        forget_waiting()
+        except RunCancelled:
+            state: State[Any] = Cancelled(message="Cancelled before any job was begun.")
+        except TranscriptionError as error:
+            state = Failed(message=str(error))
+        finally:
+            forget_waiting()
+        await _until_taken(partial(announce, client, settings, _end(settings, _batch_by_its_run(batch_id), (), state)))
+        return state
 
 
 async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) -> State[Any]:
@@ -108,7 +116,10 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await _wait_for_stops(client, store, jobs, converted)
         async with _outages_waited_out():
             await cancelled.remove_of_all(jobs)
-        return Cancelled(message=f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended.")
+        message = f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended."
+        return await _summed_up(
+            client, settings, jobs, Cancelled(message=message), wall_seconds=time.monotonic() - began
+        )
     finally:
         converted.withdraw()
     async with _outages_waited_out():
@@ -116,7 +127,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
         await settle_earlier_attempts(client, batch_id, attempts)
         await asyncio.to_thread(complete_results, store, jobs.manifest)
-    return await _summed_up(jobs, wall_seconds=time.monotonic() - began)
+    return await _summed_up(client, settings, jobs, _final_state(jobs), wall_seconds=time.monotonic() - began)
 
 
 async def _adopt(client: PrefectClient, settings: Settings, batch_id: str, run_id: UUID) -> tuple[Store, OpenJobs]:
@@ -183,16 +194,52 @@ async def _wait_out(error: Exception) -> None:
     await asyncio.sleep(SECONDS_AFTER_OUTAGE)
 
 
-async def _summed_up(jobs: OpenJobs, *, wall_seconds: float) -> State[Any]:
-    endings = [jobs.endings[job.job_id] for job in jobs.manifest.jobs]
-    batch = jobs.manifest.batch
-    summary, shown = summary_markdown(batch, endings, wall_seconds=wall_seconds), False
-    while not shown and not current_token().cancelled:
-        async with _outages_waited_out():
-            await publish_summary(batch.batch_id, summary)
-            shown = True
-    message = verdict(endings)
-    get_run_logger().info("Batch %s: %s", batch.batch_id, message)
-    if any(ending.stage is Stage.FAILED for ending in endings):
-        return Failed(message=message)
-    return Completed(message=message)
+def _final_state(jobs: OpenJobs) -> State[Any]:
+    endings = endings_of(jobs)
+    failed = any(ending.stage is Stage.FAILED for ending in endings)
+    return Failed(message=verdict(endings)) if failed else Completed(message=verdict(endings))
+
+
+async def _summed_up(
+    client: PrefectClient, settings: Settings, jobs: OpenJobs, state: State[Any], *, wall_seconds: float
+) -> State[Any]:
+    """Show what became of the batch, tell those who listen, and return *state*."""
+    batch, endings = jobs.manifest.batch, endings_of(jobs)
+    get_run_logger().info("Batch %s: %s", batch.batch_id, state.message)
+    summary = summary_markdown(batch, endings, wall_seconds=wall_seconds)
+    end = _end(settings, batch, endings, state)
+    await _until_taken(partial(publish_summary, batch.batch_id, summary), partial(announce, client, settings, end))
+    return state
+
+
+def _end(settings: Settings, batch: Batch, endings: Sequence[Ending], state: State[Any]) -> BatchEnd:
+    return batch_end(
+        batch,
+        endings,
+        state=BatchState(state.type.value.lower()),
+        message=state.message or "",
+        finished_at=datetime.now(UTC),
+        batch_url=settings.batch_url(batch.batch_id),
+        flow_run_id=flow_run.get_id() or "",
+    )
+
+
+def _batch_by_its_run(batch_id: str) -> Batch:
+    """Return what the run alone tells of its batch, whose records were not read or cannot be."""
+    inbox = next((tag.removeprefix(inbox_tag("")) for tag in flow_run.get_tags() if tag.startswith(inbox_tag(""))), "")
+    name = flow_run.get_name() or batch_id
+    return Batch(batch_id=batch_id, name=name, created_at=datetime.now(UTC), inbox=inbox)
+
+
+async def _until_taken(*messages: Callable[[], Awaitable[None]]) -> None:
+    """Tell Prefect, however long it is away. A cancelled batch has seconds for it: then its process is ended."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SECONDS_TO_TELL if current_token().cancelled else None):
+            for tell in messages:
+                taken = False
+                while not taken:
+                    async with _outages_waited_out():
+                        await tell()
+                        taken = True
+                    if not taken and current_token().cancelled:
+                        return

@@ -292,6 +292,7 @@ async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) ->
         work_pool=child.work_pool if child else "",
         audio_seconds=publication.audio_seconds if publication else 0.0,
         run_seconds=child.run_seconds if child else 0.0,
+        documents=publication.documents if publication else (),
     )
 
 
@@ -313,6 +314,14 @@ def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
         upload.unlink(missing_ok=True)
     except OSError as error:
         logger.warning("The upload %s stays until a clean-up can remove it: %s", upload, error)
+
+
+def endings_of(jobs: OpenJobs) -> list[Ending]:
+    """Return how each job of a batch that ends now has ended; one that has not by then is cancelled with it."""
+    return [
+        jobs.endings.get(job.job_id) or Ending(job, Stage.CANCELLED, "Cancelled with its batch.")
+        for job in jobs.manifest.jobs
+    ]
 
 
 async def publish_summary(batch_id: str, markdown: str) -> None:

@@ -4,18 +4,13 @@ from http import HTTPStatus
 
 import httpx
 
+from tasks.core import http_status
 from tasks.core.errors import PrefectRefused
-
-PASSING = frozenset((408, 425, 429))
-"""Answers below 500 that say: later."""
 
 
 def is_passing(error: httpx.HTTPError) -> bool:
     """Return whether the server may take the same request later: it was away or in trouble."""
-    if not isinstance(error, httpx.HTTPStatusError):
-        return True
-    status = error.response.status_code
-    return status >= 500 or status in PASSING  # noqa: PLR2004 - the server's own trouble
+    return not isinstance(error, httpx.HTTPStatusError) or http_status.is_passing(error.response.status_code)
 
 
 def check_passing(error: httpx.HTTPStatusError) -> None:

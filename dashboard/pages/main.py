@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.banner.component import show_banner
 from dashboard.client import ui_url
-from dashboard.pages import batches, gpus, transcript, upload
+from dashboard.pages import batches, gpus, inbox, transcript, upload
 from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
 PICTURES = Path(__file__).parents[1] / "pictures"
@@ -16,6 +16,7 @@ page = st.navigation(
     [
         st.Page(upload.show, title="Upload", url_path="", default=True),
         st.Page(batches.show, title="Batches", url_path="batches"),
+        st.Page(inbox.show, title="Inbox", url_path="inbox"),
         st.Page(transcript.show, title="Transcript", url_path="transcript"),
         st.Page(gpus.show, title="GPUs", url_path="gpus"),
     ],

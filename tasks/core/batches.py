@@ -30,6 +30,8 @@ GPU_TAG = "gpu"
 BATCH_QUEUE = "batches"
 """Work queue of the batch runs in their pool. Its limit is what bounds them, so the pool has room for other flows."""
 
+WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
+INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Its documents were already published."
 """What a run says that found nothing to do."""

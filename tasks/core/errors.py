@@ -26,6 +26,8 @@ What can go wrong with a job, as one tree.
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
     ├── InboxInvalid               the definition of an inbox cannot be followed
     ├── InboxUnavailable           the folder or bucket of an inbox cannot be read    (retryable)
+    ├── WebhookUnset               no webhook is set where it is to be told
+    ├── WebhookUnavailable         the webhook did not answer                         (retryable)
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
     └── DeviceFailed               the device of this machine cannot do its work      (retryable)
 
@@ -140,6 +142,16 @@ class InboxInvalid(TranscriptionError):
 
 class InboxUnavailable(TranscriptionError):
     """The folder or bucket of an inbox cannot be read: a share is not mounted, a permission lacks."""
+
+    retryable = True
+
+
+class WebhookUnset(TranscriptionError):
+    """No webhook is set where it is to be told."""
+
+
+class WebhookUnavailable(TranscriptionError):
+    """The webhook did not answer."""
 
     retryable = True
 

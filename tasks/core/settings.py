@@ -9,11 +9,12 @@ import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.core.devices import Device
 from tasks.core.result_template import ResultTemplate
+from tasks.core.webhooks import is_http_address, webhook_key
 
 MIB = 2**20
 GIB = 2**30
@@ -174,6 +175,15 @@ class Settings(BaseSettings):
     demo_inbox: bool = True
     """Whether `make up` watches the folder ``<data>/inbox``."""
 
+    public_address: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Address of the pages as people reach them, for links in notifications. Empty: that on this machine."""
+
+    webhook: SecretStr = SecretStr("")
+    """URL that is told the end of each batch by POST. Secret, since many services know their callers by it."""
+
+    webhook_secret: SecretStr = SecretStr("")
+    """Key of the webhook's signatures: ``whsec_`` and 24 to 64 bytes in base64, as Standard Webhooks has it."""
+
     @field_validator("results")
     @classmethod
     def _is_template(cls, results: str) -> str:
@@ -209,6 +219,38 @@ class Settings(BaseSettings):
             msg = "it must begin with postgresql+asyncpg:// (or sqlite+aiosqlite://), then user:password@host/name"
             raise ValueError(msg)
         return given
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_http(cls, webhook: SecretStr) -> SecretStr:
+        address = webhook.get_secret_value()
+        if address and not is_http_address(address):
+            msg = "it is no http:// or https:// address. Set it to the one that takes the POST."
+            raise ValueError(msg)
+        return webhook
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_key(cls, secret: SecretStr, known: ValidationInfo) -> SecretStr:
+        webhook = known.data.get("webhook")
+        if secret.get_secret_value() or (webhook is not None and webhook.get_secret_value()):
+            webhook_key(secret)
+        return secret
+
+    @property
+    def address(self) -> str:
+        """Address of the pages, without / at the end."""
+        return self.public_address.rstrip("/") or self.local_address
+
+    def batch_url(self, batch_id: str) -> str:
+        """Return the address of the page of a batch."""
+        return f"{self.address}/batches?batch={batch_id}"
+
+    @property
+    def local_address(self) -> str:
+        """Address of the pages for a browser on the dashboard's machine."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def prefect_api_url(self) -> str:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tasks.core.batches import Batch, Job, Stage
+from tasks.core.batches import Batch, Document, Job, Stage
 from tasks.core.completion import nameless
 from tasks.core.names import shown
 
@@ -25,6 +25,7 @@ class Ending:
     work_pool: str = ""
     audio_seconds: float = 0.0
     run_seconds: float = 0.0
+    documents: tuple[Document, ...] = ()
 
 
 def sentence(message: str) -> str:
@@ -66,17 +67,24 @@ def summary_markdown(batch: Batch, endings: Sequence[Ending], *, wall_seconds: f
     return "\n".join(lines) + "\n"
 
 
-def _failures(endings: Iterable[Ending]) -> list[str]:
+def failures_by_cause(endings: Iterable[Ending]) -> list[tuple[str, list[Ending]]]:
+    """Return the failed jobs by the reason they failed for, the most frequent first."""
     by_cause: dict[str, list[Ending]] = defaultdict(list)
     for ending in endings:
         if ending.stage is Stage.FAILED:
             by_cause[nameless(ending.error, ending.job.path)].append(ending)
+    ordered = sorted(by_cause.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [(alike[0].error if len(alike) == 1 else cause, alike) for cause, alike in ordered]
+
+
+def _failures(endings: Iterable[Ending]) -> list[str]:
+    by_cause = failures_by_cause(endings)
     if not by_cause:
         return []
     lines = ["", "## Failed", ""]
-    for cause, alike in sorted(by_cause.items(), key=lambda item: (-len(item[1]), item[0])):
+    for cause, alike in by_cause:
         if len(alike) == 1:
-            lines.append(f"- **{_cell(alike[0].job.path)}**: {_cell(alike[0].error)}")
+            lines.append(f"- **{_cell(alike[0].job.path)}**: {_cell(cause)}")
             continue
         lines.append(f"- {len(alike)} jobs: {_cell(cause)}")
         lines += [f"    - {_cell(ending.job.path)}" for ending in alike]

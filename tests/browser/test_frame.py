@@ -2,7 +2,7 @@
 
 import pytest
 
-PAGES = {"Upload": "/", "Batches": "/batches", "Transcript": "/transcript", "GPUs": "/gpus"}
+PAGES = {"Upload": "/", "Batches": "/batches", "Inbox": "/inbox", "Transcript": "/transcript", "GPUs": "/gpus"}
 
 
 @pytest.mark.parametrize("page_name", PAGES)

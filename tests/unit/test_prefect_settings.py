@@ -58,12 +58,12 @@ def test_settings_of_prefect_may_stand_in_the_file_and_the_environment_outweighs
 
 
 def test_only_the_server_is_told_of_its_database_and_runs_are_vacuumed_after_90_days(settings):
-    chosen = settings(prefect_database="postgresql+asyncpg://me:secret@host/prefect")
+    chosen = settings(prefect_database="postgresql+asyncpg://me:letmein@host/prefect")
     server = server_environment(chosen, {})
-    assert server["PREFECT_SERVER_DATABASE_CONNECTION_URL"] == "postgresql+asyncpg://me:secret@host/prefect"
+    assert server["PREFECT_SERVER_DATABASE_CONNECTION_URL"] == "postgresql+asyncpg://me:letmein@host/prefect"
     assert "flow_runs" in server["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"]
     assert server["PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"] == "7776000"
-    assert "secret" not in repr(chosen) + repr(shared_environment(chosen, {}))
+    assert "letmein" not in repr(chosen) + repr(shared_environment(chosen, {}))
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_the_address_of_a_server_may_be_written_as_people_do(settings, given, ad
     ("chosen", "sentence"),
     [
         ({"prefect_url": "prefect-host:4200"}, "BATCHSCRIBE_PREFECT_URL: 'prefect-host:4200' is no address."),
-        ({"prefect_database": "postgres://me:secret@host/x"}, "BATCHSCRIBE_PREFECT_DATABASE: it must begin with"),
+        ({"prefect_database": "postgres://me:letmein@host/x"}, "BATCHSCRIBE_PREFECT_DATABASE: it must begin with"),
     ],
 )
 def test_what_is_no_address_is_refused_in_a_sentence_that_tells_no_password(settings, chosen, sentence):
     with pytest.raises(ValidationError) as refusal:
         settings(**chosen)
     assert faults_in(refusal.value).startswith(sentence)
-    assert "secret" not in str(refusal.value)
+    assert "letmein" not in str(refusal.value)
 
 
 def test_a_command_takes_the_server_of_prefects_own_setting_unless_two_are_named(settings):

@@ -1,0 +1,26 @@
+"""Inboxes: watched folders whose recordings are transcribed without anybody uploading them."""
+
+from fastapi import APIRouter, status
+
+from dashboard.api.client import ClientOfProcess
+from dashboard.inboxes import InboxStatus, ScanStarted
+
+router = APIRouter(prefix="/inboxes", tags=["inboxes"])
+
+
+@router.get("")
+async def list_inboxes(client: ClientOfProcess) -> tuple[InboxStatus, ...]:
+    """Return all inboxes with what their latest scans found."""
+    return await client.inboxes.read_inboxes()
+
+
+@router.get("/{name}")
+async def read_inbox(client: ClientOfProcess, name: str) -> InboxStatus:
+    """Return one inbox with what its latest scan found."""
+    return await client.inboxes.read_inbox(name)
+
+
+@router.post("/{name}/scan", status_code=status.HTTP_202_ACCEPTED)
+async def scan_inbox(client: ClientOfProcess, name: str) -> ScanStarted:
+    """Scan the inbox now. If a scan is under way or due, this returns that one."""
+    return await client.inboxes.scan_inbox(name)
