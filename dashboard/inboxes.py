@@ -22,15 +22,16 @@ from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import Field
 
 from dashboard.asking import asking_prefect
-from dashboard.freshness import Fresh
 from dashboard.run_facts import flow_run_url, ui_url
 from dashboard.threads import STORE_THREADS, in_thread
 from tasks.core.batches import INGEST_FLOW, Record
 from tasks.core.errors import NotFound, RecordDamaged
+from tasks.core.freshness import Fresh
 from tasks.core.names import shown
 from tasks.core.summaries import duration, sentence
 from tasks.ingest.report import InboxReport, report_key
-from tasks.observe import ACTIVE, PAGE
+from tasks.observe import ACTIVE
+from tasks.paging import PAGE
 from tasks.read import understood
 from tasks.store import Store
 

@@ -28,7 +28,8 @@ from tasks.core.errors import NotFound, RecordDamaged
 from tasks.core.settings import Settings
 from tasks.core.status import BatchState
 from tasks.core.summaries import Ending
-from tasks.observe import PAGE, read_retry
+from tasks.observe import read_retry
+from tasks.paging import PAGE
 from tasks.read import read_manifest, read_publication
 from tasks.store import Store
 
