@@ -35,7 +35,7 @@ from deployments.log_lines import Level
 from deployments.models import missing_models, models_needed
 from deployments.processes import Command, GaveUp, KeptProcess
 from tasks.core.devices import Device
-from tasks.core.settings import Settings
+from tasks.core.settings import Settings, own_address
 from tasks.core.status import Health
 
 READY_SECONDS = 180.0
@@ -66,12 +66,9 @@ class Stack:
         self._console = console
         self._on_start = on_start
         shared, records = shared_environment(settings), [device.model_dump_json() for device in devices]
-        port = str(settings.prefect_port)
-        self._servers = (
-            []
-            if settings.prefect_url
-            else [self._process("prefect", ["deployments.prefect_server", port], server_environment(settings))]
-        )
+        serving = ["deployments.prefect_server", str(settings.prefect_port), settings.prefect_host]
+        server = self._process("prefect", serving, server_environment(settings))
+        self._servers = () if settings.prefect_url else (server,)
         self._prefect_may_be_away = bool(settings.prefect_url or settings.prefect_database.get_secret_value())
         self._dashboard = self._process("dashboard", ["dashboard"], shared)
         models = [model.name for model in models_needed(settings, devices)]
@@ -194,5 +191,4 @@ class Stack:
 
 def address_of(settings: Settings) -> str:
     """Return the dashboard's address for a browser on this machine."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - compared, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return own_address(settings.host, settings.port)
