@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deployments.prefect_settings import for_clients, for_our_server, given_settings
 from tasks.core.batches import BATCH_POOL
+from tasks.core.callers import is_loopback
 from tasks.core.devices import Device
 from tasks.core.settings import Settings
 
@@ -96,10 +97,12 @@ def server_environment(settings: Settings, inherited: Mapping[str, str] = os.env
         # A job that waits for its turn is not late, and marking it contends with its worker for the database.
         "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "5",  # not 20: a person waits for it
-        # A third of a megabyte for each job, which nobody else would remove. Batches and documents are in the store.
+        # Runs of a job take a third of a megabyte, which nothing else removes. Batches and documents are in the store.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
         **({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
+        # Its pages call it by the name under which a browser elsewhere has loaded them.
+        **({} if is_loopback(settings.prefect_host) else {"PREFECT_SERVER_UI_API_URL": "/api"}),
         **for_our_server(given_settings(inherited)),
     }
 

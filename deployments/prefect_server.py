@@ -6,7 +6,7 @@ in between: SQLite cannot wait for what would end in a lost update. Under a hand
 were answered with 503 for that reason. Here every transaction begins as a writer, so it waits for its turn instead; the
 same number of runs went through, without a failed call (docs/decisions/0005).
 
-Start: ``python -m deployments.prefect_server PORT``, in the environment of `deployments.environment`.
+Start: ``python -m deployments.prefect_server PORT [HOST]``, in the environment of `deployments.environment`.
 """
 
 import asyncio
@@ -18,12 +18,11 @@ from collections.abc import AsyncGenerator
 import uvicorn
 from asyncpg import PostgresError
 from prefect.server.api.server import create_app
-from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.configurations import AioSqliteConfiguration, AsyncPostgresConfiguration
 from prefect.server.database.dependencies import set_database_config
-from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER_API_AUTH_STRING
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -51,14 +50,19 @@ class PatientSqlite(AioSqliteConfiguration):
 
 
 class Guard:
-    """ASGI middleware around Prefect's application: it refuses what `tasks.core.callers` does not let in."""
+    """
+    ASGI middleware around Prefect's application: it refuses what `tasks.core.callers` does not let in.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A server that *signs_in* its callers may be called by any name: a page of another site lacks the auth string.
+    """
+
+    def __init__(self, app: ASGIApp, *, signs_in: bool) -> None:
         self._app = app
+        self._signs_in = signs_in
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        refusal = _refusal(scope) if scope["type"] in ("http", "websocket") else ""
+        refusal = "" if self._signs_in or scope["type"] not in ("http", "websocket") else _refusal(scope)
         if not refusal:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -88,17 +92,19 @@ def app() -> ASGIApp:
     address = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if address.startswith("sqlite"):
         set_database_config(PatientSqlite(connection_url=address))
-    return Guard(create_app(final=True))
+    return Guard(create_app(final=True), signs_in=bool(PREFECT_SERVER_API_AUTH_STRING.value()))
 
 
 async def wait_for_database(address: str) -> None:
     """Return when the database lets us in; say meanwhile why it does not. Prefect's server would end instead."""
-    engine = create_async_engine(address, poolclass=NullPool)
+    engine = await AsyncPostgresConfiguration(
+        connection_url=address
+    ).engine()  # with Prefect's settings of TLS and so on
     next_warning = 0.0
     while True:
         try:
             async with asyncio.timeout(SECONDS_TO_CONNECT), engine.connect():
-                return
+                break
         except (SQLAlchemyError, PostgresError, OSError, TimeoutError) as error:
             if time.monotonic() > next_warning:
                 next_warning = time.monotonic() + SECONDS_BETWEEN_WARNINGS
@@ -106,17 +112,18 @@ async def wait_for_database(address: str) -> None:
                 sys.stdout.write(f"WARNING:  The database {engine.url!r} can't be used: {why}. Waiting for it.\n")
                 sys.stdout.flush()
         await asyncio.sleep(1)
+    await engine.dispose()
 
 
 def main() -> None:
-    """Serve on the port named on the command line, for this machine only."""
+    """Serve on the port named on the command line, for this machine only unless an address is named as well."""
     address = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if not address.startswith("sqlite"):
         asyncio.run(wait_for_database(address))
     uvicorn.run(
         "deployments.prefect_server:app",
         factory=True,
-        host="127.0.0.1",
+        host=sys.argv[2] if sys.argv[2:] else "127.0.0.1",
         port=int(sys.argv[1]),
         log_level="warning",
         timeout_keep_alive=30,  # longer than the pauses between polls: connections are kept

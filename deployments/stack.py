@@ -66,17 +66,16 @@ class Stack:
         self._console = console
         self._on_start = on_start
         shared, records = shared_environment(settings), [device.model_dump_json() for device in devices]
-        port = str(settings.prefect_port)
-        self._servers = (
-            []
-            if settings.prefect_url
-            else [self._process("prefect", ["deployments.prefect_server", port], server_environment(settings))]
-        )
+        serving = ["deployments.prefect_server", str(settings.prefect_port), settings.prefect_host]
+        server = self._process("prefect", serving, server_environment(settings))
+        self._servers = () if settings.prefect_url else (server,)
         self._prefect_may_be_away = bool(settings.prefect_url or settings.prefect_database.get_secret_value())
         self._dashboard = self._process("dashboard", ["dashboard"], shared)
         models = [model.name for model in models_needed(settings, devices)]
         self._fetching = self._process("models", ["deployments.models", *models], shared)
-        self._set_up = self._process("set-up", ["deployments.work_pools", *records], shared)
+        # Another installation may be at work on an existing server: its runs would be taken for ours, left behind.
+        unattended = ["--unattended"] if settings.prefect_url else []
+        self._set_up = self._process("set-up", ["deployments.work_pools", *unattended, *records], shared)
         environments = {CPU_POOL: cpu_worker_environment(settings)} | {
             device.name: device_worker_environment(settings, device) for device in devices
         }
@@ -126,6 +125,8 @@ class Stack:
     async def _start_workers(self, processes: asyncio.TaskGroup) -> None:
         """Start the workers and return when each is known to the server, and that is set up."""
         set_up = processes.create_task(self._set_up.run_to_end())
+        if self._settings.prefect_url:
+            await set_up
         processes.create_task(self._keep_worker(self._workers[CPU_POOL]))
         await self._fetch_models()
         for pool, worker in self._workers.items():

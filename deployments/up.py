@@ -22,17 +22,24 @@ from pydantic import ValidationError
 from deployments.console import Console
 from deployments.data_folder import DataFolder, DataFolderInUse, DataFolderUnusable
 from deployments.devices import DeviceUnavailable, find_devices
+from deployments.environment import shared_environment
 from deployments.log_lines import Level
+from deployments.prefect_settings import AUTH_STRING
 from deployments.processes import GaveUp, end_with_parent
 from deployments.stack import PROJECT, NotReady, Stack
+from tasks.core.callers import is_loopback
 from tasks.core.devices import Device
 from tasks.core.errors import InboxInvalid
-from tasks.core.settings import Settings, faults_in
+from tasks.core.settings import Settings, faults_in, own_address
 from tasks.ingest.inboxes import inboxes_of
 
 NAME = "batchscribe"
 PORT_SECONDS = 5.0
 """How long a port may stay taken: a predecessor that was killed frees it when the kernel has ended its processes."""
+
+
+class NoSignIn(Exception):
+    """Prefect's server would be open to everybody."""
 
 
 class PortTaken(Exception):
@@ -60,6 +67,16 @@ def check_port(host: str, port: int, setting: str) -> None:
         time.sleep(0.2)
 
 
+def check_sign_in(settings: Settings) -> None:
+    """Raise `NoSignIn` if others could reach Prefect's server and it asked them for nothing."""
+    if not is_loopback(settings.prefect_host) and AUTH_STRING not in shared_environment(settings):
+        msg = (
+            f"With BATCHSCRIBE_PREFECT_HOST={settings.prefect_host} anybody on the network could have Prefect run and "
+            "delete everything. Set PREFECT_API_AUTH_STRING as well, or take the setting away."
+        )
+        raise NoSignIn(msg)
+
+
 async def serve(settings: Settings, devices: Sequence[Device], console: Console, data: DataFolder) -> int:
     """Run the stack until a signal asks for its end or it fails; return the exit status."""
     began = time.monotonic()
@@ -69,7 +86,7 @@ async def serve(settings: Settings, devices: Sequence[Device], console: Console,
         console.say(NAME, f"Ready after {time.monotonic() - began:.0f} s. Ctrl-C stops everything.")
         console.say(NAME, f"Batchscribe  {settings.local_address}")
         existing = settings.prefect_url and f"{settings.prefect_url} (an existing server)"
-        console.say(NAME, f"Prefect      {existing or f'http://127.0.0.1:{settings.prefect_port}'}")
+        console.say(NAME, f"Prefect      {existing or own_address(settings.prefect_host, settings.prefect_port)}")
         if away:
             console.say(NAME, f"{away} Batches wait until then.", Level.WARNING)
 
@@ -118,9 +135,10 @@ def run(console: Console) -> int:
         msg = f"BATCHSCRIBE_PORT and BATCHSCRIBE_PREFECT_PORT are both {settings.port}. Set one to another port."
         raise PortTaken(msg)
     inboxes_of(settings)  # a fault in their file is told before anything is started
+    check_sign_in(settings)
     with DataFolder(settings.data.absolute()) as data:
         if not settings.prefect_url:
-            check_port("127.0.0.1", settings.prefect_port, "BATCHSCRIBE_PREFECT_PORT")
+            check_port(settings.prefect_host, settings.prefect_port, "BATCHSCRIBE_PREFECT_PORT")
         check_port(settings.host, settings.port, "BATCHSCRIBE_PORT")
         settings.prefect_home.mkdir(parents=True, exist_ok=True)  # or each process would try to make it
         devices = find_devices(settings)
@@ -137,7 +155,7 @@ def main() -> None:
     console = Console()
     try:
         sys.exit(run(console))
-    except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, InboxInvalid, PortTaken) as error:
+    except (DataFolderInUse, DataFolderUnusable, DeviceUnavailable, InboxInvalid, NoSignIn, PortTaken) as error:
         sys.exit(str(error))
     except ValidationError as error:
         sys.exit(faults_in(error))

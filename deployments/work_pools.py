@@ -75,6 +75,14 @@ async def set_up(settings: Settings, devices: Sequence[Device]) -> None:
         await deploy_inboxes(client, settings)
 
 
+async def set_up_unattended(settings: Settings, devices: Sequence[Device]) -> None:
+    """Do the same unless a pool has a worker already. Raises `SetUpFailed` then."""
+    async with get_client() as client:
+        pools = (CPU_POOL, *(device.name for device in devices))
+        await asyncio.gather(*(_check_unattended(client, pool) for pool in pools))
+    await set_up(settings, devices)
+
+
 async def add_device(device: Device) -> None:
     """Add the pool and the deployment of *device* to a server that is set up. Raises `SetUpFailed`."""
     async with get_client() as client:
@@ -267,13 +275,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Set up a Prefect server: work pools, deployments, limits.")
     parser.add_argument("devices", nargs="*", type=Device.model_validate_json, help="JSON records")
     parser.add_argument("--within", type=float, default=math.inf, help="seconds to wait for the server")
+    parser.add_argument("--unattended", action="store_true", help="refuse if a pool has a worker already")
     given = parser.parse_args()
     settings = Settings()
     try:
         if settings.device is not None:
             setting_up = partial(add_device, settings.device)
         else:
-            setting_up = partial(set_up, settings, given.devices or find_devices(settings))
+            how = set_up_unattended if given.unattended else set_up
+            setting_up = partial(how, settings, given.devices or find_devices(settings))
         asyncio.run(through_outages(setting_up, seconds=given.within))
         if settings.device is not None:
             asyncio.run(wait_for_store(settings, warn=_warn))

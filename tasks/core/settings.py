@@ -40,7 +40,10 @@ class Settings(BaseSettings):
     """Port of the dashboard and its HTTP API."""
 
     prefect_port: int = Field(default=4200, ge=1, le=65535)
-    """Port of the Prefect server that `make up` starts, on 127.0.0.1."""
+    """Port of the Prefect server that `make up` starts."""
+
+    prefect_host: str = "127.0.0.1"
+    """Address that server listens on. Another one than this machine's own needs ``PREFECT_API_AUTH_STRING``."""
 
     prefect_url: str = ""
     """Address of the API of an existing Prefect server or workspace of Prefect Cloud. Empty: `make up` starts one."""
@@ -249,13 +252,12 @@ class Settings(BaseSettings):
     @property
     def local_address(self) -> str:
         """Address of the pages for a browser on the dashboard's machine."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - compared, not bound
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return own_address(self.host, self.port)
 
     @property
     def prefect_api_url(self) -> str:
         """Address of Prefect's API: of the existing server, or of the one that `make up` starts."""
-        return self.prefect_url or f"http://127.0.0.1:{self.prefect_port}/api"
+        return self.prefect_url or f"{own_address(self.prefect_host, self.prefect_port)}/api"
 
     @property
     def uploads_folder(self) -> Path:
@@ -303,6 +305,12 @@ class Settings(BaseSettings):
         if self.store_is_bucket:
             return self.store
         return str(Path(self.store).absolute()) if self.store else str(self.data.absolute() / "store")
+
+
+def own_address(host: str, port: int) -> str:
+    """Return the address, for programs of this machine, of what listens on *host* and *port*."""
+    host = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def faults_in(error: ValidationError) -> str:

@@ -71,3 +71,13 @@ def test_once_both_are_back_a_batch_runs_and_its_links_lead_to_the_existing_serv
     assert status["flow_run_url"] == f"{address}/runs/flow-run/{status['flow_run_id']}"
     (pool,) = back.api.get("/pools").json()
     assert pool["work_pool_url"].startswith(f"{address}/work-pools/")
+
+
+def test_a_second_installation_on_the_same_server_is_refused(back, new_stack):
+    second = new_stack()
+    second.environment |= {
+        name: back.environment[name] for name in ("BATCHSCRIBE_PREFECT_URL", "PREFECT_API_AUTH_STRING")
+    }
+    assert second.launch().wait(120) == 1
+    assert "has a worker, which answers. Stop it first" in second.output
+    assert "Traceback" not in second.output

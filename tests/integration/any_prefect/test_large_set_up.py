@@ -15,6 +15,7 @@ def large(_make_stack, postgres, redis):
     stack = _make_stack("cpu")
     stack.environment |= {
         "BATCHSCRIBE_PREFECT_DATABASE": postgres.url,
+        "BATCHSCRIBE_PREFECT_HOST": "0.0.0.0",  # noqa: S104 - for machines that know it by another name
         "PREFECT_API_AUTH_STRING": AUTH_STRING,
         "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
         "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
@@ -60,9 +61,11 @@ def test_a_database_that_is_away_at_the_start_is_told_without_its_password(large
     assert "pa-ss-word" not in large.output + logs
 
 
-def test_the_server_lets_nobody_in_without_the_auth_string(large):
+def test_the_server_refuses_a_call_without_the_auth_string(large):
     assert large.prefect.get("/work_pools/cpu", auth=lambda request: request).status_code == 401
     assert large.prefect.get("/work_pools/cpu").status_code == 200
+    by_another_name = {"Host": f"first-machine:{large.prefect_port}"}
+    assert large.prefect.get("/work_pools/cpu", headers=by_another_name).status_code == 200
     assert large.api.get("/health").json()["detail"] == "All is well."
 
 

@@ -82,6 +82,7 @@ def test_only_one_dispatcher_at_a_time_may_choose(stack):
     [
         ({"BATCHSCRIBE_PORT": "8123", "BATCHSCRIBE_PREFECT_PORT": "8123"}, "are both 8123. Set one to another port."),
         ({"BATCHSCRIBE_HOST": "192.0.2.1"}, "192.0.2.1 is no address of this machine"),
+        ({"BATCHSCRIBE_PREFECT_HOST": "0.0.0.0"}, "Set PREFECT_API_AUTH_STRING as well"),  # noqa: S104 - refused
         ({"BATCHSCRIBE_DATA": "/dev/null/data"}, "Set BATCHSCRIBE_DATA to a folder that can be written."),
     ],
 )
