@@ -13,7 +13,7 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoo
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Running
+from prefect.states import Cancelled, Running
 
 from tasks import paging
 from tasks.core.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
@@ -22,7 +22,7 @@ from tasks.crashes import MAX_CRASHES, go_on_after_crash
 from tasks.dispatch import Dispatcher, ReadyJob, RouterUnusable
 from tasks.gpu_pools import read_gpu_pools
 from tasks.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
-from tasks.observe import child_of
+from tasks.observe import child_of, read_running_batches
 from tasks.survey import read_pools
 from tasks.waiting import forget_waiting, tell_waiting, waits_for
 
@@ -113,11 +113,16 @@ def ready():
     return batch, ReadyJob(job, recording)
 
 
+async def batch_run(client, *tags):
+    """Return the id of a new batch run."""
+    flow_id = await client.create_flow_from_name(BATCH_FLOW)
+    created = await client.request("POST", "/flow_runs/", json={"flow_id": str(flow_id), "tags": tags})
+    return UUID(created.json()["id"])
+
+
 async def dispatched(client, batch, ready):
     """Return the runs that are created for a job, in a batch run of its own."""
-    flow_id = await client.create_flow_from_name(BATCH_FLOW)
-    created = await client.request("POST", "/flow_runs/", json={"flow_id": str(flow_id), "name": batch.name})
-    dispatcher = Dispatcher(client, batch, UUID(created.json()["id"]))
+    dispatcher = Dispatcher(client, batch, await batch_run(client))
     return await dispatcher.dispatch({ready.job.job_id: ready}, RunningBatches(people=(batch.batch_id,)))
 
 
@@ -154,6 +159,44 @@ def test_a_routers_limit_of_nothing_is_told(on_server, ready):
 
     with pytest.raises(RouterUnusable, match=r"gpu-router is 0, so no job gets a GPU\. Set it to 1 in Prefect"):
         on_server(dispatch)
+
+
+def test_a_batch_of_an_inbox_takes_a_slot_only_after_people_have_seen_it_idle(on_server, ready, monkeypatch):
+    batch, waiting = ready
+    scanned = batch.model_copy(update={"inbox": "lectures"})
+    running = RunningBatches(people=("somebody's",), inboxes=(batch.batch_id,))
+
+    async def dispatch(client, _requests):
+        dispatcher = Dispatcher(client, scanned, await batch_run(client))
+        async with gpu_pools(client, "attic"):
+            at_once = await dispatcher.dispatch({waiting.job.job_id: waiting}, running)
+            monkeypatch.setattr("tasks.dispatch.GIVE_WAY_SECONDS", 0.0)
+            (later,) = await dispatcher.dispatch({waiting.job.job_id: waiting}, running)
+            return at_once, (await client.read_flow_run(later.flow_run_id)).tags
+
+    at_once, tags = on_server(dispatch)
+    assert at_once == []
+    assert "inbox:lectures" in tags
+
+
+def test_running_batches_of_people_and_of_inboxes_are_told_apart(on_server):
+    own, scanned = f"20260101-120000-{uuid4().hex[:6]}", f"20260101-120000-{uuid4().hex[:6]}"
+
+    async def look(client, _requests):
+        runs = [
+            await batch_run(client, f"batch:{own}"),
+            await batch_run(client, f"batch:{scanned}", "inbox:lectures"),
+        ]
+        for run in runs:
+            await client.set_flow_run_state(run, Running(), force=True)
+        running = await read_running_batches(client)
+        for run in runs:
+            await client.set_flow_run_state(run, Cancelled(), force=True)
+        return running
+
+    running = on_server(look)
+    assert own in running.people
+    assert running.inboxes == (scanned,)
 
 
 def test_a_run_that_crashes_is_started_again_until_its_process_has_died_three_times(on_server, prefect, ready):
