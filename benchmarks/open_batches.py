@@ -7,11 +7,13 @@ The real stack with simulated devices, which one job each holds for the whole ti
 
 *server*: CPU seconds of Prefect's server a minute; *batch runs*: those of the batches' worker and its processes.
 *memory*: what the processes of the batch runs have resident for themselves. *begins*: from the request to start a batch
-to its first conversion, for five batches that are started at the same time while the others are open.
+to its first conversion, for five batches that are started at the same time while the others are open. *back*: until all
+of them run again after all processes of the batch runs were killed, then each in a process of its own.
 """
 
 import asyncio
 import os
+import signal
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -41,14 +43,15 @@ class Cost:
     batch_runs: float
     memory_mb: float
     begins: tuple[float, ...]
+    back_seconds: float
+    memory_after_crash_mb: float
 
 
 async def measure(folder: Path, open_batches: int, seconds: float) -> Cost:
     """Open so many batches on a stack of their own and let them wait."""
     async with running_stack(folder, DEVICES) as stack:
-        for number in range(open_batches):
-            await _open_batch(stack, number)
-        await _until_running(stack, open_batches)
+        runs = [await _open_batch(stack, number) for number in range(open_batches)]
+        await _until_running(stack, runs, run_count=1)
         await asyncio.sleep(20)  # the last ones still begin
         server, batch_runs, began = cpu_seconds(stack.server), cpu_seconds(stack.cpu_worker), time.monotonic()
         await asyncio.sleep(seconds)
@@ -57,32 +60,41 @@ async def measure(folder: Path, open_batches: int, seconds: float) -> Cost:
             open_batches,
             server=(cpu_seconds(stack.server) - server) / minutes,
             batch_runs=(cpu_seconds(stack.cpu_worker) - batch_runs) / minutes,
-            memory_mb=sum(map(_own_memory_mb, children(stack.cpu_worker))),
+            memory_mb=_memory_mb(stack),
             begins=await _begin_newcomers(stack),
+            back_seconds=await _crash(stack, runs),
+            memory_after_crash_mb=_memory_mb(stack),
         )
 
 
-async def _open_batch(stack: RealStack, number: int) -> None:
+async def _crash(stack: RealStack, runs: list[str]) -> float:
+    """Kill the processes of the batch runs, and return after how long all of them run again."""
+    killed_at = time.monotonic()
+    for pid in children(stack.cpu_worker):
+        os.kill(pid, signal.SIGKILL)
+    await _until_running(stack, runs, run_count=2)
+    return time.monotonic() - killed_at
+
+
+async def _open_batch(stack: RealStack, number: int) -> str:
     from tasks.store import open_store
 
     batch_id = (await stack.api.post("/batch", json={"name": f"open {number}"})).json()["batch_id"]
     store = open_store(stack.settings)
     await asyncio.to_thread(fill, store, batch_id, jobs=JOBS, device_seconds=FOR_EVER_SECONDS)
-    (await stack.api.post(f"/batch/{batch_id}/start")).raise_for_status()
+    return str((await stack.api.post(f"/batch/{batch_id}/start")).json()["flow_run_id"])
 
 
-async def _until_running(stack: RealStack, count: int) -> None:
-    running = {
-        "flows": {"name": {"any_": ["transcribe-batch"]}},
-        "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
-    }
+async def _until_running(stack: RealStack, runs: list[str], *, run_count: int) -> None:
+    wanted = {"flow_runs": {"id": {"any_": runs}, "state": {"type": {"any_": ["RUNNING"]}}}}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        found = (await stack.prefect.post("/flow_runs/count", json=running)).json()
-        if found == count:
+        found = (await stack.prefect.post("/flow_runs/filter", json=wanted)).json()
+        running = sum(run["run_count"] == run_count for run in found)
+        if running == len(runs):
             return
         await asyncio.sleep(0.5)
-    msg = f"{found} of {count} batches are running. Look into the logs in {stack.settings.data}"
+    msg = f"{running} of {len(runs)} batches are running. Look into the logs in {stack.settings.data}"
     raise TimeoutError(msg)
 
 
@@ -109,6 +121,10 @@ def _has_begun(stack: RealStack, batch_id: str) -> bool:
     """Return whether a conversion of the batch works in its folder, or has put its recording into the store."""
     at_work = any((stack.settings.work_folder).glob(f"{batch_id}*/convert-*"))
     return at_work or any((stack.settings.data / "store" / "batches" / batch_id / "recordings").glob("*"))
+
+
+def _memory_mb(stack: RealStack) -> float:
+    return sum(map(_own_memory_mb, children(stack.cpu_worker)))
 
 
 def _own_memory_mb(pid: int) -> float:
@@ -139,7 +155,8 @@ def main() -> None:
             begins = ", ".join(f"{begin:.1f}" for begin in sorted(one.begins))
             print(
                 f"{count:4} open: server {one.server:5.1f} s/min, batch runs {one.batch_runs:5.1f} s/min, "
-                f"memory {one.memory_mb:5.0f} MB, newcomers begin after {begins} s",
+                f"memory {one.memory_mb:5.0f} MB, newcomers begin after {begins} s, "
+                f"back {one.back_seconds:.1f} s after a crash with {one.memory_after_crash_mb:.0f} MB",
                 flush=True,
             )
     print(f"\nload of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

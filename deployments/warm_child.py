@@ -20,7 +20,7 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from functools import partial
 from logging import Logger
 from multiprocessing.connection import Connection
@@ -70,7 +70,7 @@ class WarmChild:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._context: Context | None = None
+        self._context = copy_context()
         self._tokens: dict[UUID, CancelToken] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._flows: dict[str, Flow[Any, Any]] = {}
@@ -136,9 +136,9 @@ class WarmChild:
     def _start(self, request: StartRun) -> None:
         self._idle_time.begin_anew()
         token = self._tokens[request.flow_run.id] = CancelToken()  # now: a cancel may be the next request
-        assert self._context is not None  # noqa: S101 - set before `_started`
-        context = self._context.copy()
-        run = asyncio.create_task(self._execute(request, token), name=str(request.flow_run.id), context=context)
+        run = asyncio.create_task(
+            self._execute(request, token), name=str(request.flow_run.id), context=self._context.copy()
+        )
         self._runs.add(run)
         run.add_done_callback(self._runs.discard)
 

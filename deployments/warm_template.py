@@ -33,7 +33,9 @@ READY, FORK, LOOK_FOR_NEW_CODE, CHANGED, SAME = b"r", b"f", b"l", b"c", b"s"
 PID_BYTES = 8
 ANSWER_SECONDS = 5.0
 START_SECONDS = 60.0
-SECONDS_BETWEEN_STARTS = 2.0
+FIRST_PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 30.0
+"""Between the starts of templates that end before they are ready."""
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NAME = 15
 
@@ -84,7 +86,8 @@ class Template:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._ready = False
-        self._started_at = 0.0
+        self._started_at = -LONGEST_PAUSE_SECONDS
+        self._pause_seconds = FIRST_PAUSE_SECONDS
         self._forked: list[WarmProcess] = []
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
@@ -143,17 +146,20 @@ class Template:
             logger.warning("The template of the warm processes ended with %s", self._process.returncode)
             self.end()
         if self._process is None:
-            if time.monotonic() - self._started_at > SECONDS_BETWEEN_STARTS:
+            if time.monotonic() - self._started_at > self._pause_seconds:
                 self._start()
             return False
         if not self._ready:
             self._ready = self._says_ready()
+            if self._ready:
+                self._pause_seconds = FIRST_PAUSE_SECONDS
             if not self._ready and time.monotonic() - self._started_at > START_SECONDS:
                 self.end()
         return self._ready
 
     def _start(self) -> None:
         self._started_at = time.monotonic()
+        self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
