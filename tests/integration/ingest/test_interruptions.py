@@ -150,9 +150,7 @@ def test_what_a_killed_scan_left_half_copied_goes_with_the_sweep(watch):
     assert len(inbox.jobs()) == 1
 
 
-def test_a_file_that_is_replaced_between_claim_and_copy_leaves_the_batch_and_is_ingested_next(
-    watch, monkeypatch
-):
+def test_a_file_that_is_replaced_between_claim_and_copy_leaves_the_batch_and_is_ingested_next(watch, monkeypatch):
     inbox = watch()
     for name in ("a.mp3", "b.mp3"):
         inbox.drop(name, f"first {name}")
