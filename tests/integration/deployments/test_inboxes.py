@@ -29,10 +29,8 @@ def set_up(stack, tmp_path):
 
     def with_inboxes(content: str) -> str:
         file.write_text(content)
-        environment = shared_environment(settings) | {
-            "BATCHSCRIBE_INBOXES": str(file),
-            "BATCHSCRIBE_DEVICES": "cpu,cpu",
-        }
+        own = {"BATCHSCRIBE_INBOXES": str(file), "BATCHSCRIBE_DEVICES": "cpu,cpu"}
+        environment = shared_environment(settings) | own
         command = [sys.executable, "-m", "deployments.work_pools"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         return done.stderr.strip().splitlines()[-1] if done.returncode else ""
