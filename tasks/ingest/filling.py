@@ -80,6 +80,7 @@ def _batch(scan: ScanContext, plan: Plan) -> Batch:
         created_at=plan.created_at,
         options=plan.options,
         inbox=scan.inbox.name,
+        results=scan.settings.results,
     )
 
 

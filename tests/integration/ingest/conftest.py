@@ -4,19 +4,20 @@ import asyncio
 import hashlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-from prefect.states import Completed, Failed
+from prefect.states import AwaitingRetry, Completed, Failed
 
 from tasks.core.batches import BATCH_FLOW, RECORDING_FLOW, Document, Publication, batch_tag, job_tag
 from tasks.core.keys import BatchKeys
@@ -28,7 +29,7 @@ from tasks.ingest.scan import Scanned, scan_inbox
 from tasks.read import read_manifest
 from tasks.store import Store, open_store
 from tests.conftest import free_ports, wait_until
-from tests.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
+from tests.s3_server import CREDENTIALS, S3Server, running_s3_server
 
 READY_SECONDS = 180
 
@@ -153,12 +154,10 @@ class WatchedInbox:
 
     def flow_runs(self) -> list[object]:
         """Return the runs of the inbox's batches in Prefect."""
-        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 
         async def read():
             async with get_client() as client:
-                tags = FlowRunFilterTags(all_=[f"inbox:{self.inbox.name}"])
-                return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=tags), limit=200)
+                return await self._read(client)
 
         return asyncio.run(read())
 
@@ -203,18 +202,28 @@ class WatchedInbox:
                         )
                         state = Failed(message=failing[job.path])
                         await client.set_flow_run_state(run.id, state, force=True)
-            for run in self.flow_runs_of(await self._read(client)):
+            for run in await self._read(client):
                 await client.set_flow_run_state(run.id, Completed(), force=True)
 
-    async def _read(self, client):
-        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+    def retry_batches(self) -> None:
+        """Press Retry: the runs are scheduled again."""
 
+        async def retry():
+            async with get_client() as client:
+                for run in await self._read(client):
+                    await client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
+
+        asyncio.run(retry())
+
+    def forget_pauses(self) -> None:
+        """Let the time pass after which a thing is tried again."""
+        with sqlite3.connect(self.settings.ingest_folder / f"{self.inbox.name}.sqlite") as connection:
+            connection.execute("DELETE FROM facts WHERE name LIKE 'finish %'")
+            connection.execute("UPDATE files SET next_try = 0")
+
+    async def _read(self, client):
         tags = FlowRunFilterTags(all_=[f"inbox:{self.inbox.name}"])
         return await client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=tags), limit=200)
-
-    @staticmethod
-    def flow_runs_of(runs):
-        return [run for run in runs if run.state is None or not run.state.is_final()]
 
 
 @pytest.fixture
@@ -232,10 +241,3 @@ def watch(prefect_server, tmp_path) -> Callable[..., WatchedInbox]:
         return WatchedInbox(settings, Inbox.model_validate({"name": unique, **chosen}))
 
     return make
-
-
-def in_a_while(seconds: float = 3600) -> datetime:
-    return datetime.now(UTC) + timedelta(seconds=seconds)
-
-
-__all__ = ["BUCKET", "UUID", "WatchedInbox", "in_a_while"]
