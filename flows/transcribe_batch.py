@@ -63,7 +63,8 @@ from tasks.waiting import forget_waiting, tell_waiting
 SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0
 SECONDS_TO_STOP = 5.0
-SECONDS_TO_TELL = 2.5
+SECONDS_TO_TELL = 600.0
+SECONDS_TO_TELL_CANCELLED = 2.5
 """With the time to stop less than the worker gives a cancelled run before it ends its process."""
 
 
@@ -232,9 +233,15 @@ def _batch_by_its_run(batch_id: str) -> Batch:
 
 
 async def _until_taken(*messages: Callable[[], Awaitable[None]]) -> None:
-    """Tell Prefect, however long it is away. A cancelled batch has seconds for it: then its process is ended."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SECONDS_TO_TELL if current_token().cancelled else None):
+    """
+    Tell Prefect, and wait out its outages.
+
+    Not for ever: a server that answers all else and fails at this must not keep the batch from ending, and the clean-up
+    tells what was not. A cancelled batch has seconds, then its process is ended.
+    """
+    seconds = SECONDS_TO_TELL_CANCELLED if current_token().cancelled else SECONDS_TO_TELL
+    try:
+        async with asyncio.timeout(seconds):
             for tell in messages:
                 taken = False
                 while not taken:
@@ -243,3 +250,5 @@ async def _until_taken(*messages: Callable[[], Awaitable[None]]) -> None:
                         taken = True
                     if not taken and current_token().cancelled:
                         return
+    except TimeoutError:
+        get_run_logger().warning("Prefect's server has not taken what became of the batch for %g s", seconds)

@@ -1,5 +1,6 @@
 """
-Announce the ends that a batch run could not announce itself: it was cancelled before it began, or lost its process.
+Announce the ends that a batch run could not announce itself: it was cancelled before it began, lost its process, or
+Prefect's server did not take it.
 
 The id of an end says whether it was announced: Prefect knows the event, or does not. So this keeps nothing itself, and
 doing it again changes nothing.
@@ -39,13 +40,13 @@ LOOK_BACK = timedelta(hours=6)
 SETTLES = timedelta(minutes=1)
 """A run that has just ended may have announced it in this moment: Prefect shows an event some seconds later."""
 
-_STOPPED = [StateType.CANCELLED, StateType.FAILED, StateType.CRASHED]
+_ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 
 
 async def announce_untold(client: PrefectClient, store: Store, settings: Settings, *, ended_before: datetime) -> int:
     """Announce the ends that were not, and return how many those were."""
     announced = 0
-    for run in await _read_stopped(client, ended_before):
+    for run in await _read_ended(client, ended_before):
         retry = await read_retry(client, run.id)
         if not await _is_told(client, end_id(str(run.id), retry)):
             try:
@@ -60,17 +61,22 @@ async def announce_untold(client: PrefectClient, store: Store, settings: Setting
     return announced
 
 
-async def _read_stopped(client: PrefectClient, ended_before: datetime) -> list[FlowRun]:
-    """Return the batch runs that ended otherwise than well. One that is completed has come to its last line."""
-    return await client.read_flow_runs(
-        flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_STOPPED)),
-            end_time=FlowRunFilterEndTime(after_=ended_before - LOOK_BACK, before_=ended_before),
-        ),
-        sort=FlowRunSort.END_TIME_DESC,
-        limit=PAGE,
-    )
+async def _read_ended(client: PrefectClient, ended_before: datetime) -> list[FlowRun]:
+    runs: list[FlowRun] = []
+    while True:
+        page = await client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
+                end_time=FlowRunFilterEndTime(after_=ended_before - LOOK_BACK, before_=ended_before),
+            ),
+            sort=FlowRunSort.END_TIME_DESC,
+            limit=PAGE,
+            offset=len(runs),
+        )
+        runs += page
+        if len(page) < PAGE:
+            return runs
 
 
 async def _is_told(client: PrefectClient, event_id: UUID) -> bool:
@@ -81,8 +87,8 @@ async def _is_told(client: PrefectClient, event_id: UUID) -> bool:
 
 def _end(store: Store, settings: Settings, run: FlowRun) -> BatchEnd:
     manifest = read_manifest(store, _batch_id_of(run))
-    state = BatchState.CANCELLED if run.state and run.state.is_cancelled() else BatchState.FAILED
     message = (run.state.message or "") if run.state else ""
+    state = _state_of(run)
     return batch_end(
         manifest.batch,
         [_ending(store, manifest, job, state, message) for job in manifest.jobs],
@@ -94,6 +100,12 @@ def _end(store: Store, settings: Settings, run: FlowRun) -> BatchEnd:
     )
 
 
+def _state_of(run: FlowRun) -> BatchState:
+    if run.state is not None and run.state.is_completed():
+        return BatchState.COMPLETED
+    return BatchState.CANCELLED if run.state is not None and run.state.is_cancelled() else BatchState.FAILED
+
+
 def _batch_id_of(run: FlowRun) -> str:
     prefix = batch_tag("")
     return next((tag.removeprefix(prefix) for tag in run.tags if tag.startswith(prefix)), "")
@@ -103,4 +115,5 @@ def _ending(store: Store, manifest: Manifest, job: Job, state: BatchState, messa
     publication = read_publication(store, manifest.batch.batch_id, job.job_id)
     if publication is not None:
         return Ending(job, Stage.DONE, documents=publication.documents)
-    return Ending(job, Stage(state.value), message)
+    # A batch is completed also if single jobs of it were cancelled.
+    return Ending(job, Stage.FAILED if state is BatchState.FAILED else Stage.CANCELLED, message)
