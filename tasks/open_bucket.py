@@ -20,6 +20,7 @@ from tasks.store import checked_prefix
 from tasks.store_s3 import S3Store
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from prefect_aws import AwsCredentials, MinIOCredentials
 
 MAX_PREFIX_BYTES = 120
@@ -38,32 +39,36 @@ ANY_REGION = "us-east-1"
 
 def open_bucket(settings: Settings) -> S3Store:
     """Return the store in the bucket of ``settings.store_address``. Raises `StoreUnavailable`; connects to nothing."""
-    address, block = _address_and_credentials(settings)
+    address, credentials = settings.store_address, settings.store_credentials
+    if address.startswith(S3_BUCKET):
+        block, credentials = _load([address]), credentials or address
+        address = f"s3://{block.bucket_name}/{block.bucket_folder}"
     bucket, prefix = _location(address)
+    client = open_client(address, endpoint=settings.store_endpoint, credentials=credentials)
+    return S3Store(client, bucket, prefix, _options(settings))
+
+
+def open_client(address: str, *, endpoint: str, credentials: str) -> "S3Client":
+    """Return a client for the bucket at *address*; *credentials* names a block. Raises `StoreUnavailable`."""
+    block = _credentials(credentials) if credentials else None
     options: dict[str, Any] = block.aws_client_parameters.get_params_override() if block else {}
-    if settings.store_endpoint:
-        options["endpoint_url"] = settings.store_endpoint
+    if endpoint:
+        options["endpoint_url"] = endpoint
     options["config"] = _config(custom="endpoint_url" in options).merge(options.get("config", Config()))
     try:
         session = block.get_boto3_session() if block else boto3.Session()
         options.setdefault("region_name", session.region_name or ANY_REGION)
-        client = session.client("s3", **options)
+        client: S3Client = session.client("s3", **options)
     except (BotoCoreError, ValueError) as exc:
-        msg = f"The store {address} can't be opened: {exc}. Correct the BATCHSCRIBE_STORE… settings."
+        msg = f"The bucket {address} can't be opened: {exc}. Correct the settings of its endpoint and credentials."
         raise StoreUnavailable(msg) from exc
-    return S3Store(client, bucket, prefix, _options(settings))
+    return client
 
 
-def _address_and_credentials(settings: Settings) -> "tuple[str, AwsCredentials | MinIOCredentials | None]":
-    address, credentials = settings.store_address, None
-    if settings.store_address.startswith(S3_BUCKET):
-        block = _load([settings.store_address])
-        address, credentials = f"s3://{block.bucket_name}/{block.bucket_folder}", block.credentials
-    if settings.store_credentials:
-        name = settings.store_credentials
-        block = _load([name] if "/" in name else [f"{kind}/{name}" for kind in CREDENTIALS])
-        credentials = getattr(block, "credentials", block)  # an S3Bucket has them, the others are them
-    return address, credentials
+def _credentials(name: str) -> "AwsCredentials | MinIOCredentials":
+    block = _load([name] if "/" in name else [f"{kind}/{name}" for kind in CREDENTIALS])
+    credentials: AwsCredentials | MinIOCredentials = getattr(block, "credentials", block)  # S3Bucket has some
+    return credentials
 
 
 def _options(settings: Settings) -> dict[str, str]:
