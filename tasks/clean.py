@@ -6,6 +6,7 @@ Every step may be the last one: what was noted stays true, and the next clean-up
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ from prefect.exceptions import ObjectNotFound
 from tasks.abandoned import end_abandoned, read_abandoned
 from tasks.cancelled import read_cancelled_jobs
 from tasks.core.batches import batch_tag
-from tasks.core.errors import WrongInstallation
+from tasks.core.errors import DiskFull, RecordDamaged, WrongInstallation
 from tasks.core.keys import BATCHES
 from tasks.core.names import shown
 from tasks.core.removals import Held, Place, Removal
@@ -51,6 +52,8 @@ from tasks.read import published_and_intact
 from tasks.results import complete_job_results, find_result_folders
 from tasks.store import Store
 from tasks.take_stock import take_stock
+
+logger = logging.getLogger(__name__)
 
 _ENDED = [state_type for state_type in StateType if state_type not in ACTIVE]
 
@@ -116,8 +119,12 @@ class Cleaner:
         return Cleaned(going.removals if removed else (), kept)
 
     async def _complete_results(self, stock: Stock) -> None:
-        for job in () if self.dry_run else stock.jobs_without_results():
-            await asyncio.to_thread(complete_job_results, self.store, job)
+        """A full disk or a damaged record must not keep anything from being removed: next time, then."""
+        try:
+            for job in () if self.dry_run else stock.jobs_without_results():
+                await asyncio.to_thread(complete_job_results, self.store, job)
+        except (DiskFull, RecordDamaged) as error:
+            logger.warning("Results of batch %s are missing: %s", stock.batch_id, error)
 
     async def _stock(self, batch_id: str) -> Stock:
         return await asyncio.to_thread(take_stock, self.store, self.settings, batch_id)

@@ -39,17 +39,18 @@ ANY_REGION = "us-east-1"
 
 def open_bucket(settings: Settings) -> S3Store:
     """Return the store in the bucket of ``settings.store_address``. Raises `StoreUnavailable`; connects to nothing."""
-    address, block = _address_and_credentials(settings)
+    address, credentials = settings.store_address, settings.store_credentials
+    if address.startswith(S3_BUCKET):
+        block, credentials = _load([address]), credentials or address
+        address = f"s3://{block.bucket_name}/{block.bucket_folder}"
     bucket, prefix = _location(address)
-    return S3Store(_client(address, settings.store_endpoint, block), bucket, prefix, _options(settings))
+    client = open_client(address, endpoint=settings.store_endpoint, credentials=credentials)
+    return S3Store(client, bucket, prefix, _options(settings))
 
 
 def open_client(address: str, *, endpoint: str, credentials: str) -> "S3Client":
     """Return a client for the bucket at *address*; *credentials* names a block. Raises `StoreUnavailable`."""
-    return _client(address, endpoint, _load_credentials(credentials) if credentials else None)
-
-
-def _client(address: str, endpoint: str, block: "AwsCredentials | MinIOCredentials | None") -> "S3Client":
+    block = _credentials(credentials) if credentials else None
     options: dict[str, Any] = block.aws_client_parameters.get_params_override() if block else {}
     if endpoint:
         options["endpoint_url"] = endpoint
@@ -64,19 +65,10 @@ def _client(address: str, endpoint: str, block: "AwsCredentials | MinIOCredentia
     return client
 
 
-def _address_and_credentials(settings: Settings) -> "tuple[str, AwsCredentials | MinIOCredentials | None]":
-    address, block = settings.store_address, None
-    if settings.store_address.startswith(S3_BUCKET):
-        bucket = _load([settings.store_address])
-        address, block = f"s3://{bucket.bucket_name}/{bucket.bucket_folder}", bucket.credentials
-    if settings.store_credentials:
-        block = _load_credentials(settings.store_credentials)
-    return address, block
-
-
-def _load_credentials(name: str) -> "AwsCredentials | MinIOCredentials":
+def _credentials(name: str) -> "AwsCredentials | MinIOCredentials":
     block = _load([name] if "/" in name else [f"{kind}/{name}" for kind in CREDENTIALS])
-    return getattr(block, "credentials", block)  # an S3Bucket has them, the others are them
+    credentials: AwsCredentials | MinIOCredentials = getattr(block, "credentials", block)  # S3Bucket has some
+    return credentials
 
 
 def _options(settings: Settings) -> dict[str, str]:

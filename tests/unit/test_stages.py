@@ -1,6 +1,7 @@
 """At which stage a job is, and what a batch has come to, for everything Prefect and the store can say."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -202,6 +203,22 @@ def test_a_done_job_links_its_documents_and_tells_its_language():
     assert [(link.name, link.url) for link in status.documents] == [
         ("a.txt", f"/api/jobs/{JOB.job_id}/documents/txt"),
     ]
+
+
+def test_a_document_tells_its_stable_address_and_without_one_where_it_is_kept():
+    facts = JobFacts(job=JOB, child=run(RunState.COMPLETED), publication=PUBLICATION)
+    named = replace(batch(), uri_of="s3://media/{}".format)
+    (link,) = job_status(facts, named).documents
+    assert link.uri == "s3://media/batches/b/documents/talks/a.txt"
+    stable = replace(named, batch=BATCH.model_copy(update={"results": "results/{batch}/{tree}/{name}"}))
+    (link,) = job_status(facts, stable).documents
+    assert link.uri == f"s3://media/results/{BATCH.batch_id}/talks/a_formatted_refined.txt"
+
+
+def test_a_removed_upload_is_told_of_a_job_that_is_not_done():
+    gone = JobFacts(job=JOB, child=run(RunState.CANCELLED), upload_removed=True)
+    assert job_status(gone, batch()).upload_removed
+    assert not job_status(replace(gone, child=run(RunState.COMPLETED), publication=PUBLICATION), batch()).upload_removed
 
 
 def test_a_queued_job_tells_its_place_and_a_running_one_its_end():

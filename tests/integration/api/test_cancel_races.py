@@ -32,6 +32,9 @@ class Moment:
             await asyncio.sleep(0)
         return SimpleNamespace(jobs=(job,))
 
+    async def forget_kept(self, batch_id, *, job_id):
+        """Nothing was kept."""
+
     async def mark_cancelled(self, batch_id, _mark):
         self._onlooker = asyncio.ensure_future(self.batch(batch_id, max_age=0))
         await asyncio.sleep(0)  # the other's look has begun, and has seen no run

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.batches import Batch, Document, Publication, Recording, StartedRun, Upload, job_id_for, manifest_of
+from tasks.core.batches import (
+    Batch,
+    Document,
+    KeepMark,
+    Publication,
+    Recording,
+    StartedRun,
+    Upload,
+    job_id_for,
+    manifest_of,
+)
 from tasks.core.keys import BatchKeys
 from tasks.core.names import DocumentFormat
 from tasks.core.retention import Activity, Rules, plan
@@ -21,7 +31,9 @@ from tasks.discard import (
     show_batch,
     withdraw_expiries,
 )
+from tasks.mark import forget_cancels, is_kept, mark_kept
 from tasks.read import published_and_intact
+from tasks.results import keep_results
 from tasks.take_stock import batches_to_look_at, take_stock
 
 BATCH = "20261122-120000-abcdef"
@@ -45,7 +57,7 @@ def file(folder: Path, name: str, content=b"sound") -> Path:
 
 def make_ended_batch(store, settings):
     """Make a batch with a job that is done and one that failed, and what a late writer and a killed conversion left."""
-    batch = Batch(batch_id=BATCH, name="talks", created_at=NOON)
+    batch = Batch(batch_id=BATCH, name="talks", created_at=NOON, results="results/{batch}/{tree}/{name}")
     uploads = [
         Upload(job_id=job_id, path=path, size=5, sha256="0", uploaded_at=NOON)
         for job_id, path in ((DONE, "talks/done.mp3"), (FAILED, "failed.mp3"))
@@ -79,6 +91,7 @@ def make_ended_batch(store, settings):
         published_at=NOON,
     )
     write(store, KEYS.publication(DONE), publication)
+    keep_results(store, job, publication)
     store.write(LATE, b"text")
     file(settings.work_folder, f"{FAILED}/convert-x/recording.mp3")
     return manifest
@@ -175,6 +188,15 @@ def test_an_expiry_keeps_the_time_when_it_was_first_noted(store):
     assert read_expiry(store, BATCH, DONE) is None
 
 
+def test_what_was_kept_before_a_retry_is_kept_no_more_after_it(store):
+    mark_kept(store, BATCH, KeepMark(kept_at=NOON))
+    mark_kept(store, BATCH, KeepMark(kept_at=NOON + timedelta(hours=2)), job_id=FAILED)
+    assert is_kept(store, BATCH, DONE)
+    forget_cancels(store, BATCH, before=NOON + timedelta(hours=1))
+    assert not is_kept(store, BATCH, DONE)
+    assert is_kept(store, BATCH, FAILED)
+
+
 KILLED_AT = """
 import os, signal, sys
 from tasks.discard import discard_hidden_batch, hide_batch
@@ -198,7 +220,7 @@ discard_hidden_batch(store, Settings(data={data!r}), {batch!r})
 
 def everything(store, settings):
     files = [*settings.uploads_folder.rglob("*"), *settings.work_folder.rglob("*")]
-    return {*store.list(KEYS.folder), *(str(path) for path in files if path.is_file())}
+    return {*store.list(KEYS.folder), *store.list("results/"), *(str(path) for path in files if path.is_file())}
 
 
 def test_a_dismissal_that_is_killed_at_any_step_is_finished_by_the_next(store, settings, started):

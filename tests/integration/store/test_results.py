@@ -98,6 +98,7 @@ def test_the_manifest_tells_what_became_of_each_job(store):
     for document in told["jobs"][0]["documents"]:
         content = archive.read(document["name"])
         assert (len(content), hashlib.sha256(content).hexdigest()) == (document["size"], document["sha256"])
+        assert document["uri"].startswith(store.uri(f"{BatchKeys.of(BATCH_ID).documents}a") + "/")
 
 
 def test_a_batch_without_documents_is_a_zip_with_a_manifest(store):
