@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncGenerator
 
 import uvicorn
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, PostgresError
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import AioSqliteConfiguration, AsyncPostgresConfiguration
 from prefect.server.database.dependencies import set_database_config
@@ -105,7 +105,7 @@ async def wait_for_database(address: str) -> None:
         try:
             async with asyncio.timeout(SECONDS_TO_CONNECT), engine.connect():
                 break
-        except (SQLAlchemyError, PostgresError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, InterfaceError, PostgresError, OSError, TimeoutError) as error:
             if time.monotonic() > next_warning:
                 next_warning = time.monotonic() + SECONDS_BETWEEN_WARNINGS
                 why = str(error).partition("\n")[0] or type(error).__name__

@@ -104,8 +104,7 @@ class Postgres:
         initdb = ["initdb", "-D", data, "-U", "prefect", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"]
         self._run(*initdb, "--encoding=UTF8", "--locale=C")
         self.start()
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self._run("createdb", *self._connection(), "prefect")
+        self._run("createdb", *self._connection(), "prefect")
 
     def start(self) -> None:
         options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}", "-c", "unix_socket_directories="]
