@@ -108,9 +108,9 @@ def test_retry_of_one_job_of_a_cancelled_batch_is_refused_with_what_to_do(stack,
     batch.wait(lambda status: status["state"] == "cancelled", 60)
     press_retry_in_prefect(stack, job["flow_run_id"])
 
-    def refused(_status):
-        state = stack.prefect.get(f"/flow_runs/{job['flow_run_id']}").json()["state"]
-        return state["type"] == "CANCELLED" and "retry the batch" in state["message"]
+    def run():
+        return stack.prefect.get(f"/flow_runs/{job['flow_run_id']}").json()
 
-    batch.wait(refused, 60)
+    batch.wait(lambda _: run()["state_type"] == "CANCELLED", 60)
+    assert "retry the batch" in run()["state"]["message"]
     assert batch.status()["state"] == "cancelled"
