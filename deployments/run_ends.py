@@ -13,6 +13,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Failed
 
 from deployments.warm_messages import RunEnded
+from tasks.core.cancellation import reason_told
 from tasks.crashes import count_crashes, crash, stopped
 from tasks.observe import crashes_before
 from tasks.settle import settle_task_runs
@@ -117,7 +118,8 @@ async def hand_back(client: PrefectClient, flow_run_id: UUID, reason: str) -> No
         return
     await settle_task_runs(client, flow_run_id, reason)
     if current.state.is_cancelling():
-        await client.set_flow_run_state(flow_run_id, Cancelled(message=f"Cancelled. {reason}"), force=True)
+        message = reason_told(current.state.message or "", f"Cancelled. {reason}")
+        await client.set_flow_run_state(flow_run_id, Cancelled(message=message), force=True)
     elif current.run_count >= MAX_STARTS:
         message = f"Started {current.run_count} times without reaching its end."
         await client.set_flow_run_state(flow_run_id, Failed(message=message), force=True)

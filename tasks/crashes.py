@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
 
 from tasks.core.adoption import next_attempt
+from tasks.core.cancellation import reason_told
 from tasks.core.summaries import sentence
 from tasks.observe import Child, child_of, crashes_before, crashes_since_last_end
 from tasks.settle import settle_task_runs
@@ -25,7 +26,8 @@ async def count_crashes(client: PrefectClient, flow_run: FlowRun) -> int:
 async def crash(client: PrefectClient, flow_run: FlowRun, reason: str) -> None:
     """Record that the run lost its process, and start it again unless that happened too often."""
     if flow_run.state is not None and flow_run.state.is_cancelling():
-        await client.set_flow_run_state(flow_run.id, Cancelled(message=f"Cancelled: {reason}"), force=True)
+        message = reason_told(flow_run.state.message or "", f"Cancelled: {reason}")
+        await client.set_flow_run_state(flow_run.id, Cancelled(message=message), force=True)
         return
     if flow_run.state is None or not flow_run.state.is_crashed():
         await client.set_flow_run_state(flow_run.id, Crashed(message=stopped(reason)), force=True)

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -63,7 +64,7 @@ class LostRuns:
         self._signs = signs
         return [child for run_id, child in holding.items() if now - signs[run_id].since > PATIENCE[child.state]]
 
-    async def _read_progress(self, run_ids: Iterable[UUID]) -> Mapping[UUID, object]:
+    async def _read_progress(self, run_ids: Iterable[UUID]) -> Mapping[UUID, datetime]:
         """Return when the progress of each run was shown last."""
         artifacts = await read_all(
             self._client.read_artifacts,
@@ -72,10 +73,10 @@ class LostRuns:
             ),
             sort=ArtifactSort.ID_DESC,
         )
-        latest: dict[UUID, object] = {}
-        for artifact in artifacts:  # the newest attempt's first
-            if artifact.flow_run_id is not None:
-                latest.setdefault(artifact.flow_run_id, artifact.updated)
+        latest: dict[UUID, datetime] = {}
+        for artifact in artifacts:  # each attempt has one of its own
+            if artifact.flow_run_id is not None and artifact.updated is not None:
+                latest[artifact.flow_run_id] = max(artifact.updated, latest.get(artifact.flow_run_id, artifact.updated))
         return latest
 
 

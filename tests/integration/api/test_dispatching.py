@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,6 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Running
 
 from tasks import paging
+from tasks.abandoned import read_abandoned
 from tasks.core.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
 from tasks.core.planning import RunningBatches
 from tasks.crashes import MAX_CRASHES, go_on_after_crash
@@ -219,6 +220,23 @@ def test_a_run_that_crashes_is_started_again_until_its_process_has_died_three_ti
         ("AwaitingRetry", f"Attempt 3 of 3: {killed}"),
         ("Failed", f"It stopped the process it ran in 3 times, the last time: {killed}"),
     ]
+
+
+def test_a_job_without_a_batch_run_on_a_pool_whose_worker_is_gone_is_abandoned(on_server, prefect, ready):
+    batch, waiting = ready
+
+    async def search(client, _requests):
+        run_id = UUID(prefect.make_child(batch.batch_id, waiting.job.job_id))  # no worker was ever there
+        await client.set_flow_run_state(run_id, Running(), force=True)
+        alone = [run.id for run in await read_abandoned(client, away_for=timedelta())]
+        watcher = await batch_run(client, f"batch:{batch.batch_id}")
+        await client.set_flow_run_state(watcher, Running(), force=True)
+        watched = [run.id for run in await read_abandoned(client, away_for=timedelta())]
+        for run in (run_id, watcher):
+            await client.set_flow_run_state(run, Cancelled(), force=True)
+        return run_id in alone, run_id in watched
+
+    assert on_server(search) == (True, False)
 
 
 def test_a_run_that_shows_no_progress_for_long_is_lost_and_one_that_does_is_not(on_server, prefect, ready):

@@ -119,7 +119,7 @@ def test_a_cancelled_job_stops_there(stack, clips, new_batch):
     assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
     batch.wait(lambda status: status["state"] == "cancelled", 60)
     assert stack.prefect.get(f"/flow_runs/{run['id']}").json()["state_type"] == "CANCELLED"
-    assert processes_of(run) == []
+    batch.wait(lambda _: not processes_of(run), 30)
 
 
 @pytest.mark.usefixtures("attic")
