@@ -35,8 +35,7 @@ def test_ten_thousand_uploads_ask_for_a_few_turns_and_can_be_withdrawn_one_by_on
         first = conversions.cancel_conversion(manifest.jobs[0].job_id)
         others = conversions.withdraw()
         held[0].release()
-        while len(turns._people):  # they are given their turns, and begin nothing
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(wait_until, lambda: not len(turns._people), "turns that begin nothing", 30)
         return asked, [first, *others]
 
     asked, withdrawn = asyncio.run(asyncio.wait_for(scene(), 60))
