@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Iterable
 from contextvars import copy_context
@@ -19,6 +20,11 @@ from tasks.turns import Slot, Turn, conversions_at_once, set_current_turn, turns
 
 MOST_PAUSING = 8
 """Conversions of a batch that pause between two attempts while others of it go on; each keeps a thread."""
+
+
+SECONDS_AFTER_FAILURE = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 def most_begun(settings: Settings) -> int:
@@ -81,17 +87,21 @@ class Conversions:
         """Begin the conversion that has waited longest."""
         self._asked -= 1
         turn = Turn(self._turns, self._batch, slot)
-        try:
-            if self._waiting:
-                job = self._waiting.pop(next(iter(self._waiting)))
-                self._begun[job.job_id] = token = CancelToken(parent=self._token)
-                conversion = self._context.copy().run(self._submit, job, token, turn)
-                conversion.add_done_callback(partial(self._hand_over, job, turn))
-                return
-        except BaseException:
+        if not self._waiting:
             turn.end()
-            raise
-        turn.end()
+            return
+        job = self._waiting.pop(next(iter(self._waiting)))
+        token = self._begun[job.job_id] = CancelToken(parent=self._token)
+        try:
+            conversion = self._context.copy().run(self._submit, job, token, turn)
+        except RuntimeError as error:  # no thread could be started
+            logger.warning("The conversion of job %s did not begin (%s); trying again", job.job_id, error)
+            turn.end()
+            del self._begun[job.job_id]
+            self._waiting[job.job_id] = job
+            self._loop.call_later(SECONDS_AFTER_FAILURE, self._ask)
+            return
+        conversion.add_done_callback(partial(self._hand_over, job, turn))
 
     def _submit(self, job: Job, token: CancelToken, turn: Turn) -> PrefectFuture[Recording]:
         """Called in a context of its own, which the conversion's thread inherits: token and turn are this job's."""
