@@ -99,7 +99,7 @@ async def _scan(scan: ScanContext, client: PrefectClient, began: datetime) -> Sc
 
 def _look(scan: ScanContext) -> Look:
     """Look at the inbox, at a first time noting what is to be skipped. Raises `InboxUnavailable`."""
-    look = Inventory(scan.inbox, scan.source, scan.index).look()
+    look = Inventory(scan.inbox, scan.source, scan.index, scan.go_on).look()
     device, known_device = scan.source.device(), scan.index.fact(DEVICE)
     if look.found_nothing and device != known_device and (known := scan.index.count("decided IS NOT NULL")):
         msg = (
