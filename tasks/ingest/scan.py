@@ -44,7 +44,7 @@ from tasks.outages import check_passing
 from tasks.read import understood
 from tasks.store import Store, open_store
 
-BEGAN = "scan began"
+BEGAN = "the latest scan began"
 DEVICE = "device"
 
 
@@ -75,7 +75,6 @@ async def scan_inbox(
             began = datetime.now(UTC)
             if _is_late(index, scheduled_at, began):
                 return None
-            index.keep_fact(BEGAN, began.isoformat())
             source = await asyncio.to_thread(open_source, inbox, settings)
             return await _scan(ScanContext(settings, store, inbox, source, index, lease), client, began)
     except (TranscriptionError, httpx.HTTPError, sqlite3.Error, OSError) as error:
@@ -94,6 +93,7 @@ async def _scan(scan: ScanContext, client: PrefectClient, began: datetime) -> Sc
     seconds = time.monotonic() - started
     report = await asyncio.to_thread(report_of, scan, look, open_plans, began, seconds)
     await asyncio.to_thread(scan.store.write, scan.keys.report, report.model_dump_json().encode())
+    scan.index.keep_fact(BEGAN, began.isoformat())  # of scans that came to their end only: a killed one is made up for
     return Scanned(report, news=bool(scan.new or scan.news))
 
 
