@@ -63,7 +63,7 @@ class Bench:
             sys.exit("Another scan holds the lease.")
         index = Index.open(self.settings.ingest_folder / "bench.sqlite")
         scan = ScanContext(self.settings, store, self.inbox, open_source(self.inbox, self.settings), index, lease)
-        look: Look = Inventory(self.inbox, scan.source, index).look()
+        look: Look = Inventory(self.inbox, scan.source, index, scan.go_on).look()
         plan = plan_batch(scan, look.options)
         report = report_of(scan, look, (), datetime.now(UTC), 0.0)
         store.write(keys.report, report.model_dump_json().encode())
@@ -74,7 +74,7 @@ class Bench:
     def make_known(self) -> None:
         """Have all that is there count as ingested."""
         index = Index.open(self.settings.ingest_folder / "bench.sqlite")
-        Inventory(self.inbox, open_source(self.inbox, self.settings), index).look()
+        Inventory(self.inbox, open_source(self.inbox, self.settings), index, lambda: None).look()
         with index.transaction():
             index.skip((file.path, file.size, file.mtime_ns) for file in index.waiting(-1))
         index.close()

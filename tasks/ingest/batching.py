@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tasks.core.batches import Options, job_id_for, new_batch_id
-from tasks.core.errors import NotFound
+from tasks.core.errors import NotFound, RecordDamaged
 from tasks.core.keys import BatchKeys
 from tasks.core.names import clean_path
 from tasks.core.removals import in_bytes
@@ -77,7 +77,12 @@ def _new_contents(scan: ScanContext, files: Sequence[Known]) -> list[_Hashed]:
     """Return the files whose content is not claimed yet, by path; the others are noted as known."""
     new: dict[str, _Hashed] = {}
     for hashed in _hashed(scan, sorted(files, key=lambda file: file.path)):
-        if (claim := _claim_of(scan, hashed)) is not None:
+        try:
+            claim = _claim_of(scan, hashed)
+        except RecordDamaged as error:
+            _keep_problem(scan, hashed.file.path, str(error))
+            continue
+        if claim is not None:
             _note_known(scan, hashed, claim)
         else:  # one that repeats another of the batch is noted when that one is claimed
             new.setdefault(hashed.sha256, hashed)
@@ -114,8 +119,11 @@ def _hash(scan: ScanContext, file: Known) -> str | None:
 
 def note_denied(scan: ScanContext, path: str, why: str) -> None:
     """Have a file that can't be read be tried again later."""
+    _keep_problem(scan, path, f"It can't be read: {why}. Allow Batchscribe's user to read it.")
+
+
+def _keep_problem(scan: ScanContext, path: str, problem: str) -> None:
     pause = pause_after(scan.index.tries(path), scan.inbox.interval)
-    problem = f"It can't be read: {why}. Allow Batchscribe's user to read it."
     scan.index.keep_problem(path, problem, next_try=time.time() + pause)
 
 

@@ -139,23 +139,27 @@ def _copy(scan: ScanContext, plan: Plan, file: PlannedFile) -> Upload | None:
         if (received.size, received.sha256) != (file.size, file.sha256):
             raise SourceChanged
         part.move_to(_folder(scan, plan) / file.job_id)
-        upload = Upload(
-            job_id=file.job_id,
-            path=file.path,
-            size=file.size,
-            sha256=file.sha256,
-            uploaded_at=datetime.now(UTC),
-        )
-        key = BatchKeys.of(plan.batch_id).upload(file.job_id)
-        scan.store.write(key, upload.model_dump_json().encode())
+        return _record(scan, plan, file)
     except (SourceChanged, UploadTooLarge):
         scan.index.forget(file.source)
-        return None
     except SourceDenied as error:
         note_denied(scan, file.source, str(error))
-        return None
     finally:
         part.close()
+    return None
+
+
+def _record(scan: ScanContext, plan: Plan, file: PlannedFile) -> Upload:
+    """Have the copy count as an upload of the batch."""
+    upload = Upload(
+        job_id=file.job_id,
+        path=file.path,
+        size=file.size,
+        sha256=file.sha256,
+        uploaded_at=datetime.now(UTC),
+    )
+    key = BatchKeys.of(plan.batch_id).upload(file.job_id)
+    scan.store.write(key, upload.model_dump_json().encode())
     return upload
 
 

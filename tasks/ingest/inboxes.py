@@ -76,7 +76,25 @@ def inboxes_of(settings: Settings) -> tuple[Inbox, ...]:
     if settings.demo_inbox and DEMO_INBOX not in inboxes:
         demo = Inbox(name=DEMO_INBOX, path=str(settings.data.absolute() / DEMO_INBOX))
         inboxes[DEMO_INBOX] = demo
+    for inbox in inboxes.values():
+        check_apart(inbox, settings)
     return tuple(inboxes[name] for name in sorted(inboxes))
+
+
+def check_apart(inbox: Inbox, settings: Settings) -> None:
+    """Raise `InboxInvalid` if the inbox holds what we keep: recordings would be ingested as files for ever."""
+    kept = [settings.store_address, str(settings.uploads_folder), str(settings.work_folder)]
+    if inbox.is_bucket:
+        inside = (inbox.endpoint or settings.store_endpoint) == settings.store_endpoint and any(
+            f"{place.rstrip('/')}/".startswith(f"{inbox.path.rstrip('/')}/") for place in kept[:1]
+        )
+    else:
+        folder = Path(inbox.path).resolve()
+        places = [Path(place).resolve() for place in kept if not place.startswith(S3)]
+        inside = any(place.is_relative_to(folder) or folder.is_relative_to(place) for place in places)
+    if inside:
+        msg = f"The inbox {inbox.name} is {inbox.path}, where Batchscribe keeps its own files. Watch another folder."
+        raise InboxInvalid(msg)
 
 
 def _read_file(settings: Settings) -> tuple[Inbox, ...]:

@@ -82,10 +82,17 @@ class Index:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return cls._opened(path)
+        except sqlite3.OperationalError:  # a full disk, or another process: the index is sound
+            raise
         except sqlite3.DatabaseError:
-            for part in path.parent.glob(f"{path.name}*"):
-                part.unlink(missing_ok=True)
+            cls.remove(path)
             return cls._opened(path)
+
+    @staticmethod
+    def remove(path: Path) -> None:
+        """Remove the index at *path*: the next scan makes it again."""
+        for part in path.parent.glob(f"{path.name}*"):
+            part.unlink(missing_ok=True)
 
     @classmethod
     def _opened(cls, path: Path) -> Self:

@@ -1,10 +1,9 @@
 """Look at an inbox: one walk through its folders, which notes each file in the index and counts what is ignored."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tasks.core.cancellation import current_token
 from tasks.core.errors import UploadRejected
 from tasks.core.media import is_media
 from tasks.core.names import clean_path
@@ -56,10 +55,11 @@ class Look:
 class Inventory:
     """Looks at one inbox."""
 
-    def __init__(self, inbox: Inbox, source: Source, index: Index) -> None:
+    def __init__(self, inbox: Inbox, source: Source, index: Index, go_on: Callable[[], None]) -> None:
         self._inbox = inbox
         self._source = source
         self._index = index
+        self._go_on = go_on
         self._patterns = Patterns(inbox.ignore, inbox.include)
         self._still_seconds = inbox.still_seconds if source.settles else -1.0
         self._own = {inbox.move_to: f"{inbox.move_to} (files that are done)"} if inbox.after == "move" else {}
@@ -104,7 +104,7 @@ class Inventory:
         subfolders: list[str] = []
         entries = iter(self._source.entries(folder))
         while some := list(islice(entries, FILES_AT_ONCE)):
-            current_token().raise_if_cancelled()
+            self._go_on()
             with self._index.transaction():
                 subfolders += self._note(some, options)
         return subfolders

@@ -7,6 +7,7 @@ the new outcome counts.
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from tasks.core.adoption import CRASH_SETTLES_SECONDS, RunState
 from tasks.core.batches import Stage, batch_tag, inbox_tag
 from tasks.core.errors import NotFound
 from tasks.core.keys import BatchKeys
+from tasks.core.stages import STOPPED_WITH_BATCH
 from tasks.core.summaries import sentence
 from tasks.ingest.context import ScanContext
 from tasks.ingest.index import OPEN
@@ -44,6 +46,28 @@ DELETED = (
 )
 DISMISSED = "Its batch was dismissed before the job was done. Change the file to have it ingested again."
 NO_REASON = "The job failed without giving a reason. Look into the log of its run."
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """How the runs of a batch ended: those of its jobs, its failed conversions, and its own for all other jobs."""
+
+    children: Mapping[str, Child]
+    conversions: Mapping[str, str]
+    other: tuple[Stage, str]
+
+    def of(self, job_id: str) -> tuple[Stage, str]:
+        """Return what became of a job without documents, and why."""
+        child, conversion = self.children.get(job_id), self.conversions.get(job_id)
+        if child is not None and child.state in (RunState.CANCELLED, RunState.CANCELLING):
+            return Stage.CANCELLED, ""
+        if child is not None:
+            return Stage.FAILED, sentence(child.message) or NO_REASON
+        if conversion is None:
+            return self.other
+        if STOPPED_WITH_BATCH in conversion:
+            return Stage.CANCELLED, ""
+        return Stage.FAILED, sentence(conversion) or NO_REASON
 
 
 def fate_of(ended: Ended | None, job_id: str) -> tuple[str, str]:
@@ -87,9 +111,22 @@ def _has_ended(run: FlowRun) -> bool:
 async def end_plan(scan: ScanContext, client: PrefectClient, plan: Plan) -> Ended:
     """Write down what became of the plan's files, and return it."""
     scan.go_on()
-    children = (await read_children(client, plan.batch_id)).newest
-    conversions = await _failed_conversions(client, plan)
-    return await asyncio.to_thread(_write_ended, scan, plan, children, conversions)
+    run = (await _runs_of(client, [plan])).get(plan.flow_run_id)
+    ends = _Ends(
+        children=(await read_children(client, plan.batch_id)).newest,
+        conversions=await _failed_conversions(client, plan),
+        other=_end_without_child(run),
+    )
+    return await asyncio.to_thread(_write_ended, scan, plan, ends)
+
+
+def _end_without_child(run: FlowRun | None) -> tuple[Stage, str]:
+    """Return what became of the jobs that had no run of their own when the batch's run ended."""
+    if run is None:
+        return Stage.FAILED, DELETED
+    if run.state is not None and run.state.is_cancelled():
+        return Stage.CANCELLED, ""
+    return Stage.FAILED, sentence((run.state.message or "") if run.state else "") or NO_REASON
 
 
 async def _failed_conversions(client: PrefectClient, plan: Plan) -> Mapping[str, str]:
@@ -113,13 +150,9 @@ async def _failed_conversions(client: PrefectClient, plan: Plan) -> Mapping[str,
     return reasons
 
 
-def _write_ended(scan: ScanContext, plan: Plan, children: Mapping[str, Child], conversions: Mapping[str, str]) -> Ended:
-    keys = BatchKeys.of(plan.batch_id)
-    dismissed = scan.store.stat(keys.batch) is None
-    outcomes = tuple(
-        _outcome(scan, plan, job_id, children.get(job_id), conversions.get(job_id), dismissed=dismissed)
-        for job_id in (file.job_id for file in plan.files)
-    )
+def _write_ended(scan: ScanContext, plan: Plan, ends: _Ends) -> Ended:
+    dismissed = scan.store.stat(BatchKeys.of(plan.batch_id).batch) is None
+    outcomes = tuple(_outcome(scan, plan, file.job_id, ends, dismissed=dismissed) for file in plan.files)
     ended = Ended(plan=plan, outcomes=outcomes, ended_at=datetime.now(UTC))
     scan.store.write(scan.keys.ended(plan.batch_id), ended.model_dump_json().encode())
     with scan.index.transaction():
@@ -129,20 +162,13 @@ def _write_ended(scan: ScanContext, plan: Plan, children: Mapping[str, Child], c
     return ended
 
 
-def _outcome(
-    scan: ScanContext, plan: Plan, job_id: str, child: Child | None, conversion: str | None, *, dismissed: bool
-) -> Outcome:
+def _outcome(scan: ScanContext, plan: Plan, job_id: str, ends: _Ends, *, dismissed: bool) -> Outcome:
     if published_and_intact(scan.store, plan.batch_id, job_id) is not None:
         return Outcome(job_id=job_id, stage=Stage.DONE)
     if dismissed:
         return Outcome(job_id=job_id, stage=Stage.CANCELLED, error=DISMISSED)
-    if child is not None:
-        if child.state in (RunState.CANCELLED, RunState.CANCELLING):
-            return Outcome(job_id=job_id, stage=Stage.CANCELLED)
-        return Outcome(job_id=job_id, stage=Stage.FAILED, error=sentence(child.message) or NO_REASON)
-    if conversion is not None:
-        return Outcome(job_id=job_id, stage=Stage.FAILED, error=sentence(conversion) or NO_REASON)
-    return Outcome(job_id=job_id, stage=Stage.CANCELLED)
+    stage, error = ends.of(job_id)
+    return Outcome(job_id=job_id, stage=stage, error=error)
 
 
 async def ended_again(scan: ScanContext, client: PrefectClient, known: Iterable[str]) -> list[Ended]:

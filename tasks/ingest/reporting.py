@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from prefect.artifacts import acreate_markdown_artifact
-
 from tasks.ingest.context import ScanContext, counted
 from tasks.ingest.index import Known
 from tasks.ingest.inventory import Look
@@ -144,6 +142,8 @@ def _cell(text: str) -> str:
 
 async def publish_report(report: InboxReport) -> None:
     """Show the report in Prefect's UI."""
+    from prefect.artifacts import acreate_markdown_artifact  # importing Prefect costs seconds
+
     await acreate_markdown_artifact(
         key=f"inbox-{report.inbox.replace('_', '-')}",
         markdown=markdown(report),

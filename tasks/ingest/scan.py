@@ -7,22 +7,31 @@ is carried out (`filling`), and its outcome is written down (`outcomes`) and act
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 from prefect.client.orchestration import PrefectClient
 from pydantic import ValidationError
 
-from tasks.core.errors import DiskFull, InboxUnavailable, NotFound, PrefectUnavailable, TranscriptionError
+from tasks.core.errors import (
+    DiskFull,
+    InboxUnavailable,
+    NotFound,
+    PrefectUnavailable,
+    RecordDamaged,
+    TranscriptionError,
+)
 from tasks.core.settings import Settings
 from tasks.ingest.batching import plan_batch
 from tasks.ingest.context import ScanContext, counted
 from tasks.ingest.filling import carry_out
 from tasks.ingest.finishing import finish, needs_finishing
-from tasks.ingest.inboxes import Inbox
+from tasks.ingest.inboxes import Inbox, check_apart
 from tasks.ingest.index import Index
 from tasks.ingest.inventory import Inventory, Look
 from tasks.ingest.lease import take_lease
@@ -35,7 +44,7 @@ from tasks.outages import check_passing
 from tasks.read import understood
 from tasks.store import Store, open_store
 
-BEGAN = "scan began"
+BEGAN = "the latest scan began"
 DEVICE = "device"
 
 
@@ -55,21 +64,21 @@ async def scan_inbox(
 
     Raises `InboxUnavailable`, `StoreUnavailable`, `DiskFull` and `PrefectUnavailable`.
     """
+    check_apart(inbox, settings)
     store = await asyncio.to_thread(open_store, settings)
     lease = await asyncio.to_thread(take_lease, store, IngestKeys(inbox=inbox.name))
     if lease is None:
         return None
     try:
-        index = await asyncio.to_thread(Index.open, settings.ingest_folder / f"{inbox.name}.sqlite")
+        index = await asyncio.to_thread(Index.open, _index_of(settings, inbox))
         with contextlib.closing(index):
             began = datetime.now(UTC)
-            if (latest := index.fact(BEGAN)) and datetime.fromisoformat(latest) > scheduled_at:
+            if _is_late(index, scheduled_at, began):
                 return None
-            index.keep_fact(BEGAN, began.isoformat())
             source = await asyncio.to_thread(open_source, inbox, settings)
             return await _scan(ScanContext(settings, store, inbox, source, index, lease), client, began)
-    except (TranscriptionError, httpx.HTTPError) as error:
-        raise await asyncio.to_thread(_told, store, inbox, error) from error
+    except (TranscriptionError, httpx.HTTPError, sqlite3.Error, OSError) as error:
+        raise await asyncio.to_thread(_told, store, inbox, _in_words(error, _index_of(settings, inbox))) from error
     finally:
         with contextlib.suppress(TranscriptionError):  # it runs out
             await asyncio.to_thread(lease.release)
@@ -84,12 +93,13 @@ async def _scan(scan: ScanContext, client: PrefectClient, began: datetime) -> Sc
     seconds = time.monotonic() - started
     report = await asyncio.to_thread(report_of, scan, look, open_plans, began, seconds)
     await asyncio.to_thread(scan.store.write, scan.keys.report, report.model_dump_json().encode())
+    scan.index.keep_fact(BEGAN, began.isoformat())  # of scans that came to their end only: a killed one is made up for
     return Scanned(report, news=bool(scan.new or scan.news))
 
 
 def _look(scan: ScanContext) -> Look:
     """Look at the inbox, at a first time noting what is to be skipped. Raises `InboxUnavailable`."""
-    look = Inventory(scan.inbox, scan.source, scan.index).look()
+    look = Inventory(scan.inbox, scan.source, scan.index, scan.go_on).look()
     device, known_device = scan.source.device(), scan.index.fact(DEVICE)
     if look.found_nothing and device != known_device and (known := scan.index.count("decided IS NOT NULL")):
         msg = (
@@ -146,8 +156,12 @@ async def _finish(scan: ScanContext, client: PrefectClient, plan: Plan) -> None:
 def _read_plans(scan: ScanContext) -> Sequence[Plan]:
     plans = []
     for key in scan.store.list(scan.keys.plans):
-        with contextlib.suppress(NotFound):  # the store's listing was behind
+        try:
             plans.append(understood(Plan, scan.store.read(key), key))
+        except NotFound:  # the store's listing was behind
+            continue
+        except RecordDamaged as error:  # the others go on
+            scan.warn(str(error))
     return plans
 
 
@@ -174,9 +188,18 @@ async def _carried_out(scan: ScanContext, client: PrefectClient, plan: Plan) -> 
         raise
 
 
-def _told(store: Store, inbox: Inbox, error: Exception) -> TranscriptionError:
-    """Return *error* as a sentence, which the inbox's report tells as well, if it can."""
-    told = _in_words(error)
+def _index_of(settings: Settings, inbox: Inbox) -> Path:
+    return settings.ingest_folder / f"{inbox.name}.sqlite"
+
+
+def _is_late(index: Index, scheduled_at: datetime, now: datetime) -> bool:
+    """Return whether a scan began after this one was due; a time in the future is of a clock that was set back."""
+    latest = index.fact(BEGAN)
+    return bool(latest) and scheduled_at < datetime.fromisoformat(latest) <= now
+
+
+def _told(store: Store, inbox: Inbox, told: TranscriptionError) -> TranscriptionError:
+    """Have the inbox's report tell the error as well, if it can, and return it."""
     keys = IngestKeys(inbox=inbox.name)
     with contextlib.suppress(TranscriptionError):
         report = _latest_report(store, keys, inbox)
@@ -192,9 +215,20 @@ def _latest_report(store: Store, keys: IngestKeys, inbox: Inbox) -> InboxReport:
         return InboxReport(inbox=inbox.name, location=inbox.path, scanned_at=datetime.now(UTC), scan_seconds=0)
 
 
-def _in_words(error: Exception) -> TranscriptionError:
+def _in_words(error: Exception, index: Path) -> TranscriptionError:
+    """Return *error* as a sentence; a damaged index is removed."""
     if isinstance(error, TranscriptionError):
         return error
+    if isinstance(error, (sqlite3.Error, OSError)):
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            Index.remove(index)
+            return InboxUnavailable(
+                f"The index {index} was damaged ({error}) and is removed. The next scan makes it again."
+            )
+        return InboxUnavailable(
+            f"The index {index}, or what a scan needs beside it, can't be used: {error}. Free some space on its disk, "
+            "or allow Batchscribe to write there."
+        )
     if isinstance(error, httpx.HTTPStatusError):
         try:
             check_passing(error)

@@ -65,6 +65,7 @@ def tough(_make_stack: Callable, request) -> Iterator[ToughStack]:
     with ExitStack() as ends:
         stack = _make_stack("cpu,cpu")
         ends.callback(stack.close)
+        stack.environment["BATCHSCRIBE_DEMO_INBOX"] = "false"  # its scans would come in between
         stack.environment["BATCHSCRIBE_LEFTOVER_HOURS"] = "0"  # what a killed attempt left goes with the next clean-up
         if request.param == "s3":
             server = ends.enter_context(running_s3_server())

@@ -30,6 +30,7 @@ def rigged(_make_stack, tmp_path_factory):
     stack = _make_stack("cpu,cpu")
     folder = tmp_path_factory.mktemp("faults")
     stack.environment |= {"BATCHSCRIBE_FAULTS": str(folder), "PYTHONPATH": str(FAULTS)}
+    stack.environment["BATCHSCRIBE_DEMO_INBOX"] = "false"  # steps of its scans are none of a batch's
     try:
         stack.start()
         yield stack, folder

@@ -151,3 +151,12 @@ def test_uploads_wait_for_a_start_and_then_see_that_they_are_too_late(make_desk)
         assert isinstance(manifest, WrongStage)
     else:
         assert {job.path for job in manifest.jobs} == {"a.mp3"} | taken
+
+
+def test_a_batch_that_the_scan_of_an_inbox_fills_takes_nothing_and_no_start_from_others(make_desk):
+    desk = make_desk()
+    asyncio.run(Records(desk.store).write_batch(BATCH.model_copy(update={"inbox": "lectures"})))
+    with pytest.raises(WrongStage, match="filled and started by scans of the inbox lectures"):
+        asyncio.run(desk.send("a.mp3"))
+    with pytest.raises(WrongStage):
+        asyncio.run(desk.intake.close(BATCH.batch_id))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.errors import InboxUnavailable
+from tasks.core.errors import InboxInvalid, InboxUnavailable
 from tasks.core.keys import BatchKeys
 from tasks.ingest import clock
 from tasks.ingest.report import InboxReport
@@ -222,6 +222,9 @@ def test_a_lost_or_damaged_index_costs_no_job(watch):
     (index,) = inbox.settings.ingest_folder.glob("*.sqlite")
     index.write_bytes(b"no database" * 1000)
     assert inbox.ingest().new == 0
+    with sqlite3.connect(index) as connection:
+        connection.execute("PRAGMA user_version = 99")  # another version wrote it
+    assert inbox.ingest().new == 0
     assert len(inbox.flow_runs()) == 2
 
 
@@ -319,6 +322,28 @@ def test_many_files_become_orderly_batches_of_one_folder_each_oldest_first(watch
     inbox.end_batches()
     assert inbox.scan().new == 2
     assert len(inbox.flow_runs()) == 4
+
+
+def test_an_inbox_that_holds_our_own_folders_is_refused(watch):
+    inbox = watch()
+    inbox.change(path=str(inbox.settings.data.parent))
+    with pytest.raises(InboxInvalid, match="keeps its own files"):
+        inbox.scan()
+
+
+def test_a_damaged_record_hides_no_other_file(watch):
+    inbox = watch()
+    inbox.drop("a.mp3", "a")
+    inbox.ingest()
+    (claim,) = inbox.store.list(f"ingest/{inbox.inbox.name}/claims/")
+    inbox.store.write(claim, b"damaged")
+    inbox.store.write(f"ingest/{inbox.inbox.name}/plans/20260101-120000-abcdef.json", b"damaged")
+    shutil.rmtree(inbox.settings.ingest_folder)
+    inbox.drop("b.mp3", "b")
+    report = inbox.ingest()
+    assert report.new == 1
+    assert "cannot be understood" in report.warnings[0]
+    assert "cannot be understood" in waiting(report)["a.mp3"]
 
 
 def test_two_inboxes_on_one_folder_ingest_each_for_itself(watch):
