@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.client import Client, ask
 from dashboard.inboxes import InboxStatus, ScanStarted
 from dashboard.pages.links import batch_link
-from dashboard.pages.markdown import plain
+from dashboard.pages.markdown import code, plain
 from dashboard.pages.notices import live
 from tasks.core.summaries import duration
 from tasks.ingest.report import InboxReport
@@ -51,7 +51,7 @@ def _show_inbox(inbox: InboxStatus) -> None:
         if st.button("Scan now", icon=icon, key=key, disabled=inbox.scanning):
             _scan(inbox)
             st.rerun(scope="fragment")
-    st.markdown(f"{plain(inbox.location)}  \n:small[{_times(inbox)} · [Its scans in Prefect]({inbox.deployment_url})]")
+    st.markdown(f"{code(inbox.location)}  \n:small[{_times(inbox)} · [Its scans in Prefect]({inbox.deployment_url})]")
     _show_scan(inbox)
     if inbox.problem:
         st.error(plain(inbox.problem), icon=":material/error:")
@@ -73,7 +73,7 @@ def _times(inbox: InboxStatus) -> str:
     elif inbox.next_scan_at and not inbox.paused:
         coming = f"next scan {_local(inbox.next_scan_at)}"
     else:
-        coming = "no scan is planned"
+        coming = "" if inbox.schedule and not inbox.paused else "no scan is planned"
     return " · ".join(filter(None, (scanned, coming, plain(inbox.schedule))))
 
 
@@ -85,7 +85,7 @@ def _local(at: datetime) -> str:
 
 
 def _invitation(inbox: InboxStatus) -> str:
-    invitation = f"Copy a recording to {plain(inbox.location)} and it is transcribed"
+    invitation = f"Copy a recording to {code(inbox.location)} and it is transcribed"
     if inbox.paused or not inbox.interval_seconds:
         return f"{invitation} with the second scan that finds it unchanged."
     scans_to_wait = max(math.ceil(inbox.still_seconds / inbox.interval_seconds), 1)
@@ -141,26 +141,26 @@ def _show_lists(report: InboxReport) -> None:
     _show_list(
         f"Failed ({report.failed_total:,})",
         [
-            f"{_path(file.path)}: {plain(file.error)} [Its batch](/batches?batch={file.batch_id})"
+            f"{code(file.path)}: {plain(file.error)} [Its batch](/batches?batch={file.batch_id})"
             for file in report.failed
         ],
         report.failed_total,
     )
     _show_list(
         f"Waiting ({report.waiting_total:,})",
-        [f"{_path(file.path)}: {plain(file.reason)}" for file in report.waiting],
+        [f"{code(file.path)}: {plain(file.reason)}" for file in report.waiting],
         report.waiting_total,
     )
     _show_list(
         f"Duplicates ({report.duplicates_total:,})",
-        [f"{_path(file.path)} is the same as {_path(file.original)}" for file in report.duplicates],
+        [f"{code(file.path)} is the same as {code(file.original)}" for file in report.duplicates],
         report.duplicates_total,
     )
     ignored = sum(kind.count for kind in report.ignored)
     _show_list(
         f"Ignored ({ignored:,})",
         [
-            f"{_files(kind.count)} by the pattern {_path(kind.pattern)}, for example {_path(kind.example)}"
+            f"{_files(kind.count)} by the pattern {code(kind.pattern)}, for example {code(kind.example)}"
             for kind in report.ignored
         ],
         len(report.ignored),
@@ -174,10 +174,6 @@ def _show_list(title: str, lines: list[str], total: int) -> None:
     more = [f"… and {total - len(lines):,} more"] if total > len(lines) else []
     with st.expander(title):
         st.markdown("\n".join(f"- {line}" for line in lines + more))
-
-
-def _path(path: str) -> str:
-    return f"**{plain(path)}**"
 
 
 def _files(count: int) -> str:

@@ -97,6 +97,7 @@ def test_it_tells_what_was_found_and_why_files_wait_or_failed(open_page, make_in
         expect(about).to_contain_text(text, timeout=SECONDS_FOR_NEWS)
     about.get_by_text("Failed (1)").click()
     expect(about).to_contain_text(f"{STRANGE}: It holds no audio stream.")
+    expect(about.get_by_role("link", name="x.example")).to_have_count(0)
     assert about.get_by_role("link", name="Its batch").get_attribute("href") == f"/batches?batch={BATCH}"
     about.get_by_text("Waiting (300)").click()
     expect(about).to_contain_text("It is still growing.")
