@@ -27,9 +27,12 @@ from tasks.core.errors import TranscriptionError
 from tasks.core.keys import BatchKeys
 from tasks.core.settings import Settings
 from tasks.discard import note_expiries, remove_unless_received, withdraw_expiries
-from tasks.mark import is_kept
+from tasks.mark import not_kept
 from tasks.observe import ACTIVE, created, job_of, read_runs, run_state
 from tasks.store import Store
+
+JOBS_AT_ONCE = 100
+"""So that much is removed when the process of a cancelled batch run is ended in the middle."""
 
 logger = logging.getLogger(__name__)
 
@@ -61,22 +64,26 @@ class CancelledUploads:
 
     async def _remove(self, job_ids: Collection[str]) -> None:
         """Remove the uploads of these jobs. What the store or the disk refuses is left to the clean-up, and said."""
+        if not job_ids:
+            return
         try:
             going = await asyncio.to_thread(self._to_be_removed, job_ids)
-            await asyncio.to_thread(note_expiries, self.store, self.batch_id, going, cancelled=going)
-            taken_up = await self._taken_up(going) if going else set()
-            await asyncio.to_thread(self._withdraw, taken_up)
-            await asyncio.to_thread(self._discard, going - taken_up)
+            for first in range(0, len(going), JOBS_AT_ONCE):
+                await self._remove_some({*going[first : first + JOBS_AT_ONCE]})
         except (TranscriptionError, OSError) as error:  # but an outage of Prefect is for the batch run to wait out
             logger.warning("Uploads of cancelled jobs of batch %s stay until a clean-up: %s", self.batch_id, error)
 
-    def _to_be_removed(self, job_ids: Iterable[str]) -> set[str]:
+    async def _remove_some(self, going: set[str]) -> None:
+        await asyncio.to_thread(note_expiries, self.store, self.batch_id, going, cancelled=going)
+        taken_up = await self._taken_up(going)
+        await asyncio.to_thread(self._withdraw, taken_up)
+        await asyncio.to_thread(self._discard, going - taken_up)
+
+    def _to_be_removed(self, job_ids: Collection[str]) -> list[str]:
         keys = BatchKeys.of(self.batch_id)
-        return {
-            job_id
-            for job_id in job_ids
-            if not is_kept(self.store, self.batch_id, job_id) and self.store.stat(keys.publication(job_id)) is None
-        }
+        going = not_kept(self.store, self.batch_id, job_ids)
+        published = {*self.store.list(keys.publications)} if going else set()
+        return sorted(job_id for job_id in going if keys.publication(job_id) not in published)
 
     async def _taken_up(self, job_ids: set[str]) -> set[str]:
         """Return those of the jobs that were started again; all of them if the batch was."""

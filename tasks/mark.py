@@ -5,6 +5,7 @@ The mark is heeded by the batch run before it dispatches the job, and by the job
 moment. A second kind of mark says that what a cancelled job, or all of a cancelled batch, uploaded is kept for a retry.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import PurePosixPath
@@ -40,10 +41,11 @@ def mark_kept(store: Store, batch_id: str, mark: KeepMark, *, job_id: str = "") 
     store.write(key, mark.model_dump_json().encode())
 
 
-def is_kept(store: Store, batch_id: str, job_id: str) -> bool:
-    """Return whether the job's upload stays though it was cancelled."""
+def not_kept(store: Store, batch_id: str, job_ids: Iterable[str]) -> set[str]:
+    """Return those of the jobs whose uploads go when they are cancelled."""
     keys = BatchKeys.of(batch_id)
-    return any(store.stat(key) is not None for key in (keys.keep_mark(), keys.keep_mark(job_id)))
+    marks = {*store.list(keys.keep_marks)}
+    return set() if keys.keep_mark() in marks else {each for each in job_ids if keys.keep_mark(each) not in marks}
 
 
 def forget_kept(store: Store, batch_id: str, *, job_id: str = "") -> None:

@@ -102,6 +102,8 @@ def assert_whole(rigged, batch, undisturbed, *, may_need_a_retry: bool) -> None:
     stages = {job["path"]: job["stage"] for job in status["jobs"]}
     assert stages == dict.fromkeys(GOOD, "done") | {BAD: "failed"}, status
     assert {path: batch.document(path, "srt") for path in GOOD} == undisturbed
+    results = rigged[0].data / "store" / "results" / batch.batch_id
+    assert {path: (results / f"{path.rpartition('.')[0]}_refined.srt").read_bytes() for path in GOOD} == undisturbed
     kept = {path.name for path in (rigged[0].data / "uploads" / batch.batch_id).iterdir()}
     assert batch.job_ids[BAD] in kept
 

@@ -31,7 +31,7 @@ from tasks.discard import (
     show_batch,
     withdraw_expiries,
 )
-from tasks.mark import forget_cancels, is_kept, mark_kept
+from tasks.mark import forget_cancels, mark_kept, not_kept
 from tasks.read import published_and_intact
 from tasks.results import keep_results
 from tasks.take_stock import batches_to_look_at, take_stock
@@ -191,10 +191,9 @@ def test_an_expiry_keeps_the_time_when_it_was_first_noted(store):
 def test_what_was_kept_before_a_retry_is_kept_no_more_after_it(store):
     mark_kept(store, BATCH, KeepMark(kept_at=NOON))
     mark_kept(store, BATCH, KeepMark(kept_at=NOON + timedelta(hours=2)), job_id=FAILED)
-    assert is_kept(store, BATCH, DONE)
+    assert not_kept(store, BATCH, [DONE, FAILED]) == set()
     forget_cancels(store, BATCH, before=NOON + timedelta(hours=1))
-    assert not is_kept(store, BATCH, DONE)
-    assert is_kept(store, BATCH, FAILED)
+    assert not_kept(store, BATCH, [DONE, FAILED]) == {DONE}
 
 
 KILLED_AT = """

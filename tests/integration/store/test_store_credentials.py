@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from prefect.testing.utilities import prefect_test_harness
-from prefect_aws import AwsCredentials, S3Bucket
+from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
+from prefect_aws.client_parameters import AwsClientParameters
 
 from tasks.core.errors import StoreUnavailable
 from tasks.store import open_store
@@ -59,12 +60,18 @@ def bucket_block(block, s3_server):
     credentials = AwsCredentials.load(block)
     credentials.aws_client_parameters.endpoint_url = s3_server.endpoint
     credentials.save("media-for-bucket", overwrite=True)
+    at_service = AwsClientParameters(endpoint_url=s3_server.endpoint)
+    key, secret = s3_server.access_key, s3_server.secret_key
+    minio = MinIOCredentials(minio_root_user=key, minio_root_password=secret, aws_client_parameters=at_service)
+    minio.save("media-minio", overwrite=True)
     bucket = S3Bucket(bucket_name="media", bucket_folder="of-block", credentials=credentials)
     bucket.save("media-bucket", overwrite=True)
     return "media-bucket"
 
 
-@pytest.mark.parametrize("name", ["media-bucket", "s3-bucket/media-bucket", "aws-credentials/media-for-bucket"])
+@pytest.mark.parametrize(
+    "name", ["media-bucket", "s3-bucket/media-bucket", "aws-credentials/media-for-bucket", "media-minio"]
+)
 def test_the_credentials_of_a_bucket_s_block_open_the_bucket(bucket_block, settings_for, name):
     assert bucket_block
     store = open_store(settings_for(store="s3://media/block", store_credentials=name))
