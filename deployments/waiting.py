@@ -17,7 +17,7 @@ from tasks.outages import complaint_about, is_passing
 from tasks.store import open_store
 
 SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_BEFORE_WARNING = 15.0
+SECONDS_BEFORE_WARNING = 30.0
 """A server that starts together with us is no news."""
 SECONDS_BETWEEN_WARNINGS = 60.0
 SECONDS_BETWEEN_STORE_LOOKS = 5.0

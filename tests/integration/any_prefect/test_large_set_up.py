@@ -33,7 +33,7 @@ def large(_make_stack, postgres, redis):
         process = stack.launch()
         wait_until(lambda: "can't be used" in stack.output or process.poll() is not None, "the warning", 60)
         postgres.start()
-        wait_until(lambda: "Ready after" in stack.output or process.poll() is not None, "the stack", 180)
+        wait_until(lambda: stack.answers() or process.poll() is not None, "the stack", 180)
         assert process.poll() is None, stack.output
         yield stack
     finally:
