@@ -41,7 +41,7 @@ def back(beside, bare_prefect, s3_server):
     """The same after both have come."""
     bare_prefect.start()
     s3_server.start()
-    wait_until(lambda: "What was away is back" in beside.output, "the news that all is well", 120)
+    wait_until(lambda: "What was away is back" in beside.output, "the news that all is well", 240)
     return beside
 
 
