@@ -62,9 +62,10 @@ async def wait_for_server(*, warn: Callable[[str], None], seconds: float = math.
 
 async def wait_for_pool(name: str, *, warn: Callable[[str], None]) -> None:
     """Return when the server has the work pool *name*."""
-    began, warned = time.monotonic(), False
+    answered_at, warned = 0.0, False
     while not await answer_to(lambda client: _has_pool(client, name), warn=warn):
-        if not warned and time.monotonic() - began > SECONDS_BEFORE_WARNING:
+        answered_at = answered_at or time.monotonic()
+        if not warned and time.monotonic() - answered_at > SECONDS_BEFORE_WARNING:
             warned = True
             where = PREFECT_API_URL.value()
             warn(f"There is no work pool {name} at {where} yet. Make it: make deploy PREFECT_API_URL={where}")
