@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from deployments.console import Console
 from deployments.devices import DeviceUnavailable, find_devices
-from deployments.environment import ServerUnclear, shared_environment, with_named_server
+from deployments.environment import CPU_POOL, ServerUnclear, shared_environment, with_named_server
 from deployments.stack import PROJECT
 from tasks.core.settings import Settings, faults_in
 
@@ -37,7 +37,7 @@ def main() -> None:
     set_up = subprocess.run([*command, *records], env=shared_environment(settings), check=False)
     if set_up.returncode != 0:
         sys.exit(set_up.returncode)
-    pools = ", ".join(["cpu", *(device.name for device in devices)])
+    pools = ", ".join([CPU_POOL, *(device.name for device in devices)])
     Console().say("deploy", f"{settings.prefect_api_url} is set up: work pools {pools}, their deployments and limits.")
 
 

@@ -88,7 +88,7 @@ async def serve(settings: Settings, devices: Sequence[Device], console: Console,
         existing = settings.prefect_url and f"{settings.prefect_url} (an existing server)"
         console.say(NAME, f"Prefect      {existing or own_address(settings.prefect_host, settings.prefect_port)}")
         if away:
-            console.say(NAME, f"{away} Batches wait until then.", Level.WARNING)
+            console.say(NAME, f"{away} It is waited for.", Level.WARNING)
 
     asked = asyncio.Event()
     living = asyncio.create_task(stack.live(announce))

@@ -17,7 +17,7 @@ from tasks.outages import complaint_about, is_passing
 from tasks.store import open_store
 
 SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_BEFORE_WARNING = 15.0
+SECONDS_BEFORE_WARNING = 30.0
 """A server that starts together with us is no news."""
 SECONDS_BETWEEN_WARNINGS = 60.0
 SECONDS_BETWEEN_STORE_LOOKS = 5.0
@@ -62,9 +62,10 @@ async def wait_for_server(*, warn: Callable[[str], None], seconds: float = math.
 
 async def wait_for_pool(name: str, *, warn: Callable[[str], None]) -> None:
     """Return when the server has the work pool *name*."""
-    began, warned = time.monotonic(), False
+    answered_at, warned = 0.0, False
     while not await answer_to(lambda client: _has_pool(client, name), warn=warn):
-        if not warned and time.monotonic() - began > SECONDS_BEFORE_WARNING:
+        answered_at = answered_at or time.monotonic()
+        if not warned and time.monotonic() - answered_at > SECONDS_BEFORE_WARNING:
             warned = True
             where = PREFECT_API_URL.value()
             warn(f"There is no work pool {name} at {where} yet. Make it: make deploy PREFECT_API_URL={where}")

@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import free_ports, wait_until
 
 AUTH_STRING = "admin:a-good-one"
-SERVER_SECONDS = 90.0
+SERVER_SECONDS = 180.0
 
 
 class BarePrefect:
@@ -117,7 +117,7 @@ class Postgres:
                 **self._as_owner(),
             )
         ready = [str(self._binaries / "pg_isready"), "-q", *self._connection()]
-        wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL", 60)
+        wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL", SERVER_SECONDS)
 
     def kill(self) -> None:
         """End it as a power failure would, with all its processes."""

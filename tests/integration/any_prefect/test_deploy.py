@@ -10,6 +10,8 @@ from deployments.prefect_settings import AUTH_STRING as AUTH_STRING_VARIABLE
 from tests.conftest import MODEL, PROJECT, free_ports, processes_with, wait_until
 from tests.integration.any_prefect.conftest import AUTH_STRING
 
+START_SECONDS = 180.0
+
 
 class ByHand:
     """Somebody with the project, a Prefect server and no `make up`."""
@@ -124,10 +126,14 @@ def test_workers_started_by_hand_know_their_slots_and_device_and_transcribe(depl
     for pool in ("cpu", "gpu-0"):
         deployed.start(pool, "prefect", "worker", "start", "--type", "warm", "--pool", pool)
     deployed.start("dashboard", "dashboard")
-    wait_until(lambda: len(deployed.warm_children(BATCHSCRIBE_WARM_SLOTS=1)) == 3, "three processes of cpu", 60)
-    wait_until(lambda: len(deployed.warm_children(BATCHSCRIBE_WARM_SLOTS=2)) == 1, "the process of gpu-0", 60)
+    wait_until(
+        lambda: len(deployed.warm_children(BATCHSCRIBE_WARM_SLOTS=1)) == 3, "three processes of cpu", START_SECONDS
+    )
+    wait_until(
+        lambda: len(deployed.warm_children(BATCHSCRIBE_WARM_SLOTS=2)) == 1, "the process of gpu-0", START_SECONDS
+    )
     assert deployed.warm_children(BATCHSCRIBE_WARM_UP="flows.transcribe_recording:warm_up")
-    wait_until(deployed.is_well, "the dashboard", 60)
+    wait_until(deployed.is_well, "the dashboard", START_SECONDS)
     batch = new_batch(deployed)
     batch.upload("answer.mp3", clips["short-answer.mp3"].path.read_bytes())
     batch.start()

@@ -41,14 +41,14 @@ def back(beside, bare_prefect, s3_server):
     """The same after both have come."""
     bare_prefect.start()
     s3_server.start()
-    wait_until(lambda: "What was away is back" in beside.output, "the news that all is well", 120)
+    wait_until(lambda: "What was away is back" in beside.output, "the news that all is well", 240)
     return beside
 
 
 def test_what_is_away_at_the_start_is_told_and_the_rest_is_up(beside, bare_prefect):
     assert f"Prefect      {bare_prefect.url} (an existing server)" in beside.output
-    wait_until(lambda: "Batches wait until then" in beside.output, "the warning", 10)
-    (warning,) = [line for line in beside.output.splitlines() if "Batches wait until then" in line]
+    wait_until(lambda: "It is waited for" in beside.output, "the warning", 10)
+    (warning,) = [line for line in beside.output.splitlines() if "It is waited for" in line]
     assert f"The Prefect server at {bare_prefect.url} does not answer" in warning
     assert beside.environment["BATCHSCRIBE_STORE_ENDPOINT"] in warning
     assert beside.api.get("/health").status_code == 503
