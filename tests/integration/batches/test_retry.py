@@ -121,5 +121,5 @@ def test_retry_of_one_job_of_a_cancelled_batch_is_refused_with_what_to_do(stack,
         batch.wait(lambda _: run_of(stack, job)["state_type"] == "CANCELLED", 60)
     finally:
         pause_pools(stack, paused=False)
-    assert "retry the batch" in run_of(stack, job)["state"]["message"]
+    assert "retry its batch" in run_of(stack, job)["state"]["message"]
     assert batch.status()["state"] == "cancelled"
