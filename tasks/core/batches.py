@@ -21,6 +21,7 @@ JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
 BATCH_FLOW = "transcribe-batch"
 BATCH_DEPLOYMENT = f"{BATCH_FLOW}/cpu"
 RECORDING_FLOW = "transcribe-recording"
+INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Its documents were already published."
 """What a run says that found nothing to do."""

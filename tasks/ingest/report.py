@@ -70,3 +70,8 @@ class InboxReport(Record):
     failed: tuple[FailedFile, ...] = ()
     done_total: int = Field(default=0, description="files whose documents are published")
     open_batches: tuple[OpenBatch, ...] = ()
+
+
+def report_key(inbox: str) -> str:
+    """Return where the report of an inbox is in the store."""
+    return f"ingest/{inbox}/report.json"
