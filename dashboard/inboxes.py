@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from pydantic import Field
 
 from dashboard.asking import asking_prefect
@@ -31,7 +31,7 @@ from tasks.core.names import shown
 from tasks.core.summaries import duration, sentence
 from tasks.ingest.report import InboxReport, report_key
 from tasks.observe import ACTIVE
-from tasks.paging import PAGE
+from tasks.paging import read_all
 from tasks.read import understood
 from tasks.store import Store
 
@@ -116,12 +116,7 @@ class Inboxes:
 
     async def _read_deployments(self) -> list[DeploymentResponse]:
         flow = FlowFilter(name=FlowFilterName(any_=[INGEST_FLOW]))
-        deployments: list[DeploymentResponse] = []
-        while True:
-            page = await self._client.read_deployments(flow_filter=flow, limit=PAGE, offset=len(deployments))
-            deployments += page
-            if len(page) < PAGE:
-                return deployments
+        return await read_all(self._client.read_deployments, flow_filter=flow, sort=DeploymentSort.NAME_ASC)
 
     async def _status(self, deployment: DeploymentResponse) -> InboxStatus:
         now = datetime.now(UTC)

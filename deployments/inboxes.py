@@ -21,9 +21,10 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from deployments.environment import CPU_POOL
+from tasks.core.batches import INGEST_FLOW
 from tasks.core.pools import GONE_MARK
 from tasks.core.settings import Settings
-from tasks.ingest.inboxes import INGEST_FLOW, Inbox, inboxes_of
+from tasks.ingest.inboxes import Inbox, inboxes_of
 
 MANAGED_TAG = "inboxes"
 """Tag of the deployments that are made here, and may be paused here."""
@@ -60,7 +61,7 @@ async def _deploy(client: PrefectClient, inbox: Inbox) -> None:
         name=inbox.name,
         description=f"Scans the inbox {inbox.path}.",
         tags=[MANAGED_TAG],
-        parameters={"inbox": inbox.model_dump(mode="json", exclude_defaults=True)},
+        parameters={"inbox": inbox.model_dump(mode="json")},
         schedules=[_schedule(inbox, active=_is_active(known))],
         paused=_is_paused(known),
         work_pool_name=CPU_POOL,

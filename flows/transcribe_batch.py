@@ -43,7 +43,7 @@ from tasks.collect import (
     withdraw_conversions,
 )
 from tasks.core.batch_end import BatchEnd, batch_end
-from tasks.core.batches import Batch, Manifest, Stage, inbox_tag
+from tasks.core.batches import Batch, Document, Job, Manifest, Stage, inbox_tag
 from tasks.core.cancellation import RunCancelled, current_token
 from tasks.core.errors import StoreUnavailable, TranscriptionError
 from tasks.core.pace import SECONDS_BETWEEN_LOOKS, Pace
@@ -54,7 +54,7 @@ from tasks.dispatch import Dispatcher, cancel
 from tasks.observe import read_retry
 from tasks.outages import check_passing
 from tasks.read import read_manifest, told_from_outage
-from tasks.results import complete_results
+from tasks.results import complete_results, document_uri
 from tasks.settle import settle_earlier_attempts, settle_never_began
 from tasks.store import Store, open_store
 from tasks.submit import Conversions, ConversionThreads, most_begun
@@ -84,7 +84,9 @@ async def transcribe_batch(batch_id: str) -> State[Any]:
             state = Failed(message=str(error))
         finally:
             forget_waiting()
-        await _until_taken(partial(announce, client, settings, _end(settings, _batch_by_its_run(batch_id), (), state)))
+        await _until_taken(
+            partial(announce, client, settings, _end(settings, _batch_by_its_run(batch_id), (), state, uri_of=_unread))
+        )
         return state
 
 
@@ -119,7 +121,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
             await cancelled.remove_of_all(jobs)
         message = f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended."
         return await _summed_up(
-            client, settings, jobs, Cancelled(message=message), wall_seconds=time.monotonic() - began
+            client, store, settings, jobs, Cancelled(message=message), wall_seconds=time.monotonic() - began
         )
     finally:
         converted.withdraw()
@@ -128,7 +130,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
         await settle_earlier_attempts(client, batch_id, attempts)
         await asyncio.to_thread(complete_results, store, jobs.manifest)
-    return await _summed_up(client, settings, jobs, _final_state(jobs), wall_seconds=time.monotonic() - began)
+    return await _summed_up(client, store, settings, jobs, _final_state(jobs), wall_seconds=time.monotonic() - began)
 
 
 async def _adopt(client: PrefectClient, settings: Settings, batch_id: str, run_id: UUID) -> tuple[Store, OpenJobs]:
@@ -202,18 +204,30 @@ def _final_state(jobs: OpenJobs) -> State[Any]:
 
 
 async def _summed_up(
-    client: PrefectClient, settings: Settings, jobs: OpenJobs, state: State[Any], *, wall_seconds: float
+    client: PrefectClient, store: Store, settings: Settings, jobs: OpenJobs, state: State[Any], *, wall_seconds: float
 ) -> State[Any]:
     """Show what became of the batch, tell those who listen, and return *state*."""
     batch, endings = jobs.manifest.batch, endings_of(jobs)
     get_run_logger().info("Batch %s: %s", batch.batch_id, state.message)
     summary = summary_markdown(batch, endings, wall_seconds=wall_seconds)
-    end = _end(settings, batch, endings, state)
+    end = _end(settings, batch, endings, state, uri_of=partial(document_uri, store, batch))
     await _until_taken(partial(publish_summary, batch.batch_id, summary), partial(announce, client, settings, end))
     return state
 
 
-def _end(settings: Settings, batch: Batch, endings: Sequence[Ending], state: State[Any]) -> BatchEnd:
+def _unread(_job: Job, document: Document) -> str:
+    """Return the address of a document whose store is not at hand."""
+    return document.key
+
+
+def _end(
+    settings: Settings,
+    batch: Batch,
+    endings: Sequence[Ending],
+    state: State[Any],
+    *,
+    uri_of: Callable[[Job, Document], str],
+) -> BatchEnd:
     return batch_end(
         batch,
         endings,
@@ -222,6 +236,7 @@ def _end(settings: Settings, batch: Batch, endings: Sequence[Ending], state: Sta
         finished_at=datetime.now(UTC),
         batch_url=settings.batch_url(batch.batch_id),
         flow_run_id=flow_run.get_id() or "",
+        uri_of=uri_of,
     )
 
 

@@ -8,6 +8,7 @@ doing it again changes nothing.
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -30,8 +31,9 @@ from tasks.core.settings import Settings
 from tasks.core.status import BatchState
 from tasks.core.summaries import Ending
 from tasks.observe import read_retry
-from tasks.paging import PAGE
+from tasks.paging import read_all
 from tasks.read import read_manifest, read_publication
+from tasks.results import document_uri
 from tasks.store import Store
 
 LOOK_BACK = timedelta(hours=6)
@@ -62,21 +64,15 @@ async def announce_untold(client: PrefectClient, store: Store, settings: Setting
 
 
 async def _read_ended(client: PrefectClient, ended_before: datetime) -> list[FlowRun]:
-    runs: list[FlowRun] = []
-    while True:
-        page = await client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
-            flow_run_filter=FlowRunFilter(
-                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
-                end_time=FlowRunFilterEndTime(after_=ended_before - LOOK_BACK, before_=ended_before),
-            ),
-            sort=FlowRunSort.END_TIME_DESC,
-            limit=PAGE,
-            offset=len(runs),
-        )
-        runs += page
-        if len(page) < PAGE:
-            return runs
+    return await read_all(
+        client.read_flow_runs,
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
+            end_time=FlowRunFilterEndTime(after_=ended_before - LOOK_BACK, before_=ended_before),
+        ),
+        sort=FlowRunSort.END_TIME_DESC,
+    )
 
 
 async def _is_told(client: PrefectClient, event_id: UUID) -> bool:
@@ -97,6 +93,7 @@ def _end(store: Store, settings: Settings, run: FlowRun) -> BatchEnd:
         finished_at=run.end_time or datetime.now(UTC),
         batch_url=settings.batch_url(manifest.batch.batch_id),
         flow_run_id=str(run.id),
+        uri_of=partial(document_uri, store, manifest.batch),
     )
 
 

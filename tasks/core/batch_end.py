@@ -7,14 +7,14 @@ would need more, so the jobs that did not end well come first and what does not 
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
 from pydantic import Field
 
 from tasks.core.adoption import Retry
-from tasks.core.batches import Batch, Document, Record, Stage
+from tasks.core.batches import Batch, Document, Job, Record, Stage
 from tasks.core.names import DocumentFormat
 from tasks.core.status import BatchState
 from tasks.core.summaries import Ending, failures_by_cause
@@ -33,6 +33,7 @@ class EndedDocument(Record):
 
     format: DocumentFormat
     key: str = Field(description="key in the store")
+    uri: str = Field(description="address for other programs: file:// or s3://")
 
 
 class EndedJob(Record):
@@ -88,8 +89,9 @@ def batch_end(
     finished_at: datetime,
     batch_url: str,
     flow_run_id: str,
+    uri_of: Callable[[Job, Document], str],
 ) -> BatchEnd:
-    """Return what is told of a batch whose jobs ended as *endings* say."""
+    """Return what is told of a batch whose jobs ended as *endings* say; *uri_of* gives the address of a document."""
     by_cause = failures_by_cause(endings)
     stages = [ending.stage for ending in endings]
     end = BatchEnd(
@@ -109,7 +111,7 @@ def batch_end(
         ),
         causes=tuple(EndCause(reason=reason, jobs=len(alike)) for reason, alike in by_cause[:MAX_CAUSES]),
     )
-    jobs = _as_many_as_fit(endings, MAX_BYTES - _size(end))
+    jobs = _as_many_as_fit(endings, MAX_BYTES - _size(end), uri_of)
     return end.model_copy(update={"jobs": jobs, "jobs_left_out": len(endings) - len(jobs)})
 
 
@@ -123,10 +125,12 @@ def end_id(flow_run_id: str, retry: Retry | None) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{BATCH_FINISHED}/{flow_run_id}/{began}")
 
 
-def _as_many_as_fit(endings: Iterable[Ending], room: int) -> tuple[EndedJob, ...]:
+def _as_many_as_fit(
+    endings: Iterable[Ending], room: int, uri_of: Callable[[Job, Document], str]
+) -> tuple[EndedJob, ...]:
     jobs = []
     for ending in sorted(endings, key=_urgency):
-        job = _ended_job(ending)
+        job = _ended_job(ending, uri_of)
         room -= _size(job) + len(", ")
         if room < 0:
             break
@@ -138,18 +142,17 @@ def _urgency(ending: Ending) -> int:
     return (Stage.FAILED, Stage.CANCELLED, Stage.DONE).index(ending.stage)
 
 
-def _ended_job(ending: Ending) -> EndedJob:
+def _ended_job(ending: Ending, uri_of: Callable[[Job, Document], str]) -> EndedJob:
     return EndedJob(
         job_id=ending.job.job_id,
         path=ending.job.path,
         stage=ending.stage,
         error=ending.error,
-        documents=tuple(map(_ended_document, ending.documents)),
+        documents=tuple(
+            EndedDocument(format=document.format, key=document.key, uri=uri_of(ending.job, document))
+            for document in ending.documents
+        ),
     )
-
-
-def _ended_document(document: Document) -> EndedDocument:
-    return EndedDocument(format=document.format, key=document.key)
 
 
 def _size(record: Record) -> int:

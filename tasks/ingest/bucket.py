@@ -7,6 +7,7 @@ put within the same second, and events get lost.
 
 import contextlib
 from collections.abc import Iterator
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 NANOSECONDS = 10**9
-MAX_COPIED_BYTES = 5 * 2**30
-"""What one request can copy; longer objects are copied in parts."""
+MARK = ".batchscribe"
+"""How the names begin of files that say something about their folder."""
 
 
 def open_bucket_source(inbox: Inbox, settings: Settings) -> "BucketSource":
@@ -73,8 +74,22 @@ class BucketSource(Source):
     def device(self) -> str:
         return ""
 
+    @cached_property
+    def _marks(self) -> frozenset[str]:
+        """The paths of all marks of folders: one listing instead of two requests for each folder."""
+        pages = self._client.get_paginator("list_objects_v2")
+        with self._told():
+            return frozenset(
+                found["Key"].removeprefix(self._prefix)
+                for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix)
+                for found in page.get("Contents", ())
+                if found["Key"].rpartition("/")[2].startswith(MARK)
+            )
+
     @override
     def look(self, path: str) -> Entry | None:
+        if path.rpartition("/")[2].startswith(MARK) and path not in self._marks:
+            return None
         with self._told():
             try:
                 head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + path)

@@ -12,7 +12,6 @@ from tasks.core.errors import InboxInvalid
 from tasks.core.names import MAX_PATH_DEPTH
 from tasks.core.settings import DEFAULT_INBOXES, Settings
 
-INGEST_FLOW = "ingest-folder"
 DEMO_INBOX = "inbox"
 S3 = "s3://"
 

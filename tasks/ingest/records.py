@@ -21,6 +21,7 @@ from datetime import datetime
 from pydantic import Field
 
 from tasks.core.batches import Options, Record, Stage
+from tasks.ingest.report import report_key
 
 FINGERPRINT_CHARACTERS = 12
 
@@ -69,7 +70,7 @@ class IngestKeys(Record):
     @property
     def report(self) -> str:
         """The `InboxReport`."""
-        return f"{self.folder}report.json"
+        return report_key(self.inbox)
 
 
 class PlannedFile(Record):

@@ -23,6 +23,7 @@ end_of = partial(
     finished_at=NOON,
     batch_url="http://127.0.0.1:8501/batches?batch=20260102-123059-aaaaaa",
     flow_run_id="run",
+    uri_of=lambda job, document: f"s3://bucket/{job.path}.{document.format}",
 )
 
 
@@ -39,7 +40,7 @@ def test_it_counts_the_jobs_names_the_causes_and_says_where_the_documents_are():
     assert (end.inbox, end.jobs_left_out) == ("scanner", 0)
     failed, done = end.jobs
     assert (failed.path, failed.error, failed.documents) == ("b.mp3", "b.mp3 is empty.", ())
-    assert "documents/a.mp3.srt" in [document.key for document in done.documents]
+    assert ("documents/a.mp3.srt", "s3://bucket/a.mp3.srt") in [(each.key, each.uri) for each in done.documents]
 
 
 def test_jobs_that_failed_alike_are_one_cause():

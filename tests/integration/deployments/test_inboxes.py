@@ -47,8 +47,10 @@ def deployment(stack, name: str) -> dict:
 def test_inboxes_of_the_file_are_deployments_until_they_leave_it(stack, set_up, tmp_path):
     assert set_up(FILE.format(folder=tmp_path)) == ""
     lectures = deployment(stack, "lectures")
-    wanted = {"name": "lectures", "path": str(tmp_path), "interval": 3600, "after": "move"}
-    assert lectures["parameters"]["inbox"] == wanted | {"options": {"language": "de"}}
+    wanted = {"name": "lectures", "path": str(tmp_path), "interval": 3600, "after": "move", "still_seconds": 30}
+    defined = lectures["parameters"]["inbox"]
+    assert {key: defined[key] for key in wanted} == wanted
+    assert defined["options"]["language"] == "de"
     assert lectures["schedules"][0]["schedule"]["interval"] == 3600
     assert deployment(stack, "nightly")["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
     assert (lectures["work_pool_name"], lectures["paused"]) == ("cpu", False)

@@ -18,7 +18,9 @@ def bucket(s3_server, credentials, watch, tmp_path):
             self.watched = watch(path=f"s3://{BUCKET}/{prefix}", endpoint=s3_server.endpoint)
 
         def put(self, key: str, content: bytes = b"") -> None:
-            client.put_object(Bucket=BUCKET, Key=f"{prefix}/{key}", Body=content or key.encode())
+            client.put_object(
+                Bucket=BUCKET, Key=f"{prefix}/{key}", Body=b"" if key.endswith("/") else content or key.encode()
+            )
 
         def listed(self) -> set[str]:
             found = client.list_objects_v2(Bucket=BUCKET, Prefix=f"{prefix}/").get("Contents", ())

@@ -14,9 +14,9 @@ def runs_of(stack, flow: str, **filters) -> list[dict]:
     return answer.json()
 
 
-def scan_by_hand(stack, inbox: str, **parameters) -> dict:
+def scan_by_hand(stack, name: str, **parameters) -> dict:
     """Start a scan as Prefect's UI does, and return its run at its end."""
-    deployment = stack.prefect.get(f"/deployments/name/ingest-folder/{inbox}").json()
+    deployment = stack.prefect.get(f"/deployments/name/ingest-folder/{name}").json()
     body = {"parameters": deployment["parameters"] | parameters}
     run = stack.prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json=body).json()
 
