@@ -130,6 +130,7 @@ class WarmProcesses:
 
     async def _add_for(self, flow_run_id: UUID) -> WarmProcess:
         """Return a new process that has this run and will end with it."""
+        pause = SECONDS_BETWEEN_LOOKS
         while True:
             process = None if self._stopped else self._start()
             if process is not None:
@@ -139,7 +140,8 @@ class WarmProcesses:
                 if await _is_ready(process):
                     return process
                 process.release(flow_run_id)
-            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)  # it does not start while Prefect's server is away
+            await asyncio.sleep(pause)
 
     def look_for_new_code(self) -> None:
         """Have those processes replaced whose code has changed on the disk since they started."""
