@@ -40,15 +40,15 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
         store = await asyncio.to_thread(open_store, settings)
         async with get_client() as client:
             cleaned = await _clean(Cleaner(client, store, settings, dry_run))
+            message = outcome(cleaned.removals, dry_run=dry_run)
+            if cleaned.removals or cleaned.kept or dry_run:  # not a page each hour that says nothing
+                await publish_report(report(cleaned.removals, cleaned.kept, dry_run=dry_run))
             if not dry_run:
                 await _announce(client, store, settings)
     except RunCancelled:
         return Cancelled(message="Cancelled; what was removed by then needs nothing more.")
     except TranscriptionError as error:
         return Failed(message=str(error))
-    message = outcome(cleaned.removals, dry_run=dry_run)
-    if cleaned.removals or cleaned.kept or dry_run:  # not a page each hour that says nothing
-        await publish_report(report(cleaned.removals, cleaned.kept, dry_run=dry_run))
     get_run_logger().info(message)
     return Completed(message=message)
 
