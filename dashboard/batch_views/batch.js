@@ -105,7 +105,8 @@ class BatchView {
 
   cancel() {
     const unfinished = this.batch.summary.total - finishedOf(this.batch.summary)
-    const text = `${counted(unfinished, "unfinished job")} will be stopped, and what was uploaded for it removed. What is done stays.`
+    const uploads = unfinished === 1 ? "its upload removed unless you keep it" : "their uploads removed unless you keep them"
+    const text = `${counted(unfinished, "unfinished job")} will be stopped, and ${uploads}. What is done stays.`
     this.question.ask(
       { title: "Cancel this batch?", text, yes: "Cancel the batch", no: "Let it run", choice: KEEP.batch },
       (keep) => this.act("POST", "/cancel", { body: { keep } }),
@@ -115,7 +116,7 @@ class BatchView {
   cancelJob(job, row) {
     const started = this.batch.state !== "uploading"
     const wording = started
-      ? { title: "Cancel this job?", text: `${job.path} will not be transcribed, and its upload removed. The other jobs go on.`, yes: "Cancel the job", no: "Let it run", choice: KEEP.job }
+      ? { title: "Cancel this job?", text: `${job.path} will not be transcribed, and its upload is removed unless you keep it. The other jobs go on.`, yes: "Cancel the job", no: "Let it run", choice: KEEP.job }
       : { title: "Remove this file?", text: `${job.path} will not be part of the batch.`, yes: "Remove", no: "Keep it" }
     const path = `/jobs/${encodeURIComponent(job.job_id)}`
     this.question.ask(wording, (keep) => this.act("DELETE", keep ? `${path}?keep=true` : path, { place: row }))
