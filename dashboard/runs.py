@@ -35,7 +35,7 @@ from dashboard.asking import asking_prefect
 from dashboard.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
 from tasks.clean import Cleaner, read_activity
 from tasks.core.adoption import RunState
-from tasks.core.batches import BATCH_POOL, ROUTER_LIMIT, Batch, batch_tag
+from tasks.core.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_tag
 from tasks.core.errors import WrongInstallation, WrongStage
 from tasks.core.notices import BatchPool, RouterLimit
 from tasks.core.planning import RunningBatches
@@ -227,14 +227,20 @@ class Runs:
             return await read_pools(self._client)
 
     async def read_batch_pool(self) -> BatchPool:
-        """Return the work pool of the batch runs."""
+        """Return the work pool of the batch runs, as far as it is theirs: their queue in it has a limit of its own."""
         async with asking_prefect():
             try:
                 pool = await self._client.read_work_pool(BATCH_POOL)
+                queue = await self._client.read_work_queue_by_name(BATCH_QUEUE, work_pool_name=BATCH_POOL)
             except ObjectNotFound:
                 return BatchPool(BATCH_POOL, exists=False, online=False)
-        online = pool.status is not WorkPoolStatus.NOT_READY
-        return BatchPool(BATCH_POOL, online=online, paused=pool.is_paused, slots=pool.concurrency_limit)
+        limits = [limit for limit in (pool.concurrency_limit, queue.concurrency_limit) if limit is not None]
+        return BatchPool(
+            BATCH_POOL,
+            online=pool.status is not WorkPoolStatus.NOT_READY,
+            paused=pool.is_paused or queue.is_paused,
+            slots=min(limits, default=None),
+        )
 
     async def read_router_limit(self) -> RouterLimit | None:
         """Return the limit that is the dispatchers' lock, or None: the first batch that needs it makes it."""

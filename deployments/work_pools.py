@@ -168,7 +168,8 @@ async def _bring_up_to_date(client: PrefectClient, wanted: WorkPoolCreate) -> No
         )
         raise SetUpFailed(msg)
     paused_by_us = (pool.description or "").startswith((GONE_MARK, QUARANTINE_MARK))
-    limit_is_ours = pool.concurrency_limit in (None, _default(pool, SLOTS_VARIABLE))
+    ours = _default(pool, SLOTS_VARIABLE)  # None in pools of earlier versions, which set the limit at every start
+    limit_is_ours = ours is None or pool.concurrency_limit in (None, ours)
     update = WorkPoolUpdate(
         description=wanted.description,
         base_job_template=wanted.base_job_template,

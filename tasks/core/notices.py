@@ -109,12 +109,12 @@ def _left_alone(pool: BatchPool) -> str:
 
 
 def _all_taken(installation: Installation) -> str:
-    pool = installation.batch_pool
-    if pool.slots is None or installation.running_batches < pool.slots:
+    slots = installation.batch_pool.slots
+    if slots is None or installation.running_batches < slots:
         return ""
     return (
-        f"{installation.running_batches} batches run, as many as the work pool {pool.work_pool} takes at a time. This "
-        f"one begins when one of them ends, or when the concurrency limit of {pool.work_pool} is raised."
+        f"{installation.running_batches} batches run, as many as may at a time. This one begins when one of them ends, "
+        "or with a greater BATCHSCRIBE_OPEN_BATCHES."
     )
 
 

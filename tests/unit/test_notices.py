@@ -75,7 +75,7 @@ def test_a_batch_that_does_not_begin_says_what_its_pool_lacks(batch_pool, senten
 
 def test_a_batch_that_waits_behind_others_says_so():
     waiting = batch(BatchState.WAITING)
-    assert "3 batches run, as many as the work pool cpu takes" in told(waiting, pool(), running=3)
+    assert "3 batches run, as many as may at a time." in told(waiting, pool(), running=3)
     assert told(waiting, pool(), running=2) == ""
 
 
