@@ -87,7 +87,7 @@ def test_a_batch_whose_runs_were_deleted_in_prefect_still_tells_what_it_has(dash
     prefect.http.delete(f"flow_runs/{flow_run_id}")
     status = dashboard.status_once(batch_id, lambda now: now["state"] == "failed")
     assert stages(status) == ["done", "failed"]
-    assert "deleted in Prefect" in status["jobs"][1]["error"]
+    assert "removed from Prefect" in status["jobs"][1]["error"]
     assert lost in status["jobs"][1]["job_id"]
 
 

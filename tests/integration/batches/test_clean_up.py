@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.conftest import wait_until
+
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 LEFTOVERS = 4000
 ROWS = re.compile(r"^\| (?P<what>\S.*?) \| (?:store|uploads|work|prefect) \| (?P<size>.*?) \| .* \|$", re.MULTILINE)
@@ -275,7 +277,7 @@ def lost_pool(request, forgetful):
 def begin_on(stack, pool: str, batch, path: str) -> str:
     """Have a run of the job be Running on the pool, as after a retry of it alone."""
     flow_id = stack.prefect.get("/deployments/name/transcribe-recording/gpu-0").json()["flow_id"]
-    deployment = {"name": pool, "flow_id": flow_id, "work_pool_name": pool, "entrypoint": "none.py:none"}
+    deployment = {"name": pool, "flow_id": flow_id, "work_pool_name": pool, "entrypoint": "none.py:none", "tags": ["gpu"]}
     deployment_id = stack.prefect.post("/deployments/", json=deployment).json()["id"]
     tags = [f"batch:{batch.batch_id}", f"job:{batch.job_ids[path]}"]
     made = stack.prefect.post(f"/deployments/{deployment_id}/create_flow_run", json={"name": path, "tags": tags})
@@ -291,7 +293,8 @@ def test_a_job_retried_alone_on_a_worker_that_is_gone_fails_and_can_be_retried(f
     batch.start()
     batch.finished()
     run_id = begin_on(forgetful, lost_pool, batch, "a.mp3")
-    assert "slot of flow run a.mp3" in clean_up(forgetful)
+    # A new pool is noticed after a few seconds.
+    wait_until(lambda: "slot of flow run a.mp3" in clean_up(forgetful), "the run that holds a slot for ever", 60)
     assert read_run(forgetful, run_id)["state"]["type"] == "RUNNING"
     clean_up(forgetful, dry_run=False)
     state = read_run(forgetful, run_id)["state"]

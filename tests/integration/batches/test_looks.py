@@ -35,7 +35,7 @@ class Server:
         self.reads.append(wanted)
         return [self.runs[each] for each in wanted if each in self.runs][offset:]
 
-    async def read_work_pools(self, **_arguments):
+    async def read_deployments(self, **_arguments):
         self.looks_at_pools += 1
         return []
 
