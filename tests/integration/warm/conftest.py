@@ -180,3 +180,9 @@ def warm(warm_pool) -> WarmPool:
     if warm_pool.worker is None or warm_pool.worker.poll() is not None:
         warm_pool.start_worker()
     return warm_pool
+
+
+@pytest.fixture(autouse=True)
+def _told(monkeypatch) -> None:
+    """A worker that a test makes in its own process is told how many processes it has, as by `make up`."""
+    monkeypatch.setenv("BATCHSCRIBE_WARM_CHILDREN", "1")
