@@ -10,8 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import wait_until
-
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 LEFTOVERS = 4000
 ROWS = re.compile(r"^\| (?P<what>\S.*?) \| (?:store|uploads|work|prefect) \| (?P<size>.*?) \| .* \|$", re.MULTILINE)
@@ -277,7 +275,13 @@ def lost_pool(request, forgetful):
 def begin_on(stack, pool: str, batch, path: str) -> str:
     """Have a run of the job be Running on the pool, as after a retry of it alone."""
     flow_id = stack.prefect.get("/deployments/name/transcribe-recording/gpu-0").json()["flow_id"]
-    deployment = {"name": pool, "flow_id": flow_id, "work_pool_name": pool, "entrypoint": "none.py:none", "tags": ["gpu"]}
+    deployment = {
+        "name": pool,
+        "flow_id": flow_id,
+        "work_pool_name": pool,
+        "entrypoint": "none.py:none",
+        "tags": ["gpu"],
+    }
     deployment_id = stack.prefect.post("/deployments/", json=deployment).json()["id"]
     tags = [f"batch:{batch.batch_id}", f"job:{batch.job_ids[path]}"]
     made = stack.prefect.post(f"/deployments/{deployment_id}/create_flow_run", json={"name": path, "tags": tags})
