@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import httpx
@@ -28,10 +28,14 @@ WATCH_SECONDS = 1.0
 
 
 async def pass_on_cancels(
-    client: PrefectClient, work_pool: str, processes: WarmProcesses, new_cancel: asyncio.Event
+    client: PrefectClient,
+    work_pool: str,
+    processes: WarmProcesses,
+    new_cancel: asyncio.Event,
+    is_held: Callable[[UUID], bool],
 ) -> None:
     """
-    Ask runs to stop that Prefect says are to, and end those that no process has, until cancelled.
+    Ask runs to stop that Prefect says are to, and end those that the worker does not hold, until cancelled.
 
     Two filtered reads a second for all runs; *new_cancel* makes it look at once.
     """
@@ -41,7 +45,7 @@ async def pass_on_cancels(
         new_cancel.clear()
         with contextlib.suppress(httpx.HTTPError):  # an outage: the runs go on, the next look asks again
             await _ask_to_stop(client, processes)
-            await _end_unheld(client, work_pool, processes)
+            await _end_unheld(client, work_pool, is_held)
 
 
 async def _ask_to_stop(client: PrefectClient, processes: WarmProcesses) -> None:
@@ -62,14 +66,14 @@ async def _ask_to_stop(client: PrefectClient, processes: WarmProcesses) -> None:
         holders[flow_run.id].cancel(flow_run.id)
 
 
-async def _end_unheld(client: PrefectClient, work_pool: str, processes: WarmProcesses) -> None:
+async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
     """
-    End the pool's runs that are Cancelling and that no process has.
+    End the pool's runs that are Cancelling and that the worker does not hold.
 
     A run that waits for its next attempt keeps the process id of its last one, so the server believes that there is
-    something to be ended, and waits for it.
+    something to be ended, and waits for it. One that is on its way into a process is left to it: the server lets a
+    run that has ended as Cancelled begin, but not one that is Cancelling.
     """
-    held = {flow_run_id for process in processes.all for flow_run_id in process.runs}
     cancelling = await client.read_flow_runs(
         flow_run_filter=_in_states(StateType.CANCELLING),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
@@ -77,7 +81,7 @@ async def _end_unheld(client: PrefectClient, work_pool: str, processes: WarmProc
         limit=200,
     )
     for flow_run in cancelling:
-        if flow_run.id in held:
+        if is_held(flow_run.id):
             continue
         with contextlib.suppress(ObjectNotFound):  # somebody deleted it
             asked_with = (flow_run.state.message or "") if flow_run.state else ""

@@ -289,7 +289,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
 
     async def _pass_on_cancels(self) -> None:
-        await pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel)
+        await pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self._holds)
 
     async def _look_for_forgotten(self) -> None:
         await look_for_forgotten(self.client, self._pool_name, self._holds)
