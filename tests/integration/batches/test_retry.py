@@ -122,4 +122,4 @@ def test_retry_of_one_job_of_a_cancelled_batch_is_refused_with_what_to_do(stack,
     finally:
         pause_pools(stack, paused=False)
     assert "retry its batch" in run_of(stack, job)["state"]["message"]
-    assert batch.status()["state"] == "cancelled"
+    batch.wait(lambda status: status["state"] == "cancelled", 60)
