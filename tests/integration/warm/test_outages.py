@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import Pending
+from prefect.states import Cancelling, Pending
 
 from deployments.orphans import FORGOTTEN_SECONDS, hand_back_forgotten
+from deployments.warm_cancels import pass_on_cancels
+from deployments.warm_processes import WarmProcesses
 from deployments.warm_worker import WarmWorker
 
 POOL = "gpu-test"
@@ -107,3 +109,22 @@ def test_a_run_that_stays_pending_although_nobody_has_it_is_handed_back(idle_poo
     assert asyncio.run(look(held=False, seconds_later=FORGOTTEN_SECONDS + 1)) == "AwaitingRetry"
     idle_pool.start_worker()
     assert idle_pool.wait(run, lambda state: state.is_completed()).run_count == 1
+
+
+def test_a_cancelled_run_that_is_on_its_way_into_a_process_is_left_to_that(idle_pool):
+    run = idle_pool.create("polite", seconds=0)
+    idle_pool.client.set_flow_run_state(run.id, Pending(), force=True)
+    idle_pool.client.set_flow_run_state(run.id, Cancelling())
+
+    async def look(*, held):
+        new_cancel = asyncio.Event()
+        new_cancel.set()
+        async with get_client() as client:
+            processes = WarmProcesses(wanted=0, slots=1, silence_seconds=60, runs_each=0, on_failed_start=lambda: None)
+            watching = pass_on_cancels(client, POOL, processes, new_cancel, lambda run_id: held and run_id == run.id)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(watching, 3)
+        return idle_pool.client.read_flow_run(run.id).state.name
+
+    assert asyncio.run(look(held=True)) == "Cancelling"
+    assert asyncio.run(look(held=False)) == "Cancelled"
