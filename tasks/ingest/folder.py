@@ -16,6 +16,9 @@ from tasks.core.errors import InboxUnavailable
 from tasks.ingest.sources import Entry, Kind, Source, SourceChanged, SourceDenied, numbered
 from tasks.store import CHUNK_BYTES
 
+_NO_LINK = frozenset((errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
+"""What file systems say that have no hard links, or not this one."""
+
 
 class FolderSource(Source):
     """The inbox in the folder *root*. Links are never followed: they could lead out of it."""
@@ -89,8 +92,8 @@ class FolderSource(Source):
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            if not over and not _reserved(target):
-                return False
+            if not over:
+                return _given(temporary, target)
             temporary.replace(target)
         return True
 
@@ -117,42 +120,45 @@ class FolderSource(Source):
 
 def _moved(source: Path, target: Path, sha256: str) -> bool:
     """Give the file its new name and take the old one away; False if the new one is taken."""
-    if not _reserved(target):
-        if not _has_content(target, source.stat().st_size, sha256):
-            return False
-        source.unlink()  # a move across file systems was interrupted after the copy
-        return True
     try:
-        source.rename(target)
+        given = _linked(source, target)
     except OSError as error:
-        if error.errno == errno.EXDEV:
-            _copy(source, target, sha256)
-            source.unlink()
-            return True
-        target.unlink()
-        raise
+        if error.errno not in _NO_LINK:
+            raise
+        given = _copied(source, target, sha256)
+    if not given and not _has_content(target, source.stat().st_size, sha256):  # else a move was interrupted
+        return False
+    source.unlink()
     return True
 
 
-def _copy(source: Path, target: Path, sha256: str) -> None:
-    """Copy the file over the name that is reserved for it, and verify the copy."""
-    try:
-        with _temporary(target.parent) as temporary:
-            shutil.copy2(source, temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-                if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                    raise SourceChanged
-            temporary.replace(target)
-    except (OSError, SourceChanged):
-        target.unlink(missing_ok=True)
-        raise
+def _copied(source: Path, target: Path, sha256: str) -> bool:
+    """Copy the file to the name *target*, and verify the copy; False if the name is taken."""
+    with _temporary(target.parent) as temporary:
+        shutil.copy2(source, temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise SourceChanged
+        return _given(temporary, target)
 
 
-def _reserved(target: Path) -> bool:
-    """Take the name *target* with an empty file, which is then replaced; False if it is taken."""
+def _given(temporary: Path, target: Path) -> bool:
+    """Give a complete file its name; False if that is taken. A kill leaves the whole file there, or none."""
     try:
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        return _linked(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+    if target.exists() or target.is_symlink():  # no hard links here: between this look and the next line is a gap
+        return False
+    temporary.replace(target)
+    return True
+
+
+def _linked(source: Path, target: Path) -> bool:
+    try:
+        os.link(source, target, follow_symlinks=False)
     except FileExistsError:
         return False
     return True

@@ -1,10 +1,14 @@
 """What becomes of files whose job has ended: told, written beside, moved, deleted; and when they are tried again."""
 
 import contextlib
+import errno
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
+
+from tasks.ingest.folder import FolderSource
 
 ERROR = "No speech detected in a.mp3."
 
@@ -172,3 +176,27 @@ def test_a_read_only_inbox_is_ingested(watch):
     inbox.drop("a.mp3")
     with read_only(inbox.folder):
         assert ended(inbox).done_total == 1
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_kill_while_a_document_gets_its_name_leaves_no_part_of_it(tmp_path, monkeypatch, links):
+    class Killed(BaseException):
+        """Nothing that is caught."""
+
+    def kill(*_arguments, **_named):
+        raise Killed
+
+    def no_links(*_arguments, **_named):
+        raise OSError(errno.EPERM, "no hard links here")
+
+    folder = FolderSource(str(tmp_path))
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with monkeypatch.context() as killed:
+        killed.setattr(*((os, "link") if links else (Path, "replace")), kill)
+        with pytest.raises(Killed):
+            folder.place("a.srt", b"1", over=False)
+    assert not (tmp_path / "a.srt").exists()
+    assert folder.place("a.srt", b"1", over=False)
+    assert not folder.place("a.srt", b"2", over=False)
+    assert (tmp_path / "a.srt").read_bytes() == b"1"
