@@ -24,6 +24,8 @@ from prefect.client.schemas.filters import (
     TaskRunFilter,
     TaskRunFilterState,
     TaskRunFilterStateType,
+    WorkQueueFilter,
+    WorkQueueFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPoolStatus
 from prefect.client.schemas.responses import SetStateStatus
@@ -231,14 +233,17 @@ class Runs:
         async with asking_prefect():
             try:
                 pool = await self._client.read_work_pool(BATCH_POOL)
-                queue = await self._client.read_work_queue_by_name(BATCH_QUEUE, work_pool_name=BATCH_POOL)
             except ObjectNotFound:
                 return BatchPool(BATCH_POOL, exists=False, online=False)
-        limits = [limit for limit in (pool.concurrency_limit, queue.concurrency_limit) if limit is not None]
+            queues = await self._client.read_work_queues(
+                work_pool_name=BATCH_POOL,
+                work_queue_filter=WorkQueueFilter(name=WorkQueueFilterName(any_=[BATCH_QUEUE])),
+            )
+        limits = [each.concurrency_limit for each in (pool, *queues) if each.concurrency_limit is not None]
         return BatchPool(
             BATCH_POOL,
             online=pool.status is not WorkPoolStatus.NOT_READY,
-            paused=pool.is_paused or queue.is_paused,
+            paused=any(each.is_paused for each in (pool, *queues)),
             slots=min(limits, default=None),
         )
 

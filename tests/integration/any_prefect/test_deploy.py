@@ -6,7 +6,9 @@ import sys
 import httpx
 import pytest
 
+from deployments.environment import cpu_slots
 from deployments.prefect_settings import AUTH_STRING as AUTH_STRING_VARIABLE
+from tasks.core.settings import Settings
 from tests.conftest import MODEL, PROJECT, free_ports, processes_with, wait_until
 from tests.integration.any_prefect.conftest import AUTH_STRING
 
@@ -61,6 +63,10 @@ class ByHand:
         wanted = [pid for name, value in variables.items() for pid in processes_with(f"{name}={value}")]
         return [pid for pid, line in of_us.items() if "warm_child" in line and pid in wanted]
 
+    def forked(self):
+        of_us = processes_with(f"BATCHSCRIBE_DATA={self.data}")
+        return [pid for pid, line in of_us.items() if "warm_template" in line]
+
     def is_well(self):
         try:
             return self.api.get("/health").is_success
@@ -100,7 +106,8 @@ def deployed(by_hand):
 @pytest.mark.usefixtures("deployed")
 def test_pools_deployments_and_the_limit_are_made_on_a_bare_server(server):
     limits = {name: server.pool(name)["concurrency_limit"] for name in ("cpu", "gpu-0", "gpu-1")}
-    assert limits == {"cpu": 3, "gpu-0": 2, "gpu-1": 2}
+    assert limits == {"cpu": cpu_slots(Settings()), "gpu-0": 2, "gpu-1": 2}
+    assert server.http.get("/work_pools/cpu/queues/batches").json()["concurrency_limit"] == Settings().open_batches
     assert server.http.get("/v2/concurrency_limits/gpu-router").json()["limit"] == 1
     for name in ("transcribe-batch/cpu", "clean-up/cpu", "transcribe-recording/gpu-0", "transcribe-recording/gpu-1"):
         assert server.http.get(f"/deployments/name/{name}").is_success
@@ -110,10 +117,11 @@ def test_doing_it_again_keeps_a_limit_and_a_pause_that_a_person_set(server, depl
     changed = {"concurrency_limit": 1, "is_paused": True}
     server.http.patch("/work_pools/gpu-1", json=changed).raise_for_status()
     server.http.patch("/work_pools/gpu-0", json={"concurrency_limit": None}).raise_for_status()
-    assert deployed.deploy(BATCHSCRIBE_BATCH_PROCESSES="2").returncode == 0
+    assert deployed.deploy(BATCHSCRIBE_OPEN_BATCHES="2").returncode == 0
     assert {name: server.pool("gpu-1")[name] for name in changed} == changed
     assert server.pool("gpu-0")["concurrency_limit"] == 2  # none is no limit that the dispatcher could count with
-    assert server.pool("cpu")["concurrency_limit"] == 2  # ours follows the setting
+    assert server.pool("cpu")["concurrency_limit"] == cpu_slots(Settings(open_batches=2))  # ours follows the setting
+    assert deployed.deploy().returncode == 0
     server.http.patch("/work_pools/gpu-1", json={"concurrency_limit": 2, "is_paused": False}).raise_for_status()
 
 
@@ -127,7 +135,7 @@ def test_workers_started_by_hand_know_their_slots_and_device_and_transcribe(depl
         deployed.start(pool, "prefect", "worker", "start", "--type", "warm", "--pool", pool)
     deployed.start("dashboard", "dashboard")
     wait_until(
-        lambda: len(deployed.warm_children(BATCHSCRIBE_WARM_SLOTS=1)) == 3, "three processes of cpu", START_SECONDS
+        lambda: len(deployed.forked()) == 1 + 2, "the template of cpu, and what is forked from it", START_SECONDS
     )
     wait_until(
         lambda: len(deployed.warm_children(BATCHSCRIBE_WARM_SLOTS=2)) == 1, "the process of gpu-0", START_SECONDS

@@ -251,10 +251,10 @@ def test_a_killed_clean_up_goes_on_where_it_was(forgetful, clips, new_batch):
     folder = forgetful.data / "uploads" / batch.batch_id
     for number in range(LEFTOVERS):
         put(folder / f"{number:016x}.part")
+    (worker,) = [pid for pid, line in forgetful.processes().items() if "deployments.serve_pool cpu" in line]
     run_id = start_clean_up(forgetful, dry_run=False)
-    wait_until(lambda: len(files(forgetful, "uploads")) < LEFTOVERS, "the clean-up's start", 60)
-    for pid in [pid for pid, line in forgetful.processes().items() if "deployments.serve_pool cpu" in line]:
-        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(os.listdir(folder)) < LEFTOVERS, "the clean-up's start", 60)
+    os.kill(worker, signal.SIGKILL)
     assert len(files(forgetful, "uploads")) > 10
     run = ended(forgetful, run_id, 240)
     assert (run["state"]["type"], run["run_count"]) == ("COMPLETED", 2)
