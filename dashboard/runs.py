@@ -239,12 +239,12 @@ class Runs:
                 work_pool_name=BATCH_POOL,
                 work_queue_filter=WorkQueueFilter(name=WorkQueueFilterName(any_=[BATCH_QUEUE])),
             )
-        limits = [each.concurrency_limit for each in (pool, *queues) if each.concurrency_limit is not None]
+        limits = [pool.concurrency_limit, *(queue.concurrency_limit for queue in queues)]
         return BatchPool(
             BATCH_POOL,
             online=pool.status is not WorkPoolStatus.NOT_READY,
-            paused=any(each.is_paused for each in (pool, *queues)),
-            slots=min(limits, default=None),
+            paused=pool.is_paused or any(queue.is_paused for queue in queues),
+            slots=min((limit for limit in limits if limit is not None), default=None),
         )
 
     async def read_router_limit(self) -> RouterLimit | None:
