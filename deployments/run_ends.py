@@ -14,7 +14,7 @@ from prefect.states import AwaitingRetry, Cancelled, Failed
 
 from deployments.warm_messages import RunEnded
 from tasks.core.cancellation import reason_told
-from tasks.crashes import count_crashes, crash, stopped
+from tasks.crashes import MAX_CRASHES, count_crashes, crash, stopped
 from tasks.observe import crashes_before
 from tasks.settle import settle_task_runs
 
@@ -47,11 +47,14 @@ async def insist(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[],
     return False
 
 
-async def settle_dead(client: PrefectClient, flow_run: FlowRun, reason: str, *, innocent: bool) -> bool:
+async def settle_dead(
+    client: PrefectClient, flow_run: FlowRun, reason: str, *, innocent: bool, shared: bool = False
+) -> bool:
     """
     Settle a run whose process is gone, *innocent* or not, and return whether that may be the device's fault.
 
-    *flow_run* is the run as it was before this attempt at it.
+    *flow_run* is the run as it was before this attempt at it. *shared* says that the process had other runs too, in a
+    pool where that is not the last word: only a process of its own ends a run as Failed.
     """
     flow_run_id, current = flow_run.id, await client.read_flow_run(flow_run.id)
     if current.state is None or current.state.is_scheduled() or _has_begun_again(flow_run, current):
@@ -60,6 +63,8 @@ async def settle_dead(client: PrefectClient, flow_run: FlowRun, reason: str, *, 
     if current.state.is_final() and not _is_crashed_by_us(current, reason):
         return False
     cancelling = current.state.is_cancelling()
+    if shared and not current.state.is_crashed():
+        innocent = innocent or await count_crashes(client, current) >= MAX_CRASHES - 1
     if innocent and not cancelling:
         await hand_back(client, flow_run_id, "Its process was ended because of another run; starting again.")
         return False
@@ -97,16 +102,16 @@ def _is_crashed_by_us(flow_run: FlowRun, reason: str) -> bool:
     return state is not None and state.is_crashed() and state.message == stopped(reason)
 
 
-async def is_suspect(client: PrefectClient, flow_run: FlowRun) -> bool:
+async def is_suspect(client: PrefectClient, flow_run: FlowRun, *, crashes: int = 1) -> bool:
     """
-    Return whether this may be what makes processes die: one died of it, or of the run beside it.
+    Return whether this may be what makes processes die: so many died of it, or of a run beside it.
 
-    True also where the server does not answer.
+    Where the server does not answer, one that could have lost as many counts as suspect.
     """
-    if flow_run.run_count == 0 and not crashes_before(flow_run):
+    if flow_run.run_count < crashes and not crashes_before(flow_run):
         return False
     try:
-        return await count_crashes(client, flow_run) > 0
+        return await count_crashes(client, flow_run) >= crashes
     except httpx.HTTPError:
         return True
 

@@ -96,6 +96,7 @@ class WarmProcess:
         self.runs_taken = 0
         self.failure_noted = False
         self.dead = False
+        self.shared_death = False
         self.kill_reason = ""
         self.killed_for: frozenset[UUID] = frozenset()
         self._last_alive = time.monotonic()
@@ -221,6 +222,7 @@ class WarmProcess:
 
     def _bury(self, exit_code: int) -> None:
         self.dead = True
+        self.shared_death = len(self.runs) > 1
         for end in self.runs.values():
             if not end.done():
                 end.set_result(ProcessDied(exit_code))

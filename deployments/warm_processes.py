@@ -21,6 +21,8 @@ from deployments.warm_process import CANCEL_GRACE_SECONDS, WarmProcess
 
 START_SECONDS = 180.0
 SECONDS_BETWEEN_LOOKS = 0.2
+MOST_ADDED = 8
+"""Most processes that are added for single runs: each looks at Prefect for itself."""
 SECONDS_BETWEEN_SUCCESSORS = 10.0
 """A successor that dies at once is not followed by the next one at once."""
 LONGEST_PAUSE_SECONDS = 30.0
@@ -113,13 +115,15 @@ class WarmProcesses:
         """
         Wait for a process with a free slot, and return it with the slot reserved for the run.
 
-        A run that is to be *alone* gets a process without runs, which takes no others until that one has ended.
+        A run that is to be *alone* gets a process without runs, which takes no others until that one has ended. Where
+        processes may be added it gets one of these, as long as there are few; else it shares one until its next start.
 
         While a cancelled run has not ended its process takes nothing new (it may have to be killed), and no other one
         is started in its place: a device has no second process but a successor.
         """
-        if alone and self._may_add:
+        if alone and self._may_add and sum(process.loner is not None for process in self.all) < MOST_ADDED:
             return await self._add_for(flow_run_id)
+        alone = alone and not self._may_add
         async with self._choosing:
             while True:
                 if free := [process for process in self.all if self._takes_run(process, alone=alone)]:

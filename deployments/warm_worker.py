@@ -8,8 +8,9 @@ it starts is an orphan of its predecessor and is handed back.
 A run that loses its process is Crashed, then AwaitingRetry under the same id, until its own process died three times;
 then it is Failed. A run that only lost its process because of a neighbour's cancel or a stopped worker is handed back
 without a Crashed state, so that it costs none of its attempts. Which of two runs a process died of cannot be told, so
-both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again. A pool
-without a device adds processes for that, so that none waits for another.
+both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again. In a
+pool without a device many share a process: there the first crash is no suspicion, a few processes are added for those
+that crash a second time, and what they share costs no run its last attempt.
 
 Outages of Prefect's server are waited out, by whatever meets one: the worker's end would be that of all its runs.
 
@@ -59,6 +60,12 @@ RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
 FORK_VARIABLE = "BATCHSCRIBE_WARM_FORK"
 """Environment variable set for a pool without a device: its processes may be forked, and as many as are needed."""
 SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
+CRASHES_SHARED = 2
+"""
+After so many crashes a run of a pool without a device gets a process of its own. Not after the first: many runs share
+a process there, and as many processes as runs, each with its own looks at Prefect, would drown the server.
+"""
+
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
@@ -81,8 +88,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             find_out(self._pool_name)
             named["heartbeat_interval_seconds"] = HEARTBEAT_SECONDS
             named["name"] = named.get("name") or self._pool_name
-        may_fork = CAN_FORK and bool(os.environ.get(FORK_VARIABLE))
-        self._template = Template(dict(os.environ)) if may_fork else None
+        self._shares = bool(os.environ.get(FORK_VARIABLE))
+        self._template = Template(dict(os.environ)) if self._shares and CAN_FORK else None
         self._processes = WarmProcesses(
             wanted=int(os.environ[WARM_CHILDREN_VARIABLE]),
             slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
@@ -90,7 +97,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             runs_each=int(os.environ.get(RUNS_VARIABLE, "500")),
             on_failed_start=lambda: self._sick_bay.note(Outcome.DEVICE, "its process does not start"),
             start=self._template.start_process if self._template else start_process,
-            may_add=bool(os.environ.get(FORK_VARIABLE)),
+            may_add=self._shares,
         )
         named["limit"] = named.get("limit") or self._processes.slots
         super().__init__(*arguments, **named)
@@ -219,7 +226,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     ) -> WarmResult:
         """Execute the run in a warm process and see to it that it does not end without a final state."""
         with _kept_in(self._executing, flow_run.id):
-            process = await self._processes.reserve(flow_run.id, alone=await is_suspect(self.client, flow_run))
+            alone = await is_suspect(self.client, flow_run, crashes=CRASHES_SHARED if self._shares else 1)
+            process = await self._processes.reserve(flow_run.id, alone=alone)
             if task_status is not None:
                 task_status.started(process.pid)
             try:
@@ -246,8 +254,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     async def _after_death(self, flow_run: FlowRun, process: WarmProcess, end: ProcessDied) -> None:
         innocent = bool(process.killed_for) and flow_run.id not in process.killed_for
         reason = process.kill_reason or f"its process ended ({exit_in_words(end.exit_code)})"
+        shared = self._shares and process.shared_death
         blamed = await insist(
-            lambda: settle_dead(self.client, flow_run, reason, innocent=innocent), stopped=lambda: self._draining
+            lambda: settle_dead(self.client, flow_run, reason, innocent=innocent, shared=shared),
+            stopped=lambda: self._draining,
         )
         if blamed:
             self._note_failure(process, reason)
