@@ -95,7 +95,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
             silence_seconds=float(os.environ.get(SILENCE_VARIABLE, "120")),
             runs_each=int(os.environ.get(RUNS_VARIABLE, "500")),
-            on_failed_start=lambda: self._sick_bay.note(Outcome.DEVICE, "its process does not start"),
+            on_failed_start=lambda: self._note_device_failure("its process does not start"),
             start=self._template.start_process if self._template else start_process,
             may_add=self._shares,
         )
@@ -266,6 +266,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         """Count the loss of a process once, however many runs it took along."""
         if not process.failure_noted:
             process.failure_noted = True
+            self._note_device_failure(reason)
+
+    def _note_device_failure(self, reason: str) -> None:
+        """Count a failure of the device. A pool that many runs share has none, and a pause would stop them all."""
+        if not self._shares:
             self._sick_bay.note(Outcome.DEVICE, reason)
 
     # ---- loops beside the base class's
