@@ -77,10 +77,8 @@ def test_a_run_that_kills_its_processes_fails_and_takes_its_neighbours_along_twi
     ended = crowded.wait(poisonous, lambda state: state.is_final() and not state.is_crashed())
     assert ended.state.name == "Failed"
     assert ended.state.message.startswith("It stopped the process it ran in 3 times")
-    begun = starts(tmp_path)
-    assert 1 < max(begun) <= 3
     finish(crowded, tmp_path, runs)
-    assert starts(tmp_path) == begun, "none of them was to blame"
+    assert 1 < max(starts(tmp_path)) <= 3
 
 
 def cancel(pool: WarmPool, run) -> None:
