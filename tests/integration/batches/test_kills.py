@@ -139,7 +139,7 @@ def run_of(stack, flow_run_id: str) -> dict:
 
 @pytest.fixture
 def room_for_many(fragile):
-    """Room for so many open batches: fewer than by default, which would take the test minutes (`make bench` has fifty)."""
+    """Room for so many open batches, fewer than by default: benchmarks/open_batches.py has fifty."""
     queue = "/work_pools/cpu/queues/batches"
     before = fragile.prefect.get(queue).json()["concurrency_limit"]
     fragile.prefect.patch(queue, json={"concurrency_limit": MANY}).raise_for_status()
