@@ -209,7 +209,7 @@ def _schedules(deployment: DeploymentResponse) -> Iterable[str]:
     for each in deployment.schedules:
         match each.schedule:
             case IntervalSchedule(interval=interval):
-                yield f"every {duration(interval.total_seconds())}"
+                yield f"every {duration(interval.total_seconds()).removesuffix(' 00 s').removesuffix(' 00 min')}"
             case CronSchedule(cron=cron, timezone=zone):
                 yield f"cron {cron} ({zone or 'UTC'})"
             case RRuleSchedule(rrule=rule):

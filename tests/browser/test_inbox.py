@@ -93,7 +93,7 @@ def test_it_tells_what_was_found_and_why_files_wait_or_failed(open_page, make_in
     report_much(inbox)
     page = open_page("/inbox")
     about = card(page, inbox)
-    for text in ("/srv/lectures", "Scanned", "next scan", "every 1 h 00 min", "12,345", "Change its rights."):
+    for text in ("/srv/lectures", "Scanned", "next scan", "every 1 h", "12,345", "Change its rights."):
         expect(about).to_contain_text(text, timeout=SECONDS_FOR_NEWS)
     about.get_by_text("Failed (1)").click()
     expect(about).to_contain_text(f"{STRANGE}: It holds no audio stream.")

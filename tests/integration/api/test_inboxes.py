@@ -70,7 +70,7 @@ def test_an_inbox_tells_where_it_is_when_it_is_scanned_and_what_was_found(make_i
     waiting = WaitingFile(path="c.mp3", reason="It was still growing.")
     inbox.report(seen=5, new=1, waiting_total=1, waiting=(waiting,), failed_total=1, failed=(failed,))
     status = inbox.status()
-    assert (status["location"], status["schedule"], status["paused"]) == ("/srv/lectures", "every 1 min 00 s", False)
+    assert (status["location"], status["schedule"], status["paused"]) == ("/srv/lectures", "every 1 min", False)
     assert datetime.fromisoformat(status["next_scan_at"]) == next_scan
     assert (status["scanning"], status["problem"]) == (False, "")
     assert (status["report"]["seen"], status["report"]["failed"][0]["error"]) == (5, "No speech.")
