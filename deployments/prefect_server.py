@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator
 import uvicorn
 from asyncpg import InterfaceError, PostgresError
 from prefect.server.api.server import create_app
-from prefect.server.database.configurations import AioSqliteConfiguration, AsyncPostgresConfiguration
+from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration, AsyncPostgresConfiguration
 from prefect.server.database.dependencies import set_database_config
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER_API_AUTH_STRING
 from sqlalchemy.exc import SQLAlchemyError
@@ -43,10 +43,20 @@ class PatientSqlite(AioSqliteConfiguration):
         session: AsyncSession,
         with_for_update: bool = True,  # noqa: FBT001, FBT002 - Prefect's signature
     ) -> AsyncGenerator[AsyncSessionTransaction, None]:
-        """Begin a transaction that may write, whatever it was announced as."""
+        """
+        Begin a transaction that may write, whatever it was announced as.
+
+        Another session that is opened while it lasts, to read something for an event, must not begin as a writer: it
+        would wait for this one, which waits for it.
+        """
         del with_for_update
         async with super().begin_transaction(session, with_for_update=True) as transaction:
-            yield transaction
+            await session.connection()  # BEGIN is sent with the first use of the connection: now, as a writer's
+            token = SQLITE_BEGIN_MODE.set(None)
+            try:
+                yield transaction
+            finally:
+                SQLITE_BEGIN_MODE.reset(token)
 
 
 class Guard:

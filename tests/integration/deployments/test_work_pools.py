@@ -55,3 +55,12 @@ def test_a_further_machine_adds_its_pool_and_disturbs_no_other(stack, set_up):
     assert not any(_pool(stack, name)["is_paused"] for name in ("cpu", "gpu-0", "gpu-1", "gpu-7"))
     stack.prefect.delete(f"/deployments/{deployment['id']}").raise_for_status()
     stack.prefect.delete("/work_pools/gpu-7").raise_for_status()
+
+
+def test_pausing_a_work_queue_does_not_stop_the_server(stack):
+    queue = "/work_pools/gpu-0/queues/default"  # a change of its status is told as an event, which reads besides
+    try:
+        stack.prefect.patch(queue, json={"is_paused": True}, timeout=30).raise_for_status()
+        assert stack.prefect.get(queue, timeout=30).json()["status"] == "PAUSED"
+    finally:
+        stack.prefect.patch(queue, json={"is_paused": False}, timeout=30).raise_for_status()
