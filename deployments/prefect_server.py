@@ -11,18 +11,21 @@ Start: ``python -m deployments.prefect_server PORT [HOST]``, in the environment 
 
 import asyncio
 import contextlib
+import sqlite3
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Self
 
 import uvicorn
 from asyncpg import InterfaceError, PostgresError
 from prefect.server.api.server import create_app
-from prefect.server.database.configurations import SQLITE_BEGIN_MODE, AioSqliteConfiguration, AsyncPostgresConfiguration
+from prefect.server.database.configurations import AioSqliteConfiguration, AsyncPostgresConfiguration
 from prefect.server.database.dependencies import set_database_config
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER_API_AUTH_STRING
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,10 +35,52 @@ from tasks.core.callers import SAFE_METHODS, is_addressed_here, is_of_same_site
 STOP_SECONDS = 5
 SECONDS_TO_CONNECT = 10.0
 SECONDS_BETWEEN_WARNINGS = 60.0
+WRITES = "batchscribe_writes"
+"""Execution option of connections whose transactions begin as writers."""
+
+
+class ClosingCursor(sqlite3.Cursor):
+    """
+    A cursor that lets go of a statement that failed.
+
+    The error, and with it the cursor, may live on until Python collects garbage, in the thread of the event loop. There
+    it would wait until the connection is idle: if another statement waits on it for the database, the server stands
+    still for a minute, since whoever has the database needs the event loop to end.
+    """
+
+    def execute(self, *arguments: Any) -> Self:
+        """Execute a statement, as in the base class."""
+        return self._or_close(super().execute, *arguments)
+
+    def executemany(self, *arguments: Any) -> Self:
+        """Execute a statement for many rows, as in the base class."""
+        return self._or_close(super().executemany, *arguments)
+
+    def _or_close(self, execute: Callable[..., Self], *arguments: Any) -> Self:
+        try:
+            return execute(*arguments)
+        except BaseException:
+            self.close()
+            raise
+
+
+class ClosingConnection(sqlite3.Connection):
+    """A connection whose cursors are `ClosingCursor`s."""
+
+    def cursor(self, *_arguments: Any) -> Any:
+        """Return a new cursor."""
+        return super().cursor(ClosingCursor)
 
 
 class PatientSqlite(AioSqliteConfiguration):
     """SQLite whose transactions take the write lock when they begin, and wait for it."""
+
+    async def engine(self) -> AsyncEngine:
+        """Return the engine of the running event loop."""
+        engine = await super().engine()
+        if not event.contains(engine.sync_engine, "do_connect", _close_failed_cursors):
+            event.listen(engine.sync_engine, "do_connect", _close_failed_cursors)
+        return engine
 
     @contextlib.asynccontextmanager
     async def begin_transaction(
@@ -46,17 +91,27 @@ class PatientSqlite(AioSqliteConfiguration):
         """
         Begin a transaction that may write, whatever it was announced as.
 
-        Another session that is opened while it lasts, to read something for an event, must not begin as a writer: it
-        would wait for this one, which waits for it.
+        That holds for this session alone. Prefect notes it in the context, so for all sessions that are opened
+        meanwhile: one that only reads something for an event would begin as a writer too, and wait for this one, which
+        waits for it.
         """
         del with_for_update
-        async with super().begin_transaction(session, with_for_update=True) as transaction:
-            await session.connection()  # BEGIN is sent with the first use of the connection: now, as a writer's
-            token = SQLITE_BEGIN_MODE.set(None)
-            try:
-                yield transaction
-            finally:
-                SQLITE_BEGIN_MODE.reset(token)
+        bind = session.sync_session.bind
+        session.sync_session.bind = bind.execution_options(**{WRITES: True}) if bind is not None else None
+        async with session.begin() as transaction:
+            yield transaction
+
+    def begin_sqlite_stmt(self, conn: Connection) -> None:
+        """Begin a transaction as a writer if its session is one; else as in the base class, which knows migrations."""
+        if conn.get_execution_options().get(WRITES):
+            conn.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            super().begin_sqlite_stmt(conn)
+
+
+def _close_failed_cursors(_dialect: Any, _record: Any, _arguments: list[Any], named: dict[str, Any]) -> None:
+    """Connect with `ClosingConnection`."""
+    named["factory"] = ClosingConnection
 
 
 class Guard:
