@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,18 +30,18 @@ TOKEN = "token-in-the-address"  # noqa: S105 - what must not be shown
 
 
 class Receiver:
-    """A program that takes webhooks. *answers* says how to the next ones: a status, or an event to wait for."""
+    """A program that takes webhooks, and answers 204 to all but those that a test names."""
 
     def __init__(self):
         self.messages = []
-        self.answers = deque()
+        self._answers = {}
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 receiver.messages.append(SimpleNamespace(path=self.path, headers=dict(self.headers), body=body))
-                answer = receiver.answers.popleft() if receiver.answers else 204
+                answer = receiver.answer_to(body.decode())
                 if isinstance(answer, threading.Event):
                     answer.wait(60)
                     return
@@ -65,6 +64,14 @@ class Receiver:
     def stop(self):
         self._server.shutdown()
         self._server.server_close()
+
+    def answer_once(self, name, answer):
+        """Answer the next message about the batch of this name with a status, or once an event is set not at all."""
+        self._answers[name] = answer
+
+    def answer_to(self, message):
+        named = next((name for name in self._answers if name in message), "")
+        return self._answers.pop(named, 204)
 
     def about(self, name):
         """Return the messages about the batch of this name."""
@@ -183,7 +190,7 @@ def test_the_event_says_what_became_of_the_batch_and_where_its_documents_are(tol
 
 
 def test_a_message_is_signed_and_sent_again_with_the_same_id_until_it_is_taken(told, receiver, failed_batch):
-    receiver.answers.extend([500])
+    receiver.answer_once("first refused", 500)
     batch = failed_batch("first refused")
     run = has_come_to(told, batch, "AwaitingRetry")
     assert "The webhook answered 500. Trying again at" in run["state"]["message"]
@@ -224,7 +231,7 @@ def test_a_cancelled_batch_is_told_and_summed_up(told, receiver, clips, new_batc
 
 @pytest.mark.parametrize("status", [400, 302])
 def test_a_receiver_that_refuses_ends_the_delivery_and_a_retry_tells_it(told, receiver, failed_batch, status):
-    receiver.answers.append(status)
+    receiver.answer_once(f"refused with {status}", status)
     batch = failed_batch(f"refused with {status}")
     run = has_come_to(told, batch, "Failed")
     assert f"The webhook answered {status}. Mend" in run["state"]["message"]
@@ -267,7 +274,7 @@ def test_a_batch_that_was_cancelled_before_it_began_is_told_once_by_the_clean_up
 
 def test_a_delivery_whose_process_is_killed_is_made_again_with_the_same_id(told, receiver, failed_batch):
     hanging = threading.Event()
-    receiver.answers.append(hanging)
+    receiver.answer_once("killed in the middle", hanging)
     batch = failed_batch("killed in the middle")
     wait_until(lambda: receiver.about("killed in the middle"), "the message", 30)
     for pid in _warm_processes_of(told, "cpu"):

@@ -1,11 +1,13 @@
 """A GPU pool of another type, with Prefect's own process worker: it is used like the warm ones, and loses no job."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
 
 from deployments.devices import choose_devices
@@ -15,7 +17,6 @@ from tasks.core.settings import Settings
 POOL = "attic"
 OURS = ("gpu-0", "gpu-1")
 PROJECT = Path(__file__).parents[3]
-LECTURE = "lecture-subtitles.opus"
 
 DEPLOYMENTS = f"""
 name: further pools
@@ -87,9 +88,24 @@ def attic(stack, environment, tmp_path_factory):
     stack.prefect.delete(f"/work_pools/{POOL}").raise_for_status()
 
 
-def started(stack, clips, new_batch, clip: str):
+@pytest.fixture
+def lecture(clips, tmp_path):
+    """Returns a lecture that goes on for so many minutes: long enough to be interrupted."""
+    ffmpeg = shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
+    one_minute = clips["lecture-subtitles.opus"].path
+
+    def make(minutes: int) -> bytes:
+        target = tmp_path / "lecture.mp3"
+        command = [ffmpeg, "-nostdin", "-loglevel", "error", "-y", "-stream_loop", str(minutes - 1), "-i", one_minute]
+        subprocess.run([*command, "-b:a", "32k", target], check=True)
+        return target.read_bytes()
+
+    return make
+
+
+def started(stack, new_batch, recording: bytes):
     batch = new_batch(stack, "in the attic")
-    batch.upload("talk.opus", clips[clip].path.read_bytes())
+    batch.upload("talk.mp3", recording)
     batch.start()
     return batch
 
@@ -102,19 +118,19 @@ def running(stack, batch) -> dict:
 
 @pytest.mark.usefixtures("attic")
 def test_a_job_is_transcribed_and_published_there(stack, clips, new_batch):
-    batch = started(stack, clips, new_batch, "short-answer.mp3")
+    batch = started(stack, new_batch, clips["short-answer.mp3"].path.read_bytes())
     (job,) = batch.finished()["jobs"]
     assert (job["stage"], job["work_pool"]) == ("done", POOL)
-    assert batch.document("talk.opus", "txt")
+    assert batch.document("talk.mp3", "txt")
     links = stack.prefect.post(
         "/task_runs/filter", json={"flow_runs": {"id": {"any_": [batch.status()["flow_run_id"]]}}}
     ).json()
-    assert "transcribe-recording talk.opus" in {link["name"] for link in links}
+    assert "transcribe-recording talk.mp3" in {link["name"] for link in links}
 
 
 @pytest.mark.usefixtures("attic")
-def test_a_cancelled_job_stops_there(stack, clips, new_batch):
-    batch = started(stack, clips, new_batch, LECTURE)
+def test_a_cancelled_job_stops_there(stack, lecture, new_batch):
+    batch = started(stack, new_batch, lecture(minutes=10))  # the cancel reaches it by an event, some seconds later
     run = running(stack, batch)
     assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
     batch.wait(lambda status: status["state"] == "cancelled", 60)
@@ -123,8 +139,8 @@ def test_a_cancelled_job_stops_there(stack, clips, new_batch):
 
 
 @pytest.mark.usefixtures("attic")
-def test_a_run_whose_process_is_killed_there_is_tried_again(stack, clips, new_batch):
-    batch = started(stack, clips, new_batch, LECTURE)
+def test_a_run_whose_process_is_killed_there_is_tried_again(stack, lecture, new_batch):
+    batch = started(stack, new_batch, lecture(minutes=3))
     run = running(stack, batch)
     killed = processes_of(run)
     assert killed

@@ -74,7 +74,7 @@ def transcribed(installation, clips, prefect_server):
     digest = hashlib.sha256(content).hexdigest()
     store.write("recordings/talk.mp3", content)
     store.write(BatchKeys.of(BATCH_ID).manifest, b"{}")  # there is such a batch
-    job = Job(job_id="0123456789abcdef", path="talk.mp3", size=len(content), sha256=digest, document_stem="talk")
+    job = Job(job_id=f"{BATCH_ID}-abcdefghij", path="talk.mp3", size=len(content), sha256=digest, document_stem="talk")
     recording = Recording(
         job_id=job.job_id, key="recordings/talk.mp3", size=len(content), sha256=digest, audio_seconds=30.0
     )
