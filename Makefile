@@ -19,16 +19,16 @@ help:  ## Show these commands
 
 .PHONY: up
 up: $(VENV)/$(RUN).stamp  ## Install what is missing, start everything, stop it with Ctrl-C
-	@exec $(BIN)/python -m deployments.up
+	@exec $(BIN)/python -m deployments.local.up
 
 .PHONY: worker
 worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker POOL=gpu-3 PREFECT_API_URL=http://…/api
 	@test -n "$(POOL)" || { echo "Name the work pool: make worker POOL=gpu-3"; exit 2; }
-	@exec $(BIN)/python -m deployments.worker $(POOL)
+	@exec $(BIN)/python -m deployments.local.add_worker $(POOL)
 
 .PHONY: deploy
 deploy: $(VENV)/$(RUN).stamp  ## Set up a Prefect server of your own, or Cloud: make deploy PREFECT_API_URL=http://…/api
-	@exec $(BIN)/python -m deployments.deploy
+	@exec $(BIN)/python -m deployments.local.deploy
 
 # Two test files at a time: most of them wait, for processes to start and jobs to end.
 SIDE_BY_SIDE := -n 2 --dist loadfile
@@ -43,11 +43,11 @@ unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
 # What takes longest comes first, so that no process of two waits long for the other.
 .PHONY: integration
 integration: test-models databases  ## Run the tests with a real server, ffmpeg, model, S3 service, PostgreSQL and Redis
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder tests/chaos tests/integration/warm tests/integration
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder tests/chaos tests/integration/worker tests/integration
 
 .PHONY: test-models
 test-models: $(VENV)/dev.stamp
-	$(BIN)/python -m deployments.models base tiny.en
+	$(BIN)/python -m deployments.local.models base tiny.en
 
 SEEDS ?= 1-20
 .PHONY: chaos

@@ -4,7 +4,7 @@ How close the dispatch policy comes to the shortest possible makespan, against s
 Simulates 10,000 jobs of log-normal length in one to four batches on 2, 8 and 64 GPUs: equal and unequal ones, costs
 that are between half and double of what the length of the audio says, one GPU (the fastest) dying or falling sick
 midway. The policy is not told how fast unequal GPUs are; it measures. Prints makespan ÷ lower bound for the policy of
-tasks/core/scheduling.py and for other ways, all on the same jobs::
+tasks/orchestration/scheduling.py and for other ways, all on the same jobs::
 
     python benchmarks/dispatch.py [--quick] [--json FILE] [--picture docs/pictures/dispatch.svg]
 

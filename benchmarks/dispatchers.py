@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from simulated_devices import SLOTS, Device, Job, Run, Waiting
 
-from tasks.core.planning import longest_first
-from tasks.core.scheduling import place, stuck
+from tasks.orchestration.planning import longest_first
+from tasks.orchestration.scheduling import place, stuck
 
 
 class LeastBusy:
-    """The policy of tasks/core/scheduling.py, called by each batch in turn, as the batch flow calls it."""
+    """The policy of tasks/orchestration/scheduling.py, called by each batch in turn, as the batch flow calls it."""
 
     def __init__(self) -> None:
         self._turn = itertools.count()

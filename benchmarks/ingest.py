@@ -17,17 +17,17 @@ from pathlib import Path
 
 from measures import Measure, arguments_of, conclude
 
-from tasks.core.settings import Settings
 from tasks.ingest.batching import plan_batch
 from tasks.ingest.context import ScanContext
 from tasks.ingest.inboxes import Inbox
 from tasks.ingest.index import Index
 from tasks.ingest.inventory import Inventory, Look
 from tasks.ingest.lease import take_lease
+from tasks.ingest.open_source import open_source
 from tasks.ingest.records import IngestKeys
 from tasks.ingest.reporting import report_of
-from tasks.ingest.sources import open_source
-from tasks.store import open_store
+from tasks.settings import Settings
+from tasks.storage.open_store import open_store
 
 FILES = 100_000
 NEW = 10

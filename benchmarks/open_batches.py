@@ -77,7 +77,7 @@ async def _crash(stack: RealStack, runs: list[str]) -> float:
 
 
 async def _open_batch(stack: RealStack, number: int) -> str:
-    from tasks.store import open_store
+    from tasks.storage.open_store import open_store
 
     batch_id = (await stack.api.post("/batch", json={"name": f"open {number}"})).json()["batch_id"]
     store = open_store(stack.settings)

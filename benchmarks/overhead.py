@@ -106,7 +106,7 @@ async def deploy(name: str, pool_type: str) -> UUID:
     from prefect.workers.process import ProcessWorker
     from simulated_recording import simulated_recording
 
-    from deployments.warm_worker import WarmWorker
+    from deployments.worker.worker import WarmWorker
 
     worker: type[BaseWorker] = WarmWorker if pool_type == "warm" else ProcessWorker  # type: ignore[type-arg]  # any
     template = worker.get_default_base_job_template()
@@ -134,7 +134,7 @@ async def measure_all(folder: Path, runs: int) -> dict[str, Overhead]:
     results = {}
     warm = Measured(await deploy("warm", "warm"), folder / "warm.jsonl")
     slots = {"BATCHSCRIBE_WARM_CHILDREN": "1", "BATCHSCRIBE_WARM_SLOTS": str(SLOTS)}
-    with running([python, "-m", "deployments.serve_pool", "warm"], folder, "warm", environment | slots):
+    with running([python, "-m", "deployments.worker", "warm"], folder, "warm", environment | slots):
         results[OURS] = await warm.measure(runs)
         results[OURS_SHORT] = await warm.measure(runs, SHORT_SECONDS)
     process = Measured(await deploy("process", "process"), folder / "process.jsonl")
@@ -185,9 +185,9 @@ def main() -> None:
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "PYTHONPATH": str(BENCHMARKS),
         }
-        command = [sys.executable, "-m", "deployments.prefect_server", str(port)]
+        command = [sys.executable, "-m", "deployments.local.prefect_server", str(port)]
         with running(command, folder, "server", dict(os.environ)):
-            from deployments.waiting import wait_for_server
+            from deployments.worker.waiting import wait_for_server
 
             async def measured() -> dict[str, Overhead]:
                 await wait_for_server(warn=print)

@@ -134,7 +134,7 @@ async def clicks_during_uploads(uploader: Page, other: Page, stack: RealStack, f
 
 async def look_at_batch(page: Page, stack: RealStack, jobs: int) -> tuple[float, float]:
     """Start a batch of *jobs*; return how long it takes to be shown, and what showing it takes of a core."""
-    from tasks.store import open_store
+    from tasks.storage.open_store import open_store
 
     batch_id = (await stack.api.post("/batch", json={"name": "looked at"})).json()["batch_id"]
     await asyncio.to_thread(fill, open_store(stack.settings), batch_id, jobs=jobs, device_seconds=0.5)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from processes import children, free_port, running
 
-from deployments.environment import (
+from deployments.local.environment import (
     CPU_POOL,
     SLOTS_PER_DEVICE,
     cpu_worker_environment,
@@ -21,9 +21,9 @@ from deployments.environment import (
     server_environment,
     shared_environment,
 )
-from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, BATCH_QUEUE, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT
-from tasks.core.devices import Device
-from tasks.core.settings import Settings
+from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, BATCH_QUEUE, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT
+from tasks.devices import Device
+from tasks.settings import Settings
 
 BENCHMARKS = Path(__file__).parent
 START_SECONDS = 180.0
@@ -73,12 +73,12 @@ async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
             return stack.enter_context(running([python, "-m", *module], folder, name, environment))
 
         port = str(settings.prefect_port)
-        server = start("server", "deployments.prefect_server", port, environment=server_environment(settings))
+        server = start("server", "deployments.local.prefect_server", port, environment=server_environment(settings))
         await _set_up(devices)
         dashboard = start("dashboard", "dashboard", environment=shared_environment(settings))
-        cpu = start(CPU_POOL, "deployments.serve_pool", CPU_POOL, environment=cpu_worker_environment(settings))
+        cpu = start(CPU_POOL, "deployments.worker", CPU_POOL, environment=cpu_worker_environment(settings))
         workers = tuple(
-            start(name, "deployments.serve_pool", name, environment=environment | simulated)
+            start(name, "deployments.worker", name, environment=environment | simulated)
             for name in (f"gpu-{number}" for number in range(devices))
             for environment in [device_worker_environment(settings, Device(name=name, kind="cpu"))]
         )
@@ -98,11 +98,11 @@ async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
 
 
 async def _set_up(devices: int) -> None:
-    """Make pools and deployments as `deployments.work_pools` does, those of the devices with the simulated engine."""
+    """Make pools and deployments as `deployments.local.provision` does, the devices' with the simulated engine."""
     from prefect.client.orchestration import get_client
 
-    from deployments.waiting import wait_for_server
-    from deployments.work_pools import set_up_cpu_pool, set_up_pool
+    from deployments.local.provision import set_up_cpu_pool, set_up_pool
+    from deployments.worker.waiting import wait_for_server
 
     await wait_for_server(warn=print)
     async with get_client() as client:

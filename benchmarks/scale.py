@@ -70,7 +70,7 @@ class _Meter:
 
 async def measure_batch(stack: RealStack, jobs: int, device_seconds: float) -> BatchCost:
     """Run a batch of *jobs* to its end."""
-    from tasks.store import open_store
+    from tasks.storage.open_store import open_store
 
     batch_id = (await stack.api.post("/batch", json={"name": f"{jobs} jobs"})).json()["batch_id"]
     store = open_store(stack.settings)

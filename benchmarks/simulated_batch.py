@@ -5,9 +5,9 @@ import random
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from tasks.core.batches import Batch, Job, Manifest, Recording, job_id_for
-from tasks.core.keys import BatchKeys
-from tasks.store import Store
+from tasks.batches import Batch, Job, Manifest, Recording, job_id_for
+from tasks.storage.base import Store
+from tasks.storage.keys import BatchKeys
 
 AUDIO_PER_DEVICE_SECOND = 20.0
 SPREAD = 0.5

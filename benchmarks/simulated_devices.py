@@ -21,13 +21,22 @@ from itertools import count, groupby
 from operator import attrgetter
 from typing import Protocol
 
-from tasks.core.scheduling import ActiveRun, EndedRun, Outcome, Pool, PoolHealth, WaitingJob, measured_rtf, pool_health
+from tasks.orchestration.scheduling import (
+    ActiveRun,
+    EndedRun,
+    Outcome,
+    Pool,
+    PoolHealth,
+    WaitingJob,
+    measured_rtf,
+    pool_health,
+)
 
 SLOTS = 2
 MODEL = "large-v3-turbo"
 DEFAULT_REAL_TIME_FACTOR = 0.04
 SPEED_SAMPLES = 20
-"""Completed runs by which a pool's speed is measured, as in tasks/speeds.py."""
+"""Completed runs by which a pool's speed is measured, as in tasks/orchestration/pools.py."""
 
 LATEST_RUNS = 50
 

@@ -15,9 +15,9 @@ from typing import Any
 from simulated_batch import AUDIO_PER_DEVICE_SECOND
 
 import flows.transcribe_recording as real
-from tasks.core.batches import Options
-from tasks.core.settings import Settings
-from tasks.core.transcripts import Segment, Transcript, Word
+from tasks.batches import TranscriptionOptions
+from tasks.settings import Settings
+from tasks.transcription.transcript import Segment, Transcript, Word
 
 LONGEST_NUMBER = 32
 REAL_RECORDING_SECONDS = 0.2
@@ -37,7 +37,7 @@ def _hold(seconds: float) -> None:
 def transcribe(
     engine: object,
     audio_file: Path,
-    options: Options,
+    options: TranscriptionOptions,
     *,
     name: str,
     on_progress: Callable[[float], None],

@@ -11,8 +11,8 @@ import sys
 
 import uvicorn
 
-from dashboard.guard import ListensElsewhere, check_listens_here
-from tasks.core.settings import Settings
+from dashboard.middleware import ListensElsewhere, check_listens_here
+from tasks.settings import Settings
 
 SECONDS_TO_STOP = 3
 """What is still being sent or received when the process is told to stop gets as long to end."""

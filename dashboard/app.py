@@ -19,12 +19,12 @@ from streamlit import config
 
 from dashboard.api.service import make_api
 from dashboard.client import Client, open_client
-from dashboard.guard import Guard
-from dashboard.sweep import sweep_uploads
+from dashboard.middleware import CrossOriginProtection
+from dashboard.services.threads import STORE_THREADS, in_thread
+from dashboard.services.uploads import sweep_uploads
 from dashboard.theme import THEME
-from dashboard.threads import STORE_THREADS, in_thread
-from tasks.core.errors import StoreUnavailable
-from tasks.core.settings import Settings
+from tasks.errors import StoreUnavailable
+from tasks.settings import Settings
 
 PAGES = Path(__file__).parent / "pages" / "main.py"
 STREAMLIT_OPTIONS = {
@@ -84,4 +84,4 @@ def _beside(name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
 for _name, _value in (STREAMLIT_OPTIONS | THEME).items():
     config.set_option(_name, _value)
 api = make_api()
-app = st.App(PAGES, routes=[Mount("/api", app=api)], middleware=[Middleware(Guard)], lifespan=_lifespan)
+app = st.App(PAGES, routes=[Mount("/api", app=api)], middleware=[Middleware(CrossOriginProtection)], lifespan=_lifespan)

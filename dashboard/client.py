@@ -15,20 +15,19 @@ from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 
-from dashboard.floor import Floor
-from dashboard.health import HealthCheck
-from dashboard.inboxes import Inboxes
-from dashboard.intake import Intake
-from dashboard.late_store import open_late
-from dashboard.lifecycle import Lifecycle
-from dashboard.overview import Overview
-from dashboard.pool_facts import PoolFacts
-from dashboard.reading import Reading
-from dashboard.records import Records
-from dashboard.run_facts import ui_url
-from dashboard.runs import Runs
-from tasks.core.settings import Settings
-from tasks.store import Store
+from dashboard.services.batches import BatchService
+from dashboard.services.health import HealthCheck
+from dashboard.services.inboxes import Inboxes
+from dashboard.services.late_store import open_late
+from dashboard.services.pools import PoolFacts, PoolService
+from dashboard.services.queries import BatchQueries
+from dashboard.services.record_cache import RecordCache
+from dashboard.services.run_facts import ui_url
+from dashboard.services.runs import PrefectService
+from dashboard.services.transcripts import TranscriptService
+from dashboard.services.uploads import UploadService
+from tasks.settings import Settings
+from tasks.storage.base import Store
 
 __all__ = ["SECONDS_A_PAGE_WAITS", "Client", "ask", "begin", "open_client", "ui_url"]
 
@@ -46,11 +45,11 @@ class Client:
 
     settings: Settings
     store: Store
-    records: Records
-    intake: Intake
-    overview: Overview
-    reading: Reading
-    lifecycle: Lifecycle
+    records: RecordCache
+    intake: UploadService
+    overview: BatchQueries
+    reading: TranscriptService
+    lifecycle: BatchService
     inboxes: Inboxes
     health: HealthCheck
 
@@ -74,17 +73,17 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
     global _serving  # noqa: PLW0603 - pages are scripts: Streamlit gives them nothing that belongs to the process
     store = open_late(settings)
     async with get_client() as prefect:
-        records, runs = Records(store), Runs(prefect)
-        intake = Intake(records, settings)
-        overview = Overview(records, runs, intake, Floor(records, runs, PoolFacts(prefect)))
+        records, runs = RecordCache(store), PrefectService(prefect)
+        intake = UploadService(records, settings)
+        overview = BatchQueries(records, runs, intake, PoolService(records, runs, PoolFacts(prefect)))
         client = Client(
             settings=settings,
             store=store,
             records=records,
             intake=intake,
             overview=overview,
-            reading=Reading(store, records, overview),
-            lifecycle=Lifecycle(records, runs, intake, overview, settings),
+            reading=TranscriptService(store, records, overview),
+            lifecycle=BatchService(records, runs, intake, overview, settings),
             inboxes=Inboxes(prefect, store),
             health=HealthCheck(overview, runs, store),
         )

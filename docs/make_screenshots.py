@@ -24,9 +24,9 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from deployments.models import PACKAGED, assemble, is_complete
-from tasks.core.settings import Settings
-from tasks.transcode import ffmpeg_program
+from deployments.local.models import PACKAGED, assemble, is_complete
+from tasks.media.ffmpeg import ffmpeg_program
+from tasks.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
 PICTURES = PROJECT / "docs" / "pictures"
@@ -242,7 +242,9 @@ def running_stack() -> Iterator[str]:
             "BATCHSCRIBE_DEVICES": "cpu,cpu",
         }
         output = until_the_end.enter_context((data / "output.txt").open("w+"))
-        stack = subprocess.Popen([sys.executable, "-m", "deployments.up"], cwd=PROJECT, env=environment, stdout=output)
+        stack = subprocess.Popen(
+            [sys.executable, "-m", "deployments.local.up"], cwd=PROJECT, env=environment, stdout=output
+        )
         until_the_end.callback(stop, stack)
         wait_until(lambda: "Ready after" in (data / "output.txt").read_text(), SECONDS_TO_START)
         yield f"http://127.0.0.1:{port}"

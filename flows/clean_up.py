@@ -2,7 +2,7 @@
 Clean up: remove what batches no longer need, and what killed processes left behind; announce the ends they left untold.
 
 A schedule does it every hour. Started by hand it is a dry run unless told otherwise: it reports what would go and
-removes nothing. What may go, and when, is decided in `tasks.core.retention`; the report is a Markdown artifact that
+removes nothing. What may go, and when, is decided in `tasks.cleanup.retention`; the report is a Markdown artifact that
 names each thing with its size and the reason.
 
 It can be killed at any moment: the next one goes on from what it finds. Batches of which anything runs are left alone,
@@ -22,14 +22,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import ValidationError
 
-from tasks.clean import Cleaned, Cleaner, publish_report
-from tasks.core.cancellation import RunCancelled, current_token
-from tasks.core.errors import StoreUnavailable, TranscriptionError
-from tasks.core.removals import outcome, report
-from tasks.core.settings import Settings
-from tasks.store import Store, open_store
-from tasks.take_stock import batches_to_look_at
-from tasks.untold import SETTLES, announce_untold
+from tasks.announcements.unannounced import SETTLES, announce_untold
+from tasks.cancellation import RunCancelled, current_token
+from tasks.cleanup.cleaner import Cleaned, Cleaner, publish_report
+from tasks.cleanup.inventory import batches_to_look_at
+from tasks.cleanup.removals import outcome, report
+from tasks.errors import StoreUnavailable, TranscriptionError
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.open_store import open_store
 
 
 @flow(name="clean-up")

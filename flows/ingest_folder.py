@@ -17,15 +17,15 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.core.batches import INGEST_FLOW
-from tasks.core.cancellation import RunCancelled
-from tasks.core.errors import TranscriptionError
-from tasks.core.settings import Settings
+from tasks.batches import INGEST_FLOW
+from tasks.cancellation import RunCancelled
+from tasks.errors import TranscriptionError
 from tasks.ingest.idle_runs import IDLE, forget_idle_runs
 from tasks.ingest.inboxes import Inbox
 from tasks.ingest.lease import LeaseLost
 from tasks.ingest.reporting import publish_report, summary
 from tasks.ingest.scan import scan_inbox
+from tasks.settings import Settings
 
 
 @flow(name=INGEST_FLOW)

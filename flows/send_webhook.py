@@ -15,12 +15,12 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import AwaitingRetry, Cancelled, Completed, Failed
 
-from tasks.core.batch_end import BatchEnd
-from tasks.core.cancellation import RunCancelled
-from tasks.core.errors import TranscriptionError, WebhookUnavailable
-from tasks.core.settings import Settings
-from tasks.core.webhooks import Answer, meaning_of, next_try
-from tasks.deliver import first_try_of_this_run, post
+from tasks.announcements.batch_end import BatchEnd
+from tasks.announcements.webhook import first_try_of_this_run, post
+from tasks.cancellation import RunCancelled
+from tasks.errors import TranscriptionError, WebhookUnavailable
+from tasks.settings import Settings
+from tasks.webhook_signature import Answer, meaning_of, next_try
 
 
 @flow(name="send-webhook")

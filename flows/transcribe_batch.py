@@ -5,7 +5,7 @@ There is no barrier between the phases: a job is dispatched as soon as its own r
 never stops the others. The run ends Completed if all jobs succeeded, else Failed with the first reasons named.
 
 It can be killed at any moment and started again, by its worker or by a person's Retry: it keeps nothing itself and
-adopts what it finds in Prefect and in the store (`tasks.collect.adopt`).
+adopts what it finds in Prefect and in the store (`tasks.orchestration.batch_run.adopt`).
 
 Requires: the batch's manifest in the store, its uploads on this host, ffmpeg.
 """
@@ -27,10 +27,17 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.announce import announce
-from tasks.cancelled import CancelledUploads
-from tasks.collect import (
+from tasks.announcements.announce import announce
+from tasks.announcements.batch_end import BatchEnd, batch_end
+from tasks.batches import Batch, Document, Job, Manifest, Stage, inbox_tag
+from tasks.cancellation import RunCancelled, current_token
+from tasks.cleanup.cancelled_uploads import CancelledUploads
+from tasks.documents.results import complete_results, document_uri
+from tasks.errors import StoreUnavailable, TranscriptionError
+from tasks.orchestration.batch_run import (
+    SECONDS_BETWEEN_LOOKS,
     OpenJobs,
+    Pace,
     adopt,
     collect,
     dispatch,
@@ -42,23 +49,18 @@ from tasks.collect import (
     take_converted,
     withdraw_conversions,
 )
-from tasks.core.batch_end import BatchEnd, batch_end
-from tasks.core.batches import Batch, Document, Job, Manifest, Stage, inbox_tag
-from tasks.core.cancellation import RunCancelled, current_token
-from tasks.core.errors import StoreUnavailable, TranscriptionError
-from tasks.core.pace import SECONDS_BETWEEN_LOOKS, Pace
-from tasks.core.settings import Settings
-from tasks.core.status import BatchState
-from tasks.core.summaries import Ending, summary_markdown, verdict
-from tasks.dispatch import Dispatcher, cancel
-from tasks.observe import read_retry
+from tasks.orchestration.conversions import Conversions, ConversionThreads, most_begun
+from tasks.orchestration.dispatcher import Dispatcher, cancel
+from tasks.orchestration.job_runs import read_retry
+from tasks.orchestration.status import BatchState
+from tasks.orchestration.summary import Ending, summary_markdown, verdict
+from tasks.orchestration.task_runs import settle_earlier_attempts, settle_never_began
+from tasks.orchestration.waiting import forget_waiting, tell_waiting
 from tasks.outages import check_passing
-from tasks.read import read_manifest, told_from_outage
-from tasks.results import complete_results, document_uri
-from tasks.settle import settle_earlier_attempts, settle_never_began
-from tasks.store import Store, open_store
-from tasks.submit import Conversions, ConversionThreads, most_begun
-from tasks.waiting import forget_waiting, tell_waiting
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.open_store import open_store
+from tasks.storage.records import read_manifest, told_from_outage
 
 SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0

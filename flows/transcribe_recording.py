@@ -29,35 +29,36 @@ from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.core.batches import ALREADY_PUBLISHED, Job, Options, Recording
-from tasks.core.cancellation import DeviceLost, RunCancelled, current_token, reason_told
-from tasks.core.devices import Device
-from tasks.core.documents import Processing, render
-from tasks.core.errors import DeviceFailed, ModelUnavailable, TranscriptionError
-from tasks.core.keys import attempt_token
-from tasks.core.models import AUTO, model_for
-from tasks.core.settings import Settings
-from tasks.core.transcripts import Transcript
-from tasks.engine.backend import TranscriptionCancelled
-from tasks.engine.registry import PlacedModel
-from tasks.fetch import fetch_recording
-from tasks.look_up import Found, look_up_job
-from tasks.observe import is_attempt_under_way, read_retry
-from tasks.progress import progress_shown
-from tasks.publish import publish_documents
-from tasks.stop import unless_cancelled
-from tasks.transcribe import load_engine, transcribe
+from tasks.batches import ALREADY_PUBLISHED, Job, Recording, TranscriptionOptions
+from tasks.cancellation import DeviceLost, RunCancelled, current_token, reason_told, unless_cancelled
+from tasks.devices import Device
+from tasks.documents.formats import Processing, render
+from tasks.documents.publish import publish_documents
+from tasks.errors import DeviceFailed, ModelUnavailable, TranscriptionError
+from tasks.orchestration.job_runs import is_attempt_under_way, read_retry
+from tasks.orchestration.look_up import Found, look_up_job
+from tasks.orchestration.progress import progress_shown
+from tasks.settings import Settings
+from tasks.storage.keys import attempt_token
+from tasks.transcription.backend import TranscriptionCancelled
+from tasks.transcription.fetch import fetch_recording
+from tasks.transcription.model_manager import PlacedModel
+from tasks.transcription.models import AUTO, model_for
+from tasks.transcription.transcribe import load_engine, transcribe
+from tasks.transcription.transcript import Transcript
 
 
 def warm_up() -> None:
     """Load the model of this process's device, so that the first run finds it loaded. Raises `TranscriptionError`."""
     settings = Settings()
     if settings.device is not None:
-        load_engine(_placed(settings, settings.device, Options()))
+        load_engine(_placed(settings, settings.device, TranscriptionOptions()))
 
 
 @flow(name="transcribe-recording")
-async def transcribe_recording(batch_id: str, job: Job, recording: Recording, options: Options) -> State[Any]:
+async def transcribe_recording(
+    batch_id: str, job: Job, recording: Recording, options: TranscriptionOptions
+) -> State[Any]:
     """Transcribe one recording and publish its documents."""
     folder = Settings().work_folder / f"{job.job_id}-{flow_run.get_id()}"
     try:
@@ -78,7 +79,13 @@ async def transcribe_recording(batch_id: str, job: Job, recording: Recording, op
 
 
 async def _transcribe(
-    batch_id: str, job: Job, recording: Recording, options: Options, folder: Path, *, show: Callable[[float], None]
+    batch_id: str,
+    job: Job,
+    recording: Recording,
+    options: TranscriptionOptions,
+    folder: Path,
+    *,
+    show: Callable[[float], None],
 ) -> State[Any]:
     settings = Settings()
     store, found = await unless_cancelled(look_up_job(settings, batch_id, job))
@@ -130,7 +137,13 @@ async def _check_still_ours() -> None:
 
 
 def _listen(
-    settings: Settings, job: Job, recording: Recording, options: Options, local: Path, *, show: Callable[[float], None]
+    settings: Settings,
+    job: Job,
+    recording: Recording,
+    options: TranscriptionOptions,
+    local: Path,
+    *,
+    show: Callable[[float], None],
 ) -> tuple[Transcript, Processing]:
     """Have the device of this process transcribe the file, and return what was said and how that came about."""
     token = current_token()
@@ -161,7 +174,7 @@ def _listen(
     return transcript, processing
 
 
-def _placed(settings: Settings, device: Device, options: Options) -> PlacedModel:
+def _placed(settings: Settings, device: Device, options: TranscriptionOptions) -> PlacedModel:
     """Return the model that *options* ask for, on *device*, and how long it may take. Raises `ModelUnavailable`."""
     wanted = settings.model if options.model == AUTO else options.model
     model = model_for(wanted, device_kind=device.kind, task=options.task)

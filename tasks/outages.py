@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 import httpx
 
-from tasks.core import http_status
-from tasks.core.errors import PrefectRefused
+from tasks import http_status
+from tasks.errors import PrefectRefused
 
 
 def is_passing(error: httpx.HTTPError) -> bool:

@@ -21,8 +21,8 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from deployments.models import PACKAGED, assemble, is_complete
-from tasks.core.settings import Settings
+from deployments.local.models import PACKAGED, assemble, is_complete
+from tasks.settings import Settings
 
 settings.register_profile("untimed", deadline=None)  # on a busy machine an example may take any time
 settings.load_profile("untimed")
@@ -44,7 +44,7 @@ class Clip:
 
 
 class RunningStack:
-    """``deployments.up`` as a process, and clients of its two servers."""
+    """``deployments.local.up`` as a process, and clients of its two servers."""
 
     def __init__(self, data: Path, devices: str) -> None:
         self.data = data
@@ -77,7 +77,7 @@ class RunningStack:
         """Start it, without waiting for anything."""
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "deployments.up"],
+                [sys.executable, "-m", "deployments.local.up"],
                 cwd=PROJECT,
                 env=self.environment | environment,
                 stdin=subprocess.DEVNULL,

@@ -6,29 +6,29 @@ from fastapi import APIRouter, Query, Response, status
 from pydantic import ConfigDict, Field
 
 from dashboard.api.client import ClientOfProcess
-from dashboard.run_facts import flow_run_url
-from tasks.core.batches import Options, Record
-from tasks.core.status import BatchPage, BatchStatus
+from dashboard.services.run_facts import flow_run_url
+from tasks.batches import StoredModel, TranscriptionOptions
+from tasks.orchestration.status import BatchPage, BatchStatus
 
 router = APIRouter(prefix="/batch", tags=["batches"])
 
 
-class NewBatch(Record):
+class NewBatch(StoredModel):
     """What a batch is called and how its uploads are transcribed; all of it may be left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     name: str = Field(default="", max_length=200)
-    options: Options = Options()
+    options: TranscriptionOptions = TranscriptionOptions()
 
 
-class BatchMade(Record):
+class BatchMade(StoredModel):
     """The id of a new batch."""
 
     batch_id: str
 
 
-class BatchStarted(Record):
+class BatchStarted(StoredModel):
     """The run that was started."""
 
     batch_id: str
@@ -36,7 +36,7 @@ class BatchStarted(Record):
     flow_run_url: str
 
 
-class Start(Record):
+class Start(StoredModel):
     """What the batch is to hold when it starts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +46,7 @@ class Start(Record):
     )
 
 
-class Cancel(Record):
+class Cancel(StoredModel):
     """What becomes of the uploads of a batch that is cancelled."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

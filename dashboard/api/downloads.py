@@ -11,13 +11,13 @@ from starlette.exceptions import HTTPException
 from dashboard.api.client import ClientOfProcess
 from dashboard.api.ranges import RangeNotSatisfiable, requested_range
 from dashboard.client import Client
-from dashboard.results import JobOutcome, zip_results
-from dashboard.threads import STORE_THREADS, in_thread
-from tasks.core.batches import Publication, Recording, batch_id_of
-from tasks.core.errors import NotFound, RecordDamaged, WrongStage
-from tasks.core.mp4 import NotSeekable
-from tasks.core.names import DocumentFormat, attachment, media_type, shown
-from tasks.read import read_publication, read_recording
+from dashboard.services.threads import STORE_THREADS, in_thread
+from dashboard.services.zip_export import JobOutcome, zip_results
+from tasks.batches import Publication, Recording, batch_id_of
+from tasks.errors import NotFound, RecordDamaged, WrongStage
+from tasks.media.mp4 import NotSeekable
+from tasks.names import DocumentFormat, attachment, media_type, shown
+from tasks.storage.records import read_publication, read_recording
 
 router = APIRouter(tags=["downloads"])
 

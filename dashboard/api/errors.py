@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tasks.core.errors import (
+from tasks.errors import (
     DiskFull,
     ModelUnavailable,
     NotFound,

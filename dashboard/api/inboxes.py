@@ -3,7 +3,7 @@
 from fastapi import APIRouter, status
 
 from dashboard.api.client import ClientOfProcess
-from dashboard.inboxes import InboxStatus, ScanStarted
+from dashboard.services.inboxes import InboxStatus, ScanStarted
 
 router = APIRouter(prefix="/inboxes", tags=["inboxes"])
 

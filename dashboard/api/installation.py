@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response, status
 
 from dashboard.api.client import ClientOfProcess
-from tasks.core.status import Health, PoolStatus
+from tasks.orchestration.status import Health, PoolStatus
 
 router = APIRouter(tags=["installation"])
 

@@ -11,14 +11,12 @@ from starlette.requests import ClientDisconnect
 
 from dashboard.api.client import ClientOfProcess
 from dashboard.client import Client
-from dashboard.form import OVERHEAD_BYTES, FormFile, boundary_of
-from dashboard.intake import OpenBatch, media_path
-from dashboard.reception import receive
-from dashboard.rehearsal import OfferedFile, RefusedFile, refusals
-from dashboard.threads import WRITE_THREADS, in_thread
-from tasks.core.batches import Record, Upload
-from tasks.core.errors import UploadRejected
-from tasks.part_file import PartFile, free_bytes
+from dashboard.services.threads import WRITE_THREADS, in_thread
+from dashboard.services.upload_file import OVERHEAD_BYTES, FormFile, boundary_of, receive
+from dashboard.services.uploads import OfferedFile, OpenBatch, RefusedFile, media_path, refusals
+from tasks.batches import StoredModel, Upload
+from tasks.errors import UploadRejected
+from tasks.storage.part_file import PartFile, free_bytes
 
 router = APIRouter(tags=["uploads"])
 
@@ -45,7 +43,7 @@ larger one is ended instead: a client that is still sending may then see a broke
 """
 
 
-class UploadReceived(Record):
+class UploadReceived(StoredModel):
     """An upload that counts."""
 
     job_id: str
@@ -54,7 +52,7 @@ class UploadReceived(Record):
     sha256: str
 
 
-class OfferedFiles(Record):
+class OfferedFiles(StoredModel):
     """The files that somebody wants to upload into a batch."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +61,7 @@ class OfferedFiles(Record):
     files: tuple[OfferedFile, ...] = Field(max_length=100_000)
 
 
-class UploadCheck(Record):
+class UploadCheck(StoredModel):
     """Which files would be accepted."""
 
     accepted: tuple[str, ...]

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from dashboard.board.cards import board_of
-from dashboard.board.component import show_board
 from dashboard.client import SECONDS_A_PAGE_WAITS, Client, begin
+from dashboard.frontend.gpus.cards import board_of
+from dashboard.frontend.gpus.component import show_board
 from dashboard.pages import batches
 from dashboard.pages.notices import live
-from tasks.core.errors import StoreUnavailable
-from tasks.core.status import BatchState, PoolStatus
+from tasks.errors import StoreUnavailable
+from tasks.orchestration.status import BatchState, PoolStatus
 
 SECONDS_BETWEEN_LOOKS = 2.0
 BATCHES_LOOKED_AT = 10

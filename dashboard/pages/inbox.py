@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.client import Client, ask
-from dashboard.inboxes import InboxStatus, ScanStarted
 from dashboard.pages.links import batch_link
 from dashboard.pages.markdown import code, plain
 from dashboard.pages.notices import live
-from tasks.core.summaries import duration
+from dashboard.services.inboxes import InboxStatus, ScanStarted
 from tasks.ingest.report import InboxReport
+from tasks.orchestration.summary import duration
 
 SECONDS_BETWEEN_LOOKS = 3.0
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.banner.component import show_banner
 from dashboard.client import ui_url
+from dashboard.frontend.health.component import show_banner
 from dashboard.pages import batches, gpus, inbox, transcript, upload
 from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
-PICTURES = Path(__file__).parents[1] / "pictures"
+PICTURES = Path(__file__).parents[1] / "frontend" / "pictures"
 
 page = st.navigation(
     [

@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.client import ask
 from dashboard.pages.markdown import plain
-from tasks.core.errors import PrefectUnavailable, StoreUnavailable, TranscriptionError
+from tasks.errors import PrefectUnavailable, StoreUnavailable, TranscriptionError
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -27,7 +27,7 @@ def _say_here(problem: str) -> None:
     st.error(plain(problem), icon=":material/error:")
 
 
-class Place:
+class Location:
     """Where the problem of a part of a page is shown; it is remembered from one run of the part to the next."""
 
     def __init__(self, element: DeltaGenerator, key: str) -> None:
@@ -85,7 +85,7 @@ def live(seconds: float) -> Callable[[Callable[_Parameters, None]], Callable[_Pa
     def decorate(show: Callable[_Parameters, None]) -> Callable[_Parameters, None]:
         @wraps(show)
         def guarded(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> None:
-            place = Place(st.empty(), f"problem of {show.__qualname__}")
+            place = Location(st.empty(), f"problem of {show.__qualname__}")
             place.say_again()
             with problems_shown(place.say):
                 show(*arguments, **named)

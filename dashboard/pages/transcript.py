@@ -3,14 +3,14 @@
 import streamlit as st
 
 from dashboard.client import ask
+from dashboard.frontend.player.component import show_player
 from dashboard.pages.links import batch_link, batches_link, transcript_link
 from dashboard.pages.markdown import plain
 from dashboard.pages.notices import problems_shown
-from dashboard.player.player import show_player
-from dashboard.reading import ReadableBatch, ReadableJob, UnreadableJob
-from tasks.core.batches import Stage
-from tasks.core.errors import NotFound, TranscriptionError
-from tasks.core.status import JobStatus
+from dashboard.services.transcripts import ReadableBatch, ReadableJob, UnreadableJob
+from tasks.batches import Stage
+from tasks.errors import NotFound, TranscriptionError
+from tasks.orchestration.status import JobStatus
 
 BATCHES_OFFERED = 5
 JOBS_OFFERED = 20

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from dashboard.client import Client, ask
+from dashboard.frontend.uploader.component import uploader
 from dashboard.pages import batches
-from dashboard.uploader.component import uploader
-from tasks.core.settings import Settings
+from tasks.settings import Settings
 
 HOW_TO = """\
 address={address}/api

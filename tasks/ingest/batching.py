@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tasks.core.batches import Options, job_id_for, new_batch_id
-from tasks.core.errors import NotFound, RecordDamaged
-from tasks.core.keys import BatchKeys
-from tasks.core.names import clean_path
-from tasks.core.removals import in_bytes
+from tasks.batches import TranscriptionOptions, job_id_for, new_batch_id
+from tasks.cleanup.removals import in_bytes
+from tasks.errors import NotFound, RecordDamaged
 from tasks.ingest.context import ScanContext, pause_after
 from tasks.ingest.folder_options import FolderOptions
 from tasks.ingest.index import Known
 from tasks.ingest.outcomes import fate_of, read_ended
 from tasks.ingest.records import Claim, Plan, PlannedFile
 from tasks.ingest.sources import SourceChanged, SourceDenied, numbered
-from tasks.part_file import free_bytes
-from tasks.read import understood
+from tasks.names import clean_path
+from tasks.storage.keys import BatchKeys
+from tasks.storage.part_file import free_bytes
+from tasks.storage.records import understood
 
 MAX_NAME_CHARACTERS = 80
 
@@ -158,7 +158,7 @@ def note_known(scan: ScanContext, path: str, signature: str, wanted: str, claim:
     scan.news += 1
 
 
-def _write_plan(scan: ScanContext, new: Sequence[_Hashed], options: Options) -> Plan:
+def _write_plan(scan: ScanContext, new: Sequence[_Hashed], options: TranscriptionOptions) -> Plan:
     """Write down what the batch is to hold, before anything is done for it."""
     now = datetime.now(UTC)
     fingerprint = new[0].file.wanted

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 from typing_extensions import override
 
-from tasks.core.errors import InboxUnavailable, StoreUnavailable
-from tasks.core.settings import Settings
+from tasks.errors import InboxUnavailable, StoreUnavailable
 from tasks.ingest.inboxes import Inbox
 from tasks.ingest.sources import Entry, Kind, Source, SourceChanged, SourceDenied, numbered
-from tasks.open_bucket import open_client
-from tasks.store import CHUNK_BYTES
+from tasks.settings import Settings
+from tasks.storage.base import CHUNK_BYTES
+from tasks.storage.open_bucket import open_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

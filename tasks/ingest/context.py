@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tasks.core.cancellation import current_token
-from tasks.core.settings import Settings
+from tasks.cancellation import current_token
 from tasks.ingest.inboxes import Inbox
 from tasks.ingest.index import Index
 from tasks.ingest.lease import HeldLease
 from tasks.ingest.records import IngestKeys
 from tasks.ingest.sources import Source
-from tasks.store import Store
+from tasks.settings import Settings
+from tasks.storage.base import Store
 
 MAX_PAUSE_SECONDS = 3600.0
 

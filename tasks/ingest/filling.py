@@ -15,17 +15,17 @@ from pathlib import Path
 
 from prefect.client.orchestration import PrefectClient
 
-from tasks.core.batches import Batch, Manifest, StartedRun, Upload, manifest_of
-from tasks.core.errors import NotFound, UploadTooLarge
-from tasks.core.keys import BatchKeys
+from tasks.batches import Batch, Manifest, StartedRun, Upload, manifest_of
+from tasks.errors import NotFound, UploadTooLarge
 from tasks.ingest.batching import note_denied, note_known
 from tasks.ingest.context import ScanContext
 from tasks.ingest.index import OPEN
 from tasks.ingest.records import Claim, Plan, PlannedFile
 from tasks.ingest.sources import SourceChanged, SourceDenied
-from tasks.part_file import PartFile
-from tasks.read import understood
-from tasks.start_batch import create_batch_run, create_manifest
+from tasks.orchestration.start_batch import create_batch_run, create_manifest
+from tasks.storage.keys import BatchKeys
+from tasks.storage.part_file import PartFile
+from tasks.storage.records import understood
 
 
 async def carry_out(scan: ScanContext, client: PrefectClient, plan: Plan) -> Plan | None:

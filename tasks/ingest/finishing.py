@@ -10,13 +10,13 @@ import hashlib
 import time
 from pathlib import PurePosixPath
 
-from tasks.core.batches import Publication, Stage
-from tasks.core.errors import NotFound
-from tasks.core.names import DocumentFormat, document_name, document_stems
+from tasks.batches import Publication, Stage
+from tasks.errors import NotFound
 from tasks.ingest.context import ScanContext, pause_after
 from tasks.ingest.records import Ended, Outcome, PlannedFile, Written
 from tasks.ingest.sources import SourceChanged, SourceDenied
-from tasks.read import published_and_intact, understood
+from tasks.names import DocumentFormat, document_name, document_stems
+from tasks.storage.records import published_and_intact, understood
 
 ERROR_NOTE = ".batchscribe-error.txt"
 

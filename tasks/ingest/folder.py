@@ -12,9 +12,9 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from tasks.core.errors import InboxUnavailable
+from tasks.errors import InboxUnavailable
 from tasks.ingest.sources import Entry, Kind, Source, SourceChanged, SourceDenied, numbered
-from tasks.store import CHUNK_BYTES
+from tasks.storage.base import CHUNK_BYTES
 
 _NO_LINK = frozenset((errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
 """What file systems say that have no hard links, or not this one."""

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from pydantic import ValidationError
 
-from tasks.core.batches import Options
-from tasks.core.errors import InboxInvalid
+from tasks.batches import TranscriptionOptions
+from tasks.errors import InboxInvalid
 from tasks.ingest import clock
 from tasks.ingest.inboxes import first_fault, parsed_toml
 from tasks.ingest.index import Index
@@ -27,7 +27,7 @@ MAX_BYTES = 2**20
 class FolderOptions:
     """The options that hold for a folder, or why its files wait."""
 
-    options: Options
+    options: TranscriptionOptions
     waits: str = ""
     faults: tuple[str, ...] = field(default=())
 
@@ -71,7 +71,7 @@ def _is_whole(index: Index, path: str, signature: str, still_seconds: float) -> 
     return clock.now() - float(since) >= still_seconds
 
 
-def _merged(options: Options, content: bytes, path: str) -> Options:
+def _merged(options: TranscriptionOptions, content: bytes, path: str) -> TranscriptionOptions:
     """Return *options* with what the TOML *content* changes. Raises `InboxInvalid`."""
     try:
         text = content.decode()
@@ -80,6 +80,6 @@ def _merged(options: Options, content: bytes, path: str) -> Options:
         raise InboxInvalid(msg) from error
     chosen = parsed_toml(text, path)
     try:
-        return Options.model_validate({**options.model_dump(exclude_defaults=True), **chosen})
+        return TranscriptionOptions.model_validate({**options.model_dump(exclude_defaults=True), **chosen})
     except ValidationError as error:
         raise InboxInvalid(first_fault(error, path)) from error

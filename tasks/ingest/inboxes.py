@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from tasks.core.batches import Options, Record
-from tasks.core.errors import InboxInvalid
-from tasks.core.names import MAX_PATH_DEPTH
-from tasks.core.settings import DEFAULT_INBOXES, Settings
+from tasks.batches import StoredModel, TranscriptionOptions
+from tasks.errors import InboxInvalid
+from tasks.names import MAX_PATH_DEPTH
+from tasks.settings import DEFAULT_INBOXES, Settings
 
 DEMO_INBOX = "inbox"
 S3 = "s3://"
 
 
-class Inbox(Record):
+class Inbox(StoredModel):
     """A folder or S3 prefix whose audio and video files are ingested."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,7 +36,7 @@ class Inbox(Record):
     move_to: str = Field(default="done", description="Folder in the inbox for files that are done")
     beside: bool = Field(default=False, description="Write the documents next to their file, too")
     existing: Literal["ingest", "skip"] = Field(default="ingest", description="What the first scan does with its files")
-    options: Options = Options()
+    options: TranscriptionOptions = TranscriptionOptions()
     endpoint: str = Field(default="", description="Address of the S3 service, if it is not the store's")
     credentials: str = Field(default="", description="Name of an AwsCredentials block, if it is not the store's")
 

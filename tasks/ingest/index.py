@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tasks.core.batches import Stage
+from tasks.batches import Stage
 from tasks.ingest import clock
 from tasks.ingest.sources import Entry
 

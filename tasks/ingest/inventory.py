@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tasks.core.errors import UploadRejected
-from tasks.core.media import is_media
-from tasks.core.names import clean_path
+from tasks.errors import UploadRejected
 from tasks.ingest.folder_options import SKIP_FILE, FolderOptions, options_below
 from tasks.ingest.inboxes import Inbox
 from tasks.ingest.index import Index, Seen
 from tasks.ingest.patterns import Patterns
 from tasks.ingest.report import MAX_LISTED, IgnoredFiles, WaitingFile
 from tasks.ingest.sources import Entry, Kind, Source, SourceDenied
+from tasks.media.formats import is_media
+from tasks.names import clean_path
 
 NOT_MEDIA = "not an audio or video file"
 NOT_INCLUDED = "not among those to include"

@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
-from tasks.core.batches import Record
-from tasks.core.errors import NotFound
+from tasks.batches import StoredModel
+from tasks.errors import NotFound
 from tasks.ingest import clock
 from tasks.ingest.records import IngestKeys
-from tasks.store import Store
+from tasks.storage.base import Store
 
 LEASE_SECONDS = 300.0
 RENEW_SECONDS = 60.0
@@ -29,7 +29,7 @@ class LeaseLost(Exception):
     """Another scan has taken over."""
 
 
-class Lease(Record):
+class Lease(StoredModel):
     """Who scans an inbox: a process of a host, until a Unix time at most."""
 
     token: str

@@ -24,18 +24,18 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import TaskRunSort
 
-from tasks.core.adoption import CRASH_SETTLES_SECONDS, RunState
-from tasks.core.batches import Stage, batch_tag, inbox_tag
-from tasks.core.errors import NotFound
-from tasks.core.keys import BatchKeys
-from tasks.core.stages import STOPPED_WITH_BATCH
-from tasks.core.summaries import sentence
+from tasks.batches import Stage, batch_tag, inbox_tag
+from tasks.errors import NotFound
 from tasks.ingest.context import ScanContext
 from tasks.ingest.index import OPEN
 from tasks.ingest.records import Ended, Outcome, Plan
-from tasks.observe import Child, read_children, read_runs
-from tasks.paging import PAGE
-from tasks.read import published_and_intact, understood
+from tasks.orchestration.job_runs import Child, read_children, read_runs
+from tasks.orchestration.paging import PAGE
+from tasks.orchestration.recovery import CRASH_SETTLES_SECONDS, RunState
+from tasks.orchestration.stages import STOPPED_WITH_BATCH
+from tasks.orchestration.summary import sentence
+from tasks.storage.keys import BatchKeys
+from tasks.storage.records import published_and_intact, understood
 
 LOOKED_AT = "ended looked at"
 OVERLAP = timedelta(minutes=5)

@@ -20,13 +20,13 @@ from datetime import datetime
 
 from pydantic import Field
 
-from tasks.core.batches import Options, Record, Stage
+from tasks.batches import Stage, StoredModel, TranscriptionOptions
 from tasks.ingest.report import report_key
 
 FINGERPRINT_CHARACTERS = 12
 
 
-class IngestKeys(Record):
+class IngestKeys(StoredModel):
     """The keys of one inbox in the store."""
 
     inbox: str
@@ -73,7 +73,7 @@ class IngestKeys(Record):
         return report_key(self.inbox)
 
 
-class PlannedFile(Record):
+class PlannedFile(StoredModel):
     """A file of a plan: where it is, how it is called in the batch, and what it held when it was planned."""
 
     source: str
@@ -84,19 +84,19 @@ class PlannedFile(Record):
     signature: str
 
 
-class Plan(Record):
+class Plan(StoredModel):
     """Files that become one batch."""
 
     batch_id: str
     name: str
     created_at: datetime
-    options: Options
+    options: TranscriptionOptions
     fingerprint: str
     files: tuple[PlannedFile, ...]
     flow_run_id: str = Field(default="", description="run of the batch; empty until it is started")
 
 
-class Claim(Record):
+class Claim(StoredModel):
     """Says that a content is ingested with a set of options, as which job, and where it was found first."""
 
     batch_id: str
@@ -104,7 +104,7 @@ class Claim(Record):
     source: str
 
 
-class Outcome(Record):
+class Outcome(StoredModel):
     """What became of one file of a plan; *stage* is an end."""
 
     job_id: str
@@ -112,7 +112,7 @@ class Outcome(Record):
     error: str = ""
 
 
-class Ended(Record):
+class Ended(StoredModel):
     """What became of a plan."""
 
     plan: Plan
@@ -120,7 +120,7 @@ class Ended(Record):
     ended_at: datetime
 
 
-class Written(Record):
+class Written(StoredModel):
     """The checksums of what we wrote at a path of the inbox for a file, and of what we are about to write there."""
 
     path: str
@@ -128,13 +128,13 @@ class Written(Record):
     sha256: tuple[str, ...]
 
 
-class Existing(Record):
+class Existing(StoredModel):
     """Files that were there at the first scan and are not to be ingested, each as path, size and mtime."""
 
     files: tuple[tuple[str, int, int], ...]
 
 
-def fingerprint_of(options: Options) -> str:
+def fingerprint_of(options: TranscriptionOptions) -> str:
     """
     Return what tells one set of options from another.
 

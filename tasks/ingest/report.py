@@ -4,20 +4,20 @@ from datetime import datetime
 
 from pydantic import Field
 
-from tasks.core.batches import Record
+from tasks.batches import StoredModel
 
 MAX_LISTED = 200
 """Files of one kind that a report names; the rest is counted."""
 
 
-class WaitingFile(Record):
+class WaitingFile(StoredModel):
     """A file that is not ingested yet, and what it waits for."""
 
     path: str
     reason: str
 
 
-class IgnoredFiles(Record):
+class IgnoredFiles(StoredModel):
     """The files and folders that one ignore pattern kept out."""
 
     pattern: str
@@ -25,14 +25,14 @@ class IgnoredFiles(Record):
     example: str
 
 
-class DuplicateFile(Record):
+class DuplicateFile(StoredModel):
     """A file whose content was ingested under another path."""
 
     path: str
     original: str
 
 
-class FailedFile(Record):
+class FailedFile(StoredModel):
     """A file whose job failed for a reason that is in the file, with the job to look at."""
 
     path: str
@@ -41,7 +41,7 @@ class FailedFile(Record):
     job_id: str
 
 
-class OpenBatch(Record):
+class OpenBatch(StoredModel):
     """A batch of the inbox that has not ended."""
 
     batch_id: str
@@ -49,7 +49,7 @@ class OpenBatch(Record):
     files: int
 
 
-class InboxReport(Record):
+class InboxReport(StoredModel):
     """What the latest scan of an inbox found. Lists hold at most `MAX_LISTED` files; totals count all of them."""
 
     inbox: str

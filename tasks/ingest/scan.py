@@ -18,7 +18,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from pydantic import ValidationError
 
-from tasks.core.errors import (
+from tasks.errors import (
     DiskFull,
     InboxUnavailable,
     NotFound,
@@ -26,7 +26,6 @@ from tasks.core.errors import (
     RecordDamaged,
     TranscriptionError,
 )
-from tasks.core.settings import Settings
 from tasks.ingest.batching import plan_batch
 from tasks.ingest.context import ScanContext, counted
 from tasks.ingest.filling import carry_out
@@ -35,14 +34,16 @@ from tasks.ingest.inboxes import Inbox, check_apart
 from tasks.ingest.index import Index
 from tasks.ingest.inventory import Inventory, Look
 from tasks.ingest.lease import take_lease
+from tasks.ingest.open_source import open_source
 from tasks.ingest.outcomes import end_plan, ended_again, open_and_ended, read_ended
 from tasks.ingest.records import Existing, IngestKeys, Plan
 from tasks.ingest.report import InboxReport
 from tasks.ingest.reporting import report_of
-from tasks.ingest.sources import open_source
 from tasks.outages import check_passing
-from tasks.read import understood
-from tasks.store import Store, open_store
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.open_store import open_store
+from tasks.storage.records import understood
 
 BEGAN = "the latest scan began"
 DEVICE = "device"

@@ -12,9 +12,6 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from tasks.core.settings import Settings
-from tasks.ingest.inboxes import Inbox
-
 
 class Kind(StrEnum):
     """What an entry of a folder is. Nothing but files and folders is looked into."""
@@ -95,17 +92,6 @@ class Source(Protocol):
         Raises `SourceChanged` and `SourceDenied`.
         """
         ...
-
-
-def open_source(inbox: Inbox, settings: Settings) -> Source:
-    """Return what the inbox watches; it need not be there. Raises `InboxUnavailable` for unusable credentials."""
-    if inbox.is_bucket:
-        from tasks.ingest.bucket import open_bucket_source  # boto3 costs half a second
-
-        return open_bucket_source(inbox, settings)
-    from tasks.ingest.folder import FolderSource
-
-    return FolderSource(inbox.path)
 
 
 def numbered(path: str, number: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
-from tasks.core.keys import BatchKeys
+from tasks.storage.keys import BatchKeys
 
 ARGUMENTS = [
     "--headless",

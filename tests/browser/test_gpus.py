@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tasks.core.batches import GPU_TAG, RECORDING_FLOW
+from tasks.batches import GPU_TAG, RECORDING_FLOW
 
 SECONDS_FOR_NEWS = 60_000
 """In milliseconds, as Playwright counts: the page looks every two seconds, on a busy machine less often."""

@@ -35,7 +35,7 @@ def no_traceback(page):
 def test_while_prefect_is_away_every_page_says_so_and_then_comes_back(open_page, fragile_stack):
     pages = [open_page(address, on=fragile_stack) for address in PAGES]
     expect(pages[-1].get_by_role("heading", name="gpu-0")).to_be_visible(timeout=SECONDS)
-    servers = [pid for pid, line in fragile_stack.processes().items() if "deployments.prefect_server" in line]
+    servers = [pid for pid, line in fragile_stack.processes().items() if "deployments.local.prefect_server" in line]
     for pid in servers:
         os.kill(pid, signal.SIGSTOP)
     try:

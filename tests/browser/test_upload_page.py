@@ -4,7 +4,7 @@ import pytest
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from playwright.sync_api import expect
 
-from dashboard.uploader.choices import LANGUAGES
+from dashboard.frontend.uploader.choices import LANGUAGES
 
 FOCUSED = """() => {
   let element = document.activeElement;

@@ -5,7 +5,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tasks.core.keys import BatchKeys
+from tasks.storage.keys import BatchKeys
 
 JUNK = 400_000
 SLOW = 150_000

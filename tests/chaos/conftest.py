@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.settings import Settings
-from tasks.store import Store, open_store
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.open_store import open_store
 from tests.chaos.seeds import DEFAULT_SEEDS, seeds_of
 from tests.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tasks.core.keys import BatchKeys
+from tasks.storage.keys import BatchKeys
 from tests.chaos.seeds import DEFAULT_SEEDS, Blow, drawn, seeds_of
 
 ACTIVE = ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"]
@@ -47,14 +47,14 @@ class Chaos:
         return self.tough.stack
 
     def strike(self, blow: Blow) -> None:
-        gpu_worker, cpu_worker = f"deployments.serve_pool {blow.pool}", "deployments.serve_pool cpu"
+        gpu_worker, cpu_worker = f"deployments.worker {blow.pool}", "deployments.worker cpu"
         {
             "kill the batch run": lambda: self.kill_child_of(cpu_worker),
             "kill a device's process": lambda: self.kill_child_of(gpu_worker),
             "kill a device's worker": lambda: self.kill(gpu_worker),
             "kill the batches' worker": lambda: self.kill(cpu_worker),
-            "kill the server": lambda: self.kill("deployments.prefect_server"),
-            "take the server away": lambda: self.take_away("deployments.prefect_server"),
+            "kill the server": lambda: self.kill("deployments.local.prefect_server"),
+            "take the server away": lambda: self.take_away("deployments.local.prefect_server"),
             "kill the dashboard": lambda: self.kill("dashboard"),
             "freeze a device's worker": lambda: self.freeze(gpu_worker),
             "press Retry": lambda: self.press("/retry"),

@@ -38,7 +38,7 @@ def rigged(_make_stack, tmp_path_factory):
         stack.close()
 
 
-class Patient:
+class HasQuarantine:
     """A person with a browser that tries again."""
 
     def __init__(self, stack) -> None:
@@ -96,7 +96,7 @@ def assert_whole(rigged, batch, undisturbed, *, may_need_a_retry: bool) -> None:
     if open_jobs.keys() - {BAD}:
         assert may_need_a_retry, open_jobs
         assert all(open_jobs.values()), open_jobs
-        Patient(rigged[0]).post(f"/batch/{batch.batch_id}/retry", 202)
+        HasQuarantine(rigged[0]).post(f"/batch/{batch.batch_id}/retry", 202)
         batch.wait(lambda status: status["state"] == "running", 60)
         status = batch.finished(240)
     stages = {job["path"]: job["stage"] for job in status["jobs"]}
@@ -113,7 +113,7 @@ def undisturbed(rigged, clips, known_batch):
     """The subtitles of a batch in which nothing went wrong; the first of a fresh stack has no steps of old ones."""
     stack, folder = rigged
     (folder / "steps").write_text("")
-    batch = Patient(stack).send_batch(clips, known_batch)
+    batch = HasQuarantine(stack).send_batch(clips, known_batch)
     (folder / "all").write_text("\n".join(steps(folder)))
     return {path: batch.document(path, "srt") for path in GOOD}
 
@@ -128,7 +128,7 @@ def test_a_process_may_die_before_and_after_each_step(rigged, clips, known_batch
         cases = list(PRECIOUS)
     for kind, when in cases:
         arm(folder, kind=kind, when=when)
-        batch = Patient(stack).send_batch(clips, known_batch)
+        batch = HasQuarantine(stack).send_batch(clips, known_batch)
         assert (folder / "struck").exists(), f"{kind} did not happen"
         assert_whole(rigged, batch, undisturbed, may_need_a_retry=False)  # a kill costs an attempt, and no job
         print(f"killed {when} {kind}")  # noqa: T201 - the record of a long test
@@ -141,7 +141,7 @@ def test_each_write_of_a_batch_may_fail_once(rigged, clips, known_batch, undistu
     numbers = range(1, len(writes) + 1) if request.config.getoption("every_step") else (3, len(writes) // 2)
     for number in numbers:
         arm(folder, number=number, errno=errno.ENOSPC if number % 2 else errno.EIO)
-        batch = Patient(stack).send_batch(clips, known_batch)
+        batch = HasQuarantine(stack).send_batch(clips, known_batch)
         done = writes_among(steps(folder))
         assert (folder / "struck").exists() or len(done) < number, f"write {number} did not fail"
         (folder / "fault").unlink(missing_ok=True)

@@ -4,12 +4,12 @@ import json
 from datetime import UTC, datetime
 from functools import partial
 
-from tasks.core.adoption import Retry, RunState
-from tasks.core.batch_end import MAX_BYTES, batch_end, end_id
-from tasks.core.batches import Batch, Document, Job, Stage
-from tasks.core.names import DocumentFormat
-from tasks.core.status import BatchState
-from tasks.core.summaries import Ending
+from tasks.announcements.batch_end import MAX_BYTES, batch_end, end_id
+from tasks.batches import Batch, Document, Job, Stage
+from tasks.names import DocumentFormat
+from tasks.orchestration.recovery import Retry, RunState
+from tasks.orchestration.status import BatchState
+from tasks.orchestration.summary import Ending
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 BATCH = Batch(batch_id="20260102-123059-aaaaaa", name="Talks", created_at=NOON, inbox="scanner")

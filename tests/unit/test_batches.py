@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.batches import Batch, Job, Options, Upload, batch_id_of, job_id_for, manifest_of, new_batch_id
-from tasks.core.errors import NotFound, UploadRejected
-from tasks.core.keys import BatchKeys, attempt_token
-from tasks.core.names import DocumentFormat, clean_path, document_name, document_stems
+from tasks.batches import Batch, Job, TranscriptionOptions, Upload, batch_id_of, job_id_for, manifest_of, new_batch_id
+from tasks.errors import NotFound, UploadRejected
+from tasks.names import DocumentFormat, clean_path, document_name, document_stems
+from tasks.storage.keys import BatchKeys, attempt_token
 
 NOON = datetime(2026, 1, 2, 12, 30, 59, tzinfo=UTC)
 BATCH_ID = new_batch_id(NOON, b"\0\1\2\3")
@@ -168,7 +168,7 @@ def test_a_manifest_lists_the_uploads_by_path():
 @pytest.mark.parametrize("options", [{"language": "english"}, {"model": "a b"}, {"formats": []}, {"unknown": 1}])
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(ValueError, match="validation error"):
-        Options.model_validate(options)
+        TranscriptionOptions.model_validate(options)
 
 
 def test_no_two_attempts_share_a_key():

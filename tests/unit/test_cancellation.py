@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from tasks.core.cancellation import CancelToken, RunCancelled
+from tasks.cancellation import CancelToken, RunCancelled
 
 
 def test_a_token_says_so_once_it_was_cancelled():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.batches import Stage
-from tasks.core.completion import causes_of, share_settled
-from tasks.core.status import JobStatus
+from tasks.batches import Stage
+from tasks.orchestration.status import JobStatus
+from tasks.orchestration.summary import causes_of, share_settled
 
 
 def job(stage, *, path="talks/a.mp3", audio_seconds=None, progress=0.0, error=None):

@@ -1,6 +1,6 @@
 import pytest
 
-from deployments.devices import GIB, CudaDevice, DeviceUnavailable, choose_devices
+from deployments.local.devices import GIB, CudaDevice, DeviceUnavailable, choose_devices
 
 TURING = frozenset({"float32", "float16", "int8", "int8_float16", "int8_float32"})
 PASCAL = frozenset({"float32", "int8", "int8_float32"})

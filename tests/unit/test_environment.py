@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.environment import cpu_worker_environment, device_worker_environment
-from tasks.core.devices import Device
-from tasks.core.settings import Settings
+from deployments.local.environment import cpu_worker_environment, device_worker_environment
+from tasks.devices import Device
+from tasks.settings import Settings
 
 GPU = Device(name="gpu-0", kind="cuda")
 CPU = Device(name="gpu-0", kind="cpu")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.batches import Options, WhisperTask
-from tasks.core.errors import InboxInvalid
-from tasks.core.settings import Settings
+from tasks.batches import TranscriptionOptions, WhisperTask
+from tasks.errors import InboxInvalid
 from tasks.ingest.context import pause_after
 from tasks.ingest.inboxes import Inbox, inboxes_of, read_inboxes
 from tasks.ingest.patterns import Patterns
@@ -16,6 +15,7 @@ from tasks.ingest.records import fingerprint_of
 from tasks.ingest.report import IgnoredFiles, InboxReport, WaitingFile
 from tasks.ingest.reporting import markdown, summary
 from tasks.ingest.sources import numbered
+from tasks.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
 
@@ -46,7 +46,7 @@ def test_the_example_file_is_understood_and_shows_every_key():
     text = (PROJECT / "inboxes.example.toml").read_text(encoding="utf-8")
     lectures, bucket = read_inboxes(text, "inboxes.example.toml")
     assert (lectures.name, lectures.path, bucket.is_bucket) == ("lectures", "/srv/lectures", True)
-    keys = (*Inbox.model_fields, *Options.model_fields)
+    keys = (*Inbox.model_fields, *TranscriptionOptions.model_fields)
     assert [key for key in keys if key != "name" and f"{key} = " not in text and f".{key}]" not in text] == []
 
 
@@ -80,8 +80,8 @@ def test_a_pattern_fits_a_part_of_a_path_whatever_its_case_and_encoding(path, pa
 
 
 def test_options_that_say_the_same_have_one_fingerprint():
-    assert fingerprint_of(Options(language="auto")) == fingerprint_of(Options())
-    assert fingerprint_of(Options(task=WhisperTask.TRANSLATE)) != fingerprint_of(Options())
+    assert fingerprint_of(TranscriptionOptions(language="auto")) == fingerprint_of(TranscriptionOptions())
+    assert fingerprint_of(TranscriptionOptions(task=WhisperTask.TRANSLATE)) != fingerprint_of(TranscriptionOptions())
 
 
 def test_a_name_that_is_taken_is_numbered_before_its_ending():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.languages import LanguageVote, elect_language, spread
+from tasks.transcription.languages import LanguageVote, elect_language, spread
 
 
 @pytest.mark.parametrize(

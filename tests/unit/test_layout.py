@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core.layout import _Candidates, _cheapest_path, lay_out
-from tasks.core.standards import SubtitleStandard, columns, standard_for
-from tasks.core.subtitles import Cue, compliance
-from tasks.core.transcripts import Word
-from tasks.core.units import units_of
+from tasks.subtitles.formats import Cue, compliance
+from tasks.subtitles.layout import _Candidates, _cheapest_path, lay_out
+from tasks.subtitles.standards import SubtitleStandard, columns, standard_for
+from tasks.subtitles.tokens import units_of
+from tasks.transcription.transcript import Word
 
 ENGLISH = SubtitleStandard()
 TIMES = st.tuples(st.floats(-1, 60), st.floats(-0.5, 9))

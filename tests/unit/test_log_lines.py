@@ -1,6 +1,6 @@
 import pytest
 
-from deployments.log_lines import Level, LogLine, shown
+from deployments.local.console import Level, LogLine, shown
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ from deployments.log_lines import Level, LogLine, shown
             LogLine(Level.WARNING, "a.mp3 was left behind"),
         ),
         (
-            "2026-01-01 12:00:01,123 INFO dashboard.sweep: removed 2 unfinished uploads",
-            LogLine(Level.INFO, "dashboard.sweep: removed 2 unfinished uploads"),
+            "2026-01-01 12:00:01,123 INFO dashboard.services.uploads: removed 2 unfinished uploads",
+            LogLine(Level.INFO, "dashboard.services.uploads: removed 2 unfinished uploads"),
         ),
         ("ERROR:    Exception in ASGI application", LogLine(Level.ERROR, "Exception in ASGI application")),
     ],

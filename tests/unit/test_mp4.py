@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.mp4 import NotSeekable, find_frames, mp4_header
+from tasks.media.mp4 import NotSeekable, find_frames, mp4_header
 
 # Bytes of a frame of 16 kHz MPEG-2 layer III: 72 times the kilobits per second / 16, one more with padding.
 SIZES = {1: 36, 2: 72, 6: 216, 14: 720}

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.batches import Stage
-from tasks.core.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
-from tasks.core.pools import Pool
-from tasks.core.status import BatchState, BatchStatus, BatchSummary, JobStatus
+from tasks.batches import Stage
+from tasks.orchestration.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
+from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.status import BatchState, BatchStatus, BatchSummary, JobStatus
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 CPU = BatchPool("cpu", slots=3)

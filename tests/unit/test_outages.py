@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tasks.core.errors import PrefectRefused
+from tasks.errors import PrefectRefused
 from tasks.outages import check_passing
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1:4200/api/deployments/1/create_flow_run")

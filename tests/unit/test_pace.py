@@ -1,6 +1,6 @@
 """How often a batch looks."""
 
-from tasks.core.pace import QUIET_LOOKS, SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_QUIET_LOOKS, Pace
+from tasks.orchestration.batch_run import QUIET_LOOKS, SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_QUIET_LOOKS, Pace
 
 
 def paced(*seen: int) -> Pace:

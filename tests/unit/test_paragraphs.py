@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.paragraphs import LONGEST, paragraphs
-from tasks.core.standards import SubtitleStandard, standard_for
-from tasks.core.transcripts import Word
+from tasks.documents.paragraphs import LONGEST, paragraphs
+from tasks.subtitles.standards import SubtitleStandard, standard_for
+from tasks.transcription.transcript import Word
 
 ENGLISH = SubtitleStandard()
 SENTENCE = "This sentence has exactly fifty characters in it."

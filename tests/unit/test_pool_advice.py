@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.core.device_reports import Quarantine
-from tasks.core.pool_advice import advice, device_and_machine
-from tasks.core.pools import Pool
+from dashboard.services.pools import advice, device_and_machine
+from tasks.devices import Quarantine
+from tasks.orchestration.pool_model import Pool
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

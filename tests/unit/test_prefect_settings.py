@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from deployments.environment import ServerUnclear, server_environment, shared_environment, with_named_server
-from tasks.core.settings import Settings, faults_in
+from deployments.local.environment import ServerUnclear, server_environment, shared_environment, with_named_server
+from tasks.settings import Settings, faults_in
 
 EXISTING = "http://prefect-host:4200/api"
 OF_THE_USER = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_HOME": "/home/me/.prefect", "PREFECT_PROFILE": "x"}

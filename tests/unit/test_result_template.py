@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from tasks.core.names import DocumentFormat
-from tasks.core.result_template import MAX_ADDRESS_BYTES, BatchLabels, ResultTemplate
-from tasks.core.settings import Settings
+from tasks.names import DocumentFormat
+from tasks.result_template import MAX_ADDRESS_BYTES, BatchLabels, ResultTemplate
+from tasks.settings import Settings
 
 DEFAULT = "results/{batch}/{tree}/{name}"
 BATCH_ID = "20261122-120000-abcdef"

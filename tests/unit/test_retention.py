@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.core.batches import Batch, Upload, job_id_for, manifest_of
-from tasks.core.keys import BatchKeys
-from tasks.core.removals import Held, Place, Removal, in_bytes, outcome, report
-from tasks.core.retention import Activity, Expiry, Rules, expired, may_hold_anything, plan, span
-from tasks.core.settings import Settings
-from tasks.core.stock import Stock
+from tasks.batches import Batch, Upload, job_id_for, manifest_of
+from tasks.cleanup.removals import Location, Removal, StoredItem, in_bytes, outcome, report
+from tasks.cleanup.retention import Activity, Rules, may_hold_anything, plan, span
+from tasks.cleanup.stored_items import BatchInventory
+from tasks.settings import Settings
+from tasks.storage.expiries import Expiry, expired
+from tasks.storage.keys import BatchKeys
 
 NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
 BATCH = "20261120-120000-abcdef"
@@ -26,24 +27,24 @@ def ago(**time: float) -> datetime:
     return NOW - timedelta(**time)
 
 
-def held(place: Place, name: str, modified: datetime) -> Held:
-    return Held(place, name, 1000, modified)
+def held(place: Location, name: str, modified: datetime) -> StoredItem:
+    return StoredItem(place, name, 1000, modified)
 
 
 def batch_of(
     *, keys: dict[str, datetime], uploads: dict[str, datetime], started=True, named=frozenset({DOCUMENT}), **more
-) -> Stock:
+) -> BatchInventory:
     """A batch of one job; its records are as old as the batch."""
     records = [KEYS.batch, KEYS.upload(JOB), *([KEYS.manifest, KEYS.run] if started else [])]
     objects = dict.fromkeys(records, ago(days=4)) | keys
     upload = Upload(job_id=JOB, path="talks/lecture.mp3", size=1000, sha256="0", uploaded_at=ago(days=4))
     batch = Batch(batch_id=BATCH, name="talks", created_at=ago(days=4))
-    return Stock(
+    return BatchInventory(
         batch_id=BATCH,
-        objects={key: held(Place.STORE, key, modified) for key, modified in objects.items()},
+        objects={key: held(Location.STORE, key, modified) for key, modified in objects.items()},
         manifest=manifest_of(batch, [upload], started_at=ago(days=4)) if started else None,
         named=named,
-        uploads=tuple(held(Place.UPLOADS, name, modified) for name, modified in uploads.items()),
+        uploads=tuple(held(Location.UPLOADS, name, modified) for name, modified in uploads.items()),
         **more,
     )
 
@@ -52,7 +53,7 @@ RECORDING = dict.fromkeys((KEYS.recording_record(JOB), KEYS.recording(JOB)), ago
 FAILED = batch_of(keys=RECORDING, uploads={UPLOAD: ago(days=4)})
 
 
-def done(**time: float) -> Stock:
+def done(**time: float) -> BatchInventory:
     published = {KEYS.publication(JOB): ago(**time), DOCUMENT: ago(**time)}
     return batch_of(keys=RECORDING | published, uploads={UPLOAD: ago(days=30)})
 
@@ -61,7 +62,7 @@ def ended(**time: float) -> Activity:
     return Activity(active=False, ended_at=ago(**time))
 
 
-def names(stock: Stock, activity: Activity, rules: Rules = RULES) -> set[str]:
+def names(stock: BatchInventory, activity: Activity, rules: Rules = RULES) -> set[str]:
     return {removal.held.name for removal in plan(stock, activity, rules, now=NOW).removals}
 
 
@@ -169,7 +170,7 @@ def test_documents_are_no_leftovers_while_nobody_can_tell_whose_they_are():
 
 
 def test_work_folders_of_killed_runs_go():
-    folder = held(Place.WORK, f"{JOB}-run", ago(hours=2))
+    folder = held(Location.WORK, f"{JOB}-run", ago(hours=2))
     assert names(batch_of(keys={}, uploads={}, work=(folder,)), ended(minutes=1)) == {folder.name}
 
 
@@ -183,15 +184,15 @@ def test_an_upload_without_a_record_goes_before_its_batch_is_started():
 
 
 def test_what_is_left_of_a_dismissed_batch_goes():
-    objects = {DOCUMENT: held(Place.STORE, DOCUMENT, ago(hours=1)), LATE: held(Place.STORE, LATE, ago(minutes=1))}
-    stock = Stock(batch_id=BATCH, objects=objects, uploads=(held(Place.UPLOADS, UPLOAD, ago(hours=1)),))
+    objects = {DOCUMENT: held(Location.STORE, DOCUMENT, ago(hours=1)), LATE: held(Location.STORE, LATE, ago(minutes=1))}
+    stock = BatchInventory(batch_id=BATCH, objects=objects, uploads=(held(Location.UPLOADS, UPLOAD, ago(hours=1)),))
     assert names(stock, ended(minutes=1)) == {DOCUMENT, UPLOAD}
     assert names(stock, Activity(active=True, ended_at=None)) == set()
 
 
 @pytest.mark.parametrize(("modified", "going"), [(ago(hours=47), set()), (ago(hours=48), {UPLOAD})])
 def test_uploads_of_which_the_store_knows_nothing_wait_for_somebody_who_notices(modified, going):
-    stock = Stock(batch_id=BATCH, uploads=(held(Place.UPLOADS, UPLOAD, modified),))
+    stock = BatchInventory(batch_id=BATCH, uploads=(held(Location.UPLOADS, UPLOAD, modified),))
     assert names(stock, Activity(active=False, ended_at=None)) == going
 
 
@@ -269,8 +270,8 @@ def test_sizes_are_told_in_words(size, words):
 
 def test_the_report_names_each_thing_with_its_size_and_the_reason():
     removals = [
-        Removal(held(Place.UPLOADS, f"{BATCH}/a|b.mp3", NOW), "Its documents are stored and verified."),
-        Removal(held(Place.STORE, DOCUMENT, NOW), "No publication names it."),
+        Removal(held(Location.UPLOADS, f"{BATCH}/a|b.mp3", NOW), "Its documents are stored and verified."),
+        Removal(held(Location.STORE, DOCUMENT, NOW), "No publication names it."),
     ]
     page = report(removals, ["c.mp3: its documents are damaged."], dry_run=True)
     assert "**2 things would be removed (dry run), 2.0 kB.**" in page

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core.errors import WorkPoolUnavailable
-from tasks.core.scheduling import (
+from tasks.errors import WorkPoolUnavailable
+from tasks.orchestration.scheduling import (
     MODEL_SWITCH_SECONDS,
     ActiveRun,
     Placement,

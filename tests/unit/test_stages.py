@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.core.adoption import RunState
-from tasks.core.batches import Batch, Document, Job, Publication, Stage
-from tasks.core.completion import summary_of
-from tasks.core.names import DocumentFormat
-from tasks.core.scheduling import Forecast
-from tasks.core.stages import (
+from tasks.batches import Batch, Document, Job, Publication, Stage
+from tasks.names import DocumentFormat
+from tasks.orchestration.recovery import RunState
+from tasks.orchestration.scheduling import Forecast
+from tasks.orchestration.stages import (
     BatchFacts,
     JobFacts,
     RunFacts,
@@ -22,7 +21,8 @@ from tasks.core.stages import (
     stage_of,
     state_of,
 )
-from tasks.core.status import BatchState
+from tasks.orchestration.status import BatchState
+from tasks.orchestration.summary import summary_of
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 BATCH = Batch(batch_id="20260304-120000-abcdef", name="Talks", created_at=NOON)

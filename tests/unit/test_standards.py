@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.core.standards import SubtitleStandard, columns, standard_for
+from tasks.subtitles.standards import SubtitleStandard, columns, standard_for
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,19 @@ _busy = threading.local()
 
 def _role() -> str:
     words = " ".join(sys.orig_argv)
-    for role in ("prefect_server", "serve_pool cpu", "serve_pool gpu", "warm_child", "warm_template", "dashboard"):
+    for role in (
+        "prefect_server",
+        "deployments.worker cpu",
+        "deployments.worker gpu",
+        "worker.child",
+        "worker.template",
+        "dashboard",
+    ):
         if role in words:
             break
     else:
         return "other"
-    if role in ("warm_child", "warm_template"):  # what is forked from a template has its command line
+    if role in ("worker.child", "worker.template"):  # what is forked from a template has its command line
         return "recording run" if "BATCHSCRIBE_DEVICE" in os.environ else "batch run"
     return role
 

@@ -6,9 +6,9 @@ import sys
 import httpx
 import pytest
 
-from deployments.environment import cpu_slots
-from deployments.prefect_settings import AUTH_STRING as AUTH_STRING_VARIABLE
-from tasks.core.settings import Settings
+from deployments.local.environment import cpu_slots
+from deployments.local.prefect_settings import AUTH_STRING as AUTH_STRING_VARIABLE
+from tasks.settings import Settings
 from tests.conftest import MODEL, PROJECT, free_ports, processes_with, wait_until
 from tests.integration.any_prefect.conftest import AUTH_STRING
 
@@ -33,7 +33,7 @@ class ByHand:
         self._started = []
 
     def deploy(self, **environment):
-        return self._run("deployments.deploy", **environment)
+        return self._run("deployments.local.deploy", **environment)
 
     def prefect(self, *arguments, **environment):
         """Run Prefect's own command line, as somebody in the project's folder does."""
@@ -61,11 +61,11 @@ class ByHand:
     def warm_children(self, **variables):
         of_us = processes_with(f"BATCHSCRIBE_DATA={self.data}")
         wanted = [pid for name, value in variables.items() for pid in processes_with(f"{name}={value}")]
-        return [pid for pid, line in of_us.items() if "warm_child" in line and pid in wanted]
+        return [pid for pid, line in of_us.items() if "worker.child" in line and pid in wanted]
 
     def forked(self):
         of_us = processes_with(f"BATCHSCRIBE_DATA={self.data}")
-        return [pid for pid, line in of_us.items() if "warm_template" in line]
+        return [pid for pid, line in of_us.items() if "worker.template" in line]
 
     def is_well(self):
         try:

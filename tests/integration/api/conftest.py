@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tasks.core.batches import BATCH_DEPLOYMENT, BATCH_FLOW, GPU_TAG, RECORDING_FLOW, batch_tag, job_tag
+from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, GPU_TAG, RECORDING_FLOW, batch_tag, job_tag
 
 PATIENCE_SECONDS = 240
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.core.keys import BatchKeys
+from tasks.storage.keys import BatchKeys
 
 FAILED, RUNNING, COMPLETED = "FAILED", "RUNNING", "COMPLETED"
 

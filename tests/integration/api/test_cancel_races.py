@@ -3,10 +3,10 @@
 import asyncio
 from types import SimpleNamespace
 
-from dashboard.lifecycle import Lifecycle
-from tasks.core.batches import Stage
-from tasks.core.freshness import Fresh
-from tasks.core.settings import Settings
+from dashboard.services.batches import BatchService
+from tasks.batches import Stage
+from tasks.settings import Settings
+from tasks.single_flight import SingleFlightCache
 
 JOB_ID = "20260101-120000-abcdef-abcdefghij"
 
@@ -17,7 +17,7 @@ class Moment:
     def __init__(self) -> None:
         self.run = None
         self.cancelled = []
-        self._looks = Fresh()
+        self._looks = SingleFlightCache()
         self._onlooker = None
 
     async def batch(self, batch_id, *, max_age):
@@ -47,7 +47,7 @@ class Moment:
 def test_a_run_that_is_created_while_its_job_is_being_cancelled_is_cancelled_too():
     async def cancelled():
         moment = Moment()
-        await Lifecycle(moment, moment, None, moment, Settings(_env_file=None)).cancel_job("batch", JOB_ID)
+        await BatchService(moment, moment, None, moment, Settings(_env_file=None)).cancel_job("batch", JOB_ID)
         return moment.cancelled
 
     assert asyncio.run(cancelled()) == ["a run"]

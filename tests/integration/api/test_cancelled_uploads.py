@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from tasks.cancelled import CancelledUploads
-from tasks.clean import Cleaner
-from tasks.collect import OpenJobs
-from tasks.core.batches import Manifest, Stage
-from tasks.core.settings import Settings
-from tasks.core.summaries import Ending
-from tasks.store_folder import FolderStore
+from tasks.batches import Manifest, Stage
+from tasks.cleanup.cancelled_uploads import CancelledUploads
+from tasks.cleanup.cleaner import Cleaner
+from tasks.orchestration.batch_run import OpenJobs
+from tasks.orchestration.summary import Ending
+from tasks.settings import Settings
+from tasks.storage.folder import FolderStore
 
 
 class InterruptedStore(FolderStore):

@@ -6,9 +6,9 @@ import time
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from tasks.clean import Cleaner
-from tasks.core.settings import Settings
-from tasks.store_folder import FolderStore
+from tasks.cleanup.cleaner import Cleaner
+from tasks.settings import Settings
+from tasks.storage.folder import FolderStore
 
 
 class InterruptedStore(FolderStore):

@@ -15,17 +15,16 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Running
 
-from tasks import paging
-from tasks.abandoned import read_abandoned
-from tasks.core.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
-from tasks.core.planning import RunningBatches
-from tasks.crashes import MAX_CRASHES, go_on_after_crash
-from tasks.dispatch import Dispatcher, ReadyJob, RouterUnusable
-from tasks.gpu_pools import read_gpu_pools
-from tasks.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
-from tasks.observe import child_of, read_running_batches
-from tasks.survey import read_pools
-from tasks.waiting import forget_waiting, tell_waiting, waits_for
+from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
+from tasks.cleanup.abandoned import read_abandoned
+from tasks.orchestration import paging
+from tasks.orchestration.crashes import MAX_CRASHES, go_on_after_crash
+from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, RouterUnusable
+from tasks.orchestration.job_runs import child_of, read_running_batches
+from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
+from tasks.orchestration.planning import RunningBatches
+from tasks.orchestration.pools import read_gpu_pools, read_pools
+from tasks.orchestration.waiting import forget_waiting, tell_waiting, waits_for
 
 MANY, PAGE = 23, 10
 """Three pages of pools. With the server's own page of 200 the same takes a minute: making a deployment is slow."""
@@ -173,7 +172,7 @@ def test_a_batch_of_an_inbox_takes_a_slot_only_after_people_have_seen_it_idle(on
         dispatcher = Dispatcher(client, scanned, await batch_run(client))
         async with gpu_pools(client, "attic"):
             at_once = await dispatcher.dispatch({waiting.job.job_id: waiting}, running)
-            monkeypatch.setattr("tasks.dispatch.GIVE_WAY_SECONDS", 0.0)
+            monkeypatch.setattr("tasks.orchestration.dispatcher.GIVE_WAY_SECONDS", 0.0)
             (later,) = await dispatcher.dispatch({waiting.job.job_id: waiting}, running)
             return at_once, (await client.read_flow_run(later.flow_run_id)).tags
 

@@ -6,9 +6,9 @@ import re
 import pytest
 from prefect.client.orchestration import PrefectClient
 
-from tasks.core.errors import WrongInstallation
-from tasks.installation import INSTALLATION_KEY, INSTALLATION_VARIABLE, check_installation
-from tasks.store_folder import open_folder
+from tasks.errors import WrongInstallation
+from tasks.orchestration.installation import INSTALLATION_KEY, INSTALLATION_VARIABLE, check_installation
+from tasks.storage.folder import open_folder
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.intake import Intake
-from dashboard.records import Records
-from tasks.core.batches import Batch, job_id_for
-from tasks.core.errors import DiskFull, NotFound, StoreUnavailable, WrongStage
-from tasks.core.settings import Settings
-from tasks.store_folder import FolderStore
+from dashboard.services.record_cache import RecordCache
+from dashboard.services.uploads import UploadService
+from tasks.batches import Batch, job_id_for
+from tasks.errors import DiskFull, NotFound, StoreUnavailable, WrongStage
+from tasks.settings import Settings
+from tasks.storage.folder import FolderStore
 
 BATCH = Batch(batch_id="20261122-184418-2o4nfn", name="talks", created_at=datetime(2026, 11, 22, tzinfo=UTC))
 
@@ -51,8 +51,8 @@ class Desk:
     def __init__(self, store, data):
         self.store = store
         self.settings = Settings(_env_file=None, data=data, disk_reserve_bytes=0)
-        self.intake = Intake(Records(store), self.settings)
-        asyncio.run(Records(store).write_batch(BATCH))
+        self.intake = UploadService(RecordCache(store), self.settings)
+        asyncio.run(RecordCache(store).write_batch(BATCH))
 
     async def send(self, path, content=b"sound"):
         async with self.intake.arrival(BATCH.batch_id, len(content), path) as batch:
@@ -155,7 +155,7 @@ def test_uploads_wait_for_a_start_and_then_see_that_they_are_too_late(make_desk)
 
 def test_a_batch_that_the_scan_of_an_inbox_fills_takes_nothing_and_no_start_from_others(make_desk):
     desk = make_desk()
-    asyncio.run(Records(desk.store).write_batch(BATCH.model_copy(update={"inbox": "lectures"})))
+    asyncio.run(RecordCache(desk.store).write_batch(BATCH.model_copy(update={"inbox": "lectures"})))
     with pytest.raises(WrongStage, match="filled and started by scans of the inbox lectures"):
         asyncio.run(desk.send("a.mp3"))
     with pytest.raises(WrongStage):

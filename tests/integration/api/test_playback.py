@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from tasks.core.conversions import ConversionLimits
-from tasks.transcode import convert_file
+from tasks.media.ffmpeg import convert_file
+from tasks.media.plan import ConversionLimits
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What the API says of the work on a GPU work pool."""
 
-from tasks.core.keys import BatchKeys
+from tasks.storage.keys import BatchKeys
 
 
 def test_a_pool_tells_what_runs_on_it_and_what_failed(dashboard, prefect, wait):

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tasks.core.settings import Settings
-from tasks.store import open_store
+from tasks.settings import Settings
+from tasks.storage.open_store import open_store
 from tests.s3_server import BUCKET, CREDENTIALS, running_s3_server
 
 SOUND = bytes(range(256)) * 8

@@ -1,6 +1,6 @@
 """What the API says of a batch follows from what Prefect and the store say, and from nothing else."""
 
-from tasks.waiting import WAITS_LABEL
+from tasks.orchestration.waiting import WAITS_LABEL
 
 
 def stages(status):

@@ -19,9 +19,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.core.settings import Settings
-from tasks.store import open_store
-from tasks.untold import announce_untold
+from tasks.announcements.unannounced import announce_untold
+from tasks.settings import Settings
+from tasks.storage.open_store import open_store
 from tests.conftest import PROJECT, free_ports, wait_until
 
 KEY = bytes(range(32))
@@ -333,7 +333,7 @@ def _announce_untold(stack):
 
 
 def _warm_processes_of(stack, pool):
-    (worker,) = [pid for pid, line in stack.processes().items() if line.rstrip().endswith(f"serve_pool {pool}")]
+    (worker,) = [pid for pid, line in stack.processes().items() if line.rstrip().endswith(f"deployments.worker {pool}")]
     return [int(pid) for pid in Path(f"/proc/{worker}/task/{worker}/children").read_text().split()]
 
 

@@ -11,19 +11,19 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
-from tasks.collect import OpenJobs, adopt, collect, move_stuck, reopen, take_converted
-from tasks.core.adoption import Retry, RunState, next_attempt
-from tasks.core.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, manifest_of
-from tasks.core.keys import BatchKeys, attempt_token
-from tasks.core.names import DocumentFormat
-from tasks.core.pools import StuckRun
-from tasks.core.summaries import Ending
-from tasks.core.transcripts import Transcript
-from tasks.dispatch import ReadyJob, restart
-from tasks.observe import child_of, crashes_since_last_end, read_retry
-from tasks.publish import publish
-from tasks.settle import settle_earlier_attempts, settle_task_runs
-from tasks.store_folder import open_folder
+from tasks.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, manifest_of
+from tasks.documents.publish import publish
+from tasks.names import DocumentFormat
+from tasks.orchestration.batch_run import OpenJobs, adopt, collect, move_stuck, reopen, take_converted
+from tasks.orchestration.dispatcher import ReadyJob, restart
+from tasks.orchestration.job_runs import child_of, crashes_since_last_end, read_retry
+from tasks.orchestration.pool_model import StuckRun
+from tasks.orchestration.recovery import Retry, RunState, next_attempt
+from tasks.orchestration.summary import Ending
+from tasks.orchestration.task_runs import settle_earlier_attempts, settle_task_runs
+from tasks.storage.folder import open_folder
+from tasks.storage.keys import BatchKeys, attempt_token
+from tasks.transcription.transcript import Transcript
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID = "20260101-120000-abcdef"

@@ -68,7 +68,7 @@ def assert_whole(batch, undisturbed) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["deployments.prefect_server", "deployments.serve_pool gpu-0", "deployments.serve_pool cpu", "dashboard"]
+    "command", ["deployments.local.prefect_server", "deployments.worker gpu-0", "deployments.worker cpu", "dashboard"]
 )
 def test_killing_one_process_costs_no_job(fragile, clips, new_batch, undisturbed, command):
     batch = transcribing(fragile, clips, new_batch)
@@ -78,14 +78,14 @@ def test_killing_one_process_costs_no_job(fragile, clips, new_batch, undisturbed
 
 def test_killing_the_batch_run_itself_costs_no_job(fragile, clips, new_batch, undisturbed):
     batch = transcribing(fragile, clips, new_batch)
-    worker = victims(fragile, "deployments.serve_pool cpu")
+    worker = victims(fragile, "deployments.worker cpu")
     kill([child for pid in worker for child in children_of(pid)])
     assert_whole(batch, undisturbed)
 
 
 def test_killing_the_warm_processes_costs_no_job(fragile, clips, new_batch, undisturbed):
     batch = transcribing(fragile, clips, new_batch)
-    workers = victims(fragile, "deployments.serve_pool gpu-")
+    workers = victims(fragile, "deployments.worker gpu-")
     kill([child for pid in workers for child in children_of(pid)])
     assert_whole(batch, undisturbed)
 
@@ -167,7 +167,7 @@ def test_many_batches_are_open_side_by_side_and_lost_processes_cost_none_of_them
         batch.wait(lambda status: status["summary"]["queued"] == 1, 120)
     assert 0 < max(at_once) <= (os.cpu_count() or 1), "conversions are bounded on the host, not for each batch"
 
-    kill([child for pid in victims(fragile, "deployments.serve_pool cpu") for child in children_of(pid)])
+    kill([child for pid in victims(fragile, "deployments.worker cpu") for child in children_of(pid)])
 
     def all_run_again() -> bool:
         begun = [run["run_count"] for run in children_on(fragile, "cpu", "RUNNING")]
@@ -225,7 +225,7 @@ def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwrit
     batch = six_lectures(fragile, clips, new_batch)
     batch.wait(lambda status: status["summary"]["transcribing"], 60)
     pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
-    workers = victims(fragile, f"deployments.serve_pool {pool}")
+    workers = victims(fragile, f"deployments.worker {pool}")
     frozen = workers + [child for pid in workers for child in children_of(pid)]
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
@@ -254,13 +254,13 @@ def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
     batch = lectures(fragile, clips, new_batch, 3)
     batch.wait(lambda status: status["summary"]["transcribing"], 120)
     pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
-    keepers = victims(fragile, "deployments.up")
+    keepers = victims(fragile, "deployments.local.up")
     for pid in keepers:
         os.kill(pid, signal.SIGSTOP)  # it would start the worker again
     pause(fragile, pool, paused=paused)
     try:
         killed_at = time.monotonic()
-        kill(victims(fragile, f"deployments.serve_pool {pool}"))
+        kill(victims(fragile, f"deployments.worker {pool}"))
         lost = {run["id"] for run in children_on(fragile, pool, "SCHEDULED", "PENDING", "RUNNING")}
         assert lost
         for event, holds in (

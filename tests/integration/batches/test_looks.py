@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import httpx
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
-from tasks.core.batches import job_tag
-from tasks.looks import looks_with
-from tasks.observe import child_of
+from tasks.batches import job_tag
+from tasks.orchestration.job_runs import child_of
+from tasks.orchestration.shared_looks import looks_with
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

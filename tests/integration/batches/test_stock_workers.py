@@ -10,9 +10,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from deployments.devices import choose_devices
-from deployments.environment import shared_environment
-from tasks.core.settings import Settings
+from deployments.local.devices import choose_devices
+from deployments.local.environment import shared_environment
+from tasks.settings import Settings
 
 POOL = "attic"
 OURS = ("gpu-0", "gpu-1")

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import UTC, datetime
 
-from tasks.core.batches import Batch, Upload, job_id_for, manifest_of
-from tasks.core.settings import Settings
-from tasks.submit import Conversions, most_begun
-from tasks.turns import turns_on_this_host
+from tasks.batches import Batch, Upload, job_id_for, manifest_of
+from tasks.media.conversion_slots import turns_on_this_host
+from tasks.orchestration.conversions import Conversions, most_begun
+from tasks.settings import Settings
 from tests.conftest import wait_until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -9,9 +9,9 @@ from prefect.client.schemas.objects import FlowRun, StateType, WorkPool, WorkPoo
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Completed
 
-from tasks.core.batches import ALREADY_PUBLISHED
-from tasks.core.pools import SLOTS_WITHOUT_LIMIT
-from tasks.survey import DEFAULT_REAL_TIME_FACTOR, read_pools
+from tasks.batches import ALREADY_PUBLISHED
+from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT
+from tasks.orchestration.pools import DEFAULT_REAL_TIME_FACTOR, read_pools
 
 
 class Server:

@@ -19,15 +19,16 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import AwaitingRetry, Completed, Failed
 
-from tasks.core.batches import BATCH_FLOW, RECORDING_FLOW, Document, Publication, batch_tag, job_tag
-from tasks.core.keys import BatchKeys
-from tasks.core.names import DocumentFormat
-from tasks.core.settings import Settings
+from tasks.batches import BATCH_FLOW, RECORDING_FLOW, Document, Publication, batch_tag, job_tag
 from tasks.ingest.inboxes import Inbox
 from tasks.ingest.report import InboxReport
 from tasks.ingest.scan import Scanned, scan_inbox
-from tasks.read import read_manifest
-from tasks.store import Store, open_store
+from tasks.names import DocumentFormat
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.keys import BatchKeys
+from tasks.storage.open_store import open_store
+from tasks.storage.records import read_manifest
 from tests.conftest import free_ports, wait_until
 from tests.s3_server import CREDENTIALS, S3Server, running_s3_server
 
@@ -53,7 +54,7 @@ def prefect_server(tmp_path_factory) -> Iterator[PrefectServer]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
-    command = [sys.executable, "-m", "deployments.prefect_server", str(port)]
+    command = [sys.executable, "-m", "deployments.local.prefect_server", str(port)]
     with (home / "server.log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:

@@ -5,7 +5,7 @@ import subprocess
 import httpx
 import pytest
 
-from tasks.core.errors import PrefectUnavailable, StoreUnavailable
+from tasks.errors import PrefectUnavailable, StoreUnavailable
 from tasks.ingest import filling
 from tasks.ingest.folder import FolderSource
 from tasks.ingest.report import InboxReport

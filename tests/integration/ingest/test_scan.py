@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.errors import InboxInvalid, InboxUnavailable
-from tasks.core.keys import BatchKeys
+from tasks.errors import InboxInvalid, InboxUnavailable
 from tasks.ingest import clock
 from tasks.ingest.report import InboxReport
-from tasks.read import read_manifest
+from tasks.storage.keys import BatchKeys
+from tasks.storage.records import read_manifest
 
 WEEK = 7 * 24 * 3600
 

@@ -1,0 +1,1 @@
+"""The components of the pages that run in the browser."""

@@ -1,0 +1,41 @@
+"""
+The component that shows one transcript and plays its recording.
+
+Its scripts run in the reader's browser and fetch the documents and the recording from the HTTP API, so that a long
+transcript passes neither through Streamlit's script nor through its websocket. There is no build step: Streamlit sends
+one script per component, which is the files of this folder put together in the order given here.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from dashboard.services.transcripts import ReadableJob
+
+FOLDER: Final = Path(__file__).parent
+SCRIPTS: Final = tuple(
+    f"{part}.js" for part in ("clock", "layout", "search", "view", "searching", "keys", "playback", "reader", "player")
+)
+
+_player = st.components.v2.component(
+    "transcript_player",
+    html=(FOLDER / "player.html").read_text(encoding="utf-8"),
+    css=(FOLDER / "player.css").read_text(encoding="utf-8"),
+    js="\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
+)
+
+
+def show_player(readable: ReadableJob) -> None:
+    """Show the transcript of the job. Playback goes on when Streamlit runs the page's script again."""
+    job, recording = readable.job, readable.recording
+    _player(
+        key=f"transcript-{job.job_id}",
+        data={
+            "job_id": job.job_id,
+            "path": job.path,
+            "formats": [document.format.value for document in readable.publication.documents],
+            "has_recording": recording is not None,
+            "offset_seconds": recording.offset_seconds if recording else 0.0,
+        },
+    )

@@ -1,0 +1,14 @@
+"""What can be chosen for a batch on the upload page, beside what `tasks.batches.Options` takes as it is."""
+
+MODELS = ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo", "distil-large-v3.5")
+"""Whisper models that are offered by name. Any other can be written in."""
+
+LANGUAGES = (
+    *("af", "am", "ar", "as", "az", "ba", "be", "bg", "bn", "bo", "br", "bs", "ca", "cs", "cy", "da", "de", "el"),
+    *("en", "es", "et", "eu", "fa", "fi", "fo", "fr", "gl", "gu", "ha", "haw", "he", "hi", "hr", "ht", "hu", "hy"),
+    *("id", "is", "it", "ja", "jw", "ka", "kk", "km", "kn", "ko", "la", "lb", "ln", "lo", "lt", "lv", "mg", "mi"),
+    *("mk", "ml", "mn", "mr", "ms", "mt", "my", "ne", "nl", "nn", "no", "oc", "pa", "pl", "ps", "pt", "ro", "ru"),
+    *("sa", "sd", "si", "sk", "sl", "sn", "so", "sq", "sr", "su", "sv", "sw", "ta", "te", "tg", "th", "tk", "tl"),
+    *("tr", "tt", "uk", "ur", "uz", "vi", "yi", "yo", "yue", "zh"),
+)
+"""Codes of the languages that Whisper knows; the browser knows their names."""

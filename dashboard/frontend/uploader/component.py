@@ -1,0 +1,77 @@
+"""
+The uploader as Streamlit mounts it.
+
+It sends files itself, straight to ``POST /api/upload``: they never pass through the page's script, which only learns
+which batch was started.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from dashboard.frontend.uploader.choices import LANGUAGES, MODELS
+from tasks.media.formats import MEDIA_ENDINGS
+from tasks.names import DocumentFormat
+
+FOLDER = Path(__file__).parent
+SCRIPTS = (
+    "units.js",
+    "choosing.js",
+    "calls.js",
+    "queue.js",
+    "memory.js",
+    "interruption.js",
+    "delivery.js",
+    "batch_upload.js",
+    "options_form.js",
+    "wording.js",
+    "rows.js",
+    "focus.js",
+    "entrance.js",
+    "view.js",
+    "uploader.js",
+)
+"""The parts of the one module that the browser gets, in the order in which they need each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartedBatch:
+    """A batch whose files have all arrived and which has been started."""
+
+    batch_id: str
+
+
+def _read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _component() -> Any:
+    return st.components.v2.component(
+        "batchscribe_uploader",
+        html=_read("uploader.html"),
+        css=_read("uploader.css"),
+        js="\n".join(map(_read, SCRIPTS)),
+    )
+
+
+def uploader(*, parallel_uploads: int) -> StartedBatch | None:
+    """Show the uploader. Returns a batch in the one run of the script after it was started."""
+    constants = {
+        "parallelUploads": parallel_uploads,
+        "endings": sorted(MEDIA_ENDINGS),
+        "models": MODELS,
+        "languages": LANGUAGES,
+        "formats": list(DocumentFormat),
+    }
+    # The key is what keeps the component's identity from one run to the next, whatever is around it.
+    result = _component()(key="uploader", data=constants, on_started_change=_noticed)
+    started = result.started
+    return StartedBatch(started["batch_id"]) if started else None
+
+
+def _noticed() -> None:
+    """Have Streamlit run the script when a batch was started; the result itself says which."""

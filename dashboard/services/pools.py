@@ -1,0 +1,255 @@
+"""The GPU work pools as people look at them: what each does now, what comes next, what is wrong and what to do."""
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, Variable
+from prefect.client.schemas.sorting import FlowRunSort
+from pydantic import ValidationError
+
+from dashboard.services.prefect_errors import translated_errors
+from dashboard.services.record_cache import RecordCache
+from dashboard.services.run_facts import flow_run_url, known_time, ui_url
+from dashboard.services.runs import PrefectService
+from tasks.devices import REPORT_PREFIX, DeviceReport, Quarantine
+from tasks.errors import NotFound, RecordDamaged, StoreUnavailable
+from tasks.orchestration.job_runs import batch_of
+from tasks.orchestration.paging import read_all
+from tasks.orchestration.pool_model import GONE_MARK, QUARANTINE_MARK, ActiveRun, Pool
+from tasks.orchestration.recovery import RunState
+from tasks.orchestration.stages import RunFacts
+from tasks.orchestration.status import PoolFailure, PoolRun, PoolStatus
+from tasks.orchestration.summary import duration, sentence
+from tasks.single_flight import SingleFlightCache
+
+
+def device_and_machine(description: str) -> tuple[str, str]:
+    """Return what a pool's *description* says of its device and of the machine it is in, without marks."""
+    plain = description.removeprefix(QUARANTINE_MARK).removeprefix(GONE_MARK)
+    device, _, machine = plain.rpartition(" on ")
+    return (device, machine) if device else (plain, "")
+
+
+def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
+    """Return what keeps jobs away from *pool* and what to do about it; empty if it takes jobs as usual."""
+    _, machine = device_and_machine(pool.description)
+    where = f" on {machine}" if machine else ""
+    if pool.description.startswith(GONE_MARK):
+        return f"Its device was not found at the last start{where}. Put it back and run make up there."
+    if pool.condition == "offline":
+        ours = f"make up, or make worker POOL={pool.work_pool} beside a stack"
+        start = ours if pool.warm else f"prefect worker start --pool {pool.work_pool}"
+        return f"Its worker does not answer. Start it{where}: {start}."
+    if pool.condition == "paused" and not pool.paused:
+        return "Its concurrency limit is 0. Raise it in Prefect when it should take jobs again."
+    if pool.condition == "paused":
+        return "Somebody paused it. Resume it in Prefect when it should take jobs again."
+    if quarantine is None:
+        return "Its device failed several times in a row." if pool.condition == "quarantined" else ""
+    seconds = (quarantine.probe_at - now).total_seconds()
+    when = f"It is tried with one job in {duration(seconds)}." if seconds > 0 else "It is being tried with one job."
+    last = f", the last time: {quarantine.reason.rstrip('.')}" if quarantine.reason else ""
+    return f"Its device failed {quarantine.failures} times in a row{last}. {when} Look at the GPU if that goes on."
+
+
+FAILURES_PER_POOL = 3
+FAILURES_READ = 50
+FAILED = [StateType.FAILED, StateType.CRASHED]
+
+
+class PoolFacts:
+    """Reads facts about pools. Methods raise `PrefectUnavailable`."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+
+    async def read_failures(self, pools: Iterable[str]) -> dict[str, tuple[PoolFailure, ...]]:
+        """Return the latest failures on *pools*, newest first, a few for each."""
+        failures: dict[str, list[PoolFailure]] = {pool: [] for pool in pools}
+        if not failures:
+            return {}
+        async with translated_errors():
+            runs = await self._client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=FAILED))),
+                work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(failures))),
+                sort=FlowRunSort.END_TIME_DESC,
+                limit=FAILURES_READ,
+            )
+        for run in runs:
+            failures.setdefault(run.work_pool_name or "", []).append(_failure(run))
+        return {pool: tuple(latest[:FAILURES_PER_POOL]) for pool, latest in failures.items()}
+
+    async def read_reports(self) -> dict[str, DeviceReport]:
+        """Return what the workers say about their devices, by pool; most of those on CPUs say nothing."""
+        async with translated_errors():
+            variables = await read_all(self._read_report_variables)
+        reports = {}
+        for variable in variables:
+            if not variable.name.startswith(REPORT_PREFIX):
+                continue
+            try:
+                report = DeviceReport.model_validate(variable.value)
+            except ValidationError:  # a worker of another version, or a person's doing
+                continue
+            reports[variable.name.removeprefix(REPORT_PREFIX)] = report
+        return reports
+
+    async def _read_report_variables(self, *, limit: int, offset: int) -> list[Variable]:
+        """Prefect's client has a method for this that neither filters nor goes beyond the first page."""
+        asked = {"variables": {"name": {"like_": REPORT_PREFIX}}, "limit": limit, "offset": offset}
+        answer = await self._client.request("POST", "/variables/filter", json=asked)
+        return Variable.model_validate_list(answer.json())
+
+
+def _failure(run: FlowRun) -> PoolFailure:
+    return PoolFailure(
+        name=run.name,
+        batch_id=batch_of(run),
+        ended_at=known_time(run.end_time or (run.state.timestamp if run.state else None)),
+        reason=sentence(run.state.message or "") if run.state else "",
+        flow_run_url=flow_run_url(str(run.id)),
+    )
+
+
+FAILURES_MAX_AGE = 10.0
+REPORTS_MAX_AGE = 5.0
+LOAD_HOLDS = timedelta(seconds=150)
+"""A worker repeats its report each minute: one that misses two of them is gone, and what it said is history."""
+
+NAMES_KEPT = 256
+
+
+class PoolService:
+    """Describes pools. Methods raise `PrefectUnavailable`; what the store does not tell is a batch's name, no more."""
+
+    def __init__(self, records: RecordCache, runs: PrefectService, facts: PoolFacts) -> None:
+        self._records = records
+        self._runs = runs
+        self._facts = facts
+        self._failures: SingleFlightCache[dict[str, tuple[PoolFailure, ...]]] = SingleFlightCache()
+        self._reports: SingleFlightCache[dict[str, DeviceReport]] = SingleFlightCache()
+        self._names: OrderedDict[str, str] = OrderedDict()
+
+    async def describe(self, pools: Sequence[Pool]) -> tuple[PoolStatus, ...]:
+        """Return *pools* with their runs, their latest failures and what their workers report, ordered by number."""
+        names = [pool.work_pool for pool in pools]
+        runs = [run for pool in pools for run in pool.runs]
+        progress, failures, reports, batch_names = await asyncio.gather(
+            self._runs.read_progress(_run_facts(runs)),
+            self._failures.get(" ".join(names), lambda: self._facts.read_failures(names), max_age=FAILURES_MAX_AGE),
+            self._read_reports(),
+            self._batch_names({run.batch_id for run in runs}),
+        )
+        described = (
+            _pool_status(
+                pool,
+                tuple(_pool_run(run, progress, batch_names) for run in sorted(pool.runs, key=_holders_first)),
+                failures.get(pool.work_pool, ()),
+                reports.get(pool.work_pool),
+            )
+            for pool in pools
+        )
+        return tuple(sorted(described, key=lambda pool: _by_number(pool.work_pool)))
+
+    async def advise(self, pools: Iterable[Pool]) -> Mapping[str, str]:
+        """Return what keeps jobs away from each of *pools* and what to do about it, by name."""
+        reports, now = await self._read_reports(), datetime.now(UTC)
+        return {pool.work_pool: advice(pool, _quarantine(pool, reports.get(pool.work_pool)), now) for pool in pools}
+
+    async def _read_reports(self) -> Mapping[str, DeviceReport]:
+        return await self._reports.get("reports", self._facts.read_reports, max_age=REPORTS_MAX_AGE)
+
+    async def _batch_names(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
+        for batch_id in batch_ids:
+            if batch_id and batch_id not in self._names:
+                try:
+                    self._names[batch_id] = (await self._records.batch(batch_id)).name
+                except (NotFound, RecordDamaged, StoreUnavailable):
+                    continue
+        while len(self._names) > NAMES_KEPT:
+            self._names.popitem(last=False)
+        return self._names
+
+
+def _pool_status(
+    pool: Pool, runs: tuple[PoolRun, ...], failures: tuple[PoolFailure, ...], report: DeviceReport | None
+) -> PoolStatus:
+    now = datetime.now(UTC)
+    device, machine = device_and_machine(pool.description)
+    heard_of = report is not None and pool.online and now - report.at < LOAD_HOLDS
+    quarantine = _quarantine(pool, report)
+    running = sum(run.running for run in runs)
+    return PoolStatus(
+        work_pool=pool.work_pool,
+        device=device,
+        machine=machine,
+        condition=pool.condition,
+        problem=advice(pool, quarantine, now),
+        quarantine=quarantine,
+        load=report.load if report is not None and heard_of else None,
+        slots=pool.slots,
+        running=running,
+        queued=len(runs) - running,
+        pending_audio_seconds=round(pool.pending_audio_seconds, 1),
+        seconds_until_free=round(pool.seconds_until_free, 1) if math.isfinite(pool.seconds_until_free) else None,
+        real_time_factor=round(pool.real_time_factor, 4),
+        worker_online=pool.online,
+        runs=runs,
+        failures=failures,
+        work_pool_url=f"{ui_url()}/work-pools/work-pool/{pool.work_pool}",
+    )
+
+
+def _quarantine(pool: Pool, report: DeviceReport | None) -> Quarantine | None:
+    return report.quarantine if report is not None and pool.online and not pool.paused else None
+
+
+def _pool_run(run: ActiveRun, progress: Mapping[str, float], batch_names: Mapping[str, str]) -> PoolRun:
+    return PoolRun(
+        job_id=run.job_id,
+        batch_id=run.batch_id,
+        batch_name=batch_names.get(run.batch_id, ""),
+        name=run.name,
+        running=run.running,
+        progress=progress.get(run.flow_run_id, 0.0),
+        audio_seconds=run.audio_seconds,
+        attempt=run.attempt,
+        note="" if run.running else sentence(run.message),
+        flow_run_url=flow_run_url(run.flow_run_id),
+    )
+
+
+def _run_facts(runs: Iterable[ActiveRun]) -> list[RunFacts]:
+    now = datetime.now(UTC)
+    return [
+        RunFacts(
+            run_id=run.flow_run_id,
+            job_id=run.job_id,
+            state=RunState.RUNNING,
+            created_at=now,
+            changed_at=now - timedelta(seconds=run.elapsed_seconds),
+        )
+        for run in runs
+        if run.running
+    ]
+
+
+def _holders_first(run: ActiveRun) -> bool:
+    return not run.running
+
+
+def _by_number(work_pool: str) -> tuple[str, int]:
+    """Return what sorts gpu-10 behind gpu-9."""
+    name, _, number = work_pool.rpartition("-")
+    return (name, int(number)) if number.isdecimal() else (work_pool, -1)

@@ -1,0 +1,336 @@
+"""What there is: batches with their jobs, and GPU work pools, gathered from the store and from Prefect."""
+
+import asyncio
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from dashboard.services.pools import PoolService
+from dashboard.services.record_cache import RecordCache
+from dashboard.services.runs import BATCHES_REMEMBERED, PrefectService
+from dashboard.services.uploads import UploadService
+from tasks.batches import Manifest, Publication, Stage
+from tasks.errors import NotFound, RecordDamaged, WrongStage
+from tasks.orchestration.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
+from tasks.orchestration.planning import RunningBatches
+from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.scheduling import WaitingJob, forecast
+from tasks.orchestration.stages import (
+    BatchFacts,
+    JobFacts,
+    RunFacts,
+    attempts_by_job,
+    batch_status,
+    job_status,
+    newest_by_job,
+    stage_of,
+)
+from tasks.orchestration.status import BatchListEntry, BatchPage, BatchStatus, JobStatus, PoolStatus
+from tasks.single_flight import SingleFlightCache
+
+READ_AT_ONCE = 8
+
+
+class Search:
+    """
+    Remembers the names of all batches that were searched: a name never changes.
+
+    The first search reads the record of every batch, later ones those of the batches that are new.
+    """
+
+    def __init__(self, records: RecordCache) -> None:
+        self._records = records
+        self._names: dict[str, str] = {}
+
+    async def matching(self, batch_ids: Sequence[str], search: str) -> list[str]:
+        """Return those of *batch_ids* that fit every word of *search*: it is in the name, or the id begins with it."""
+        words = _comparable(search).split()
+        if not words:
+            return list(batch_ids)
+        await self._learn(batch_ids)
+        return [
+            batch_id
+            for batch_id in batch_ids
+            if all(word in self._names.get(batch_id, "") or batch_id.startswith(word) for word in words)
+        ]
+
+    async def _learn(self, batch_ids: Sequence[str]) -> None:
+        self._names = {batch_id: self._names[batch_id] for batch_id in batch_ids if batch_id in self._names}
+        places = asyncio.Semaphore(READ_AT_ONCE)
+
+        async def learn(batch_id: str) -> None:
+            async with places:
+                try:
+                    batch = await self._records.batch(batch_id)
+                except (NotFound, RecordDamaged):  # being made or dismissed in this moment; or nobody knows its name
+                    return
+                self._names[batch_id] = _comparable(batch.name)
+
+        await asyncio.gather(*(learn(batch_id) for batch_id in batch_ids if batch_id not in self._names))
+
+
+def _comparable(text: str) -> str:
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+class DoneJobs:
+    """Tells the status of the jobs of one batch, and makes that of a job that is done only once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[JobFacts, JobStatus]] = {}
+
+    def status(self, facts: JobFacts, batch: BatchFacts) -> JobStatus:
+        """
+        Return everything the API says of the job.
+
+        A job that is done is told anew if it has run again or was published again: these facts are then other objects.
+        """
+        facts_then, status = self._known.get(facts.job.job_id, (None, None))
+        if facts_then is not None and status is not None and _same(facts, facts_then):
+            return status
+        status = job_status(facts, batch)
+        if status.stage is Stage.DONE:
+            self._known[facts.job.job_id] = (facts, status)
+        return status
+
+
+def _same(facts: JobFacts, then: JobFacts) -> bool:
+    return facts.child is then.child and facts.publication is then.publication
+
+
+STATUS_MAX_AGE = 0.5
+"""Seconds: as old as a status may be for somebody who looks at one batch."""
+
+LIST_MAX_AGE = 5.0
+"""Seconds: as old as a summary may be in a list."""
+
+POOLS_MAX_AGE = 2.0
+ELSEWHERE_MAX_AGE = 5.0
+"""Seconds: as old as may be what is known of the other batches, which only matters to what is expected."""
+
+BATCHES_READ_AT_ONCE = 4
+
+
+class BatchQueries:
+    """Tells what there is. Methods raise `NotFound`, `StoreUnavailable` and `PrefectUnavailable`."""
+
+    def __init__(self, records: RecordCache, runs: PrefectService, intake: UploadService, floor: PoolService) -> None:
+        self._records = records
+        self._runs = runs
+        self._intake = intake
+        self._floor = floor
+        self._search = Search(records)
+        self._statuses: SingleFlightCache[BatchStatus] = SingleFlightCache()
+        self._done: OrderedDict[str, DoneJobs] = OrderedDict()
+        self._pools: SingleFlightCache[tuple[Pool, ...]] = SingleFlightCache()
+        self._running: SingleFlightCache[RunningBatches] = SingleFlightCache()
+        self._batch_pool: SingleFlightCache[BatchPool] = SingleFlightCache()
+        self._router: SingleFlightCache[RouterLimit | None] = SingleFlightCache()
+        self._elsewhere: SingleFlightCache[list[WaitingJob]] = SingleFlightCache()
+
+    async def batch(self, batch_id: str, *, max_age: float = STATUS_MAX_AGE) -> BatchStatus:
+        """Return the batch and where its jobs are."""
+        return await self._statuses.get(batch_id, lambda: self._read_batch(batch_id), max_age=max_age)
+
+    async def batches(self, *, limit: int, offset: int = 0, search: str = "") -> BatchPage:
+        """Return a page of all batches, or of those that fit every word of *search*; newest first."""
+        batch_ids = await self._search.matching(await self._records.batch_ids(), search)
+        places = asyncio.Semaphore(BATCHES_READ_AT_ONCE)
+        problems: list[str] = []
+
+        async def read(batch_id: str) -> BatchListEntry | None:
+            async with places:
+                try:
+                    return (await self.batch(batch_id, max_age=LIST_MAX_AGE)).entry
+                except NotFound:  # being made or dismissed in this moment
+                    return None
+                except RecordDamaged as error:  # the others can still be told
+                    problems.append(str(error))
+                    return None
+
+        page = await asyncio.gather(*map(read, batch_ids[offset : offset + limit]))
+        entries = tuple(entry for entry in page if entry is not None)
+        return BatchPage(batches=entries, total=len(batch_ids), problems=tuple(problems))
+
+    async def pools(self) -> tuple[PoolStatus, ...]:
+        """Return the GPU work pools and the work on them."""
+        return await self._floor.describe(await self._read_pools())
+
+    def forget(self, batch_id: str) -> None:
+        """Read the batch anew next time, since something was done to it."""
+        self._statuses.forget(batch_id)
+
+    async def _read_pools(self) -> tuple[Pool, ...]:
+        return await self._pools.get("pools", self._runs.read_gpu_pools, max_age=POOLS_MAX_AGE)
+
+    async def _read_batch(self, batch_id: str) -> BatchStatus:
+        batch = await self._records.batch(batch_id)
+        manifest = await self._records.manifest(batch_id)
+        if manifest is None:
+            try:
+                uploads = await self._intake.uploads(batch_id)
+            except WrongStage:  # started in this moment
+                manifest = await self._records.manifest(batch_id)
+            else:
+                return batch_status(BatchFacts(batch=batch, started=False), [JobFacts(job=job) for job in uploads])
+        if manifest is None:
+            return batch_status(BatchFacts(batch=batch, started=False), [])
+        return await self._read_started(manifest)
+
+    async def _read_started(self, manifest: Manifest) -> BatchStatus:
+        batch, jobs = await self._read_facts(manifest)
+        with_forecasts = await self._with_forecasts(manifest, batch, jobs)
+        status = batch_status(batch, with_forecasts, self._done_of(manifest.batch.batch_id).status)
+        if status.state.ended:
+            return status
+        installation, outage = await self.installation(), batch.run.waits_for if batch.run else ""
+        told = await self._floor.advise(pool for pool in installation.gpu_pools if not pool.usable)
+        return status.model_copy(update={"notice": batch_notice(status, installation, told, outage=outage)})
+
+    async def installation(self) -> Installation:
+        """Return what all batches need, as of a few seconds ago."""
+        batch_pool, router, gpu_pools, running = await asyncio.gather(
+            self._batch_pool.get("pool", self._runs.read_batch_pool, max_age=POOLS_MAX_AGE),
+            self._router.get("limit", self._runs.read_router_limit, max_age=ELSEWHERE_MAX_AGE),
+            self._read_pools(),
+            self._read_running(),
+        )
+        return Installation(batch_pool, gpu_pools, router, running_batches=len(running.people + running.inboxes))
+
+    async def problems(self) -> list[str]:
+        """Return what keeps batches from going on, whichever they are, a sentence each."""
+        installation = await self.installation()
+        told = await self._floor.advise(pool for pool in installation.gpu_pools if not pool.usable)
+        return installation_problems(installation, told)
+
+    async def _read_facts(self, manifest: Manifest) -> tuple[BatchFacts, list[JobFacts]]:
+        """Return what is known of a started batch and its jobs, but for what is to be expected."""
+        batch_id = manifest.batch.batch_id
+        runs = await self._runs.read_batch(batch_id)
+        # Read after the runs: a run that is completed by then has its publication.
+        publications = await self._records.publications(batch_id)
+        created = runs.run is not None or await self._records.started_run(batch_id) is not None
+        batch = BatchFacts(
+            batch=manifest.batch, started=True, run=runs.run, run_created=created, uri_of=self._records.uri
+        )
+        children = _counted(runs.children)
+        conversions, lengths, cancelled, removed, progress = await asyncio.gather(
+            self._read_conversions(manifest, runs.run, children, publications),
+            self._read_lengths(manifest, children, publications),
+            self._read_cancelled(manifest, children, publications),
+            self._read_removed(manifest, batch, publications),
+            self._runs.read_progress(children.values()),
+        )
+        jobs = [
+            JobFacts(
+                job=job,
+                conversion=conversions.get(job.job_id),
+                child=(child := children.get(job.job_id)),
+                progress=progress.get(child.run_id, 0.0) if child else 0.0,
+                publication=publications.get(job.job_id),
+                recording_seconds=lengths.get(job.job_id),
+                cancelled=job.job_id in cancelled,
+                upload_removed=job.job_id in removed,
+            )
+            for job in manifest.jobs
+        ]
+        return batch, jobs
+
+    def _done_of(self, batch_id: str) -> DoneJobs:
+        done = self._done.setdefault(batch_id, DoneJobs())
+        self._done.move_to_end(batch_id)
+        if len(self._done) > BATCHES_REMEMBERED:
+            self._done.popitem(last=False)
+        return done
+
+    async def _read_conversions(
+        self,
+        manifest: Manifest,
+        run: RunFacts | None,
+        children: Mapping[str, RunFacts],
+        publications: Mapping[str, Publication],
+    ) -> dict[str, RunFacts]:
+        """Return the newest conversion of each job that is not converted; nothing is asked once all have a run."""
+        if run is None or _all_dispatched(manifest, children, publications):
+            return {}
+        return _counted(await self._runs.read_conversions(run.run_id))
+
+    async def _read_lengths(
+        self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+    ) -> Mapping[str, float]:
+        """Return the lengths of the recordings that wait for a run; nothing is asked once all have one."""
+        if _all_dispatched(manifest, children, publications):
+            return {}
+        return await self._records.recording_seconds(manifest.batch.batch_id)
+
+    async def _read_cancelled(
+        self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+    ) -> frozenset[str]:
+        """Return the jobs that were cancelled before they had a run; nothing is asked once all have one."""
+        if _all_dispatched(manifest, children, publications):
+            return frozenset()
+        return await self._records.cancelled_jobs(manifest.batch.batch_id)
+
+    async def _read_removed(
+        self, manifest: Manifest, batch: BatchFacts, publications: Mapping[str, Publication]
+    ) -> frozenset[str]:
+        """Return the jobs whose uploads are gone; asked once the batch has ended, and if some are not done."""
+        if not batch.abandoned or len(publications) >= len(manifest.jobs):
+            return frozenset()
+        return await self._records.expired_jobs(manifest.batch.batch_id)
+
+    async def _with_forecasts(self, manifest: Manifest, batch: BatchFacts, jobs: list[JobFacts]) -> list[JobFacts]:
+        """Return *jobs* with what the dispatch policy expects of those that are queued or running."""
+        if all(stage_of(job, batch).ended for job in jobs):
+            return jobs
+        waiting = _waiting(manifest, batch, jobs) + await self._waiting_elsewhere(manifest.batch.batch_id)
+        expected = forecast(await self._read_pools(), waiting)
+        return [replace(job, forecast=expected[job.job.job_id]) if job.job.job_id in expected else job for job in jobs]
+
+    async def _waiting_elsewhere(self, batch_id: str) -> list[WaitingJob]:
+        """Return the jobs of the other batches that run, as far as they wait for a pool: the batches take turns."""
+        running = await self._read_running()
+        found: list[WaitingJob] = []
+        for other in running.people + running.inboxes:
+            if other != batch_id:
+                ask = partial(self._read_waiting, other)
+                found += await self._elsewhere.get(other, ask, max_age=ELSEWHERE_MAX_AGE)
+        return found
+
+    async def _read_running(self) -> RunningBatches:
+        return await self._running.get("batches", self._runs.read_running_batches, max_age=ELSEWHERE_MAX_AGE)
+
+    async def _read_waiting(self, batch_id: str) -> list[WaitingJob]:
+        try:
+            manifest = await self._records.manifest(batch_id)
+        except RecordDamaged:  # its own page says so
+            return []
+        return _waiting(manifest, *await self._read_facts(manifest)) if manifest is not None else []
+
+
+def _waiting(manifest: Manifest, batch: BatchFacts, jobs: Iterable[JobFacts]) -> list[WaitingJob]:
+    """Return the jobs whose recording is ready and that have no run yet."""
+    batch_id, options, inbox = manifest.batch.batch_id, manifest.batch.options, bool(manifest.batch.inbox)
+    return [
+        WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task, inbox=inbox)
+        for job in jobs
+        if job.child is None and job.recording_seconds is not None and not stage_of(job, batch).ended
+    ]
+
+
+def _counted(all_runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
+    """Return each job's newest run, with the attempts of all its runs: a job that was moved is tried again."""
+    runs = list(all_runs)
+    attempts = attempts_by_job(runs)
+    return {
+        job_id: run if run.attempts == attempts[job_id] else replace(run, attempts=attempts[job_id])
+        for job_id, run in newest_by_job(runs).items()
+    }
+
+
+def _all_dispatched(
+    manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+) -> bool:
+    return all(job.job_id in children or job.job_id in publications for job in manifest.jobs)

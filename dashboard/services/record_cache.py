@@ -1,0 +1,238 @@
+"""The records of batches in the store. What never changes is read once and kept for the latest batches asked for."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from dashboard.services.threads import STORE_THREADS, in_thread
+from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload
+from tasks.cleanup.deletion import discard_hidden_batch, hide_batch, show_batch
+from tasks.errors import NotFound
+from tasks.orchestration.start_batch import create_manifest
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.cancel_requests import cancelled_jobs, forget_kept, mark_cancelled, mark_kept
+from tasks.storage.expiries import Expiry, read_expiry
+from tasks.storage.keys import BATCHES, BatchKeys
+from tasks.storage.records import read_publication, read_recording, understood
+
+BATCHES_KEPT = 64
+RECORD = ".json"
+
+_Record = TypeVar("_Record", Manifest, StartedRun)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was read of one batch and cannot change any more."""
+
+    manifest: Manifest | None = None
+    started_run: StartedRun | None = None
+    publications: dict[str, Publication] = field(default_factory=dict)
+    recording_seconds: dict[str, float] = field(default_factory=dict)
+
+
+class RecordCache:
+    """
+    Reads the records of batches.
+
+    Methods raise `NotFound` for a batch that is not there, `RecordDamaged` for one that nobody understands any more,
+    and `StoreUnavailable`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    def uri(self, key: str) -> str:
+        """Return the address of a key of the store for other programs."""
+        return self._store.uri(key)
+
+    async def batch_ids(self) -> list[str]:
+        """Return the ids of all batches, newest first."""
+        names = await in_thread(STORE_THREADS, lambda: list(self._store.folders(BATCHES)))
+        return sorted(filter(BATCH_ID.fullmatch, names), reverse=True)
+
+    async def interrupted_starts(self) -> list[str]:
+        """Return the batches that were closed, but of which nobody noted that Prefect has their run."""
+        return await in_thread(STORE_THREADS, _find_interrupted_starts, self._store)
+
+    async def batch(self, batch_id: str) -> Batch:
+        """Return the batch. It is read each time, since a dismissed batch is gone from one moment to the next."""
+        key = BatchKeys.of(batch_id).batch
+        try:
+            content = await in_thread(STORE_THREADS, self._store.read, key)
+        except NotFound as error:
+            msg = f"There is no batch {batch_id}. It may have been dismissed."
+            raise NotFound(msg) from error
+        return understood(Batch, content, key)
+
+    async def write_batch(self, batch: Batch) -> None:
+        """Make the batch known."""
+        key = BatchKeys.of(batch.batch_id).batch
+        await in_thread(STORE_THREADS, self._store.write, key, batch.model_dump_json().encode())
+
+    async def hide(self, batch_id: str) -> bytes | None:
+        """Have the batch be gone for everybody, and return what `show` brings it back with; None if it was gone."""
+        self._kept.pop(batch_id, None)
+        return await in_thread(STORE_THREADS, hide_batch, self._store, batch_id)
+
+    async def show(self, batch_id: str, record: bytes) -> None:
+        """Bring back a batch that was hidden a moment ago."""
+        await in_thread(STORE_THREADS, show_batch, self._store, batch_id, record)
+
+    async def discard_hidden(self, batch_id: str, settings: Settings) -> bool:
+        """Remove all that is left of a hidden batch, and return whether there was anything."""
+        return await in_thread(STORE_THREADS, discard_hidden_batch, self._store, settings, batch_id) > 0
+
+    async def expiries(self, batch_id: str) -> dict[str, Expiry]:
+        """Return which uploads of the batch have expired, by job id."""
+        return await in_thread(STORE_THREADS, _read_expiries, self._store, batch_id)
+
+    async def manifest(self, batch_id: str) -> Manifest | None:
+        """Return what the batch consists of, or None before its start."""
+        kept = self._of(batch_id)
+        if kept.manifest is None:
+            kept.manifest = await self._read(BatchKeys.of(batch_id).manifest, Manifest)
+        return kept.manifest
+
+    async def create_manifest(self, manifest: Manifest) -> Manifest:
+        """Freeze what the batch consists of and return it; if that has been done before, return what was frozen."""
+        return await in_thread(STORE_THREADS, create_manifest, self._store, manifest)
+
+    async def started_run(self, batch_id: str) -> StartedRun | None:
+        """Return the run that the start made, or None if there was no start or it was interrupted."""
+        kept = self._of(batch_id)
+        if kept.started_run is None:
+            kept.started_run = await self._read(BatchKeys.of(batch_id).run, StartedRun)
+        return kept.started_run
+
+    async def write_started_run(self, batch_id: str, run: StartedRun) -> None:
+        """Note that Prefect has the batch's run."""
+        await in_thread(STORE_THREADS, self._store.write, BatchKeys.of(batch_id).run, run.model_dump_json().encode())
+
+    async def uploads(self, batch_id: str) -> dict[str, Upload]:
+        """Return the uploads that have arrived, by job id."""
+        return await in_thread(STORE_THREADS, _read_uploads, self._store, BatchKeys.of(batch_id).uploads)
+
+    async def write_upload(self, batch_id: str, upload: Upload) -> None:
+        """
+        Have the upload count. Raises `NotFound` if the batch was dismissed, or cleaned up because nobody started it.
+
+        That is asked after the write: whoever removes a batch looks for new uploads after hiding it.
+        """
+        key = BatchKeys.of(batch_id).upload(upload.job_id)
+        await in_thread(STORE_THREADS, self._store.write, key, upload.model_dump_json().encode())
+        try:
+            await self.batch(batch_id)
+        except NotFound:
+            await self.delete_upload(batch_id, upload.job_id)
+            raise
+
+    async def delete_upload(self, batch_id: str, job_id: str) -> None:
+        """Have the upload no longer count."""
+        await in_thread(STORE_THREADS, self._store.delete, BatchKeys.of(batch_id).upload(job_id))
+
+    async def mark_cancelled(self, batch_id: str, mark: CancelMark) -> None:
+        """Have the job end cancelled, though it has no run yet."""
+        await in_thread(STORE_THREADS, mark_cancelled, self._store, batch_id, mark)
+
+    async def mark_kept(self, batch_id: str, mark: KeepMark, *, job_id: str = "") -> None:
+        """Have the uploads of a job, or of the whole batch, stay when it is cancelled."""
+        await in_thread(STORE_THREADS, partial(mark_kept, self._store, batch_id, mark, job_id=job_id))
+
+    async def forget_kept(self, batch_id: str, *, job_id: str = "") -> None:
+        """Have the uploads of a job, or of the whole batch, go when it is cancelled."""
+        await in_thread(STORE_THREADS, partial(forget_kept, self._store, batch_id, job_id=job_id))
+
+    async def expired_jobs(self, batch_id: str) -> frozenset[str]:
+        """Return the ids of the jobs whose uploads are gone, though they were not done."""
+        prefix = BatchKeys.of(batch_id).expiries
+        return await in_thread(STORE_THREADS, lambda: frozenset(map(_job_id, self._store.list(prefix))))
+
+    async def cancelled_jobs(self, batch_id: str) -> frozenset[str]:
+        """Return the ids of the jobs that were cancelled before they had a run."""
+        return await in_thread(STORE_THREADS, cancelled_jobs, self._store, batch_id)
+
+    async def publications(self, batch_id: str, *, anew: bool = False) -> dict[str, Publication]:
+        """Return the publications there are, by job id; *anew* also those known: damaged ones are made again."""
+        kept = self._of(batch_id)
+        if anew:
+            kept.publications = {}
+        kept.publications = await in_thread(STORE_THREADS, _read_publications, self._store, batch_id, kept.publications)
+        return kept.publications
+
+    async def recording_seconds(self, batch_id: str) -> dict[str, float]:
+        """Return the lengths of the recordings there are, by job id. Once all are known the store is not asked."""
+        kept = self._of(batch_id)
+        if kept.manifest is not None and len(kept.recording_seconds) == len(kept.manifest.jobs):
+            return kept.recording_seconds
+        kept.recording_seconds = await in_thread(
+            STORE_THREADS, _read_lengths, self._store, batch_id, kept.recording_seconds
+        )
+        return kept.recording_seconds
+
+    def _of(self, batch_id: str) -> _Kept:
+        kept = self._kept.setdefault(batch_id, _Kept())
+        self._kept.move_to_end(batch_id)
+        if len(self._kept) > BATCHES_KEPT:
+            self._kept.popitem(last=False)
+        return kept
+
+    async def _read(self, key: str, record: type[_Record]) -> _Record | None:
+        try:
+            content = await in_thread(STORE_THREADS, self._store.read, key)
+        except NotFound:
+            return None
+        return understood(record, content, key)
+
+
+def _find_interrupted_starts(store: Store) -> list[str]:
+    interrupted = []
+    for batch_id in store.folders(BATCHES):
+        if BATCH_ID.fullmatch(batch_id):
+            keys = BatchKeys.of(batch_id)
+            if store.stat(keys.run) is None and store.stat(keys.manifest) is not None:
+                interrupted.append(batch_id)
+    return interrupted
+
+
+def _read_uploads(store: Store, prefix: str) -> dict[str, Upload]:
+    uploads: dict[str, Upload] = {}
+    for key in store.list(prefix):
+        try:
+            upload = understood(Upload, store.read(key), key)
+        except NotFound:  # deleted since it was listed
+            continue
+        uploads[upload.job_id] = upload
+    return uploads
+
+
+def _read_expiries(store: Store, batch_id: str) -> dict[str, Expiry]:
+    job_ids = (_job_id(key) for key in store.list(BatchKeys.of(batch_id).expiries))
+    return {job_id: expiry for job_id in job_ids if (expiry := read_expiry(store, batch_id, job_id))}
+
+
+def _read_publications(store: Store, batch_id: str, known: dict[str, Publication]) -> dict[str, Publication]:
+    job_ids = (_job_id(key) for key in store.list(BatchKeys.of(batch_id).publications))
+    found = {job_id: known.get(job_id) or read_publication(store, batch_id, job_id) for job_id in job_ids}
+    return {job_id: publication for job_id, publication in found.items() if publication is not None}
+
+
+def _read_lengths(store: Store, batch_id: str, known: dict[str, float]) -> dict[str, float]:
+    lengths: dict[str, float] = {}
+    for key in store.list(BatchKeys.of(batch_id).recordings):
+        if not key.endswith(RECORD):
+            continue
+        job_id = _job_id(key)
+        if job_id in known:
+            lengths[job_id] = known[job_id]
+        elif recording := read_recording(store, batch_id, job_id):
+            lengths[job_id] = recording.audio_seconds
+    return lengths
+
+
+def _job_id(key: str) -> str:
+    """Return the job whose record is kept under *key*. There are thousands of keys, and a `PurePosixPath` is slow."""
+    return key.rpartition("/")[2].removesuffix(RECORD)

@@ -1,0 +1,272 @@
+"""
+Prefect's runs, artifacts and work pools as plain facts, and the few things that are done to a batch run.
+
+The only module of the dashboard that knows Prefect. Prefect is asked each time; what its answers mean for a job is
+derived in `tasks.orchestration.stages`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterType,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+    WorkQueueFilter,
+    WorkQueueFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPoolStatus
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.states import AwaitingRetry, Cancelling
+
+from dashboard.services.prefect_errors import translated_errors
+from dashboard.services.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
+from tasks.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_tag
+from tasks.cleanup.cleaner import Cleaner, read_activity
+from tasks.errors import WrongInstallation, WrongStage
+from tasks.orchestration.installation import check_installation
+from tasks.orchestration.job_runs import ACTIVE, read_running_batches, read_runs
+from tasks.orchestration.notices import BatchPool, RouterLimit
+from tasks.orchestration.paging import PAGE, read_all
+from tasks.orchestration.planning import RunningBatches
+from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pools import read_pools
+from tasks.orchestration.recovery import RunState
+from tasks.orchestration.stages import RunFacts
+from tasks.orchestration.start_batch import create_batch_run
+from tasks.settings import Settings
+from tasks.storage.base import Store
+
+SECONDS_TO_READ_A_BATCH = 60.0
+"""A batch of 10,000 jobs is read in pages of 200, the first time all of it."""
+
+BATCHES_REMEMBERED = 64
+NEWS_PAGE = 5
+"""Runs in the first page of those that were completed since the last look: rarely more than a few."""
+
+_COMPLETED = [StateType.COMPLETED]
+
+
+NOT_COMPLETED = [state_type for state_type in StateType if state_type is not StateType.COMPLETED]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRuns:
+    """The runs of one batch: its own, and those of its jobs; a job that was moved has several."""
+
+    run: RunFacts | None
+    children: tuple[RunFacts, ...]
+
+
+class PrefectService:
+    """Reads and steers the runs of batches. Every method raises `PrefectUnavailable` if the server does not answer."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+        self._completed: OrderedDict[str, dict[str, RunFacts]] = OrderedDict()
+
+    async def read_batch(self, batch_id: str) -> BatchRuns:
+        """
+        Return the runs of the batch, none if they were deleted in Prefect.
+
+        A completed run is read once and remembered, since most runs of a large batch are. If it runs again, which only
+        a person can bring about, that is read as of any other.
+        """
+        completed = self._completed_of(batch_id)
+        tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
+        async with translated_errors(SECONDS_TO_READ_A_BATCH):
+            # In this order: a run that completes in between is then read twice, and not missed.
+            others = await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(not_any=_COMPLETED)))
+            news = await self._read_news(FlowRunFilter(tags=tags, state=_state_filter(any_=_COMPLETED)), completed)
+        runs = {**completed, **_by_id(others), **news}
+        completed.update(news)
+        own = [run for run in runs.values() if not run.job_id]
+        newest = max(own, key=lambda run: run.created_at, default=None)
+        return BatchRuns(run=newest, children=tuple(run for run in runs.values() if run.job_id))
+
+    async def _read_news(self, completed_filter: FlowRunFilter, known: Mapping[str, RunFacts]) -> dict[str, RunFacts]:
+        """Return the completed runs from the newest on, up to a page of which all are known."""
+        page_size = NEWS_PAGE if known else PAGE  # each run in an answer costs the server a millisecond
+        news: dict[str, RunFacts] = {}
+        offset = 0
+        while True:
+            page = await self._client.read_flow_runs(
+                flow_run_filter=completed_filter, sort=FlowRunSort.END_TIME_DESC, limit=page_size, offset=offset
+            )
+            news |= _by_id(page)
+            offset += len(page)
+            if len(page) < page_size or all(str(run.id) in known for run in page):
+                return news
+            page_size = min(2 * page_size, PAGE)
+
+    async def read_conversions(self, flow_run_id: str) -> tuple[RunFacts, ...]:
+        """
+        Return the unfinished and failed task runs of the batch run that carry a job's tag: they convert its upload.
+
+        Completed ones are not asked for: they have left a recording in the store, and there are as many as jobs.
+        """
+        unfinished = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=NOT_COMPLETED)))
+        async with translated_errors():
+            task_runs = await read_all(
+                self._client.read_task_runs,
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)])),
+                task_run_filter=unfinished,
+                sort=TaskRunSort.EXPECTED_START_TIME_ASC,
+            )
+        return tuple(facts for run in task_runs if (facts := facts_of_task_run(run)).job_id)
+
+    async def read_progress(self, runs: Iterable[RunFacts]) -> dict[str, float]:
+        """Return how far the runs that are running are, from 0 to 1, by run id; one that shows nothing is missing."""
+        running = {run.run_id: run.changed_at for run in runs if run.state is RunState.RUNNING}
+        if not running:
+            return {}
+        async with translated_errors():
+            artifacts = await read_all(
+                self._client.read_artifacts,
+                artifact_filter=ArtifactFilter(
+                    flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id) for run_id in running]),
+                    type=ArtifactFilterType(any_=["progress"]),
+                ),
+                sort=ArtifactSort.ID_DESC,
+            )
+        in_time = sorted(artifacts, key=lambda artifact: known_time(artifact.updated))
+        return {
+            str(artifact.flow_run_id): share_of(artifact.data)
+            for artifact in in_time  # each attempt has an artifact of its own: the newest counts
+            if known_time(artifact.updated) >= running[str(artifact.flow_run_id)]
+        }
+
+    async def create(self, batch: Batch) -> str:
+        """Return the id of the batch's run, which is created if there is none. One batch id is one run."""
+        async with translated_errors():
+            return await create_batch_run(self._client, batch)
+
+    async def retry(self, flow_run_id: str) -> None:
+        """Have the batch run again under the same id; it adopts what is done. If it does already, nothing happens."""
+        async with translated_errors():
+            run = await self._client.read_flow_run(UUID(flow_run_id))
+            if run.state is not None and run.state.is_final():
+                state: State[Any] = AwaitingRetry(message="Retry from the dashboard")
+                await self._client.set_flow_run_state(run.id, state, force=True)
+
+    async def has_failed(self, flow_run_id: str) -> bool:
+        """Return whether Prefect says of the run that it failed or crashed."""
+        async with translated_errors():
+            run = await self._client.read_flow_run(UUID(flow_run_id))
+        return run.state is not None and (run.state.is_failed() or run.state.is_crashed())
+
+    async def cancel(self, flow_run_id: str, batch_id: str) -> None:
+        """
+        Ask the batch run and all its jobs to stop. Raises `WrongStage` if all of them have ended.
+
+        The batch run would pass it on, but may just be in the middle of something, or have ended before a job that was
+        retried alone; devices are to be free at once.
+        """
+        async with translated_errors():
+            state: State[Any] = Cancelling(message="Cancelled from the dashboard")
+            answer = await self._client.set_flow_run_state(UUID(flow_run_id), state)
+        had_ended = answer.status is not SetStateStatus.ACCEPT and not (answer.state and answer.state.is_cancelled())
+        tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
+        async with translated_errors(SECONDS_TO_READ_A_BATCH):
+            active = await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(any_=ACTIVE)))
+            for run in active:
+                if str(run.id) != flow_run_id and not (run.state and run.state.is_cancelling()):
+                    await self._client.set_flow_run_state(run.id, state)
+        if had_ended and not active:
+            msg = "The run of the batch has ended, so there is nothing to cancel. Load the page again."
+            raise WrongStage(msg)
+
+    async def cancel_job(self, flow_run_id: str) -> None:
+        """Ask the run of one job to stop; one that has not begun is gone at once, one that has ended stays."""
+        async with translated_errors():
+            state: State[Any] = Cancelling(message="Cancelled from the dashboard")
+            await self._client.set_flow_run_state(UUID(flow_run_id), state)
+
+    async def any_active(self, batch_id: str) -> bool:
+        """Return whether any run of the batch is under way, its own or a job's."""
+        async with translated_errors():
+            return (await read_activity(self._client, batch_id)).active
+
+    async def clean_up(self, batch_id: str, store: Store, settings: Settings) -> bool:
+        """Remove what the batch need not keep, and return True; False if any run of it is under way."""
+        async with translated_errors(SECONDS_TO_READ_A_BATCH):
+            if (await read_activity(self._client, batch_id)).active:
+                return False
+            await Cleaner(self._client, store, settings, dry_run=False).batch(batch_id)
+            return True
+
+    async def check_installation(self, store: Store) -> str:
+        """Return what is wrong if the store belongs to another installation; empty if it is ours."""
+        async with translated_errors():
+            try:
+                await check_installation(self._client, store)
+            except WrongInstallation as error:
+                return str(error)
+        return ""
+
+    async def read_running_batches(self) -> RunningBatches:
+        """Return the batches whose own run is running."""
+        async with translated_errors():
+            return await read_running_batches(self._client)
+
+    async def read_gpu_pools(self) -> tuple[Pool, ...]:
+        """Return the GPU work pools with the runs they hold."""
+        async with translated_errors():
+            return await read_pools(self._client)
+
+    async def read_batch_pool(self) -> BatchPool:
+        """Return the work pool of the batch runs, as far as it is theirs: their queue in it has a limit of its own."""
+        async with translated_errors():
+            try:
+                pool = await self._client.read_work_pool(BATCH_POOL)
+            except ObjectNotFound:
+                return BatchPool(BATCH_POOL, exists=False, online=False)
+            queues = await self._client.read_work_queues(
+                work_pool_name=BATCH_POOL,
+                work_queue_filter=WorkQueueFilter(name=WorkQueueFilterName(any_=[BATCH_QUEUE])),
+            )
+        limits = [pool.concurrency_limit, *(queue.concurrency_limit for queue in queues)]
+        return BatchPool(
+            BATCH_POOL,
+            online=pool.status is not WorkPoolStatus.NOT_READY,
+            paused=pool.is_paused or any(queue.is_paused for queue in queues),
+            slots=min((limit for limit in limits if limit is not None), default=None),
+        )
+
+    async def read_router_limit(self) -> RouterLimit | None:
+        """Return the limit that is the dispatchers' lock, or None: the first batch that needs it makes it."""
+        async with translated_errors():
+            try:
+                limit = await self._client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)
+            except ObjectNotFound:
+                return None
+        return RouterLimit(limit=limit.limit, active=limit.active)
+
+    def _completed_of(self, batch_id: str) -> dict[str, RunFacts]:
+        completed = self._completed.setdefault(batch_id, {})
+        self._completed.move_to_end(batch_id)
+        if len(self._completed) > BATCHES_REMEMBERED:
+            self._completed.popitem(last=False)
+        return completed
+
+
+def _by_id(runs: Iterable[FlowRun]) -> dict[str, RunFacts]:
+    return {str(run.id): facts_of_flow_run(run) for run in runs}
+
+
+def _state_filter(*, any_: list[StateType] | None = None, not_any: list[StateType] | None = None) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=any_, not_any_=not_any))

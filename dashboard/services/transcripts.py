@@ -1,0 +1,143 @@
+"""What there is to read: the jobs that have documents, and where one is that has none yet."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from dashboard.services.queries import BatchQueries
+from dashboard.services.record_cache import RecordCache
+from dashboard.services.threads import STORE_THREADS, in_thread
+from tasks.batches import Batch, Job, Manifest, Publication, Recording, batch_id_of
+from tasks.errors import NotFound, RecordDamaged
+from tasks.media.mp4 import find_frames, mp4_header
+from tasks.names import shown
+from tasks.orchestration.status import JobStatus
+from tasks.storage.base import Store
+from tasks.storage.records import read_publication, read_recording
+
+NEWEST_BATCHES_LOOKED_AT = 20
+MP4_HEADERS_KEPT = 8
+"""One of a three-hour recording has 1.2 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableJob:
+    """A job whose documents are in the store; its recording may have been removed since."""
+
+    batch: Batch
+    job: Job
+    publication: Publication
+    recording: Recording | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableJob:
+    """A job without documents: where it is, or why it has none."""
+
+    batch: Batch
+    status: JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableBatch:
+    """A batch and those of its jobs that can be read, with the length of their audio in seconds, by path."""
+
+    batch: Batch
+    jobs: tuple[tuple[Job, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mp4:
+    """A recording as MP4: the header, and where in the MP3 the frames begin that follow it."""
+
+    recording: Recording
+    header: bytes
+    first_frame: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return len(self.header) + self.recording.size - self.first_frame
+
+    def read_range(self, store: Store, start: int, stop: int) -> Iterator[bytes]:
+        """Return the bytes from *start* up to *stop* in chunks. Raises `NotFound` at once."""
+        border = len(self.header)
+        if stop <= border:
+            return iter((self.header[start:stop],))
+        shift = self.first_frame - border
+        frames = store.read_range(self.recording.key, max(start, border) + shift, stop + shift)
+        return chain((self.header[start:],), frames) if start < border else frames
+
+
+class TranscriptService:
+    """
+    Tells what can be read. Methods raise `StoreUnavailable`.
+
+    What is in the store is read without asking Prefect, so that transcripts can be read while its server is away.
+    """
+
+    def __init__(self, store: Store, records: RecordCache, overview: BatchQueries) -> None:
+        self._store = store
+        self._records = records
+        self._overview = overview
+        self._mp4s: OrderedDict[str, asyncio.Future[Mp4]] = OrderedDict()
+
+    async def job(self, job_id: str) -> ReadableJob | UnreadableJob:
+        """Return the job to read, or how far it is. Raises `NotFound`, and `PrefectUnavailable` if it is not done."""
+        batch_id = batch_id_of(job_id)
+        batch = await self._records.batch(batch_id)
+        publication = await in_thread(STORE_THREADS, read_publication, self._store, batch_id, job_id)
+        manifest = await self._records.manifest(batch_id)
+        job = _job_of(manifest, job_id)
+        if publication is not None and job is not None:
+            recording = await in_thread(STORE_THREADS, read_recording, self._store, batch_id, job_id)
+            return ReadableJob(batch, job, publication, recording)
+        jobs = (await self._overview.batch(batch_id)).jobs
+        status = next((status for status in jobs if status.job_id == job_id), None)
+        if status is None:
+            msg = f"There is no job {shown(job_id)} in its batch. Open the transcript from the page Batches."
+            raise NotFound(msg)
+        return UnreadableJob(batch, status)
+
+    async def newest(self, *, batches: int) -> tuple[ReadableBatch, ...]:
+        """
+        Return the newest *batches* of those that have jobs to read, among the latest there are.
+
+        One whose records are damaged is left out: the list of batches names it.
+        """
+        batch_ids = (await self._records.batch_ids())[:NEWEST_BATCHES_LOOKED_AT]
+        found = await asyncio.gather(*map(self._readable_batch, batch_ids))
+        return tuple(batch for batch in found if batch is not None and batch.jobs)[:batches]
+
+    async def mp4(self, recording: Recording) -> Mp4:
+        """Return the recording as MP4. It is read once for that. Raises `NotFound` and `NotSeekable`."""
+        mp4 = self._mp4s.pop(recording.sha256, None)
+        if mp4 is None or (mp4.done() and mp4.exception() is not None):
+            mp4 = asyncio.ensure_future(in_thread(STORE_THREADS, _read_mp4, self._store, recording))
+        self._mp4s[recording.sha256] = mp4
+        if len(self._mp4s) > MP4_HEADERS_KEPT:
+            self._mp4s.popitem(last=False)
+        return await asyncio.shield(mp4)
+
+    async def _readable_batch(self, batch_id: str) -> ReadableBatch | None:
+        try:
+            batch = await self._records.batch(batch_id)
+            manifest = await self._records.manifest(batch_id)
+        except (NotFound, RecordDamaged):  # NotFound: being made or dismissed in this moment
+            return None
+        if manifest is None:
+            return None
+        publications = await self._records.publications(batch_id)
+        jobs = ((job, publications[job.job_id].audio_seconds) for job in manifest.jobs if job.job_id in publications)
+        return ReadableBatch(batch, tuple(jobs))
+
+
+def _job_of(manifest: Manifest | None, job_id: str) -> Job | None:
+    return next((job for job in manifest.jobs if job.job_id == job_id), None) if manifest else None
+
+
+def _read_mp4(store: Store, recording: Recording) -> Mp4:
+    frames = find_frames(store.read_range(recording.key))
+    return Mp4(recording, mp4_header(frames), frames.first)

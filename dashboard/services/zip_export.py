@@ -1,0 +1,184 @@
+"""
+All documents of a batch as one ZIP, made while it is sent.
+
+Its members have the names that people gave, in their folder tree. `manifest.json` comes last and always has this name:
+it lists every job, with the reason of those that failed, and under which name each document is in the ZIP. A document
+that is damaged in the store is left out, and named there.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import PurePosixPath
+from zipfile import ZIP_DEFLATED
+
+from zipstream.ng import ZipStream
+
+from tasks.batches import Document, Job, Manifest, Publication, Stage, StoredModel, TranscriptionOptions
+from tasks.documents.results import document_uri
+from tasks.errors import NotFound
+from tasks.names import DocumentFormat, clashes, document_name
+from tasks.storage.base import Store
+
+MANIFEST_NAME = "manifest.json"
+IN_MEMORY_BYTES = 2**20
+_NOT_ON_WINDOWS = str.maketrans(dict.fromkeys([*map(chr, range(32)), *'\x7f\\:*?"<>|'], "_"))
+
+
+class JobOutcome(StoredModel):
+    """What became of a job."""
+
+    job: Job
+    stage: Stage
+    error: str | None = None
+    publication: Publication | None = None
+
+
+class DocumentEntry(StoredModel):
+    """One document in the ZIP."""
+
+    format: DocumentFormat
+    name: str
+    size: int
+    sha256: str
+    uri: str
+
+
+class JobEntry(StoredModel):
+    """One job of the batch, with the documents it has."""
+
+    job_id: str
+    path: str
+    stage: Stage
+    error: str | None
+    language: str | None
+    audio_seconds: float | None
+    documents: tuple[DocumentEntry, ...]
+
+
+class ResultsManifest(StoredModel):
+    """What `manifest.json` holds."""
+
+    batch_id: str
+    name: str
+    created_at: datetime
+    started_at: datetime
+    options: TranscriptionOptions
+    jobs: tuple[JobEntry, ...]
+
+
+def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]) -> Iterator[bytes]:
+    """
+    Yield the ZIP of the batch piece by piece, so that its size does not matter.
+
+    If the store stops answering, the ZIP is broken off before its end, so that none that opens lacks a document: the
+    caller must let the connection break too. Raises `StoreUnavailable`.
+    """
+    stems = member_stems([outcome.job for outcome in outcomes])
+    archive = ZipStream(compress_type=ZIP_DEFLATED)
+    entries = []
+    for outcome in outcomes:
+        stem, damaged = stems[outcome.job.job_id], []
+        for document in outcome.publication.documents if outcome.publication else ():
+            content = _content(store, document)
+            if content is None:
+                damaged.append(document)
+                continue
+            archive.add(content, document_name(stem, document.format), size=document.size)
+            yield from archive.all_files()
+        uri_of = partial(document_uri, store, manifest.batch, outcome.job)
+        entries.append(_job_entry(outcome, stem, damaged, uri_of=uri_of))
+    archive.add(_results_manifest(manifest, entries).model_dump_json(indent=2), MANIFEST_NAME)
+    yield from archive.all_files()
+    yield from archive.footer()
+
+
+def member_stems(jobs: Sequence[Job]) -> dict[str, str]:
+    """
+    Return for each job id the path of its documents in the ZIP, without their endings.
+
+    That is the job's document stem, as every system can unpack it inside the folder it was told: without backslashes
+    and colons, which lead out of it on Windows, and without the other characters that Windows refuses. Names that are
+    equal then, and the name of the manifest, are numbered.
+    """
+    stems: dict[str, str] = {}
+    taken = {MANIFEST_NAME.removesuffix(".json")}
+    unpackable = {job.job_id: _unpackable(job.document_stem) for job in jobs}
+    folders = {str(folder).casefold() for stem in unpackable.values() for folder in PurePosixPath(stem).parents}
+    for job in jobs:
+        wanted = unpackable[job.job_id]
+        stem, number = wanted, 1
+        while stem.casefold() in taken or clashes(stem, folders):
+            number += 1
+            stem = f"{wanted} ({number})"
+        taken.add(stem.casefold())
+        stems[job.job_id] = stem
+    return stems
+
+
+def _unpackable(stem: str) -> str:
+    *folders, name = stem.translate(_NOT_ON_WINDOWS).split("/")
+    folders = [folder.rstrip(" .") or "_" for folder in folders]
+    if folders and folders[0].casefold() == MANIFEST_NAME:
+        folders[0] += "_"  # no document can have this name, so it is a folder whatever else there is
+    return "/".join([*folders, name])
+
+
+def _results_manifest(manifest: Manifest, entries: Sequence[JobEntry]) -> ResultsManifest:
+    return ResultsManifest(
+        batch_id=manifest.batch.batch_id,
+        name=manifest.batch.name,
+        created_at=manifest.batch.created_at,
+        started_at=manifest.started_at,
+        options=manifest.batch.options,
+        jobs=tuple(entries),
+    )
+
+
+def _job_entry(
+    outcome: JobOutcome, stem: str, damaged: Sequence[Document], *, uri_of: Callable[[Document], str]
+) -> JobEntry:
+    publication = outcome.publication
+    error = outcome.error
+    if damaged:
+        formats = ", ".join(document.format for document in damaged)
+        error = f"Damaged in the store, and not in this ZIP: {formats}. Retry the batch, then download it again."
+    return JobEntry(
+        job_id=outcome.job.job_id,
+        path=outcome.job.path,
+        stage=outcome.stage,
+        error=error,
+        language=publication.language if publication else None,
+        audio_seconds=publication.audio_seconds if publication else None,
+        documents=tuple(
+            DocumentEntry(
+                format=document.format,
+                name=document_name(stem, document.format),
+                size=document.size,
+                sha256=document.sha256,
+                uri=uri_of(document),
+            )
+            for document in (publication.documents if publication else ())
+            if document not in damaged
+        ),
+    )
+
+
+def _content(store: Store, document: Document) -> Iterator[bytes] | None:
+    """Return the document's content, or None if it is not the one that was published; a large one is read twice."""
+    kept: list[bytes] = []
+    digest, size = hashlib.sha256(), 0
+    try:
+        for chunk in store.read_range(document.key):
+            digest.update(chunk)
+            size += len(chunk)
+            if size > document.size:
+                return None
+            if document.size <= IN_MEMORY_BYTES:
+                kept.append(chunk)
+    except NotFound:
+        return None
+    if (size, digest.hexdigest()) != (document.size, document.sha256):
+        return None
+    return iter(kept) if document.size <= IN_MEMORY_BYTES else store.read_range(document.key)

@@ -1,0 +1,1 @@
+"""What `make up`, `make deploy` and `make worker` do."""

@@ -1,0 +1,1 @@
+"""The warm worker: it executes flow runs in processes that keep imports and models loaded."""

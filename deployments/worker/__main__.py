@@ -1,0 +1,53 @@
+"""
+The process of one warm worker.
+
+Start: ``python -m deployments.worker POOL``. It is a module of its own because Prefect imports the worker's under
+its real name, by its entry point, and one that is also ``__main__`` would exist twice.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import httpx
+from prefect.client.orchestration import get_client
+
+from deployments.worker.orphans import hand_back_all
+from deployments.worker.worker import WarmWorker
+
+HAND_BACK_SECONDS = 15.0
+
+
+async def serve(pool: str) -> None:
+    """Work for *pool* until SIGTERM or SIGINT, then hand back what is under way."""
+    worker = WarmWorker(work_pool_name=pool, name=pool)
+    working = asyncio.create_task(worker.start())
+    stop = asyncio.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(wanted, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if stop.is_set():
+        worker.drain()
+        working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+    if stop.is_set():
+        await hand_back(pool)
+
+
+async def hand_back(pool: str) -> None:
+    """Hand back all that the worker held, now that it does nothing any more; what fails is done by the next start."""
+    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(HAND_BACK_SECONDS), get_client() as client:
+            await hand_back_all(client, pool, "The worker was stopped; handed back.")
+
+
+def main() -> None:
+    """Run the worker of the pool named on the command line."""
+    asyncio.run(serve(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

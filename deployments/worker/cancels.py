@@ -1,0 +1,98 @@
+"""Pass a cancel on from Prefect to the process that has the run; without one, the run is at its end."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled
+
+from deployments.worker.process_pool import WarmProcesses
+from tasks.cancellation import reason_told
+from tasks.orchestration.task_runs import settle_task_runs
+
+WATCH_SECONDS = 1.0
+
+
+async def pass_on_cancels(
+    client: PrefectClient,
+    work_pool: str,
+    processes: WarmProcesses,
+    new_cancel: asyncio.Event,
+    is_held: Callable[[UUID], bool],
+) -> None:
+    """
+    Ask runs to stop that Prefect says are to, and end those that the worker does not hold, until cancelled.
+
+    Two filtered reads a second for all runs; *new_cancel* makes it look at once.
+    """
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(new_cancel.wait(), WATCH_SECONDS)
+        new_cancel.clear()
+        with contextlib.suppress(httpx.HTTPError):  # an outage: the runs go on, the next look asks again
+            await _ask_to_stop(client, processes)
+            await _end_unheld(client, work_pool, is_held)
+
+
+async def _ask_to_stop(client: PrefectClient, processes: WarmProcesses) -> None:
+    holders = {
+        flow_run_id: process
+        for process in processes.all
+        for flow_run_id in process.runs
+        if flow_run_id not in process.cancelled_at
+    }
+    if not holders:
+        return
+    cancelled = await client.read_flow_runs(
+        flow_run_filter=_in_states(StateType.CANCELLING, StateType.CANCELLED, among=holders),
+        sort=FlowRunSort.ID_DESC,
+        limit=200,
+    )
+    for flow_run in cancelled:
+        holders[flow_run.id].cancel(flow_run.id)
+
+
+async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
+    """
+    End the pool's runs that are Cancelling and that the worker does not hold.
+
+    A run that waits for its next attempt keeps the process id of its last one, so the server believes that there is
+    something to be ended, and waits for it. One that is on its way into a process is left to it: the server lets a
+    run that has ended as Cancelled begin, but not one that is Cancelling.
+    """
+    cancelling = await client.read_flow_runs(
+        flow_run_filter=_in_states(StateType.CANCELLING),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
+        sort=FlowRunSort.ID_DESC,
+        limit=200,
+    )
+    for flow_run in cancelling:
+        if is_held(flow_run.id):
+            continue
+        with contextlib.suppress(ObjectNotFound):  # somebody deleted it
+            asked_with = (flow_run.state.message or "") if flow_run.state else ""
+            message = reason_told(asked_with, "Cancelled while no process had it.")
+            # Not forced: if it has ended by now, that stands.
+            await client.set_flow_run_state(flow_run.id, Cancelled(message=message))
+            await settle_task_runs(client, flow_run.id, "it was cancelled.")
+
+
+def _in_states(*types: StateType, among: Iterable[UUID] | None = None) -> FlowRunFilter:
+    return FlowRunFilter(
+        id=None if among is None else FlowRunFilterId(any_=list(among)),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types))),
+    )

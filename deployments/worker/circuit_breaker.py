@@ -1,0 +1,85 @@
+"""
+The quarantine of a work pool whose device fails again and again, kept by its worker. A pool without one, that of the
+batch runs, is never in quarantine: nobody could stand in for it.
+
+The pool is paused in Prefect meanwhile, so that everybody sees it, and its description says why: by that mark a worker
+that was restarted knows a pause of its own from a person's. While the device is tried again with one run, another mark
+keeps the dispatcher from giving the pool a second one.
+"""
+
+import logging
+import time
+from collections import deque
+from datetime import UTC, datetime
+
+import anyio
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
+
+from deployments.local.environment import CPU_POOL
+from tasks.devices import Quarantine
+from tasks.orchestration.pool_model import (
+    PROBATION_MARK,
+    QUARANTINE_MARK,
+    EndedRun,
+    Outcome,
+    PoolHealth,
+    illness,
+    pool_health,
+)
+
+REMEMBERED_RUNS = 50
+MARKS = {PoolHealth.HEALTHY: "", PoolHealth.QUARANTINED: QUARANTINE_MARK, PoolHealth.PROBE: PROBATION_MARK}
+REASONS = {
+    PoolHealth.HEALTHY: "its device works again",
+    PoolHealth.QUARANTINED: "its device failed several times in a row",
+    PoolHealth.PROBE: "its device is tried with one run",
+}
+
+logger = logging.getLogger("batchscribe.warm_worker")
+
+
+class CircuitBreaker:
+    """Knows whether a pool may work, by how its latest runs ended."""
+
+    def __init__(self, work_pool: str, *, slots: int) -> None:
+        self._work_pool = work_pool
+        self._slots = slots
+        self._ended: deque[EndedRun] = deque(maxlen=REMEMBERED_RUNS)
+        self._marked_as: PoolHealth | None = None
+        self._monotonic_zero = time.time() - time.monotonic()
+
+    def note(self, outcome: Outcome, reason: str = "") -> None:
+        """Remember how a run ended, if it had a device."""
+        if self._work_pool != CPU_POOL:
+            self._ended.append(EndedRun(self._work_pool, time.monotonic(), outcome, reason))
+
+    @property
+    def quarantine(self) -> Quarantine | None:
+        """Why no runs are taken and when the device is tried again; None if it is well."""
+        ill = illness(self._work_pool, self._ended)
+        if ill is None:
+            return None
+        probe_at = datetime.fromtimestamp(self._monotonic_zero + ill.quarantine_ends_at, UTC)
+        return Quarantine(failures=ill.failures, reason=ill.reason, probe_at=probe_at)
+
+    async def may_work(self, client: PrefectClient, limiter: anyio.CapacityLimiter) -> bool:
+        """Return whether runs may be taken now: none in quarantine, one at a time to probe the device after it."""
+        health = pool_health(self._work_pool, self._ended, now=time.monotonic())
+        limiter.total_tokens = self._slots if health is PoolHealth.HEALTHY else 1
+        await self._mark(client, health)
+        return health is not PoolHealth.QUARANTINED
+
+    async def _mark(self, client: PrefectClient, health: PoolHealth) -> None:
+        if self._marked_as is health:
+            return
+        pool = await client.read_work_pool(self._work_pool)
+        description = pool.description or ""
+        had = next((mark for mark in (QUARANTINE_MARK, PROBATION_MARK) if description.startswith(mark)), "")
+        if had != MARKS[health]:
+            logger.warning("%s is %s: %s", self._work_pool, health.value, REASONS[health])
+            update = WorkPoolUpdate(description=f"{MARKS[health]}{description.removeprefix(had)}")
+            if QUARANTINE_MARK in (had, MARKS[health]):  # any other pause is a person's
+                update = update.model_copy(update={"is_paused": health is PoolHealth.QUARANTINED})
+            await client.update_work_pool(self._work_pool, update)
+        self._marked_as = health

@@ -1,0 +1,75 @@
+"""Runs that are under way in a work pool by Prefect's books, and that nobody has."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+
+from deployments.worker.run_ends import ACTIVE, hand_back
+from deployments.worker.services import outages_waited_out
+
+FORGOTTEN_SECONDS = 60.0
+"""How long a run may be Pending that no process is to have; longer than any request for it is repeated."""
+SECONDS_BETWEEN_SEARCHES = 30.0
+
+logger = logging.getLogger("batchscribe.warm_worker")
+
+
+async def hand_back_all(client: PrefectClient, work_pool: str, reason: str) -> None:
+    """
+    Hand back what is Running or Pending in the pool, and end what is Cancelling.
+
+    Only for who knows that nobody works for the pool: its worker, before it takes its first run and after its last.
+    """
+    while under_way := await _read(client, work_pool, ACTIVE):
+        for flow_run in under_way:
+            logger.warning("%s: %s", flow_run.name, reason)
+            with contextlib.suppress(ObjectNotFound):  # somebody deleted it meanwhile
+                await hand_back(client, flow_run.id, reason)
+
+
+async def look_for_forgotten(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
+    """
+    Hand back, until cancelled, what stays Pending although nobody holds it.
+
+    So ends a run whose state Prefect's server took, while its answer was lost in an outage.
+    """
+    while True:
+        with outages_waited_out("The search for forgotten runs"):
+            await hand_back_forgotten(client, work_pool, is_held, now=datetime.now(UTC))
+        await asyncio.sleep(SECONDS_BETWEEN_SEARCHES)
+
+
+async def hand_back_forgotten(
+    client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool], *, now: datetime
+) -> None:
+    """Hand back the pool's runs that have been Pending for a minute and that nobody holds."""
+    for flow_run in await _read(client, work_pool, [StateType.PENDING]):
+        pending_seconds = (now - flow_run.state.timestamp).total_seconds() if flow_run.state else 0.0
+        if pending_seconds > FORGOTTEN_SECONDS and not is_held(flow_run.id):
+            logger.warning("%s is Pending and nobody has it; handing it back", flow_run.name)
+            with contextlib.suppress(ObjectNotFound):
+                await hand_back(client, flow_run.id, "An outage kept it from starting; starting again.")
+
+
+async def _read(client: PrefectClient, work_pool: str, states: Sequence[StateType]) -> list[FlowRun]:
+    return await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
+        sort=FlowRunSort.ID_DESC,
+        limit=200,
+    )

@@ -1,0 +1,94 @@
+"""Wait for Prefect's server and for the store, however long they are away, and say meanwhile what is wrong."""
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+
+from tasks.errors import StoreUnavailable
+from tasks.outages import complaint_about, is_passing
+from tasks.settings import Settings
+from tasks.storage.open_store import open_store
+
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BEFORE_WARNING = 30.0
+"""A server that starts together with us is no news."""
+SECONDS_BETWEEN_WARNINGS = 60.0
+SECONDS_BETWEEN_STORE_LOOKS = 5.0
+
+_Answer = TypeVar("_Answer")
+
+
+class NoAnswer(Exception):
+    """Prefect's server has not answered in the time that it was given."""
+
+
+async def answer_to(
+    question: Callable[[PrefectClient], Awaitable[_Answer]], *, warn: Callable[[str], None], seconds: float = math.inf
+) -> _Answer:
+    """
+    Return the server's answer as soon as it gives one, after an outage or a refusal too.
+
+    *warn* is told now and then what is wrong. Raises `NoAnswer` with that after so many *seconds*; if these end, for
+    a refusal at once.
+    """
+    began = time.monotonic()
+    next_warning = began + SECONDS_BEFORE_WARNING
+    while True:
+        try:
+            async with get_client() as client:  # a client of its own, since one that had an answer waits ever longer
+                return await question(client)
+        except (httpx.HTTPError, ValueError) as error:  # a value error: it answers with something else than JSON
+            complaint = complaint_about(error, str(PREFECT_API_URL.value()))
+            refused = isinstance(error, httpx.HTTPStatusError) and not is_passing(error)
+            if time.monotonic() - began > seconds or (refused and seconds < math.inf):
+                raise NoAnswer(complaint) from error
+        if time.monotonic() > next_warning:
+            warn(f"{complaint} Waiting for it.")
+            next_warning = time.monotonic() + SECONDS_BETWEEN_WARNINGS
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+async def wait_for_server(*, warn: Callable[[str], None], seconds: float = math.inf) -> None:
+    """Return when the server answers what only those are told whom it lets in. Raises `NoAnswer`."""
+    await answer_to(lambda client: client.read_work_pools(limit=1), warn=warn, seconds=seconds)
+
+
+async def wait_for_pool(name: str, *, warn: Callable[[str], None]) -> None:
+    """Return when the server has the work pool *name*."""
+    answered_at, warned = 0.0, False
+    while not await answer_to(lambda client: _has_pool(client, name), warn=warn):
+        answered_at = answered_at or time.monotonic()
+        if not warned and time.monotonic() - answered_at > SECONDS_BEFORE_WARNING:
+            warned = True
+            where = PREFECT_API_URL.value()
+            warn(f"There is no work pool {name} at {where} yet. Make it: make deploy PREFECT_API_URL={where}")
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+async def _has_pool(client: PrefectClient, name: str) -> bool:
+    try:
+        await client.read_work_pool(name)
+    except ObjectNotFound:
+        await client.read_work_pools(limit=1)  # or it is the address that there is nothing at
+        return False
+    return True
+
+
+async def wait_for_store(settings: Settings, *, warn: Callable[[str], None]) -> None:
+    """Return when the store can be read and written."""
+    told = ""
+    while True:
+        try:
+            return await asyncio.to_thread(lambda: open_store(settings).check())
+        except StoreUnavailable as error:
+            if str(error) != told:
+                told = str(error)
+                warn(f"{told} Waiting for it.")
+        await asyncio.sleep(SECONDS_BETWEEN_STORE_LOOKS)

@@ -1,0 +1,332 @@
+"""
+Work pool type ``warm``: flow runs execute in long-lived processes that keep imports and models loaded.
+
+A GPU pool has one process with two slots: while one run holds the GPU, the other prepares or stores. The ``cpu`` pool
+has a few processes with many slots each: batch runs mostly wait. One worker per pool: what is Running in the pool when
+it starts is an orphan of its predecessor and is handed back.
+
+A run that loses its process is Crashed, then AwaitingRetry under the same id, until its own process died three times;
+then it is Failed. A run that only lost its process because of a neighbour's cancel or a stopped worker is handed back
+without a Crashed state, so that it costs none of its attempts. Which of two runs a process died of cannot be told, so
+both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again. In a
+pool without a device many share a process: there the first crash is no suspicion, a few processes are added for those
+that crash a second time, and what they share costs no run its last attempt.
+
+Outages of Prefect's server are waited out, by whatever meets one: the worker's end would be that of all its runs.
+
+`deployments.worker` starts it, or ``prefect worker start --type warm``.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import anyio.abc
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.exceptions import ObjectNotFound
+from prefect.workers.base import BaseWorker
+
+from deployments.local.console import READY
+from deployments.local.environment import WARM_CHILDREN_VARIABLE
+from deployments.worker.by_hand import HEARTBEAT_SECONDS, find_out, is_by_hand
+from deployments.worker.cancels import pass_on_cancels
+from deployments.worker.child_process import ProcessDied, WarmProcess
+from deployments.worker.circuit_breaker import CircuitBreaker
+from deployments.worker.device_reporter import DeviceReporter, open_sensor
+from deployments.worker.job import WarmJobConfiguration, WarmResult, WarmVariables
+from deployments.worker.messages import RunEnded
+from deployments.worker.orphans import hand_back_all, look_for_forgotten
+from deployments.worker.process_pool import WarmProcesses, start_process
+from deployments.worker.run_ends import exit_in_words, insist, is_suspect, settle_dead, settle_unfinished
+from deployments.worker.services import keep_going, outages_waited_out
+from deployments.worker.template import CAN_FORK, Template
+from deployments.worker.upkeep import SLOTS_VARIABLE
+from deployments.worker.waiting import wait_for_pool
+from deployments.worker.wake import wake_by_events
+from tasks.orchestration.pool_model import Outcome
+from tasks.settings import Settings
+
+RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
+FORK_VARIABLE = "BATCHSCRIBE_WARM_FORK"
+"""Environment variable set for a pool without a device: its processes may be forked, and as many as are needed."""
+SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
+CRASHES_SHARED = 2
+"""
+After so many crashes a run of a pool without a device gets a process of its own. Not after the first: many runs share
+a process there, and as many processes as runs, each with its own looks at Prefect, would drown the server.
+"""
+
+SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
+
+logger = logging.getLogger("batchscribe.warm_worker")
+
+
+class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
+    """Executes the flow runs of one work pool in warm processes."""
+
+    type = "warm"
+    job_configuration = WarmJobConfiguration
+    job_configuration_variables = WarmVariables
+    _display_name = "Warm process"
+    _description = "Runs flow runs in long-lived processes that keep imports and models loaded."
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._pool_name: str = named.get("work_pool_name") or arguments[0]
+        if is_by_hand():
+            find_out(self._pool_name)
+            named["heartbeat_interval_seconds"] = HEARTBEAT_SECONDS
+            named["name"] = named.get("name") or self._pool_name
+        self._shares = bool(os.environ.get(FORK_VARIABLE))
+        self._template = Template(dict(os.environ)) if self._shares and CAN_FORK else None
+        self._processes = WarmProcesses(
+            wanted=int(os.environ[WARM_CHILDREN_VARIABLE]),
+            slots=int(os.environ.get(SLOTS_VARIABLE, "2")),
+            silence_seconds=float(os.environ.get(SILENCE_VARIABLE, "120")),
+            runs_each=int(os.environ.get(RUNS_VARIABLE, "500")),
+            on_failed_start=lambda: self._note_device_failure("its process does not start"),
+            start=self._template.start_process if self._template else start_process,
+            may_add=self._shares,
+        )
+        named["limit"] = named.get("limit") or self._processes.slots
+        super().__init__(*arguments, **named)
+        self._said_ready = False
+        self._polling = asyncio.Lock()
+        self._new_run = asyncio.Event()
+        self._new_cancel = asyncio.Event()
+        self._orphans_settled = False
+        self._breaker = CircuitBreaker(self._pool_name, slots=self._processes.slots)
+        self._draining = False
+        self._submitting: set[UUID] = set()
+        self._executing: set[UUID] = set()
+        self._services: list[asyncio.Task[None]] = []
+
+    # ---- life of the worker
+
+    async def setup(self) -> None:
+        """Wait for the work pool; then start the processes and the loops beside the base class's own."""
+        await wait_for_pool(self._pool_name, warn=logger.warning)
+        await super().setup()
+        services = {
+            "care of its processes": self._processes.keep,
+            "search for new runs": self._poll_when_woken,
+            "subscription to events": self._listen,
+            "watch over deployments": self._watch_deployments,
+            "report on the device": self._report_device,
+            "search for cancels": self._pass_on_cancels,
+            "search for forgotten runs": self._look_for_forgotten,
+        }
+        if self._template is not None:
+            services["care of its template"] = self._look_after_template
+        self._services = [asyncio.create_task(keep_going(service, name)) for name, service in services.items()]
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """End the processes; their runs are handed back by `deployments.worker` or by the next start."""
+        for service in self._services:
+            service.cancel()
+        self._processes.stop()
+        if self._template is not None:
+            self._template.end()
+        await super().teardown(*exc_info)
+
+    def drain(self) -> None:
+        """Take no more runs and end the processes, without a mark against the runs that are under way."""
+        self._draining = True
+        self._processes.stop()
+
+    async def sync_with_backend(self) -> None:
+        """Tell Prefect's server that the worker is there, and hear of its pool."""
+        with outages_waited_out("The worker's heartbeat"):
+            await super().sync_with_backend()
+            if not self._said_ready:
+                self._said_ready = True
+                self._logger.info("%s for %s", READY, self._pool_name)
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Look for runs, one look at a time, and not before the predecessor's are settled and a process is there."""
+        async with self._polling:
+            with outages_waited_out("The search for runs"):
+                if await self._may_take_runs():
+                    return await super().get_and_submit_flow_runs()
+                if not self._draining:
+                    await self._show_presence()
+        return []
+
+    async def _show_presence(self) -> None:
+        """Ask for runs without taking any: that a paused pool has a worker is known by that alone."""
+        with contextlib.suppress(ObjectNotFound):  # it was deleted
+            await self.client.get_scheduled_flow_runs_for_work_pool(self._pool_name, scheduled_before=LONG_AGO)
+
+    async def _may_take_runs(self) -> bool:
+        if self._draining:
+            return False
+        if not self._orphans_settled:
+            await hand_back_all(self.client, self._pool_name, "The worker was lost and is back; starting again.")
+            self._orphans_settled = True
+        return await self._breaker.may_work(self.client, self.limiter) and self._processes.any_ready
+
+    def _holds(self, flow_run_id: UUID) -> bool:
+        return flow_run_id in self._submitting or flow_run_id in self._executing
+
+    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
+        """
+        Leave out runs that are still in hand, begun again by somebody who did not wait for their end.
+
+        The base class would end the worker, with all its runs, on taking one twice. It has no public place to say so.
+        """
+        in_hand = set(self.limiter.statistics().borrowers)
+        return [found for found in await super()._get_scheduled_flow_runs() if found.flow_run.id not in in_hand]
+
+    # ---- one run
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """
+        Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `look_for_forgotten`.
+
+        In the base class such an error ends the worker. The method is not public: if Prefect does without it,
+        `tests/integration/worker/test_outages.py` fails.
+        """
+        with _kept_in(self._submitting, flow_run.id):
+            with outages_waited_out(f"The start of {flow_run.name}"):
+                await super()._submit_run(flow_run)
+            if flow_run.id not in self._executing:  # it did not come to `run`, which would free its slot at its end
+                self._submitting_flow_run_ids.discard(flow_run.id)
+                self._release_limit_slot(flow_run.id)
+
+    async def _propose_crashed_state(
+        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
+    ) -> None:
+        """
+        Have a run that could not be submitted try again, three times at most, like one that lost its process.
+
+        In the base class it ends as Crashed, of one failed request. Not public either, and tested likewise.
+        """
+        with _kept_in(self._executing, flow_run.id):
+            await insist(
+                lambda: settle_dead(client or self.client, flow_run, message, innocent=False),
+                stopped=lambda: self._draining,
+            )
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: WarmJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> WarmResult:
+        """Execute the run in a warm process and see to it that it does not end without a final state."""
+        with _kept_in(self._executing, flow_run.id):
+            alone = await is_suspect(self.client, flow_run, crashes=CRASHES_SHARED if self._shares else 1)
+            process = await self._processes.reserve(flow_run.id, alone=alone)
+            if task_status is not None:
+                task_status.started(process.pid)
+            try:
+                end = await process.execute(flow_run, configuration.entrypoint)
+            finally:
+                process.release(flow_run.id)
+            self._new_run.set()  # there is room: look for the next run now, not at the next poll
+            if isinstance(end, ProcessDied):
+                await self._after_death(flow_run, process, end)
+            else:
+                await self._after_report(flow_run, process, end)
+            self._new_run.set()
+            return WarmResult(identifier=str(process.pid), status_code=0)
+
+    async def _after_report(self, flow_run: FlowRun, process: WarmProcess, end: RunEnded) -> None:
+        if end.settled:
+            self._breaker.note(Outcome.DONE if end.worked else Outcome.MEDIA)
+            return
+        if end.device_lost:
+            self._note_failure(process, end.detail)
+            process.kill(end.detail, frozenset({flow_run.id}))
+        await insist(lambda: settle_unfinished(self.client, flow_run, end), stopped=lambda: self._draining)
+
+    async def _after_death(self, flow_run: FlowRun, process: WarmProcess, end: ProcessDied) -> None:
+        innocent = bool(process.killed_for) and flow_run.id not in process.killed_for
+        reason = process.kill_reason or f"its process ended ({exit_in_words(end.exit_code)})"
+        shared = self._shares and process.shared_death
+        blamed = await insist(
+            lambda: settle_dead(self.client, flow_run, reason, innocent=innocent, shared=shared),
+            stopped=lambda: self._draining,
+        )
+        if blamed:
+            self._note_failure(process, reason)
+
+    def _note_failure(self, process: WarmProcess, reason: str) -> None:
+        """Count the loss of a process once, however many runs it took along."""
+        if not process.failure_noted:
+            process.failure_noted = True
+            self._note_device_failure(reason)
+
+    def _note_device_failure(self, reason: str) -> None:
+        """Count a failure of the device. A pool that many runs share has none, and a pause would stop them all."""
+        if not self._shares:
+            self._breaker.note(Outcome.DEVICE, reason)
+
+    # ---- loops beside the base class's
+
+    async def _poll_when_woken(self) -> None:
+        """Look for runs as soon as one ended or was created, instead of at the next poll."""
+        while True:
+            await self._new_run.wait()
+            self._new_run.clear()
+            await asyncio.sleep(0.02)  # the base class frees the run's slot just after `run` returned
+            await self.get_and_submit_flow_runs()
+
+    async def _watch_deployments(self) -> None:
+        """Have processes look for new code whenever a deployment of the pool was deployed again."""
+        of_this_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name]))
+        known: dict[UUID, Any] = {}
+        while True:
+            with contextlib.suppress(httpx.HTTPError):  # an outage: the next look finds the same
+                deployments = await self.client.read_deployments(work_pool_filter=of_this_pool, limit=200)
+                found = {deployment.id: deployment.updated for deployment in deployments}
+                if found != known:
+                    self._processes.look_for_new_code()
+                    if self._template is not None:
+                        self._template.renew_if_code_changed()
+                known = found
+            await asyncio.sleep(SECONDS_BETWEEN_DEPLOYMENT_LOOKS)
+
+    async def _look_after_template(self) -> None:
+        while self._template is not None:
+            self._template.look_after()
+            await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
+
+    async def _pass_on_cancels(self) -> None:
+        await pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self._holds)
+
+    async def _look_for_forgotten(self) -> None:
+        await look_for_forgotten(self.client, self._pool_name, self._holds)
+
+    async def _listen(self) -> None:
+        """Wake the loops by events. A missed event costs a second: the polls are the truth."""
+        await wake_by_events((await self._pool_once_known()).id, new_run=self._new_run, new_cancel=self._new_cancel)
+
+    async def _report_device(self) -> None:
+        """Tell the pages of other machines what only this one sees: the load of its device, and its quarantine."""
+        await DeviceReporter(self._pool_name, open_sensor(Settings().device), self._breaker).report(self.client)
+
+    async def _pool_once_known(self) -> Any:
+        while True:
+            with contextlib.suppress(RuntimeError, ValueError):  # not synchronised yet
+                return self.work_pool
+            await asyncio.sleep(0.2)
+
+
+@contextlib.contextmanager
+def _kept_in(held: set[UUID], flow_run_id: UUID) -> Iterator[None]:
+    held.add(flow_run_id)
+    try:
+        yield
+    finally:
+        held.discard(flow_run_id)

@@ -1,0 +1,91 @@
+"""Announce the end of a batch: as an event in Prefect, and to the webhook if there is one."""
+
+from functools import partial
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.events import Event, RelatedResource
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_run_logger
+
+from tasks.announcements.batch_end import BATCH_FINISHED, BatchEnd, end_id
+from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, WEBHOOK_DEPLOYMENT
+from tasks.orchestration.job_runs import read_retry
+from tasks.outages import is_passing
+from tasks.settings import Settings
+
+
+async def announce(client: PrefectClient, settings: Settings, end: BatchEnd) -> None:
+    """
+    Announce the end of a batch run.
+
+    Done again after an interruption it makes no second delivery, and an event with the same id. An outage of Prefect's
+    server raises `httpx.HTTPError`; what the server refuses is logged, since it is no fault of the batch.
+    """
+    event_id = end_id(end.flow_run_id, await read_retry(client, UUID(end.flow_run_id)))
+    for announcing in (partial(_order_delivery, client, settings), partial(_emit, client)):
+        try:
+            await announcing(end, event_id)
+        except ObjectNotFound:
+            get_run_logger().warning(
+                "The webhook is not told: Prefect has no deployment %s: make up", WEBHOOK_DEPLOYMENT
+            )
+        except httpx.HTTPStatusError as error:
+            if is_passing(error):
+                raise
+            get_run_logger().warning("Prefect's server refused to pass on the end of the batch: %s", error)
+
+
+async def _order_delivery(client: PrefectClient, settings: Settings, end: BatchEnd, event_id: UUID) -> None:
+    """Create the run that tells the webhook. It has no tag of the batch: it is no part of it."""
+    if not settings.webhook.get_secret_value():
+        return
+    deployment = await client.read_deployment_by_name(WEBHOOK_DEPLOYMENT)
+    await client.create_flow_run_from_deployment(
+        deployment.id,
+        parameters={"message_id": str(event_id), "end": end.model_dump(mode="json")},
+        name=f"{end.name}: {end.state}",
+        tags=["webhook"],
+        idempotency_key=str(event_id),
+    )
+
+
+async def _emit(client: PrefectClient, end: BatchEnd, event_id: UUID) -> None:
+    """
+    Send the event by HTTP, whose answer says that the server has it.
+
+    `prefect.events.emit_event` puts it into a queue of the process, where it is lost with the process or in an outage.
+    """
+    resource = {
+        "prefect.resource.id": f"batchscribe.batch.{end.batch_id}",
+        "prefect.resource.name": end.name,
+        "batchscribe.state": end.state.value,
+    }
+    event = Event(
+        id=event_id,
+        event=BATCH_FINISHED,
+        resource=resource,
+        related=_related(await client.read_flow_run(UUID(end.flow_run_id)), end),
+        occurred=end.finished_at,
+        payload=end.model_dump(mode="json"),
+    )
+    await client.request("POST", "/events", json=[event.model_dump(mode="json")])
+
+
+def _related(run: FlowRun, end: BatchEnd) -> list[RelatedResource]:
+    """Return what the event is about besides the batch, as Prefect's own events of the run name it."""
+    related = [
+        (f"prefect.flow-run.{run.id}", "flow-run", run.name),
+        (f"prefect.flow.{run.flow_id}", "flow", BATCH_FLOW),
+        (f"prefect.deployment.{run.deployment_id}", "deployment", BATCH_DEPLOYMENT),
+        *((f"prefect.tag.{tag}", "tag", tag) for tag in run.tags),
+        *([(f"batchscribe.inbox.{end.inbox}", "inbox", end.inbox)] if end.inbox else []),
+    ]
+    return [
+        RelatedResource.model_validate(
+            {"prefect.resource.id": resource, "prefect.resource.role": role, "prefect.resource.name": name}
+        )
+        for resource, role, name in related
+    ]

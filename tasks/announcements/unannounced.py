@@ -1,0 +1,116 @@
+"""
+Announce the ends that a batch run could not announce itself: it was cancelled before it began, lost its process, or
+Prefect's server did not take it.
+
+The id of an end says whether it was announced: Prefect knows the event, or does not. So this keeps nothing itself, and
+doing it again changes nothing.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+
+from tasks.announcements.announce import announce
+from tasks.announcements.batch_end import BatchEnd, batch_end, end_id
+from tasks.batches import BATCH_FLOW, Job, Manifest, Stage, batch_tag
+from tasks.documents.results import document_uri
+from tasks.errors import NotFound, RecordDamaged
+from tasks.orchestration.job_runs import read_retry
+from tasks.orchestration.paging import read_all
+from tasks.orchestration.status import BatchState
+from tasks.orchestration.summary import Ending
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.records import read_manifest, read_publication
+
+LOOK_BACK = timedelta(hours=6)
+"""Ends that are older are left: who waited for them has looked."""
+
+SETTLES = timedelta(minutes=1)
+"""A run that has just ended may have announced it in this moment: Prefect shows an event some seconds later."""
+
+_ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
+
+
+async def announce_untold(client: PrefectClient, store: Store, settings: Settings, *, ended_before: datetime) -> int:
+    """Announce the ends that were not, and return how many those were."""
+    announced = 0
+    for run in await _read_ended(client, ended_before):
+        retry = await read_retry(client, run.id)
+        if not await _is_told(client, end_id(str(run.id), retry)):
+            try:
+                end = await asyncio.to_thread(_end, store, settings, run)
+            except (
+                NotFound,
+                RecordDamaged,
+            ):  # dismissed, by somebody who knows how it ended; or there is nothing to tell
+                continue
+            await announce(client, settings, end)
+            announced += 1
+    return announced
+
+
+async def _read_ended(client: PrefectClient, ended_before: datetime) -> list[FlowRun]:
+    return await read_all(
+        client.read_flow_runs,
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
+            end_time=FlowRunFilterEndTime(after_=ended_before - LOOK_BACK, before_=ended_before),
+        ),
+        sort=FlowRunSort.END_TIME_DESC,
+    )
+
+
+async def _is_told(client: PrefectClient, event_id: UUID) -> bool:
+    sought = {"filter": {"id": {"id": [str(event_id)]}}, "limit": 1}
+    answer = await client.request("POST", "/events/filter", json=sought)
+    return bool(answer.json()["events"])
+
+
+def _end(store: Store, settings: Settings, run: FlowRun) -> BatchEnd:
+    manifest = read_manifest(store, _batch_id_of(run))
+    message = (run.state.message or "") if run.state else ""
+    state = _state_of(run)
+    return batch_end(
+        manifest.batch,
+        [_ending(store, manifest, job, state, message) for job in manifest.jobs],
+        state=state,
+        message=message,
+        finished_at=run.end_time or datetime.now(UTC),
+        batch_url=settings.batch_url(manifest.batch.batch_id),
+        flow_run_id=str(run.id),
+        uri_of=partial(document_uri, store, manifest.batch),
+    )
+
+
+def _state_of(run: FlowRun) -> BatchState:
+    if run.state is not None and run.state.is_completed():
+        return BatchState.COMPLETED
+    return BatchState.CANCELLED if run.state is not None and run.state.is_cancelled() else BatchState.FAILED
+
+
+def _batch_id_of(run: FlowRun) -> str:
+    prefix = batch_tag("")
+    return next((tag.removeprefix(prefix) for tag in run.tags if tag.startswith(prefix)), "")
+
+
+def _ending(store: Store, manifest: Manifest, job: Job, state: BatchState, message: str) -> Ending:
+    publication = read_publication(store, manifest.batch.batch_id, job.job_id)
+    if publication is not None:
+        return Ending(job, Stage.DONE, documents=publication.documents)
+    # A batch is completed also if single jobs of it were cancelled.
+    return Ending(job, Stage.FAILED if state is BatchState.FAILED else Stage.CANCELLED, message)

@@ -1,0 +1,245 @@
+"""Batches and jobs: what was uploaded, and what became of it. Records that cross process borders."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tasks.errors import NotFound
+from tasks.names import DocumentFormat, document_stems, shown
+from tasks.result_template import ResultTemplate
+
+BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
+JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
+
+
+BATCH_FLOW = "transcribe-batch"
+BATCH_POOL = "cpu"
+"""Work pool of the flows that need no device."""
+
+BATCH_DEPLOYMENT = f"{BATCH_FLOW}/{BATCH_POOL}"
+RECORDING_FLOW = "transcribe-recording"
+GPU_TAG = "gpu"
+"""Tag of the deployments of `RECORDING_FLOW` whose work pools transcribe."""
+BATCH_QUEUE = "batches"
+"""Work queue of the batch runs in their pool. Its limit is what bounds them, so the pool has room for other flows."""
+
+WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
+INGEST_FLOW = "ingest-folder"
+ROUTER_LIMIT = "gpu-router"
+ALREADY_PUBLISHED = "Its documents were already published."
+"""What a run says that found nothing to do."""
+
+
+def batch_tag(batch_id: str) -> str:
+    """Return the tag that the batch's run and the runs of all its jobs carry in Prefect."""
+    return f"batch:{batch_id}"
+
+
+def job_tag(job_id: str) -> str:
+    """Return the tag that a job's convert task run and its transcribe-recording run carry in Prefect."""
+    return f"job:{job_id}"
+
+
+def inbox_tag(inbox: str) -> str:
+    """Return the tag that the runs of batches ingested from an inbox carry in Prefect."""
+    return f"inbox:{inbox}"
+
+
+class StoredModel(BaseModel):
+    """A value that crosses a process border; it never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Stage(StrEnum):
+    """Where a job is. The last three are ends."""
+
+    UPLOADED = "uploaded"
+    CONVERTING = "converting"
+    QUEUED = "queued"
+    TRANSCRIBING = "transcribing"
+    STORING = "storing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to the job unless a person asks for it."""
+        return self in (Stage.DONE, Stage.FAILED, Stage.CANCELLED)
+
+
+class WhisperTask(StrEnum):
+    """What Whisper does with speech: write it down, or write it down in English."""
+
+    TRANSCRIBE = "transcribe"
+    TRANSLATE = "translate"
+
+
+Term = Annotated[str, Field(max_length=100)]
+"""A word to expect. Whisper reads some 200 tokens of such words; Prefect takes 512 KiB of a run's parameters."""
+
+
+class TranscriptionOptions(StoredModel):
+    """How the uploads of a batch are transcribed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(default="auto", pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="Whisper model, or auto")
+    language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$", description="Language code, or auto")
+    task: WhisperTask = WhisperTask.TRANSCRIBE
+    vocabulary: tuple[Term, ...] = Field(default=(), max_length=200, description="Words to expect: names, terms")
+    formats: tuple[DocumentFormat, ...] = Field(default=tuple(DocumentFormat), min_length=1)
+
+
+class Batch(StoredModel):
+    """Uploads submitted together, by a person or by the scan of an inbox."""
+
+    batch_id: str
+    name: str
+    created_at: datetime
+    options: TranscriptionOptions = TranscriptionOptions()
+    inbox: str = Field(default="", description="name of the inbox that it was ingested from; empty for a person's own")
+    results: str = Field(default="", description="template of its documents' stable addresses; empty: they have none")
+
+    @field_validator("results")
+    @classmethod
+    def _is_template(cls, results: str) -> str:
+        if results:
+            ResultTemplate.parse(results)
+        return results
+
+
+class Upload(StoredModel):
+    """A media file as received."""
+
+    job_id: str
+    path: str
+    size: int = Field(ge=0, description="bytes")
+    sha256: str
+    uploaded_at: datetime
+
+
+class Job(StoredModel):
+    """The transcription of one upload."""
+
+    job_id: str
+    path: str
+    size: int = Field(ge=0, description="bytes")
+    sha256: str
+    document_stem: str = Field(description="path of its documents below documents/, without their endings")
+    result_stem: str = Field(default="", description="the same in their stable addresses, if it is another")
+
+    @property
+    def name(self) -> str:
+        """The upload's own name, without its folders."""
+        return PurePosixPath(self.path).name
+
+
+class Manifest(StoredModel):
+    """What a batch consists of, from its start on."""
+
+    batch: Batch
+    jobs: tuple[Job, ...]
+    started_at: datetime
+
+
+class StartedRun(StoredModel):
+    """The flow run of a batch. A batch with a manifest but without it was interrupted in the middle of its start."""
+
+    flow_run_id: str
+    created_at: datetime
+
+
+class CancelMark(StoredModel):
+    """A person cancelled a job that had no run which could have been asked to stop."""
+
+    job_id: str
+    cancelled_at: datetime
+
+
+class KeepMark(StoredModel):
+    """A person wants what a job that they cancel has uploaded to be kept for a retry."""
+
+    kept_at: datetime
+
+
+class Recording(StoredModel):
+    """An upload's 16 kHz mono MP3 in the store."""
+
+    job_id: str
+    key: str
+    size: int
+    sha256: str
+    audio_seconds: float
+    offset_seconds: float = Field(default=0.0, description="where the sound starts on the upload's own clock")
+
+
+class Document(StoredModel):
+    """One document in the store."""
+
+    format: DocumentFormat
+    key: str
+    size: int
+    sha256: str
+
+
+class Publication(StoredModel):
+    """The documents of a job, complete and checked. A job without one is not done."""
+
+    job_id: str
+    attempt: int
+    token: str = Field(default="", description="part of its documents' keys that no other attempt has")
+    documents: tuple[Document, ...]
+    language: str
+    audio_seconds: float
+    published_at: datetime
+
+
+def new_batch_id(now: datetime, randomness: bytes) -> str:
+    """Return a batch id that sorts by time: date, time (UTC) and six characters of *randomness* (4 bytes or more)."""
+    return f"{now:%Y%m%d-%H%M%S}-{_base32(randomness)[:6]}"
+
+
+def job_id_for(batch_id: str, path: str) -> str:
+    """Return the id of the job of *path*: the same path in the same batch is the same job, however often it is sent."""
+    return f"{batch_id}-{_base32(hashlib.sha256(path.encode()).digest())[:10]}"
+
+
+def batch_id_of(job_id: str) -> str:
+    """Return the id of the batch that *job_id* belongs to. Raises `NotFound` if it is no job id."""
+    match = JOB_ID.fullmatch(job_id)
+    if match is None:
+        msg = f"There is no job {shown(job_id)}."
+        raise NotFound(msg)
+    return match["batch_id"]
+
+
+def _base32(digest: bytes) -> str:
+    return base64.b32encode(digest).decode().lower().rstrip("=")
+
+
+def manifest_of(batch: Batch, uploads: Iterable[Upload], *, started_at: datetime) -> Manifest:
+    """Return what *batch* consists of: its uploads by path, each with a document stem of its own."""
+    ordered = sorted(uploads, key=lambda upload: upload.path)
+    stems = document_stems(upload.path for upload in ordered)
+    numbered = ResultTemplate.parse(batch.results).stems(stems.values()) if batch.results else {}
+    jobs = (
+        Job(
+            job_id=upload.job_id,
+            path=upload.path,
+            size=upload.size,
+            sha256=upload.sha256,
+            document_stem=stems[upload.path],
+            result_stem=numbered.get(stems[upload.path], ""),
+        )
+        for upload in ordered
+    )
+    return Manifest(batch=batch, jobs=tuple(jobs), started_at=started_at)

@@ -1,0 +1,115 @@
+"""
+Discard what is no longer needed: things one by one, and batches as a whole.
+
+A batch is gone for everybody from the moment its `Batch` is: that record goes first. Whatever comes after it can be
+interrupted, and is finished by the next dismissal or clean-up, which finds what is left.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tasks.batches import JOB_ID, Manifest
+from tasks.cleanup.removals import Location, StoredItem
+from tasks.documents.results import delete_results
+from tasks.errors import NotFound
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.keys import BatchKeys
+
+
+def discard(store: Store, settings: Settings, held: StoredItem) -> None:
+    """Remove the thing, if it is still there and no upload is being received into it."""
+    match held.place:
+        case Location.STORE:
+            store.delete(held.name)
+        case Location.UPLOADS:
+            remove_unless_received(settings.uploads_folder / held.name)
+        case Location.WORK:
+            shutil.rmtree(settings.work_folder / held.name, ignore_errors=True)
+        case Location.PREFECT:
+            msg = f"{held.name} is Prefect's."
+            raise ValueError(msg)
+
+
+def hide_batch(store: Store, batch_id: str) -> bytes | None:
+    """Have the batch be gone for everybody, and return the record with which `show_batch` brings it back."""
+    key = BatchKeys.of(batch_id).batch
+    try:
+        record = store.read(key)
+    except NotFound:
+        return None
+    store.delete(key)
+    return record
+
+
+def show_batch(store: Store, batch_id: str, record: bytes) -> None:
+    """Bring back a batch that was hidden a moment ago."""
+    store.write(BatchKeys.of(batch_id).batch, record)
+
+
+def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int:
+    """
+    Remove all that is left of a hidden batch and return how many things that were.
+
+    Its uploads go before the last of its records: so what an interruption leaves is always known to be a batch's.
+    """
+    keys = BatchKeys.of(batch_id)
+    discarded = _delete_results(store, keys)  # while the manifest still says where they are
+    discarded += store.delete_all(keys.publications)  # its documents can't be had any more
+    folder = settings.uploads_folder / batch_id
+    for path in _entries(folder):
+        remove_unless_received(path)  # whoever receives it finds out that the batch is gone
+        discarded += 1
+    with contextlib.suppress(OSError):  # it was not there, or somebody receives an upload there
+        folder.rmdir()
+    for path in _entries(settings.work_folder):
+        job = JOB_ID.match(path.name)
+        if job is not None and job["batch_id"] == batch_id:
+            shutil.rmtree(path, ignore_errors=True)
+            discarded += 1
+    return discarded + store.delete_all(keys.folder)
+
+
+def _delete_results(store: Store, keys: BatchKeys) -> int:
+    with contextlib.suppress(NotFound):
+        try:
+            manifest = Manifest.model_validate_json(store.read(keys.manifest))
+        except ValidationError:  # the clean-up finds them by the template
+            return 0
+        return delete_results(store, manifest.batch)
+    return 0
+
+
+def remove_unless_received(path: Path, *, wanted: Callable[[], bool] = lambda: False) -> bool:
+    """
+    Remove the file and return True, unless it is *wanted* or somebody receives it: such a file is locked.
+
+    An upload that takes its place while this looks at it stays.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if wanted() or not os.path.samestat(os.fstat(descriptor), path.stat()):
+            return False
+        path.unlink()
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,1 +1,0 @@
-"""What is true: plain Python without Prefect, input, output or clock."""

@@ -1,0 +1,1 @@
+"""The documents of a job: their formats, and how they are published."""

@@ -1,0 +1,101 @@
+"""Documents: what a person gets for an upload. Text to read, subtitles in two formats, and everything as JSON."""
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from pydantic import Field
+
+from tasks.batches import Job, StoredModel, WhisperTask
+from tasks.documents.paragraphs import paragraphs
+from tasks.names import DocumentFormat
+from tasks.subtitles.formats import Compliance, compliance, to_srt, to_vtt
+from tasks.subtitles.layout import lay_out
+from tasks.subtitles.standards import standard_for
+from tasks.subtitles.tokens import timed_words
+from tasks.transcription.transcript import RemovedText, Segment, Transcript
+
+
+class Processing(StoredModel):
+    """How a transcript came about."""
+
+    task: WhisperTask = WhisperTask.TRANSCRIBE
+    device: str
+    compute_type: str = Field(description="number format of the model: another than planned if memory ran out")
+    batch_size: int = Field(default=0, ge=0, description="chunks of 30 s in the model at once: fewer if memory ran out")
+    transcription_seconds: float = Field(ge=0)
+    attempt: int = Field(default=1, ge=1)
+    versions: dict[str, str] = Field(default={}, description="of the libraries that decide about the text, by name")
+
+
+class Source(StoredModel):
+    """The upload that a document stands for."""
+
+    job_id: str
+    path: str
+    size: int = Field(ge=0, description="bytes")
+    sha256: str
+
+
+class JsonDocument(StoredModel):
+    """
+    The JSON document. Times are seconds from the start of the upload.
+
+    ``schema_version`` rises when a field changes its meaning or goes; new fields alone leave it as it is, so a reader
+    ignores those it doesn't know.
+    """
+
+    schema_version: Literal[1] = 1
+    source: Source
+    audio_seconds: float
+    language: str
+    language_probability: float
+    model: str
+    text: str = Field(description="the paragraphs, with an empty line between them")
+    segments: tuple[Segment, ...]
+    removed: tuple[RemovedText, ...] = Field(description="what the model wrote though nobody said it")
+    processing: Processing
+    real_time_factor: float | None = Field(description="transcription time ÷ audio duration")
+    subtitles: Compliance
+
+    @classmethod
+    def of(cls, transcript: Transcript, job: Job, processing: Processing, *, text: str, subtitles: Compliance) -> Self:
+        """Return the document of *transcript*."""
+        seconds = transcript.audio_seconds
+        return cls(
+            source=Source(job_id=job.job_id, path=job.path, size=job.size, sha256=job.sha256),
+            audio_seconds=seconds,
+            language=transcript.language,
+            language_probability=transcript.language_probability,
+            model=transcript.model,
+            text=text,
+            segments=transcript.segments,
+            removed=transcript.removed,
+            processing=processing,
+            real_time_factor=round(processing.transcription_seconds / seconds, 4) if seconds > 0 else None,
+            subtitles=subtitles,
+        )
+
+
+def render(
+    transcript: Transcript, job: Job, formats: Iterable[DocumentFormat], processing: Processing
+) -> dict[DocumentFormat, bytes]:
+    """Return the documents of *transcript* in UTF-8. The same transcript gives the same bytes."""
+    standard = standard_for("en" if processing.task is WhisperTask.TRANSLATE else transcript.language)
+    words = timed_words(transcript.segments)
+    cues = lay_out(words, standard)
+    text = "\n\n".join(paragraphs(words, standard))
+
+    def document(document_format: DocumentFormat) -> str:
+        match document_format:
+            case DocumentFormat.TXT:
+                return f"{text}\n" if text else ""
+            case DocumentFormat.SRT:
+                return to_srt(cues)
+            case DocumentFormat.VTT:
+                return to_vtt(cues)
+            case DocumentFormat.JSON:
+                subtitles = compliance(cues, standard)
+                record = JsonDocument.of(transcript, job, processing, text=text, subtitles=subtitles)
+                return f"{record.model_dump_json(indent=2)}\n"
+
+    return {document_format: document(document_format).encode() for document_format in formats}

@@ -1,0 +1,116 @@
+"""Convert a job's upload to its recording: 16 kHz mono MP3, which is what the model hears and the page plays."""
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled, Failed
+
+from tasks.batches import Job, Recording
+from tasks.cancellation import RunCancelled, current_token
+from tasks.errors import ConversionInterrupted, TranscriptionError, UploadMissing
+from tasks.media.conversion_slots import current_turn
+from tasks.media.ffmpeg import convert_file
+from tasks.media.plan import ConversionLimits
+from tasks.retries import ask_the_error
+from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.expiries import expired, read_expiry
+from tasks.storage.keys import BatchKeys
+from tasks.storage.open_store import open_store
+from tasks.storage.records import read_recording
+
+
+@task(
+    name="convert",
+    task_run_name="convert {job.path}",
+    retries=5,
+    retry_delay_seconds=[5, 30, 60, 120, 300],
+    retry_condition_fn=ask_the_error,
+    cache_policy=NO_CACHE,
+)
+def convert(job: Job, batch_id: str, settings: Settings) -> Recording:
+    """
+    Return the recording of the job's upload, made and put into the store unless it is there already.
+
+    The store keeps the result, not Prefect: what Prefect remembers stays when the recording is gone, and would be
+    returned where converting again is what is needed. A job's id stands for the content of its upload, which never
+    changes once the batch has started.
+
+    The task run fails with the error's sentence alone. A raised error would stand behind Prefect's own words.
+    """
+    try:
+        with current_turn():
+            return _convert(job, batch_id, settings)
+    except RunCancelled:
+        return Cancelled(message="Cancelled while it was being converted.")  # type: ignore[return-value]  # as below
+    except TranscriptionError as error:
+        return Failed(message=str(error), data=error)  # type: ignore[return-value]  # Prefect takes a state as the end
+
+
+def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:
+    current_token().raise_if_cancelled()
+    store, logger = open_store(settings), get_run_logger()
+    recording = read_recording(store, batch_id, job.job_id)
+    if recording is not None:
+        logger.info("Recording of job %s is in the store already", job.job_id)
+        return recording
+    expiry = read_expiry(store, batch_id, job.job_id)
+    if expiry is not None:
+        raise UploadMissing(expired([job.name], expiry))
+    limits = ConversionLimits(max_audio_seconds=settings.max_audio_hours * 3600)
+    with _work_folder(settings, job.job_id) as folder:
+        target = folder / "recording.mp3"
+        upload = settings.uploads_folder / batch_id / job.job_id
+        conversion = convert_file(upload, name=job.name, target=target, limits=limits)
+        logger.info(
+            "Converted job %s: %.1f s of audio in %.1f s", job.job_id, conversion.audio_seconds, conversion.wall_seconds
+        )
+        return _store(
+            store,
+            BatchKeys.of(batch_id),
+            target,
+            Recording(
+                job_id=job.job_id,
+                key=BatchKeys.of(batch_id).recording(job.job_id),
+                size=target.stat().st_size,
+                sha256=_sha256(target),
+                audio_seconds=conversion.audio_seconds,
+                offset_seconds=conversion.offset_seconds,
+            ),
+        )
+
+
+def _store(store: Store, keys: BatchKeys, target: Path, recording: Recording) -> Recording:
+    """Store the MP3 and then its record: a record without its MP3 would be taken for a recording."""
+    store.put_file(recording.key, target)
+    store.write(keys.recording_record(recording.job_id), recording.model_dump_json(indent=2).encode())
+    return recording
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _work_folder(settings: Settings, job_id: str) -> Iterator[Path]:
+    """Make a folder for this try, and remove it in all cases. What a killed try of the job left goes first."""
+    job_folder = settings.work_folder / job_id
+    try:
+        job_folder.mkdir(parents=True, exist_ok=True)
+        for left in job_folder.glob("convert-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix="convert-", dir=job_folder, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    except OSError as exc:
+        msg = f"The folder {job_folder} can't be used: {exc.strerror}. Free some space or allow writing, then retry."
+        raise ConversionInterrupted(msg) from exc
+    finally:
+        with contextlib.suppress(OSError):  # another task of the job works there
+            job_folder.rmdir()

@@ -1,0 +1,240 @@
+"""
+What ffmpeg's own output says about a file: there is no ffprobe beside the ffmpeg that comes as a Python package.
+
+`read_log` takes the lines that ffmpeg 5 to 9 write with ``-loglevel repeat+level+info`` and the filter graph of
+`tasks.media.plan`. Names and titles in the media stand in lines that are indented further than ffmpeg's own, so
+a file can't put words into ffmpeg's mouth.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+DECODED = "decoded"
+"""Name of the point of the filter graph behind the decoder."""
+
+WRITTEN = "written"
+"""Name of the point before the encoder."""
+
+RECORDING_RATE = 16_000
+"""Samples per second of a recording, which is mono."""
+
+MAX_STREAMS = 50
+MAX_ERRORS = 5
+"""Messages that are kept of each part of ffmpeg, and `MAX_PARTS` of those."""
+
+MAX_PARTS = 20
+
+_LINE = re.compile(r"(?:\[(?P<part>[^\]]*) @ 0x[0-9a-f]+\] )*\[(?P<level>[a-z]+)\] (?P<text>.*)")
+_FILTER_LINE = re.compile(r"\[(?P<filter>\w+)@(?P<point>\w+) @ 0x[0-9a-f]+\] \[info\] (?P<text>.*)")
+_INPUT = re.compile(r"Input #0, (?P<format>\S+), from ")
+_DURATION = re.compile(
+    r"  Duration: (?:N/A|(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d\.\d+))(?:, start: (?P<start>-?\d+\.\d+))?"
+)
+_STREAM = re.compile(r"  Stream #0:(?P<number>\d+)\S*: (?P<kind>\w+): (?P<codec>[\w.-]+)")
+_FIRST_FRAME = re.compile(r"n: *0 .*?pts_time:(?P<time>\S+) .*?channels:(?P<channels>\d+) .*?rate:(?P<rate>\d+) ")
+_CORRUPT = re.compile(
+    r"(?:Packet corrupt \(stream = |corrupt input packet in stream |.*: corrupt input packet in stream )(\d+)"
+)
+_STOPPED = re.compile(r"Exiting normally, received signal (?P<signal>\d+)")
+
+_UNDECODED = ("Error while decoding stream", "Error submitting packet to decoder", "Decoding error")
+_READING_FAILED = ("Error during demuxing", "file:")
+_HARMLESS = "non monotonically increasing dts"
+"""ffmpeg complains so about the MP3 it writes where a file changes its channels midway, and writes it all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of a media file, as ffmpeg names it: audio/aac."""
+
+    number: int
+    kind: str
+    codec: str
+    cover: bool
+    """Whether it is a picture, not a film."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.codec}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """The sound that passed one point of the filter graph."""
+
+    seconds: float = 0.0
+    mean_decibels: float = -math.inf
+    """Mean power over all channels, against full scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What ffmpeg said of one run."""
+
+    format: str = ""
+    """ffmpeg's name of the container; empty if the file could not be opened."""
+    streams: tuple[Stream, ...] = ()
+    declared_seconds: float | None = None
+    """Length by the file's own header, from the first stream's start to the last one's end."""
+    declared_is_estimate: bool = False
+    """Whether the header says nothing and ffmpeg guessed from the file's size."""
+    start_seconds: float = 0.0
+    """Where the clock of the container starts."""
+    first_sound_seconds: float = 0.0
+    """Time of the first sample, on the clock that the run kept."""
+    channels: int = 0
+    decoded: Sound = field(default_factory=Sound)
+    """The first audio stream, as decoded."""
+    written: Sound = field(default_factory=Sound)
+    """What was encoded."""
+    undecoded_packets: int = 0
+    errors: tuple[str, ...] = ()
+    """The first messages about errors, but for those about pictures."""
+    corrupt: bool = False
+    """Whether ffmpeg called a packet of sound corrupt, or said the file is shorter than it should be."""
+    reading_failed: bool = False
+    """Whether reading ended by an error and not at the end of the file."""
+    stopped_by_signal: int = 0
+    exit_code: int = 0
+
+    @property
+    def damaged(self) -> bool:
+        """Whether ffmpeg met anything that should not be there. The pictures of a film don't count."""
+        return bool(self.errors) or self.corrupt
+
+    @property
+    def lasts_by_sound(self) -> bool:
+        """Whether the declared length is that of the sound: nothing else in the file takes time."""
+        audio = sum(stream.kind == "audio" for stream in self.streams)
+        films = sum(stream.kind == "video" and not stream.cover for stream in self.streams)
+        return audio == 1 and not films
+
+
+def read_log(lines: Iterable[str]) -> Report:
+    """Return what *lines* say. They are read to the end, and only little of them is kept, however many there are."""
+    reading = _Reading()
+    for line in lines:
+        reading.take(line)
+    return reading.report()
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    seconds: float
+    channels: int
+    rate: int
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The state of reading a log. A file whose channels or rate change midway has several frames and several levels."""
+
+    format: str = ""
+    streams: list[Stream] = field(default_factory=list)
+    duration: re.Match[str] | None = None
+    estimated: bool = False
+    in_input: bool = False
+    frames: list[_Frame] = field(default_factory=list)
+    samples: dict[str, list[int]] = field(default_factory=dict)
+    decibels: dict[str, list[float]] = field(default_factory=dict)
+    undecoded_packets: int = 0
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    corrupt_streams: set[int] = field(default_factory=set)
+    too_short: bool = False
+    reading_failed: bool = False
+    signal: int = 0
+
+    def take(self, line: str) -> None:
+        if match := _FILTER_LINE.match(line):
+            self._take_measurement(match["filter"], match["point"], match["text"])
+        elif match := _LINE.match(line):
+            level, text = match["level"], match["text"]
+            if level == "info":
+                self._take_description(text)
+            elif level == "warning":
+                self._take_warning(text)
+            elif level in ("error", "fatal", "panic"):
+                self._take_error(match["part"] or "", text)
+
+    def _take_measurement(self, filter_name: str, point: str, text: str) -> None:
+        name, _, value = text.partition(": ")
+        if filter_name == "ashowinfo" and (match := _FIRST_FRAME.match(text)):
+            seconds = float(match["time"]) if match["time"] != "NOPTS" else 0.0
+            self.frames.append(_Frame(seconds, int(match["channels"]), int(match["rate"])))
+        elif name == "n_samples" and value != "0":
+            self.samples.setdefault(point, []).append(int(value))
+        elif name == "mean_volume":
+            self.decibels.setdefault(point, []).append(float(value.removesuffix(" dB")))
+
+    def _take_description(self, text: str) -> None:
+        if match := _INPUT.match(text):
+            self.format, self.in_input = match["format"], True
+        elif text.startswith(("Stream mapping:", "Output #0")):
+            self.in_input = False
+        elif match := _STOPPED.match(text):
+            self.signal = int(match["signal"])
+        elif self.in_input and self.duration is None and (match := _DURATION.match(text)):
+            self.duration = match
+        elif self.in_input and len(self.streams) < MAX_STREAMS and (match := _STREAM.match(text)):
+            cover = "(attached pic)" in text
+            self.streams.append(Stream(int(match["number"]), match["kind"].lower(), match["codec"], cover=cover))
+
+    def _take_warning(self, text: str) -> None:
+        if text.startswith("Estimating duration from bitrate"):
+            self.estimated = True
+        elif "duration do not match" in text:
+            self.too_short = True
+        elif (match := _CORRUPT.match(text)) and int(match[1]) < MAX_STREAMS:
+            self.corrupt_streams.add(int(match[1]))
+
+    def _take_error(self, part: str, text: str) -> None:
+        if _HARMLESS in text:
+            return
+        if text.startswith(_UNDECODED):
+            self.undecoded_packets += 1
+        if self.format and text.startswith(_READING_FAILED):
+            self.reading_failed = True
+        if part in self.errors or len(self.errors) < MAX_PARTS:
+            texts = self.errors.setdefault(part, [])
+            if len(texts) < MAX_ERRORS:
+                texts.append(text)
+
+    def report(self) -> Report:
+        duration = self.duration
+        sounds = {stream.number for stream in self.streams if stream.kind == "audio"}
+        picture_decoders = {stream.codec for stream in self.streams if stream.kind == "video"}
+        written_rates = [_Frame(0.0, 1, RECORDING_RATE)] * len(self.samples.get(WRITTEN, []))
+        return Report(
+            format=self.format,
+            streams=tuple(self.streams),
+            declared_seconds=_declared_seconds(duration) if duration else None,
+            declared_is_estimate=self.estimated,
+            start_seconds=float(duration["start"] or 0.0) if duration else 0.0,
+            first_sound_seconds=self.frames[0].seconds if self.frames else 0.0,
+            channels=self.frames[0].channels if self.frames else 0,
+            decoded=self._sound(DECODED, self.frames),
+            written=self._sound(WRITTEN, written_rates),
+            undecoded_packets=self.undecoded_packets,
+            errors=tuple(
+                text
+                for part, texts in self.errors.items()
+                if part.removeprefix("dec:") not in picture_decoders
+                for text in texts
+            ),
+            corrupt=self.too_short or bool(self.corrupt_streams & sounds),
+            reading_failed=self.reading_failed,
+            stopped_by_signal=self.signal,
+        )
+
+    def _sound(self, point: str, frames: list[_Frame]) -> Sound:
+        samples, decibels = self.samples.get(point, []), self.decibels.get(point, [])
+        seconds = sum(count / (frame.channels * frame.rate) for count, frame in zip(samples, frames, strict=False))
+        power = sum(count * 10 ** (level / 10) for count, level in zip(samples, decibels, strict=False))
+        return Sound(seconds, 10 * math.log10(power / sum(samples)) if power else -math.inf)
+
+
+def _declared_seconds(duration: re.Match[str]) -> float | None:
+    if duration["hours"] is None:
+        return None
+    return int(duration["hours"]) * 3600 + int(duration["minutes"]) * 60 + float(duration["seconds"])

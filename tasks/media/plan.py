@@ -1,0 +1,209 @@
+"""
+Conversions: how ffmpeg is told to make a recording of an upload, and whether what it made is right.
+
+A conversion is a `Plan`, ffmpeg's arguments for it, and the `Report` that came of it. `better_plan` says whether the
+report asks for another try with another plan, `refusal` why the upload can't be used. Nearly all uploads are done with
+the first plan, in one pass.
+
+Nothing is lost in silence. Damage that costs up to `TOLERANCE_SECONDS` is let pass; more of it fails the job with a
+sentence that says how much could be read, since a transcript with a hole looks like one without. Pauses that a file
+means (a muted microphone sends nothing) become silence of the same length, so that times stay right.
+"""
+
+import math
+import signal
+from dataclasses import dataclass, replace
+
+from tasks.errors import ConversionInterrupted, MediaRejected, TranscriptionError
+from tasks.media.ffmpeg_log import DECODED, RECORDING_RATE, WRITTEN, Report
+
+INPUT_NAME = "upload"
+"""The upload's name in the folder where ffmpeg works. ffmpeg tells by the content what it is."""
+
+RECORDING_NAME = "recording.mp3"
+
+DEMUXERS = (
+    *("aac", "ac3", "aiff", "amr", "asf", "au", "avi", "caf", "eac3", "flac", "flv", "matroska", "mov", "mp3", "mpeg"),
+    *("mpegts", "ogg", "w64", "wav", "wv"),
+)
+"""
+The containers that may be read. None of them names other files: with playlists (hls, concat) an upload could have
+another one, or any file of this machine, read to it.
+"""
+
+TOLERANCE_SECONDS = 0.5
+"""How much of the sound may be missing, by codec delays and padding or by damage that nobody hears."""
+
+ESTIMATE_TOLERANCE = 0.05
+"""How far off ffmpeg's guess of a length from the file's size may be."""
+
+PACKET_SECONDS = 0.02
+"""Sound in one packet of a speech or music codec, at least."""
+
+CANCELLATION_DECIBELS = 15.0
+"""
+Mono that is so much quieter than the channels means that they cancel each other out. Sixteen channels of which one is
+in use come to 12 dB, two that carry the same with opposite signs and 6 % difference to 15 dB.
+"""
+
+NEGLIGIBLE_OFFSET_SECONDS = 0.05
+"""Codecs begin up to two frames late; a sound that starts later was meant to."""
+
+MAX_CHANNELS_TRIED = 8
+_STREAM_BYTES_PER_SECOND = 20_000
+"""The highest bit rate of an MP3 at 16 kHz is 160 kbit/s."""
+
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """What a process may use."""
+
+    timeout_seconds: float
+    cpu_seconds: int
+    memory_bytes: int
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionLimits:
+    """What a conversion may cost, from the longest recording that is accepted."""
+
+    max_audio_seconds: float
+    memory_bytes: int = 4 * 2**30
+
+    def of_process(self, upload_bytes: int) -> ProcessLimits:
+        """
+        Return the limits for an upload of that size.
+
+        They leave a slow and busy machine ten times what it takes: a conversion runs at 200 times the speed of the
+        recording and more. A few bytes can hold hours of silence, so the size alone says nothing.
+        """
+        seconds = 60 + self.max_audio_seconds / 20 + upload_bytes / 5e6
+        return ProcessLimits(
+            timeout_seconds=seconds,
+            cpu_seconds=math.ceil(seconds),
+            memory_bytes=self.memory_bytes,
+            file_bytes=2**20 + math.ceil((self.max_audio_seconds + 1) * _STREAM_BYTES_PER_SECOND),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How an upload's sound becomes a recording."""
+
+    keep_times: bool = True
+    """Whether the sound stays at its times, with silence in the gaps; else it is put end to end."""
+    channel: int | None = None
+    """The channel to take, from 0; None mixes all."""
+    to_end_of_file: bool = False
+    """Whether to read a WAV file beyond the length in its header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A recording made of an upload."""
+
+    audio_seconds: float
+    offset_seconds: float
+    plan: Plan
+    wall_seconds: float
+
+
+def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
+    """Return ffmpeg's arguments that make `RECORDING_NAME` of `INPUT_NAME`, and measure both ends on the way."""
+    end_to_end = "" if plan.keep_times else "asetpts=N/SR/TB,"
+    one_channel = "" if plan.channel is None else f"pan=mono|c0=c{plan.channel},"
+    graph = (
+        "[0:a:0]asplit=3[sound][level][first];"
+        f"[level]aresample=osf=s16,volumedetect@{DECODED},anullsink;"
+        f"[first]aselect=eq(n\\,0),ashowinfo@{DECODED},anullsink;"
+        f"[sound]{end_to_end}{one_channel}aresample={RECORDING_RATE}:async=1,aformat=channel_layouts=mono,"
+        f"asplit[mono][check];[check]aresample=osf=s16,volumedetect@{WRITTEN},anullsink"
+    )
+    return [
+        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-y", "-threads", "1"),
+        *("-t", f"{limits.max_audio_seconds + 1:.3f}"),
+        *(("-ignore_length", "1") if plan.to_end_of_file else ()),
+        *_input(INPUT_NAME),
+        *("-filter_complex", graph, "-map", "[mono]", "-vn"),
+        *("-c:a", "libmp3lame", "-q:a", "2", "-map_metadata", "-1", "-fflags", "+bitexact"),
+        *("-f", "mp3", f"file:{RECORDING_NAME}"),
+    ]
+
+
+def first_sound_arguments() -> list[str]:
+    """Return ffmpeg's arguments that report when the sound starts, on the container's own clock."""
+    return [
+        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-threads", "1", "-copyts"),
+        *_input(INPUT_NAME),
+        *("-filter_complex", f"[0:a:0]ashowinfo@{DECODED}[first]", "-map", "[first]", "-frames:a", "1"),
+        *("-f", "null", "-"),
+    ]
+
+
+def check_arguments() -> list[str]:
+    """Return ffmpeg's arguments that measure the recording by decoding it."""
+    graph = f"[0:a:0]aresample=osf=s16,volumedetect@{WRITTEN}[sound]"
+    return [
+        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-threads", "1"),
+        *_input(RECORDING_NAME),
+        *("-filter_complex", graph, "-map", "[sound]", "-f", "null", "-"),
+    ]
+
+
+def _input(name: str) -> tuple[str, ...]:
+    """Return the arguments that open the local file *name* and nothing else."""
+    return ("-protocol_whitelist", "file", "-format_whitelist", ",".join(DEMUXERS), "-i", f"file:{name}")
+
+
+def better_plan(report: Report, plan: Plan) -> Plan | None:
+    """Return how to convert the upload again so that nothing of it is lost, or None if *plan* did it."""
+    if plan.keep_times and report.decoded.seconds - report.written.seconds > TOLERANCE_SECONDS:
+        # Times that run backwards: files put one behind the other. To keep times would drop what comes "again".
+        return replace(plan, keep_times=False)
+    if report.decoded.mean_decibels - report.written.mean_decibels <= CANCELLATION_DECIBELS:
+        return None
+    channel = 0 if plan.channel is None else plan.channel + 1
+    return replace(plan, channel=channel) if channel < min(report.channels, MAX_CHANNELS_TRIED) else None
+
+
+def offset_seconds(first_sound: Report) -> float:
+    """Return how long after the start of the upload its sound starts, from a report of `first_sound_arguments`."""
+    offset = first_sound.first_sound_seconds - first_sound.start_seconds
+    return round(offset, 3) if offset >= NEGLIGIBLE_OFFSET_SECONDS else 0.0
+
+
+def interruption(name: str, *, exit_code: int, timed_out: bool, report: Report) -> TranscriptionError | None:
+    """Return the error for an ffmpeg that did not end by itself, or None. A negative *exit_code* is a signal."""
+    stopped_by = report.stopped_by_signal or max(0, -exit_code)
+    if stopped_by in _CRASHES:
+        return MediaRejected(
+            f"{name} makes ffmpeg crash. Export it as MP3 or WAV with another program and upload that."
+        )
+    if stopped_by == signal.SIGXCPU:
+        return MediaRejected(f"{name} takes too long to decode. Export it as MP3 or WAV and upload that.")
+    if timed_out:
+        return ConversionInterrupted(
+            f"The conversion of {name} took too long and was stopped. Retry when less is going on."
+        )
+    if stopped_by:
+        cause = f"signal {stopped_by}; out of memory, or the machine is shutting down"
+        return ConversionInterrupted(f"The conversion of {name} was stopped from outside ({cause}). Retry it.")
+    return _fault_of_machine(name, exit_code=exit_code, report=report)
+
+
+def _fault_of_machine(name: str, *, exit_code: int, report: Report) -> ConversionInterrupted | None:
+    if any("No space left on device" in error for error in report.errors):
+        return ConversionInterrupted(
+            f"There was no room on the disk for the recording of {name}. Free some, then retry."
+        )
+    if any("Cannot allocate memory" in error for error in report.errors):
+        return ConversionInterrupted(f"The memory for the conversion of {name} ran out. Retry when less is going on.")
+    if exit_code and not report.format and not report.errors:  # of a file that it can't open it says so
+        return ConversionInterrupted(
+            f"ffmpeg ended with exit code {exit_code} before it looked at {name}. See what `ffmpeg -version` says on "
+            "the machine that converts, then retry."
+        )
+    return None

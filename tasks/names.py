@@ -1,0 +1,169 @@
+"""Names of uploads and of their documents: kept for people, never used as paths of this machine."""
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from tasks.errors import UploadRejected
+
+MAX_PATH_CHARACTERS = 1024
+MAX_PATH_DEPTH = 16
+MAX_SHOWN_CHARACTERS = 80
+_ODD = re.compile(r'[\\:*?"<>|]')
+"""What not every file system can have in a name."""
+
+MAX_PART_BYTES = 200
+"""Longest part of a key in the store; file systems allow 255 and a temporary name needs some of them."""
+
+
+class DocumentFormat(StrEnum):
+    """The documents a transcript is written as."""
+
+    TXT = "txt"
+    SRT = "srt"
+    VTT = "vtt"
+    JSON = "json"
+
+
+def clean_path(raw: str) -> str:
+    """
+    Return an upload's relative path as it is kept: NFC, with ``/`` between its parts.
+
+    Any name a file system can hold is allowed. Raises `UploadRejected` for what is not a relative path below the
+    folder that was dropped.
+    """
+    path = unicodedata.normalize("NFC", raw)
+    named = shown(path)
+    if not path:
+        msg = "The upload has no name. Send the file's name, or its path below the folder, as path=…"
+        raise UploadRejected(msg)
+    if path.endswith("/"):
+        msg = f"{named} names no file. Send the file's name, or its path below the folder, as path=…"
+        raise UploadRejected(msg)
+    if len(path) > MAX_PATH_CHARACTERS:
+        msg = (
+            f"{named} has {len(path)} characters; {MAX_PATH_CHARACTERS} are possible. Shorten the names of its folders."
+        )
+        raise UploadRejected(msg)
+    if "\0" in path or not _encodes(path):
+        msg = f"{named} holds a character that no file name can have. Rename the file."
+        raise UploadRejected(msg)
+    parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        msg = f"{named} is not a path below the folder that was uploaded. Send it without leading /, // or .. parts."
+        raise UploadRejected(msg)
+    if len(parts) > MAX_PATH_DEPTH:
+        msg = f"{named} is {len(parts)} folders deep; {MAX_PATH_DEPTH} are possible. Upload a folder further down."
+        raise UploadRejected(msg)
+    return path
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return True
+
+
+def shown(path: str) -> str:
+    """Return *path* for a message: printable, on one line, at most 80 characters."""
+    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in path)
+    return printable if len(printable) <= MAX_SHOWN_CHARACTERS else f"{printable[:40]}…{printable[-39:]}"
+
+
+def document_stems(paths: Iterable[str]) -> dict[str, str]:
+    """
+    Return for each upload path the path of its documents without their endings: ``talks/a.mp3`` → ``talks/a``.
+
+    Uploads that differ only in their ending keep it (``a.mp3`` and ``a.wav`` → ``a.mp3`` and ``a.wav``), and so does
+    one beside a folder named like one of its documents (``a.json/``). Two paths count as equal if a file system that
+    ignores case would mix them up; what is still equal then is numbered.
+    """
+    ordered = sorted(paths)
+    folders = {str(folder).casefold() for path in ordered for folder in PurePosixPath(path).parents}
+    short = {path: _without_ending(path) for path in ordered}
+    users = Counter(stem.casefold() for stem in short.values())
+    unique = {stem.casefold() for stem in short.values() if users[stem.casefold()] == 1 and not clashes(stem, folders)}
+    chosen: dict[str, str] = {}
+    taken = set(unique)
+    for path in ordered:
+        stem = short[path]
+        if stem.casefold() not in unique:
+            stem = _first_free(path, taken, folders)
+            taken.add(stem.casefold())
+        chosen[path] = stem
+    return chosen
+
+
+def _without_ending(path: str) -> str:
+    """Return *path* without the ending of its name, which stays where nothing but dots would be left: ``..mp3``."""
+    stem = path.rpartition(".")[0]
+    return stem if stem.rpartition("/")[2].strip(".") else path
+
+
+def clashes(stem: str, folders: set[str]) -> bool:
+    """Whether one of the documents of *stem* would have the name of one of the *folders*."""
+    return any(document_name(stem, document_format).casefold() in folders for document_format in DocumentFormat)
+
+
+def _first_free(stem: str, taken: set[str], folders: set[str]) -> str:
+    number, candidate = 1, stem
+    while candidate.casefold() in taken or clashes(candidate, folders):
+        number += 1
+        candidate = f"{stem} ({number})"
+    return candidate
+
+
+def document_name(stem: str, document_format: DocumentFormat) -> str:
+    """Return a document's path for people: ``talks/a`` as srt → ``talks/a_refined.srt``."""
+    endings = {
+        DocumentFormat.TXT: "_formatted_refined.txt",
+        DocumentFormat.SRT: "_refined.srt",
+        DocumentFormat.VTT: "_refined.vtt",
+        DocumentFormat.JSON: ".json",
+    }
+    return stem + endings[document_format]
+
+
+MEDIA_TYPES = {
+    "txt": "text/plain; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
+    "vtt": "text/vtt; charset=utf-8",
+    "json": "application/json",
+    "mp3": "audio/mpeg",
+}
+
+
+def media_type(name: str) -> str:
+    """Return the media type of what is kept under *name*, by its ending."""
+    return MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+
+
+def storable(part: str, max_bytes: int = MAX_PART_BYTES) -> str:
+    """
+    Return one part of a path as every store can hold it: of at most *max_bytes*, no control characters or backslashes.
+
+    A part that had to be changed gets a digest of the original, so that different parts stay different.
+    """
+    if part.isprintable() and not _ODD.search(part) and len(part.encode()) <= max_bytes and part[-1] not in " .":
+        return part
+    kept = "".join(character if character.isprintable() else "_" for character in _ODD.sub("_", part))
+    root, dot, ending = kept.rpartition(".")
+    root, ending = (root, dot + ending) if dot and ending in tuple(DocumentFormat) else (kept, "")
+    digest = hashlib.sha256(part.encode()).hexdigest()[:12]
+    return f"{root.encode()[: max_bytes - 30].decode(errors='ignore')}~{digest}{ending}"
+
+
+def attachment(name: str) -> str:
+    """Return the Content-Disposition under which a browser saves a file as *name* (RFC 6266)."""
+    name = name.replace("/", "_")
+    plain = "".join(
+        letter if letter.isascii() and letter.isprintable() and letter not in '"\\%' else "_" for letter in name
+    )
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,0 +1,359 @@
+"""
+Collect what becomes of a batch's jobs: adopt what an earlier try left, convert, restart, and note how each ended.
+
+`OpenJobs` has each job in exactly one place. Nothing of it is kept anywhere: a batch run that starts again reads it
+anew from Prefect and the store.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.client.orchestration import PrefectClient
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
+from prefect.exceptions import ObjectNotFound
+
+from tasks.batches import Job, Manifest, Recording, Stage
+from tasks.cancellation import current_token
+from tasks.errors import Unreadable
+from tasks.names import shown
+from tasks.orchestration.conversions import Conversions
+from tasks.orchestration.crashes import go_on_after_crash
+from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, cancel, fail, restart
+from tasks.orchestration.job_runs import Child, read_children, refresh
+from tasks.orchestration.recovery import CRASH_SETTLES_SECONDS, Retry, RunState, Step, step_for
+from tasks.orchestration.shared_looks import looks_with
+from tasks.orchestration.summary import Ending, sentence
+from tasks.storage.base import Store
+from tasks.storage.cancel_requests import cancelled_jobs, forget_cancels
+from tasks.storage.records import published_and_intact, read_recording, told_from_outage
+
+SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_QUIET_LOOKS = 2.0
+QUIET_LOOKS = 10
+"""After so many looks that found everything as it was, a batch looks less often."""
+
+
+class Pace:
+    """
+    When a batch looks next.
+
+    Looks fall on full multiples of the interval on the process's clock, so that all batches of a process look at the
+    same moments and can share what they read.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Hashable = None
+        self._quiet_looks = 0
+
+    def note(self, seen: Hashable) -> None:
+        """Take note of what a look found: anything that is equal if nothing happened."""
+        self._quiet_looks = self._quiet_looks + 1 if seen == self._seen else 0
+        self._seen = seen
+
+    def seconds_until_next(self, now: float) -> float:
+        """Return how long to wait for the next look."""
+        quiet = self._quiet_looks >= QUIET_LOOKS
+        interval = SECONDS_BETWEEN_QUIET_LOOKS if quiet else SECONDS_BETWEEN_LOOKS
+        return interval - now % interval
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class OpenJobs:
+    """The jobs of one batch: ended, or on their way there."""
+
+    manifest: Manifest
+    converting: dict[str, Job] = field(default_factory=dict)
+    waiting: dict[str, ReadyJob] = field(default_factory=dict)
+    ready: dict[str, ReadyJob] = field(default_factory=dict)
+    children: dict[str, Child] = field(default_factory=dict)
+    restartable: dict[str, Child] = field(default_factory=dict)
+    stopping: set[str] = field(default_factory=set)
+    """Jobs to be run again as soon as the run that is being cancelled has stopped."""
+    moved: deque[tuple[Child, Child]] = field(default_factory=deque)
+    """Runs that are still to be given up, each with its successor."""
+    never_began: set[UUID] = field(default_factory=set)
+    """Task runs of conversions that an outage kept from beginning; others took their place."""
+    ended: dict[str, Child] = field(default_factory=dict)
+    """The runs of jobs that have ended, as they were then."""
+    endings: dict[str, Ending] = field(default_factory=dict)
+
+    @property
+    def any_open(self) -> bool:
+        """Whether a job has not ended yet."""
+        return len(self.endings) < len(self.manifest.jobs)
+
+    @property
+    def progress(self) -> Hashable:
+        """Something that is equal as long as nothing happens to any job."""
+        children = tuple((child.flow_run_id, child.state, child.attempt) for child in self.children.values())
+        return len(self.converting), len(self.waiting), len(self.endings), children
+
+
+async def adopt(client: PrefectClient, store: Store, manifest: Manifest, retry: Retry | None) -> OpenJobs:
+    """Return the batch's jobs as an earlier try of it left them; all to be converted if there was none."""
+    children = await read_children(client, manifest.batch.batch_id)
+    await cancel(client, children.superseded, "Moved to another pool.")
+    if retry is not None and retry.ended_as is RunState.CANCELLED:
+        await asyncio.to_thread(forget_cancels, store, manifest.batch.batch_id, before=retry.at)
+    jobs = OpenJobs(manifest)
+    for job in manifest.jobs:
+        await _adopt(client, store, jobs, job, children.newest.get(job.job_id), retry=retry)
+    return jobs
+
+
+async def _adopt(
+    client: PrefectClient, store: Store, jobs: OpenJobs, job: Job, child: Child | None, *, retry: Retry | None
+) -> None:
+    batch_id = jobs.manifest.batch.batch_id
+    ending = await _ending(store, batch_id, job, child) if child is None or child.state.ended else None
+    step = step_for(
+        child.state if child else None,
+        child_changed_at=child.changed_at if child else None,
+        published=ending is not None and ending.stage is Stage.DONE,
+        retry=retry,
+    )
+    if step is Step.LEAVE and ending is not None:
+        _note_ending(jobs, ending, child)
+        return
+    if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and child is not None:
+        jobs.children[job.job_id] = child
+        if step is Step.RESTART_ONCE_STOPPED:
+            jobs.stopping.add(job.job_id)
+        return
+    if step is Step.RESTART and child is not None:
+        jobs.restartable[job.job_id] = child
+    try:
+        recording = await _recording(store, batch_id, job)
+    except Unreadable as error:
+        jobs.restartable.pop(job.job_id, None)
+        _note_ending(jobs, Ending(job, Stage.FAILED, str(error)), child)
+        return
+    if recording is None:
+        jobs.converting[job.job_id] = job
+    else:
+        await _ready(client, jobs, job, recording)
+
+
+async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
+    """Return the job's recording, or None if it is not in the store. Raises `StoreUnavailable` and `Unreadable`."""
+    look = partial(read_recording, store, batch_id, job.job_id)
+    return await asyncio.to_thread(told_from_outage, store, f"The recording of {shown(job.name)}", look)
+
+
+def _note_ending(jobs: OpenJobs, ending: Ending, child: Child | None) -> None:
+    jobs.endings[ending.job.job_id] = ending
+    if child is not None:
+        jobs.ended[ending.job.job_id] = child
+
+
+async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Recording) -> None:
+    """Have a job whose recording is there transcribed: by the run it has, or by one to be created."""
+    child = jobs.restartable.get(job.job_id)
+    if child is None:
+        jobs.waiting[job.job_id] = ReadyJob(job, recording)
+        return
+    await restart(client, child, "The batch was retried.")
+    jobs.children[job.job_id] = jobs.restartable.pop(job.job_id)
+
+
+async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Conversions) -> None:
+    """
+    Move jobs on whose conversion has ended: to the waiting ones, or to the failed.
+
+    One that an outage kept from beginning is begun again; its error is raised, for the outage to be waited out.
+    """
+    while conversions.ended:
+        job, conversion = conversions.ended[0]
+        try:
+            conversion.wait()  # it has ended; only now does it give its state with the result
+        except (httpx.HTTPError, ConcurrencySlotAcquisitionError):  # it never began: Prefect's server was away
+            jobs.never_began.add(conversion.task_run_id)
+            conversions.ended.popleft()
+            conversions.start([job])
+            raise
+        state = conversion.state
+        if state.is_completed():
+            await _ready(client, jobs, job, await state.aresult())
+        else:
+            stage = Stage.CANCELLED if state.is_cancelled() else Stage.FAILED
+            error = sentence(state.message or "The conversion was stopped.")
+            if stage is Stage.FAILED and job.job_id in jobs.restartable:
+                await fail(client, jobs.restartable[job.job_id], error)  # it would go on telling why it ended before
+            jobs.restartable.pop(job.job_id, None)
+            jobs.endings[job.job_id] = Ending(job, stage, error)
+        del jobs.converting[job.job_id]
+        conversions.ended.popleft()  # last: an outage on the way must not lose it
+
+
+async def stop_cancelled(store: Store, jobs: OpenJobs, conversions: Conversions) -> None:
+    """End the jobs that a person cancelled and that have no run yet; one that has a run is asked to stop itself."""
+    if not jobs.converting and not jobs.waiting:
+        return
+    for job_id in await asyncio.to_thread(cancelled_jobs, store, jobs.manifest.batch.batch_id):
+        if job := conversions.cancel_conversion(job_id):
+            _end_unconverted(jobs, job)
+        if ready := jobs.waiting.pop(job_id, None):
+            jobs.endings[job_id] = Ending(ready.job, Stage.CANCELLED, "Cancelled before it was dispatched.")
+
+
+def withdraw_conversions(jobs: OpenJobs, conversions: Conversions) -> None:
+    """Begin no more conversions: the batch was cancelled."""
+    for job in conversions.withdraw():
+        _end_unconverted(jobs, job)
+
+
+def _end_unconverted(jobs: OpenJobs, job: Job) -> None:
+    del jobs.converting[job.job_id]
+    jobs.restartable.pop(job.job_id, None)
+    jobs.endings[job.job_id] = Ending(job, Stage.CANCELLED, "Cancelled before it was converted.")
+
+
+async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
+    """Create runs for the waiting jobs that a pool has room for."""
+    if not jobs.waiting:
+        return
+    running = await looks_with(client).running_batches(client)
+    for child in await dispatcher.dispatch(jobs.waiting, running):
+        jobs.children[child.job_id] = child
+        jobs.ready[child.job_id] = jobs.waiting.pop(child.job_id)
+
+
+async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[Child]:
+    """Move runs from pools that take no jobs to such that do, and return their successors; end the cancelled ones."""
+    await _give_up_moved(dispatcher, jobs)  # where an outage came between the two steps of a move
+    found = await dispatcher.find_stuck(jobs.children.values())
+    await dispatcher.end_cancelled(run for run in found if run.cancelling)
+    movable = {run.flow_run_id for run in found if not run.cancelling}
+    stuck = {job_id: child for job_id, child in jobs.children.items() if str(child.flow_run_id) in movable}
+    if not stuck:
+        return []
+    for job in jobs.manifest.jobs:
+        if job.job_id in stuck and job.job_id not in jobs.ready:  # its run was adopted
+            with contextlib.suppress(Unreadable):  # its run will say so
+                if recording := await _recording(store, jobs.manifest.batch.batch_id, job):
+                    jobs.ready[job.job_id] = ReadyJob(job, recording)
+    moved = await dispatcher.move({job_id: jobs.ready[job_id] for job_id in stuck if job_id in jobs.ready}, stuck)
+    jobs.children.update({child.job_id: child for child in moved})
+    jobs.moved += [(stuck[child.job_id], child) for child in moved]
+    await _give_up_moved(dispatcher, jobs)
+    return moved
+
+
+async def _give_up_moved(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
+    while jobs.moved:
+        await dispatcher.give_up(*jobs.moved[0])
+        jobs.moved.popleft()  # last: an outage on the way must not lose it
+
+
+async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
+    """Look at all runs under way in one read, and return the jobs that ended since the last look."""
+    if not jobs.children:
+        return []
+    found = await looks_with(client).children(client, jobs.children.values())
+    current = {child.flow_run_id: child for child in found}
+    by_id = {job.job_id: job for job in jobs.manifest.jobs}
+    ended = []
+    for job_id, known in list(jobs.children.items()):
+        child = current.get(known.flow_run_id)
+        if child is not None and not _has_ended(child):
+            jobs.children[job_id] = child
+            continue
+        if child is not None and job_id in jobs.stopping:
+            jobs.stopping.discard(job_id)
+            if child.state is RunState.CANCELLED:
+                await restart(client, child, "The batch was retried.")
+                continue
+        ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
+        if child is not None and child.state is RunState.CRASHED and ending.stage is not Stage.DONE:
+            if not current_token().cancelled:  # its worker, one of Prefect's own, leaves it so
+                with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment: the next look tells
+                    await go_on_after_crash(client, child)
+            continue
+        _note_ending(jobs, ending, child or known)
+        del jobs.children[job_id]
+        ended.append(ending)
+        if ending.stage is Stage.DONE:
+            await asyncio.to_thread(_remove_upload, uploads_folder, jobs.manifest.batch.batch_id, job_id)
+    return ended
+
+
+async def reopen(client: PrefectClient, jobs: OpenJobs) -> bool:
+    """Take up again the jobs whose run a person has restarted since it failed, and return whether there are any."""
+    failed = [child for job_id, child in jobs.ended.items() if jobs.endings[job_id].stage is not Stage.DONE]
+    for child in await refresh(client, failed):
+        # A run that is as it was is not looked at again: one whose documents are damaged says Completed for ever.
+        if child.changed_at > jobs.ended[child.job_id].changed_at:
+            jobs.children[child.job_id] = child
+            del jobs.endings[child.job_id], jobs.ended[child.job_id]
+    return jobs.any_open
+
+
+def _has_ended(child: Child) -> bool:
+    if child.state is not RunState.CRASHED:
+        return child.state.ended
+    return (datetime.now(UTC) - child.changed_at).total_seconds() > CRASH_SETTLES_SECONDS
+
+
+async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) -> Ending:
+    """Return how the job ended. Done is one whose documents are in the store and intact, whatever its run says."""
+    look = partial(published_and_intact, store, batch_id, job.job_id)
+    try:
+        publication = await asyncio.to_thread(told_from_outage, store, f"What {shown(job.name)} became", look)
+    except Unreadable as error:
+        return Ending(job, Stage.FAILED, f"{error} Mend that, then retry the batch.")
+    stage = Stage.DONE if publication else _stage_without_documents(child)
+    return Ending(
+        job=job,
+        stage=stage,
+        error="" if publication else _error_without_documents(child),
+        work_pool=child.work_pool if child else "",
+        audio_seconds=publication.audio_seconds if publication else 0.0,
+        run_seconds=child.run_seconds if child else 0.0,
+        documents=publication.documents if publication else (),
+    )
+
+
+def _stage_without_documents(child: Child | None) -> Stage:
+    return Stage.CANCELLED if child is not None and child.state is RunState.CANCELLED else Stage.FAILED
+
+
+def _error_without_documents(child: Child | None) -> str:
+    if child is None:
+        return "Its run was deleted in Prefect. Retry the batch."
+    if child.state is RunState.COMPLETED:
+        return "Its documents are not in the store, or damaged. Retry the batch."
+    return sentence(child.message)
+
+
+def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
+    upload = uploads_folder / batch_id / job_id
+    try:
+        upload.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("The upload %s stays until a clean-up can remove it: %s", upload, error)
+
+
+def endings_of(jobs: OpenJobs) -> list[Ending]:
+    """Return how each job of a batch that ends now has ended; one that has not by then is cancelled with it."""
+    return [
+        jobs.endings.get(job.job_id) or Ending(job, Stage.CANCELLED, "Cancelled with its batch.")
+        for job in jobs.manifest.jobs
+    ]
+
+
+async def publish_summary(batch_id: str, markdown: str) -> None:
+    """Show the batch summary in Prefect's UI; a retried batch adds a version of it."""
+    await acreate_markdown_artifact(key=f"batch-{batch_id}", markdown=markdown, description="Batch summary")

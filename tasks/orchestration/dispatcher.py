@@ -1,0 +1,336 @@
+"""
+Create the runs of a batch's jobs on the pools that are free soonest, move them from pools that are lost, restart and
+cancel them. Which job goes where is decided in `tasks.orchestration.scheduling`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from prefect import Task
+from prefect.client.orchestration import PrefectClient
+from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, concurrency
+from prefect.exceptions import ObjectNotFound
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
+
+from tasks.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, inbox_tag, job_tag
+from tasks.names import shown
+from tasks.orchestration.crashes import restart_lost
+from tasks.orchestration.job_runs import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
+from tasks.orchestration.lost_runs import LostRuns
+from tasks.orchestration.notices import router_problem
+from tasks.orchestration.planning import RunningBatches
+from tasks.orchestration.pool_model import Pool, StuckRun, stuck, without_pool
+from tasks.orchestration.pools import forget_deployments
+from tasks.orchestration.recovery import RunState
+from tasks.orchestration.scheduling import Placement, WaitingJob, place
+from tasks.orchestration.shared_looks import looks_with
+from tasks.orchestration.task_runs import settle_task_runs
+
+logger = logging.getLogger(__name__)
+
+ROUTER_PATIENCE_SECONDS = 20.0
+"""How long to wait for the router's lock; whoever has it needs a fraction of that."""
+
+SHORTEST_OCCUPANCY_SECONDS = 0.1
+"""The least that Prefect's server counts; by how long a lock was held lately it spaces out the tries to get it."""
+
+GIVE_WAY_SECONDS = 3.0
+"""How long a slot must have been idle before a batch of an inbox takes it while a person's batch runs."""
+
+UNUSABLE_SECONDS = 20.0
+"""
+How long a pool must have been unusable before its runs are moved.
+
+A worker that is started again is back within seconds, and after an outage of Prefect's server all of them look lost
+until their next heartbeat.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyJob:
+    """A job whose recording is in the store."""
+
+    job: Job
+    recording: Recording
+
+
+class Dispatcher:
+    """Creates and moves the runs of one batch's jobs."""
+
+    def __init__(self, client: PrefectClient, batch: Batch, batch_flow_run_id: UUID) -> None:
+        self._client = client
+        self._looks = looks_with(client)
+        self._batch = batch
+        self._batch_flow_run_id = batch_flow_run_id
+        self._idle_since: dict[str, float] = {}
+        self._lost_runs = LostRuns(client)
+        self._unusable_since: dict[str, float] = {}
+
+    async def dispatch(self, waiting: Mapping[str, ReadyJob], running: RunningBatches) -> list[Child]:
+        """
+        Create a run for each waiting job that a pool has room for now, and return them.
+
+        Look-up and creation are one step among all batches (`ROUTER_LIMIT`). A batch run that was killed inside holds
+        up the others for `ROUTER_PATIENCE_SECONDS` at most.
+        """
+        if not self._place(await self._pools(), waiting, running):
+            return []
+        async with self._first_in_process() as first:
+            if not first or not self._place(await self._pools(), waiting, running):
+                return []
+            async with _router(self._client):
+                pools = await self._pools(now=True)
+                placements = self._place(pools, waiting, running)
+                return [child async for child in self._create_all(placements, pools, waiting)]
+
+    def _place(
+        self, pools: Sequence[Pool], waiting: Mapping[str, ReadyJob], running: RunningBatches
+    ) -> tuple[Placement, ...]:
+        """Return which of the jobs go where now. A batch of an inbox lets a free slot be seen by people's first."""
+        candidates = self._candidates(waiting)
+        if not self._batch.inbox:
+            return place(pools, candidates, active_batches=len(running.people))
+        now = time.monotonic()
+        self._idle_since = {
+            pool.work_pool: self._idle_since.get(pool.work_pool, now) for pool in pools if len(pool.runs) < pool.slots
+        }
+        if running.people:
+            idle = {work_pool for work_pool, since in self._idle_since.items() if now - since >= GIVE_WAY_SECONDS}
+            pools = [pool for pool in pools if pool.work_pool in idle]
+        return place(pools, candidates, active_batches=len(running.inboxes), people_first=bool(running.people))
+
+    async def _create_all(
+        self,
+        placements: Iterable[Placement],
+        pools: Iterable[Pool],
+        ready: Mapping[str, ReadyJob],
+        old: Mapping[str, Child] = MappingProxyType({}),
+    ) -> AsyncIterator[Child]:
+        """Create the runs of *placements*; a pool whose deployment was deleted in this moment gets none."""
+        deployments = {pool.work_pool: UUID(pool.deployment_id) for pool in pools}
+        for placed in placements:
+            try:
+                yield await self._create(ready[placed.job_id], deployments[placed.work_pool], old.get(placed.job_id))
+            except ObjectNotFound:
+                forget_deployments(self._client)
+
+    @contextlib.asynccontextmanager
+    async def _first_in_process(self) -> AsyncIterator[bool]:
+        """
+        Let one batch of this process at a time fill the room that all of them have seen.
+
+        The next one sees what is left of it, and needs the router's lock only for that. Yields False, for another look
+        later, if the turn does not come in time.
+        """
+        dispatching = self._looks.dispatching
+        try:
+            await asyncio.wait_for(dispatching.acquire(), ROUTER_PATIENCE_SECONDS)
+        except TimeoutError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            dispatching.release()
+
+    async def find_stuck(self, children: Iterable[Child]) -> list[StuckRun]:
+        """
+        Return the batch's runs on pools that have taken none for a while, or that somebody deleted.
+
+        None, as long as no other pool could take them, but for those that are being cancelled.
+        """
+        children, pools = list(children), await self._pools()
+        self._watch(pools)
+        await self._restart_lost(children, pools)
+        long_unusable = {
+            work_pool
+            for work_pool, since in self._unusable_since.items()
+            if time.monotonic() - since > UNUSABLE_SECONDS
+        }
+        batch_id = self._batch.batch_id
+        lost = [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == batch_id]
+        queued = {child.job_id: child for child in children if child.state is RunState.SCHEDULED}
+        poolless = without_pool({job_id: child.work_pool for job_id, child in queued.items()}, pools)
+        return lost + [
+            StuckRun(job_id, batch_id, queued[job_id].work_pool, str(queued[job_id].flow_run_id))
+            for job_id in sorted(poolless)
+        ]
+
+    async def _restart_lost(self, children: Iterable[Child], pools: Iterable[Pool]) -> None:
+        """Have runs go on that no process executes any more, where their worker does not know of them."""
+        elsewhere = {pool.work_pool for pool in pools if not pool.warm}
+        for child in await self._lost_runs.find(child for child in children if child.work_pool in elsewhere):
+            logger.warning("Job %s gives no sign of life on %s; starting again", child.job_id, child.work_pool)
+            with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment
+                await restart_lost(self._client, child)
+
+    def _watch(self, pools: Iterable[Pool]) -> None:
+        now = time.monotonic()
+        self._unusable_since = {
+            pool.work_pool: self._unusable_since.get(pool.work_pool, now) for pool in pools if not pool.usable
+        }
+
+    async def end_cancelled(self, lost: Iterable[StuckRun]) -> None:
+        """End runs that were asked to stop on a pool that nobody works for: there is nobody to stop them."""
+        for run in lost:
+            message = f"Cancelled. The worker of {run.work_pool} is gone."
+            await self._client.set_flow_run_state(UUID(run.flow_run_id), Cancelled(message=message))
+            await settle_task_runs(self._client, UUID(run.flow_run_id), message)
+
+    async def move(self, ready: Mapping[str, ReadyJob], old: Mapping[str, Child]) -> list[Child]:
+        """
+        Create successors of stuck runs on other pools, as far as these have room, and return them.
+
+        The successor comes first, then the old run is to be given up: killed in between, this leaves a run too many,
+        which is noticed, and not one too few.
+        """
+        async with _router(self._client):
+            pools = await self._pools(now=True)
+            placements = place(pools, self._candidates(ready))
+            return [child async for child in self._create_all(placements, pools, ready, old)]
+
+    async def give_up(self, predecessor: Child, successor: Child) -> None:
+        """End a run that has a successor."""
+        where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
+        message = f"Moved to {successor.work_pool}: {where}."
+        with contextlib.suppress(ObjectNotFound):  # it was deleted
+            await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
+            await settle_task_runs(self._client, predecessor.flow_run_id, message)
+
+    async def _pools(self, *, now: bool = False) -> Sequence[Pool]:
+        return await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))
+
+    def _candidates(self, jobs: Mapping[str, ReadyJob]) -> Iterator[WaitingJob]:
+        """Yield the jobs as the policy sees them. While no pool has room it looks at none, however many there are."""
+        for job_id, ready in jobs.items():
+            yield WaitingJob(
+                job_id,
+                self._batch.batch_id,
+                ready.recording.audio_seconds,
+                self._batch.options.model,
+                self._batch.options.task,
+                inbox=bool(self._batch.inbox),
+            )
+
+    async def _create(self, ready: ReadyJob, deployment_id: UUID, predecessor: Child | None) -> Child:
+        """
+        Create the run of a job on a pool, linked to the batch run.
+
+        A job has one run, and each moved one has one successor, however often this is called and whatever pool is
+        named: a batch run that was killed, or lost its connection, between creating a run and noticing it gets that
+        run back, also one that has ended since.
+        """
+        job_id = ready.job.job_id
+        key = job_id if predecessor is None else f"{job_id} after {predecessor.flow_run_id}"
+        name = shown(ready.job.path)
+        link = await self._client.create_task_run(
+            Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, key, name=f"{RECORDING_FLOW} {name}"
+        )
+        inbox = [inbox_tag(self._batch.inbox)] if self._batch.inbox else []
+        run = await self._client.create_flow_run_from_deployment(
+            deployment_id,
+            parameters=self._parameters(ready),
+            name=name,
+            tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *inbox, *await self._history(predecessor)],
+            idempotency_key=key,
+            parent_task_run_id=link.id,
+        )
+        self._looks.forget_pools()  # this one holds a run more
+        return child_of(run)
+
+    async def _history(self, predecessor: Child | None) -> list[str]:
+        """Return the tag that keeps a job which crashes every pool from going round all of them."""
+        if predecessor is None:
+            return []
+        run = await self._client.read_flow_run(predecessor.flow_run_id)
+        states = await self._client.read_flow_run_states(predecessor.flow_run_id)
+        crashes = crashes_before(run) + crashes_since_last_end(states)
+        return [f"{CRASHES_TAG}{crashes}"] if crashes else []
+
+    def _parameters(self, ready: ReadyJob) -> dict[str, Any]:
+        return {
+            "batch_id": self._batch.batch_id,
+            "job": ready.job.model_dump(mode="json"),
+            "recording": ready.recording.model_dump(mode="json"),
+            "options": self._batch.options.model_dump(mode="json"),
+        }
+
+
+class RouterUnusable(ConcurrencySlotAcquisitionError):
+    """The limit that is the router's lock was changed so that nothing can hold it."""
+
+
+@contextlib.asynccontextmanager
+async def _router(client: PrefectClient) -> AsyncIterator[None]:
+    """
+    Hold the lock that one batch at a time has while it looks for room and fills it.
+
+    Losing it, frozen for longer than its lease or in an outage, ends nobody: what it protects from is that two batches
+    fill the same place, and a job gets one run in any case. So it is also taken from a holder that does not give it
+    back. Its lease alone would not bring it back: a server that is killed, or whose disk is full, between marking the
+    lock as held and writing down the lease leaves it held by nobody.
+    """
+    async with contextlib.AsyncExitStack() as held:
+        while not await _taken(client, held):
+            logger.warning("The router's lock was not given back for %.0f s: taking it", ROUTER_PATIENCE_SECONDS)
+            await client.release_concurrency_slots([ROUTER_LIMIT], 1, SHORTEST_OCCUPANCY_SECONDS)
+        yield
+
+
+async def _taken(client: PrefectClient, held: contextlib.AsyncExitStack) -> bool:
+    """Return whether the lock was to be had in time; *held* gives it back. A lock that is missing is made."""
+    lock = concurrency(
+        ROUTER_LIMIT,
+        occupy=1,
+        strict=True,
+        timeout_seconds=ROUTER_PATIENCE_SECONDS,
+        lease_duration=60,
+        raise_on_lease_renewal_failure=False,
+    )
+    try:
+        await held.enter_async_context(lock)
+    except TimeoutError:
+        return False
+    except ConcurrencySlotAcquisitionError as error:
+        if await _made_router_limit(client, error):
+            return await _taken(client, held)
+        raise
+    return True
+
+
+async def _made_router_limit(client: PrefectClient, error: Exception) -> bool:
+    """Make the lock's limit if it is missing, and return whether it was. Raises `RouterUnusable` if it is 0."""
+    try:
+        limit = await client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)
+    except ObjectNotFound:
+        await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
+        return True
+    if problem := router_problem(limit.limit):
+        raise RouterUnusable(problem) from error
+    return False
+
+
+async def restart(client: PrefectClient, child: Child, reason: str) -> None:
+    """Have the child run again under the same id, unless it does already: what is known of it may be minutes old."""
+    for current in await refresh(client, [child]):
+        if current.state.ended:
+            await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
+
+
+async def fail(client: PrefectClient, child: Child, reason: str) -> None:
+    """Have the child end as failed for a new reason, without running again."""
+    await client.set_flow_run_state(child.flow_run_id, Failed(message=reason), force=True)
+
+
+async def cancel(client: PrefectClient, children: Iterable[Child], reason: str) -> None:
+    """Ask those that have not ended to stop; one that has not begun is cancelled at once by the server."""
+    for child in await refresh(client, children):
+        if not child.state.ended:
+            await client.set_flow_run_state(child.flow_run_id, Cancelling(message=reason))

@@ -1,0 +1,87 @@
+"""
+Find lost runs on the pools of Prefect's own workers: Running or Pending by its books, and no process executes them.
+
+Such a worker that was killed with its machine knows nothing of its runs when it is back. A run of ours shows its
+progress at least once a minute, so one that shows none for a long time has no process. A warm worker knows its runs.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
+from prefect.client.schemas.sorting import ArtifactSort
+
+from tasks.orchestration.job_runs import Child
+from tasks.orchestration.paging import read_all
+from tasks.orchestration.recovery import RunState
+
+RUNNING_SECONDS = 300.0
+PENDING_SECONDS = 900.0
+"""A container may have to be fetched, and a machine for it to be started."""
+
+SECONDS_BETWEEN_SEARCHES = 30.0
+LONGEST_PAUSE_SECONDS = 90.0
+"""After a longer pause between two searches, an outage or a frozen process, no silence is held against a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """What a run showed last, and since when that is known, on our own clock: those of two machines may differ."""
+
+    shown: tuple[object, ...]
+    since: float
+
+
+class LostRuns:
+    """Remembers when each run gave its last sign of life."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+        self._signs: dict[UUID, _Sign] = {}
+        self._searched_at = -math.inf
+
+    async def find(self, children: Iterable[Child], *, now: float | None = None) -> list[Child]:
+        """Return those of *children* that have given no sign of life for too long; searched for twice a minute."""
+        now = time.monotonic() if now is None else now
+        holding = {child.flow_run_id: child for child in children if child.state in PATIENCE}
+        since_search = now - self._searched_at
+        if since_search < SECONDS_BETWEEN_SEARCHES:
+            return []
+        shown = await self._read_progress(holding) if holding else {}
+        if since_search > LONGEST_PAUSE_SECONDS:
+            self._signs = {}  # nothing could be shown, or seen, in the meantime
+        self._searched_at = now
+        signs = {}
+        for run_id, child in holding.items():
+            sign = _Sign((child.state, child.changed_at, child.attempt, shown.get(run_id)), now)
+            known = self._signs.get(run_id)
+            signs[run_id] = known if known is not None and known.shown == sign.shown else sign
+        self._signs = signs
+        return [child for run_id, child in holding.items() if now - signs[run_id].since > PATIENCE[child.state]]
+
+    async def _read_progress(self, run_ids: Iterable[UUID]) -> Mapping[UUID, datetime]:
+        """Return when the progress of each run was shown last."""
+        artifacts = await read_all(
+            self._client.read_artifacts,
+            artifact_filter=ArtifactFilter(
+                flow_run_id=ArtifactFilterFlowRunId(any_=list(run_ids)), type=ArtifactFilterType(any_=["progress"])
+            ),
+            sort=ArtifactSort.ID_DESC,
+        )
+        latest: dict[UUID, datetime] = {}
+        for artifact in artifacts:  # each attempt has one of its own
+            if artifact.flow_run_id is not None and artifact.updated is not None:
+                latest[artifact.flow_run_id] = max(artifact.updated, latest.get(artifact.flow_run_id, artifact.updated))
+        return latest
+
+
+PATIENCE = {
+    RunState.RUNNING: RUNNING_SECONDS,
+    RunState.PENDING: PENDING_SECONDS,
+    RunState.CANCELLING: RUNNING_SECONDS,
+}

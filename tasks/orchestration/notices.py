@@ -1,0 +1,154 @@
+"""
+What keeps batches from going on, in a sentence with what to do: on the page of a batch, in its status, and in health.
+
+Each sentence tells of one thing that people can change; the first thing that stops a batch is told first.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.batches import GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Stage
+from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.status import BatchState, BatchStatus
+
+BEFORE_DEVICE = (Stage.UPLOADED, Stage.CONVERTING, Stage.QUEUED)
+ON_DEVICE = (Stage.TRANSCRIBING, Stage.STORING)
+ADVICE_FOR_POOLS = 2
+"""Of more pools than these only the conditions are told; the page of the GPUs has the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPool:
+    """The work pool of the batch runs; *slots* is None where they are not limited."""
+
+    work_pool: str
+    exists: bool = True
+    online: bool = True
+    paused: bool = False
+    slots: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouterLimit:
+    """The concurrency limit that one batch at a time holds while it gives out jobs."""
+
+    limit: int = 1
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What batches need beside their own; *router* is None as long as no batch has made it."""
+
+    batch_pool: BatchPool
+    gpu_pools: tuple[Pool, ...]
+    router: RouterLimit | None = None
+    running_batches: int = 0
+
+
+Advice = Mapping[str, str]
+"""What keeps jobs away from each pool that takes none, and what to do about it, by name of the pool."""
+
+
+def batch_notice(status: BatchStatus, installation: Installation, advice: Advice, *, outage: str = "") -> str:
+    """
+    Return why the batch does not go on and what to do; empty as long as it does.
+
+    *outage* is what its run waits for, as the run itself told of late.
+    """
+    if status.state.ended or status.state in (BatchState.UPLOADING, BatchState.CANCELLING):
+        return ""
+    if status.state is BatchState.WAITING:
+        return batch_pool_problem(installation.batch_pool) or _all_taken(installation)
+    waiting = any(job.stage in BEFORE_DEVICE for job in status.jobs)
+    offline = {pool.work_pool for pool in installation.gpu_pools if not pool.online}
+    stranded = any(job.stage in ON_DEVICE and job.work_pool in offline for job in status.jobs)
+    problems = [
+        _left_alone(installation.batch_pool) if status.ended_at is None else "",
+        f"The batch waits, and looks again by itself: {outage}" if outage else "",
+    ]
+    if waiting or stranded:
+        problems += [
+            router_problem(installation.router.limit) if installation.router and installation.router.active else "",
+            gpu_problem(installation.gpu_pools, advice),
+        ]
+    return next(filter(None, problems), "")
+
+
+def installation_problems(installation: Installation, advice: Advice) -> list[str]:
+    """Return all that keeps batches from going on, whichever they are."""
+    router = installation.router
+    problems = [
+        batch_pool_problem(installation.batch_pool),
+        gpu_problem(installation.gpu_pools, advice),
+        (router_problem(router.limit) if router.active else router_inactive()) if router else "",
+    ]
+    return list(filter(None, problems))
+
+
+def batch_pool_problem(pool: BatchPool) -> str:
+    """Return why no batch begins, or an empty sentence."""
+    name = pool.work_pool
+    if not pool.exists:
+        return f"Prefect has no work pool {name}, so no batch begins. Make it: make up"
+    if pool.paused:
+        return f"The work pool {name} is paused, so no batch begins. Resume it in Prefect."
+    if pool.slots == 0:
+        return f"The concurrency limit of the work pool {name} is 0, so no batch begins. Raise it in Prefect."
+    if not pool.online:
+        return f"The work pool {name} has no worker that answers, so no batch begins. Start it: make up"
+    return ""
+
+
+def _left_alone(pool: BatchPool) -> str:
+    """Return what a batch that is under way says when its worker is away."""
+    if pool.exists and pool.online:
+        return ""
+    return f"The work pool {pool.work_pool} has no worker that answers, so the batch stands still. Start it: make up"
+
+
+def _all_taken(installation: Installation) -> str:
+    slots = installation.batch_pool.slots
+    if slots is None or installation.running_batches < slots:
+        return ""
+    return (
+        f"{installation.running_batches} batches run, as many as may at a time. This one begins when one of them ends, "
+        "or with a greater BATCHSCRIBE_OPEN_BATCHES."
+    )
+
+
+def router_problem(limit: int) -> str:
+    """Return what is wrong with the router's limit, or an empty sentence."""
+    if limit > 0:
+        return ""
+    return f"The concurrency limit {ROUTER_LIMIT} is {limit}, so no job gets a GPU. Set it to 1 in Prefect."
+
+
+def router_inactive() -> str:
+    """Return what it means that the router's limit is switched off."""
+    return (
+        f"The concurrency limit {ROUTER_LIMIT} is switched off, so two batches may choose the same place on a GPU. "
+        "Switch it on in Prefect."
+    )
+
+
+def gpu_problem(pools: Sequence[Pool], advice: Advice) -> str:
+    """Return why no GPU work pool takes jobs and what to do, or an empty sentence if one does."""
+    if not pools:
+        return (
+            f"No work pool transcribes: none has a deployment of {RECORDING_FLOW} that is tagged {GPU_TAG}. Make one: "
+            "make up, or make worker POOL=gpu-0"
+        )
+    if any(pool.usable for pool in pools):
+        return ""
+    if len(pools) <= ADVICE_FOR_POOLS:
+        told = " ".join(f"{pool.work_pool} is {pool.condition}: {advice[pool.work_pool]}" for pool in pools)
+        return f"No GPU takes jobs. {told}"
+    first = pools[0].work_pool
+    return f"No GPU takes jobs: {_counted(pools)}. {first}: {advice[first]} The page of the GPUs tells of all."
+
+
+def _counted(pools: Iterable[Pool]) -> str:
+    counts = Counter(pool.condition for pool in pools)
+    return ", ".join(f"{count} {condition}" for condition, count in counts.most_common())

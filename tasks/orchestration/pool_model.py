@@ -1,0 +1,289 @@
+"""
+GPU work pools as they are now: what runs and waits on them, how fast they are, whether they are well.
+
+A pool stands for one device. Its slots overlap on that device (one run prepares while another decodes), so they share
+its speed; ``real_time_factor`` is measured per run, under that load.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Literal
+
+from tasks.batches import WhisperTask
+from tasks.errors import ModelUnavailable
+from tasks.transcription.models import AUTO, model_for
+
+OVERDUE_SHARE = 0.1
+"""Part of a run that is taken to be still ahead when it should have ended: an overdue run is not free."""
+
+DEFAULT_WEIGHT_SECONDS = 60.0
+"""Audio that must have been transcribed before a pool's own real-time factor outweighs the default."""
+
+QUARANTINE_MARK = "Quarantined: "
+"""Begins the description of a pool that its worker has paused because its device fails."""
+
+PROBATION_MARK = "On probation: "
+"""Begins the description of a pool whose worker tries the device with one run after a quarantine."""
+
+DEVICE_KIND_VARIABLE = "device_kind"
+"""Job variable of a work pool whose default says what kind of device the pool stands for."""
+
+WARM = "warm"
+"""Type of the work pools whose worker keeps the model loaded, and pauses the pool itself if its device fails."""
+
+SLOTS_WITHOUT_LIMIT = 1
+"""Slots of a work pool that nobody has set a concurrency limit for: one device and nothing else is certain."""
+
+GONE_MARK = "Gone: "
+"""Begins the description of a pool whose device is no longer there; a pool paused by a person has none."""
+
+FAILURES_TO_QUARANTINE = 3
+QUARANTINE_SECONDS = 60.0
+LONGEST_QUARANTINE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """
+    A run that was created on a pool and has not ended.
+
+    ``running`` means that it holds a slot, ``cancelling`` that it was asked to stop and still does.
+    """
+
+    job_id: str
+    batch_id: str
+    audio_seconds: float
+    elapsed_seconds: float
+    running: bool
+    model: str
+    task: WhisperTask = WhisperTask.TRANSCRIBE
+    flow_run_id: str = ""
+    name: str = ""
+    attempt: int = 1
+    cancelling: bool = False
+    message: str = ""
+    """What Prefect's state says, for example why the run is tried again."""
+    inbox: bool = False
+    """Whether its batch was ingested from an inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """
+    A GPU work pool and the runs on it; ``probing`` means that it is tried with one job after a quarantine.
+
+    Jobs may leave the choice of the model open (``auto``); ``model_of`` tells which one they get here.
+    """
+
+    work_pool: str
+    slots: int
+    real_time_factor: float
+    runs: tuple[ActiveRun, ...]
+    online: bool = True
+    paused: bool = False
+    quarantined: bool = False
+    loaded_model: str | None = None
+    probing: bool = False
+    device_kind: Literal["cuda", "cpu"] = "cpu"
+    default_model: str = AUTO
+    description: str = ""
+    deployment_id: str = ""
+    warm: bool = True
+    """Whether its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
+    limited: bool = True
+    """Whether runs beyond its slots wait. Without a limit a worker of Prefect's own would start them at once."""
+
+    def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
+        """Return the name of the model that a job gets here: ``auto`` is another one on a GPU than on a CPU."""
+        return _named(self.default_model if wanted == AUTO else wanted, self.device_kind, task)
+
+    @property
+    def condition(self) -> str:
+        """The pool's condition in one word, the one that keeps jobs away first."""
+        if not self.online:
+            return "offline"
+        if self.paused or self.slots <= 0:
+            return "paused"
+        return "quarantined" if self.quarantined else "online"
+
+    @property
+    def usable(self) -> bool:
+        """Whether the pool may get a job at all."""
+        return self.condition == "online"
+
+    @property
+    def audio_per_second(self) -> float:
+        """Seconds of audio that the device transcribes in a second while its slots are full."""
+        return max(self.slots, 1) / self.real_time_factor
+
+    @property
+    def pending_audio_seconds(self) -> float:
+        """Audio that is still to be transcribed here."""
+        return sum(map(self.remaining_audio_seconds, self.runs))
+
+    @property
+    def seconds_until_free(self) -> float:
+        """
+        Time until everything here is transcribed: pending audio times real-time factor over slots.
+
+        By Little's law this holds however a device divides itself among its runs: while all slots are taken, a device
+        ends as much audio in a second as its slots hold, over the time a run of that audio spends there.
+        """
+        return self.pending_audio_seconds / self.audio_per_second
+
+    def remaining_audio_seconds(self, run: ActiveRun) -> float:
+        """
+        Return the part of *run* that is not transcribed yet, at least a tenth.
+
+        For an overdue run that is a tenth of all it should have done by now, so that a run which hangs makes its pool
+        look worse with time, and nothing waits for it.
+        """
+        if not run.running:
+            return run.audio_seconds
+        done = run.elapsed_seconds / self.real_time_factor
+        return max(run.audio_seconds - done, OVERDUE_SHARE * max(run.audio_seconds, done))
+
+    def room(self, look_ahead: int = 1) -> int:
+        """Return how many more runs the pool may get: as many as it has slots, and *look_ahead* behind them."""
+        if not self.usable:
+            return 0
+        places = 1 if self.probing else self.slots + (look_ahead if self.limited else 0)
+        return max(0, places - len(self.runs))
+
+
+@lru_cache(maxsize=1024)  # a plan for thousands of jobs asks for the same few again and again
+def _named(wanted: str, device_kind: Literal["cuda", "cpu"], task: WhisperTask) -> str:
+    try:
+        return model_for(wanted, device_kind=device_kind, task=task)
+    except ModelUnavailable:  # its run will say so
+        return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class StuckRun:
+    """A run on a pool that does nothing for it; a ``cancelling`` one is to end and not to be dispatched anew."""
+
+    job_id: str
+    batch_id: str
+    work_pool: str
+    flow_run_id: str = ""
+    cancelling: bool = False
+
+
+def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
+    """
+    Return the queued runs of offline, paused and quarantined pools, by pool: they are to be dispatched anew.
+
+    None, as long as no other pool could take them. Runs that hold a slot end where they are, unless nobody is there
+    to end them: those of an offline pool are stuck as well. One that is being cancelled there needs no other pool.
+    """
+    ordered = sorted(pools, key=lambda pool: pool.work_pool)
+    movable = any(pool.usable for pool in ordered)
+    return tuple(
+        StuckRun(run.job_id, run.batch_id, pool.work_pool, run.flow_run_id, cancelling=run.cancelling)
+        for pool in ordered
+        if not pool.usable
+        for run in pool.runs
+        if (not run.running or not pool.online) and (movable or run.cancelling)
+    )
+
+
+def without_pool(queued: Mapping[str, str], pools: Sequence[Pool]) -> set[str]:
+    """
+    Return the jobs whose runs are queued where no pool is: deleting a pool in Prefect leaves its runs without one.
+
+    *queued* names the work pool of each job's run. None, as long as no pool could take them.
+    """
+    if not any(pool.usable for pool in pools):
+        return set()
+    known = {pool.work_pool for pool in pools}
+    return {job_id for job_id, work_pool in queued.items() if work_pool not in known}
+
+
+def measured_rtf(samples: Iterable[tuple[float, float]], default: float) -> float:
+    """
+    Return the real-time factor of a pool: the median of its latest completed runs, each weighted by its audio.
+
+    A sample is a pair of run seconds and audio seconds. A short file says little, since what it costs is mostly fixed
+    (fetching, loading, writing): by weight it counts for little beside real recordings, and for all where there are
+    only short ones. *default* counts as a minute of audio, so that the first few seconds on a new pool cannot make it
+    look slow, and then keep jobs away that would prove the contrary. Samples without a length are left out.
+    """
+    weighted = [(default, DEFAULT_WEIGHT_SECONDS)]
+    for run_seconds, audio_seconds in samples:
+        if 0 < run_seconds < math.inf and 0 < audio_seconds < math.inf:
+            weighted.append((run_seconds / audio_seconds, audio_seconds))
+    weighted.sort()
+    half = sum(weight for _, weight in weighted) / 2
+    for factor, weight in weighted:
+        half -= weight
+        if half <= 0:
+            return factor
+    return default
+
+
+class Outcome(StrEnum):
+    """How a run ended, and whose fault it was."""
+
+    DONE = "done"
+    MEDIA = "media"
+    DEVICE = "device"
+
+
+class PoolHealth(StrEnum):
+    """Whether a pool gets jobs: as usual, none, or one to try it."""
+
+    HEALTHY = "healthy"
+    QUARANTINED = "quarantined"
+    PROBE = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that ended on a pool, at a time in seconds on any clock."""
+
+    work_pool: str
+    ended_at: float
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Illness:
+    """Failures in a row of a pool's device, why the last one, and when the quarantine ends, on the runs' clock."""
+
+    failures: int
+    reason: str
+    quarantine_ends_at: float
+
+
+def pool_health(work_pool: str, ended: Iterable[EndedRun], *, now: float) -> PoolHealth:
+    """
+    Return whether *work_pool* is well, judged by the newest runs that ended on it.
+
+    Three failures in a row that are not the media's fault put it into quarantine for a minute; then it is probed with
+    one job. If the probe fails the quarantine doubles, up to an hour; if it succeeds the pool is healthy. Failures of
+    the media say nothing about the device, as most never reach it. *now* is a time on the clock of ``ended_at``.
+    """
+    ill = illness(work_pool, ended)
+    if ill is None:
+        return PoolHealth.HEALTHY
+    return PoolHealth.QUARANTINED if now < ill.quarantine_ends_at else PoolHealth.PROBE
+
+
+def illness(work_pool: str, ended: Iterable[EndedRun]) -> Illness | None:
+    """Return why *work_pool* is in quarantine and until when (see `pool_health`), or None if it is well."""
+    telling = [run for run in ended if run.work_pool == work_pool and run.outcome is not Outcome.MEDIA]
+    telling.sort(key=lambda run: run.ended_at)
+    failures = 0
+    while failures < len(telling) and telling[-1 - failures].outcome is Outcome.DEVICE:
+        failures += 1
+    if failures < FAILURES_TO_QUARANTINE:
+        return None
+    doublings = min(failures - FAILURES_TO_QUARANTINE, 16)
+    quarantine_seconds = min(QUARANTINE_SECONDS * 2**doublings, LONGEST_QUARANTINE_SECONDS)
+    newest = telling[-1]
+    return Illness(failures, newest.reason, newest.ended_at + quarantine_seconds)

@@ -1,0 +1,286 @@
+"""
+Survey the GPU work pools with the runs they hold, as the dispatch policy sees them.
+
+The truth is read each time, never kept: a new GPU or a dead one changes nothing. Only what changes slowly may be some
+seconds old: the deployments of the pools, and how fast the pools were of late.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import (
+    DeploymentStatus,
+    FlowRun,
+    StateType,
+    Worker,
+    WorkerStatus,
+    WorkPool,
+    WorkPoolStatus,
+)
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
+
+from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW, WhisperTask
+from tasks.orchestration.job_runs import ACTIVE, audio_seconds_of, batch_of, is_of_inbox, job_of, read_runs
+from tasks.orchestration.paging import read_all
+from tasks.orchestration.pool_model import (
+    DEVICE_KIND_VARIABLE,
+    PROBATION_MARK,
+    QUARANTINE_MARK,
+    SLOTS_WITHOUT_LIMIT,
+    WARM,
+    ActiveRun,
+    Pool,
+    measured_rtf,
+)
+from tasks.settings import Settings
+from tasks.transcription.models import AUTO
+
+SECONDS_KEPT = 10.0
+"""Deployments hardly ever change, and each of them costs the server as much as all that a pool runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuWorkPool:
+    """A work pool that transcribes, and the deployment by which it gets runs."""
+
+    work_pool: WorkPool
+    deployment_id: UUID
+    online: bool
+    """Whether it has a worker that answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownDeployments:
+    at: float
+    by_pool: Mapping[str, DeploymentResponse]
+
+
+_deployments: WeakKeyDictionary[PrefectClient, _KnownDeployments] = WeakKeyDictionary()
+
+
+async def read_gpu_pools(client: PrefectClient) -> list[GpuWorkPool]:
+    """Return all GPU work pools, by name. A new deployment is noticed after ten seconds at the most."""
+    deployments = await _read_deployments(client)
+    if not deployments:
+        return []
+    named = WorkPoolFilter(name=WorkPoolFilterName(any_=sorted(deployments)))
+    work_pools = await read_all(client.read_work_pools, work_pool_filter=named)
+    return [
+        GpuWorkPool(pool, deployments[pool.name].id, online=_is_online(pool, deployments[pool.name]))
+        for pool in work_pools
+    ]
+
+
+def forget_deployments(client: PrefectClient) -> None:
+    """Read the deployments again at the next look, since one of them is gone."""
+    _deployments.pop(client, None)
+
+
+async def _read_deployments(client: PrefectClient) -> Mapping[str, DeploymentResponse]:
+    """Return the deployment of each GPU work pool; of several on one pool the first by name."""
+    known = _deployments.get(client)
+    if known is not None and time.monotonic() - known.at < SECONDS_KEPT:
+        return known.by_pool
+    began = time.monotonic()
+    deployments = await read_all(
+        client.read_deployments,
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[RECORDING_FLOW])),
+        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[GPU_TAG])),
+        sort=DeploymentSort.NAME_ASC,
+    )
+    by_pool = {each.work_pool_name: each for each in reversed(deployments) if each.work_pool_name}
+    if by_pool:  # a server that is being set up has them in a moment
+        _deployments[client] = _KnownDeployments(began, by_pool)
+    return by_pool
+
+
+def _is_online(pool: WorkPool, deployment: DeploymentResponse) -> bool:
+    """
+    Return whether the pool has a worker that answers.
+
+    The status of a pool says so, unless the pool is paused: it then stays Paused, however dead its worker is. Workers
+    ask for runs of a paused pool all the same, and the deployment counts as not ready a minute after the last time.
+    """
+    if pool.status is not WorkPoolStatus.PAUSED:
+        return pool.status is not WorkPoolStatus.NOT_READY
+    return deployment.status is not DeploymentStatus.NOT_READY
+
+
+SAMPLES = 20
+"""Completed runs that are read for each pool; each one costs the server a millisecond."""
+
+MOST_SAMPLES = 200
+"""Most runs that Prefect's server returns for one read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownRuns:
+    pools: tuple[str, ...]
+    at: float
+    runs: list[FlowRun]
+
+
+_completed: WeakKeyDictionary[PrefectClient, _KnownRuns] = WeakKeyDictionary()
+
+
+async def read_completed(client: PrefectClient, pools: Sequence[str]) -> list[FlowRun]:
+    """Return the runs that were completed last on *pools*, newest first, as of ten seconds ago at the most."""
+    known = _completed.get(client)
+    if known is not None and known.pools == tuple(pools) and time.monotonic() - known.at < SECONDS_KEPT:
+        return known.runs
+    completed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
+    began = time.monotonic()
+    runs = await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=completed),
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(pools))),
+        sort=FlowRunSort.END_TIME_DESC,
+        limit=min(MOST_SAMPLES, SAMPLES * len(pools)),
+    )
+    _completed[client] = _KnownRuns(tuple(pools), began, runs)
+    return runs
+
+
+async def last_heartbeat(client: PrefectClient, work_pool: str) -> datetime | None:
+    """Return the latest sign of life of the workers that count as online; None if none does, or there is no pool."""
+    online = (worker for worker in await read_workers(client, work_pool) if worker.status is WorkerStatus.ONLINE)
+    return max((worker.last_heartbeat_time for worker in online if worker.last_heartbeat_time), default=None)
+
+
+async def read_workers(client: PrefectClient, work_pool: str) -> list[Worker]:
+    """Return the workers of the pool; none if there is no such pool."""
+    try:
+        return await client.read_workers_for_work_pool(work_pool)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == HTTPStatus.NOT_FOUND:  # it was deleted, or is not made yet
+            return []
+        raise
+
+
+DEFAULT_REAL_TIME_FACTOR = 0.5
+"""Assumed of a pool that has not completed a run yet."""
+
+
+async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
+    """Return all GPU work pools with the runs they hold, as the dispatch policy sees them."""
+    gpu_pools = await read_gpu_pools(client)
+    if not gpu_pools:
+        return ()
+    names = [gpu_pool.work_pool.name for gpu_pool in gpu_pools]
+    active_filter = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
+    active, ended = await asyncio.gather(read_runs(client, active_filter, names), read_completed(client, names))
+    active_by_pool, ended_by_pool = _by_pool(active), _by_pool(ended)
+    now, default_model = datetime.now(UTC), Settings().model
+    return tuple(
+        _pool(gpu_pool, default_model, active_by_pool[name], ended_by_pool[name], now)
+        for name, gpu_pool in zip(names, gpu_pools, strict=True)
+    )
+
+
+def _by_pool(runs: Iterable[FlowRun]) -> Mapping[str | None, list[FlowRun]]:
+    by_pool: dict[str | None, list[FlowRun]] = defaultdict(list)
+    for run in runs:
+        by_pool[run.work_pool_name].append(run)
+    return by_pool
+
+
+def _pool(
+    gpu_pool: GpuWorkPool, default_model: str, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime
+) -> Pool:
+    pool = gpu_pool.work_pool
+    samples = [
+        (run.total_run_time.total_seconds(), audio_seconds_of(run))
+        for run in completed
+        if audio_seconds_of(run) > 0 and _tells_speed(run)
+    ]
+    description = pool.description or ""
+    warm = pool.type == WARM
+    mark = description if warm else ""  # no other worker sets one
+    quarantined = mark.startswith(QUARANTINE_MARK)
+    seen = Pool(
+        work_pool=pool.name,
+        slots=SLOTS_WITHOUT_LIMIT if pool.concurrency_limit is None else pool.concurrency_limit,
+        real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
+        runs=tuple(_active_run(run, now) for run in active),
+        online=gpu_pool.online,
+        paused=pool.is_paused and not quarantined,
+        quarantined=quarantined,
+        probing=mark.startswith(PROBATION_MARK),
+        device_kind=_device_kind(pool),
+        default_model=default_model,
+        description=description,
+        deployment_id=str(gpu_pool.deployment_id),
+        warm=warm,
+        limited=warm or pool.concurrency_limit is not None,
+    )
+    return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
+
+
+def _tells_speed(run: FlowRun) -> bool:
+    """Return whether how long *run* took says how fast its pool is: not if it was interrupted, or had nothing to do."""
+    return run.run_count == 1 and not (run.state and run.state.message == ALREADY_PUBLISHED)
+
+
+def _device_kind(pool: WorkPool) -> Literal["cuda", "cpu"]:
+    """Return what the pool's template says of its device; where it says nothing, what its type lets one expect."""
+    variables = pool.base_job_template.get("variables", {}).get("properties", {})
+    said = variables.get(DEVICE_KIND_VARIABLE, {}).get("default") or ("cpu" if pool.type == WARM else "cuda")
+    return "cuda" if said == "cuda" else "cpu"
+
+
+def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
+    running = run.state is not None and run.state.type in (StateType.RUNNING, StateType.CANCELLING)
+    holds_slot = running or (run.state is not None and run.state.is_pending())
+    model, task = _model_wish(run)
+    elapsed = (now - run.state.timestamp).total_seconds() if running and run.state is not None else 0.0
+    return ActiveRun(
+        job_id=job_of(run) or str(run.id),  # somebody's own flow may run on the pool as well
+        batch_id=batch_of(run),
+        audio_seconds=audio_seconds_of(run),
+        elapsed_seconds=max(elapsed, 0.0),
+        running=holds_slot,
+        cancelling=run.state is not None and run.state.is_cancelling(),
+        model=model,
+        task=task,
+        flow_run_id=str(run.id),
+        name=run.name,
+        attempt=max(run.run_count, 1),
+        message=(run.state.message or "") if run.state else "",
+        inbox=is_of_inbox(run),
+    )
+
+
+def _model_wish(run: FlowRun) -> tuple[str, WhisperTask]:
+    """Return the model that a run was asked for, which may be ``auto``, and its task, which then decides as well."""
+    options = run.parameters.get("options")
+    if not isinstance(options, Mapping):
+        return AUTO, WhisperTask.TRANSCRIBE
+    return str(options.get("model", AUTO)), WhisperTask(options.get("task", WhisperTask.TRANSCRIBE))
+
+
+def _newest_wish(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> tuple[str, WhisperTask]:
+    """Return what model the pool's newest run was asked for; before the first one the worker loads the usual one."""
+    holding = [run for run in active if run.state is not None and run.state.is_running()]
+    newest = holding[-1:] or completed[:1]
+    return _model_wish(newest[0]) if newest else (AUTO, WhisperTask.TRANSCRIBE)

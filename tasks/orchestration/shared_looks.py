@@ -1,0 +1,78 @@
+"""
+Looks at Prefect that all batch runs of a process share.
+
+Each batch looks at the pools, at the running batches and at its own runs about once a second. Asked once for all of
+them, that costs Prefect's server the same for fifty batches as for one.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from prefect.client.orchestration import PrefectClient
+
+from tasks.orchestration.job_runs import Child, read_running_batches, refresh
+from tasks.orchestration.planning import RunningBatches
+from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pools import read_pools
+from tasks.single_flight import SingleFlightCache
+
+SECONDS_GOOD = 0.9
+"""How old a shared look may be: a little less than the time between two looks of a batch."""
+
+GATHERING_SECONDS = 0.05
+"""How long a look at runs waits for other batches to join it; all look at the same moments (`Pace`)."""
+
+
+class Looks:
+    """The looks that share a client. Each raises what the request raised, for every batch that waited for it."""
+
+    def __init__(self) -> None:
+        self.dispatching = asyncio.Lock()
+        """Held by the batch that fills the pools: the others of the process then need not read them again."""
+        self._pools: SingleFlightCache[tuple[Pool, ...]] = SingleFlightCache()
+        self._batches: SingleFlightCache[RunningBatches] = SingleFlightCache()
+        self._wanted: dict[UUID, Child] = {}
+        self._gathering: asyncio.Task[dict[UUID, Child]] | None = None
+
+    async def pools(self, client: PrefectClient) -> tuple[Pool, ...]:
+        """Return the GPU pools with their runs, as of a second ago at the most."""
+        return await self._pools.get("pools", lambda: read_pools(client), max_age=SECONDS_GOOD)
+
+    async def pools_now(self, client: PrefectClient) -> tuple[Pool, ...]:
+        """Return the GPU pools with their runs as they are."""
+        self.forget_pools()
+        return await self.pools(client)
+
+    def forget_pools(self) -> None:
+        """Have the pools read again: runs were created on them."""
+        self._pools.forget("pools")
+
+    async def running_batches(self, client: PrefectClient) -> RunningBatches:
+        """Return the running batches, as of a second ago at the most."""
+        return await self._batches.get("batches", lambda: read_running_batches(client), max_age=SECONDS_GOOD)
+
+    async def children(self, client: PrefectClient, known: Iterable[Child]) -> list[Child]:
+        """Return the present state of the children, read together with those of the other batches."""
+        wanted = {child.flow_run_id: child for child in known}
+        if not wanted:
+            return []
+        self._wanted |= wanted
+        if self._gathering is None:
+            self._gathering = asyncio.ensure_future(self._read_gathered(client))
+        found = await asyncio.shield(self._gathering)
+        return [found[flow_run_id] for flow_run_id in wanted if flow_run_id in found]
+
+    async def _read_gathered(self, client: PrefectClient) -> dict[UUID, Child]:
+        await asyncio.sleep(GATHERING_SECONDS)
+        wanted, self._wanted, self._gathering = self._wanted, {}, None
+        return {child.flow_run_id: child for child in await refresh(client, wanted.values())}
+
+
+_looks: WeakKeyDictionary[PrefectClient, Looks] = WeakKeyDictionary()
+
+
+def looks_with(client: PrefectClient) -> Looks:
+    """Return the looks of all batch runs that have this client: in a warm process all of them."""
+    return _looks.setdefault(client, Looks())

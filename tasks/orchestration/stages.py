@@ -1,0 +1,279 @@
+"""
+At which stage a job is, what a batch has come to: derived from what Prefect and the store say at one moment.
+
+Nothing is remembered between two looks, so a run that was retried, moved or deleted in Prefect's own UI shows here as
+what it is. Two rules settle contradictions: documents in the store outweigh a run that says otherwise, and a job that
+nobody works on any more has failed, whatever it was waiting for.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tasks.batches import Batch, Document, Job, Publication, Stage, Upload
+from tasks.orchestration.recovery import RunState
+from tasks.orchestration.scheduling import Forecast
+from tasks.orchestration.status import BatchState, BatchStatus, DocumentLink, JobStatus
+from tasks.orchestration.summary import causes_of, sentence, summary_of
+from tasks.storage.keys import result_key
+
+STOPPED_WITH_BATCH = "Task run cancelled by the task runner"
+"""Prefect's words for a conversion that was still in line when its cancelled batch run ended: it is said to fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """A flow run or task run in Prefect; a job's attempts are counted over all its runs."""
+
+    run_id: str
+    job_id: str
+    state: RunState
+    created_at: datetime
+    changed_at: datetime
+    message: str = ""
+    attempts: int = 0
+    work_pool: str | None = None
+    audio_seconds: float | None = None
+    url: str | None = None
+    started_at: datetime | None = None
+    """When its latest attempt began to run; None while it waits."""
+    ended_at: datetime | None = None
+    waits_for: str = ""
+    """What a batch run has said that it waits for; empty as long as it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What is known of one job: its newest conversion, its newest run, its documents."""
+
+    job: Job | Upload
+    conversion: RunFacts | None = None
+    child: RunFacts | None = None
+    progress: float = 0.0
+    publication: Publication | None = None
+    recording_seconds: float | None = None
+    """Length of its recording in the store; None as long as there is none, or where a run says it."""
+    forecast: Forecast | None = None
+    cancelled: bool = False
+    """Whether a person cancelled it before it had a run."""
+    upload_removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """What is known of one batch; *run_created* stays true when somebody deletes the run in Prefect."""
+
+    batch: Batch
+    started: bool
+    run: RunFacts | None = None
+    run_created: bool = False
+    uri_of: Callable[[str], str] = str
+    """Returns the address of a key of the store for other programs."""
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the batch was started and nobody works on it any more."""
+        return self.run.state.ended if self.run else self.run_created
+
+
+def newest_by_job(runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
+    """Return each job's newest run; a job that was moved to another work pool has several."""
+    newest: dict[str, RunFacts] = {}
+    for run in runs:
+        known = newest.get(run.job_id)
+        if known is None or (run.created_at, run.run_id) > (known.created_at, known.run_id):
+            newest[run.job_id] = run
+    return newest
+
+
+def attempts_by_job(runs: Iterable[RunFacts]) -> Mapping[str, int]:
+    """Return how often each job was tried, on whatever work pool."""
+    attempts: Counter[str] = Counter()
+    for run in runs:
+        attempts[run.job_id] += run.attempts
+    return attempts
+
+
+def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
+    """Return where the job is."""
+    child = facts.child
+    if facts.publication is not None and (child is None or child.state.ended):
+        return Stage.DONE
+    if child is None and facts.cancelled:
+        return Stage.CANCELLED
+    stage = _stage_before_dispatch(facts) if child is None else _stage_of_child(child, facts.progress)
+    if child is None and not stage.ended and batch.abandoned:
+        cancelled = batch.run is not None and batch.run.state is RunState.CANCELLED
+        return Stage.CANCELLED if cancelled else Stage.FAILED
+    return stage
+
+
+def _stage_before_dispatch(facts: JobFacts) -> Stage:
+    """Return where a job without a run is: its recording in the store counts more than how it came to be."""
+    if facts.conversion is not None and STOPPED_WITH_BATCH in facts.conversion.message:
+        return Stage.CANCELLED
+    converting = facts.conversion is not None and facts.conversion.state is RunState.RUNNING
+    if facts.recording_seconds is not None and not converting:
+        return Stage.QUEUED
+    if facts.conversion is None:
+        return Stage.UPLOADED
+    return {
+        RunState.SCHEDULED: Stage.UPLOADED,
+        RunState.PENDING: Stage.UPLOADED,
+        RunState.RUNNING: Stage.CONVERTING,
+        RunState.COMPLETED: Stage.QUEUED,
+        RunState.FAILED: Stage.FAILED,
+        RunState.CRASHED: Stage.UPLOADED,  # the batch run was interrupted, and begins it again
+        RunState.CANCELLING: Stage.CANCELLED,
+        RunState.CANCELLED: Stage.CANCELLED,
+    }[facts.conversion.state]
+
+
+def _stage_of_child(child: RunFacts, progress: float) -> Stage:
+    return {
+        RunState.SCHEDULED: Stage.QUEUED,
+        RunState.PENDING: Stage.QUEUED,
+        RunState.RUNNING: Stage.STORING if progress >= 1 else Stage.TRANSCRIBING,
+        RunState.COMPLETED: Stage.FAILED,  # it would be done if its documents were in the store
+        RunState.FAILED: Stage.FAILED,
+        RunState.CRASHED: Stage.FAILED,
+        RunState.CANCELLING: Stage.CANCELLED,
+        RunState.CANCELLED: Stage.CANCELLED,
+    }[child.state]
+
+
+def error_of(facts: JobFacts, batch: BatchFacts) -> str:
+    """Return why the job failed, as one sentence or two for a person; only of a job that failed."""
+    failure = facts.child or facts.conversion
+    if facts.child is not None and facts.child.state is RunState.COMPLETED:
+        return "The job was transcribed, but its documents are no longer in the store. Upload the file again."
+    if failure is not None and failure.state in (RunState.FAILED, RunState.CRASHED):
+        return sentence(failure.message) or "The job failed without giving a reason. Look into the log of its run."
+    if batch.run is None:
+        return "The job is not done, and its runs were removed from Prefect, with the reason. Upload the file again."
+    reason = sentence(batch.run.message)
+    return f"The batch ended before the job was begun{f': {reason}' if reason else '.'} Retry the batch."
+
+
+def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
+    """Return everything the API says of one job."""
+    stage = stage_of(facts, batch)
+    published = facts.publication if stage is Stage.DONE else None
+    return JobStatus(
+        job_id=facts.job.job_id,
+        path=facts.job.path,
+        size=facts.job.size,
+        stage=stage,
+        progress=_progress(stage, facts.progress),
+        work_pool=facts.child.work_pool if facts.child else None,
+        queue_position=_queue_position(stage, facts.forecast),
+        eta_seconds=_eta_seconds(stage, facts.forecast),
+        attempt=_attempt(facts, published),
+        error=error_of(facts, batch) if stage is Stage.FAILED else None,
+        audio_seconds=_audio_seconds(facts),
+        language=published.language if published else None,
+        documents=_links(published, facts.job, batch) if published else (),
+        upload_removed=facts.upload_removed and stage in (Stage.FAILED, Stage.CANCELLED),
+        flow_run_id=facts.child.run_id if facts.child else None,
+        flow_run_url=facts.child.url if facts.child else None,
+        started_at=facts.child.started_at if facts.child else None,
+        ended_at=facts.child.ended_at if facts.child else None,
+    )
+
+
+def _attempt(facts: JobFacts, published: Publication | None) -> int:
+    """Return how often the job was tried; one that never got a run, how often it was converted."""
+    tried = facts.child or (None if published else facts.conversion)
+    if tried is not None:
+        return tried.attempts
+    return published.attempt if published else 0
+
+
+def _progress(stage: Stage, progress: float) -> float:
+    if stage is Stage.DONE:
+        return 1.0
+    return min(max(progress, 0.0), 1.0) if stage in (Stage.TRANSCRIBING, Stage.STORING) else 0.0
+
+
+def _queue_position(stage: Stage, forecast: Forecast | None) -> int | None:
+    return (forecast.queue_position or None) if forecast and stage is Stage.QUEUED else None
+
+
+def _eta_seconds(stage: Stage, forecast: Forecast | None) -> float | None:
+    if stage.ended or forecast is None or math.isinf(forecast.ends_in_seconds):
+        return None
+    return round(forecast.ends_in_seconds, 1)
+
+
+def _audio_seconds(facts: JobFacts) -> float | None:
+    if facts.publication is not None:
+        return facts.publication.audio_seconds
+    child_seconds = facts.child.audio_seconds if facts.child else None
+    return facts.recording_seconds if child_seconds is None else child_seconds
+
+
+def _links(publication: Publication, job: Job | Upload, batch: BatchFacts) -> tuple[DocumentLink, ...]:
+    def key_of(document: Document) -> str:
+        return (isinstance(job, Job) and result_key(batch.batch, job, document.format)) or document.key
+
+    return tuple(
+        DocumentLink(
+            format=document.format,
+            name=document.key.rpartition("/")[2],
+            size=document.size,
+            url=f"/api/jobs/{publication.job_id}/documents/{document.format}",
+            uri=batch.uri_of(key_of(document)),
+        )
+        for document in publication.documents
+    )
+
+
+def batch_status(
+    facts: BatchFacts,
+    jobs: Iterable[JobFacts],
+    status_of: Callable[[JobFacts, BatchFacts], JobStatus] = job_status,
+) -> BatchStatus:
+    """Return everything the API says of one batch and its jobs; *status_of* may know that of a job already."""
+    jobs = list(jobs)
+    statuses = tuple(status_of(job, facts) for job in jobs)
+    stopping = any(job.child is not None and job.child.state is RunState.CANCELLING for job in jobs)
+    return BatchStatus(
+        batch_id=facts.batch.batch_id,
+        name=facts.batch.name,
+        state=state_of(facts, [status.stage for status in statuses], stopping=stopping),
+        created_at=facts.batch.created_at,
+        summary=summary_of(statuses),
+        flow_run_id=facts.run.run_id if facts.run else None,
+        flow_run_url=facts.run.url if facts.run else None,
+        started_at=facts.run.started_at if facts.run else None,
+        ended_at=facts.run.ended_at if facts.run else None,
+        causes=causes_of(statuses),
+        jobs=statuses,
+    )
+
+
+def state_of(facts: BatchFacts, stages: Sequence[Stage], *, stopping: bool = False) -> BatchState:
+    """
+    Return what the batch has come to; *stopping* says that a cancelled job still holds its device.
+
+    It has ended only when its run and all its jobs have. Its jobs decide how: one that was retried by itself and
+    succeeded makes the batch completed, though its run still says Failed.
+    """
+    if not facts.started:
+        return BatchState.UPLOADING
+    if not facts.abandoned:
+        active = {RunState.RUNNING: BatchState.RUNNING, RunState.CANCELLING: BatchState.CANCELLING}
+        return active.get(facts.run.state, BatchState.WAITING) if facts.run else BatchState.WAITING
+    if not all(stage.ended for stage in stages):
+        return BatchState.RUNNING
+    if stopping:
+        return BatchState.CANCELLING
+    if Stage.FAILED in stages:
+        return BatchState.FAILED
+    run_cancelled = facts.run is not None and facts.run.state is RunState.CANCELLED
+    all_cancelled = Stage.DONE not in stages
+    return (
+        BatchState.CANCELLED if Stage.CANCELLED in stages and (run_cancelled or all_cancelled) else BatchState.COMPLETED
+    )

@@ -1,0 +1,1 @@
+"""The store: a folder or a bucket, its keys and its records."""

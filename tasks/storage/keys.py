@@ -1,0 +1,195 @@
+"""
+Where things are kept in the store.
+
+A batch is a flow run plus its folder in the store. The keys of that folder are named here and nowhere else:
+
+::
+
+    batches/<batch id>/batch.json                    Batch: made by POST /api/batch
+    batches/<batch id>/uploads/<job id>.json         Upload: written last, so an upload without it does not count
+    batches/<batch id>/manifest.json                 Manifest: written once, by the start; from then on nothing is added
+    batches/<batch id>/run.json                      StartedRun: written when Prefect has the batch's run
+    batches/<batch id>/recordings/<job id>.mp3       what the model hears
+    batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
+    batches/<batch id>/cancelled/<job id>.json       a person cancelled the job before it had a run
+    batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
+                                                     batch.json instead of a job's: that of all its jobs
+    batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads
+    batches/<batch id>/published/<job id>.json       Publication: written last, so documents without it do not count
+    batches/<batch id>/expired/<job id>.json         Expiry: written before the upload of a job that isn't done goes
+
+No two attempts of a job write the same key: each has a token of its own, and the publication says whose documents
+count. It is created, not written, so the first of two attempts that end at the same time wins.
+
+Once they count, documents are kept a second time, under stable addresses that people can read (`result_key`).
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Self
+
+from pydantic import field_validator
+
+from tasks.batches import BATCH_ID, Batch, Job, Manifest, StoredModel
+from tasks.errors import NotFound
+from tasks.names import DocumentFormat, document_name, shown, storable
+from tasks.result_template import BatchLabels, ResultTemplate
+
+BATCHES = "batches/"
+"""Prefix of the folders of all batches."""
+
+MAX_TREE_BYTES = 800
+"""Longest path below ``documents/``, its token aside; keys have room for 900 bytes (`MAX_KEY_BYTES`)."""
+
+
+class BatchKeys(StoredModel):
+    """The keys of one batch's folder in the store."""
+
+    batch_id: str
+
+    @field_validator("batch_id")
+    @classmethod
+    def _is_batch_id(cls, batch_id: str) -> str:
+        if not BATCH_ID.fullmatch(batch_id):
+            msg = f"There is no batch {shown(batch_id)}."
+            raise NotFound(msg)
+        return batch_id
+
+    @classmethod
+    def of(cls, batch_id: str) -> Self:
+        """Return the keys of the batch. Raises `NotFound` if *batch_id* is no batch id."""
+        return cls(batch_id=batch_id)
+
+    @property
+    def folder(self) -> str:
+        """Prefix of everything of the batch."""
+        return f"{BATCHES}{self.batch_id}/"
+
+    @property
+    def batch(self) -> str:
+        """The `Batch`."""
+        return f"{self.folder}batch.json"
+
+    @property
+    def manifest(self) -> str:
+        """The `Manifest`."""
+        return f"{self.folder}manifest.json"
+
+    @property
+    def run(self) -> str:
+        """The `StartedRun`."""
+        return f"{self.folder}run.json"
+
+    @property
+    def uploads(self) -> str:
+        """Prefix of the upload records."""
+        return f"{self.folder}uploads/"
+
+    def upload(self, job_id: str) -> str:
+        """The `Upload` record of a job."""
+        return f"{self.uploads}{job_id}.json"
+
+    @property
+    def recordings(self) -> str:
+        """Prefix of the recordings and their records."""
+        return f"{self.folder}recordings/"
+
+    def recording(self, job_id: str) -> str:
+        """The MP3 of a job."""
+        return f"{self.recordings}{job_id}.mp3"
+
+    def recording_record(self, job_id: str) -> str:
+        """The `Recording` of a job."""
+        return f"{self.recordings}{job_id}.json"
+
+    @property
+    def cancel_marks(self) -> str:
+        """Prefix of the marks of cancelled jobs."""
+        return f"{self.folder}cancelled/"
+
+    def cancel_mark(self, job_id: str) -> str:
+        """The mark of a job that a person cancelled before it had a run."""
+        return f"{self.cancel_marks}{job_id}.json"
+
+    @property
+    def keep_marks(self) -> str:
+        """Prefix of the marks that uploads are kept."""
+        return f"{self.folder}kept/"
+
+    def keep_mark(self, job_id: str = "batch") -> str:
+        """The `KeepMark` of a job, or of the whole batch."""
+        return f"{self.keep_marks}{job_id}.json"
+
+    @property
+    def documents(self) -> str:
+        """Prefix of the documents of all attempts."""
+        return f"{self.folder}documents/"
+
+    def document(self, job: Job, document_format: DocumentFormat, token: str) -> str:
+        """One document of the attempt *token* at a job."""
+        *folders, name = document_name(job.document_stem, document_format).split("/")
+        tree = "/".join(storable(part) for part in folders)
+        if len(tree.encode()) + len(storable(name).encode()) > MAX_TREE_BYTES:
+            tree = hashlib.sha256("/".join(folders).encode()).hexdigest()
+        return f"{self.documents}{tree}{'/' if tree else ''}{token}/{storable(name)}"
+
+    @property
+    def publications(self) -> str:
+        """Prefix of the publications."""
+        return f"{self.folder}published/"
+
+    def publication(self, job_id: str) -> str:
+        """The `Publication` of a job."""
+        return f"{self.publications}{job_id}.json"
+
+    @property
+    def expiries(self) -> str:
+        """Prefix of the notes that uploads have expired."""
+        return f"{self.folder}expired/"
+
+    def expiry(self, job_id: str) -> str:
+        """The `Expiry` of a job."""
+        return f"{self.expiries}{job_id}.json"
+
+
+def attempt_token(flow_run_id: str, attempt: int) -> str:
+    """Return the token of one attempt at a job: no other attempt of any run has it."""
+    return f"attempt-{attempt}-{hashlib.sha256(f'{flow_run_id}/{attempt}'.encode()).hexdigest()[:12]}"
+
+
+def result_key(batch: Batch, job: Job, document_format: DocumentFormat) -> str:
+    """Return the stable address of a document; empty if the batch has none (`tasks.result_template`)."""
+    if not batch.results:
+        return ""
+    template = ResultTemplate.parse(batch.results)
+    return template.key(_labels(batch), job.result_stem or job.document_stem, document_format)
+
+
+def result_folders(batch: Batch) -> tuple[str, ...]:
+    """Return the prefixes of all stable addresses of the batch; of no other batch is anything below them."""
+    return ResultTemplate.parse(batch.results).folders(_labels(batch)) if batch.results else ()
+
+
+def result_keys(batch: Batch, job: Job) -> tuple[str, ...]:
+    """Return the stable addresses of all documents of the job."""
+    return tuple(result_key(batch, job, each) for each in dict.fromkeys(batch.options.formats)) if batch.results else ()
+
+
+def jobs_without_results(
+    manifest: Manifest, published: Mapping[str, datetime], held: Mapping[str, datetime]
+) -> Iterator[Job]:
+    """
+    Yield the jobs that are published, but of which a document is not held under its stable address, or an older one.
+
+    Both mappings are of keys in the store, with the time of their last change.
+    """
+    keys, batch = BatchKeys.of(manifest.batch.batch_id), manifest.batch
+    for job in manifest.jobs:
+        since = published.get(keys.publication(job.job_id))
+        if since is not None and any(key not in held or held[key] < since for key in result_keys(batch, job)):
+            yield job
+
+
+def _labels(batch: Batch) -> BatchLabels:
+    return BatchLabels(batch.batch_id, batch.name, f"{batch.created_at.astimezone(UTC):%Y-%m-%d}")

@@ -1,0 +1,1 @@
+"""From words to cues: tokens, line breaks, layout and standards."""

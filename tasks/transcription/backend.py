@@ -1,0 +1,115 @@
+"""What the engine asks of a model, and what goes in and out of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.batches import WhisperTask
+from tasks.errors import DeviceFailed
+
+Samples = NDArray[np.float32]
+"""Mono sound at 16 kHz, between -1 and 1."""
+
+Floats = NDArray[np.floating]
+
+FRAMES_PER_SECOND = 100
+"""Of Whisper's log-Mel features: one every 160 samples."""
+
+
+class OutOfMemory(DeviceFailed):
+    """A batch did not fit into the memory of the device. A smaller one may."""
+
+
+class TranscriptionCancelled(Exception):
+    """Whoever asked for the transcription does not want it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the speech of one recording is written down."""
+
+    language: str
+    task: WhisperTask = WhisperTask.TRANSCRIBE
+    vocabulary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimedWord:
+    """A word with its place in its chunk, as the model's attention tells it."""
+
+    text: str
+    tokens: tuple[int, ...]
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """
+    At most 30 s of speech of one recording, ready for the model.
+
+    *start_seconds* counts speech only: the pauses before it are taken out. *encoded* is the encoder's output where it
+    was needed before, to detect the language.
+    """
+
+    features: Floats
+    start_seconds: float
+    speech_seconds: float
+    prompt: tuple[int, ...]
+    decoding: Decoding
+    encoded: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkText:
+    """What the model wrote for one chunk."""
+
+    text: str
+    tokens: tuple[int, ...]
+    words: tuple[TimedWord, ...]
+    average_log_probability: float
+    no_speech_probability: float
+    compression_ratio: float
+
+
+class Backend(Protocol):
+    """A loaded model. It may be called from several threads."""
+
+    def forward(self, batch: Sequence[Chunk]) -> list[ChunkText]:
+        """
+        Return the text of each chunk. All prompts of a batch have the same length.
+
+        Raises `OutOfMemory` if the batch is too large and `DeviceFailed` if the device works no more.
+        """
+        ...
+
+    def shrink(self) -> bool:
+        """Take up less memory from now on, at some cost; return False if that is not possible."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory of the model. It is not used afterwards."""
+        ...
+
+
+MEMORY_SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+DEVICE_SIGNS = ("CUDA", "cuBLAS", "cuDNN", "CUDNN", "is not found or cannot be loaded", "compute type")
+"""The last two: a library of CUDA's is missing on this machine; the GPU lacks the number format that is asked for."""
+
+
+def device_error(error: RuntimeError | ValueError | MemoryError) -> Exception:
+    """
+    Return *error* as `OutOfMemory` or `DeviceFailed`, or as it is if it is about neither.
+
+    CTranslate2 has no classes of its own for them, so the text decides.
+    """
+    text = str(error)
+    if isinstance(error, MemoryError) or any(sign in text for sign in MEMORY_SIGNS):
+        return OutOfMemory(f"The device ran out of memory ({text or 'no details'}). Choose a smaller model.")
+    if any(sign in text for sign in DEVICE_SIGNS):
+        return DeviceFailed(f"The device does not work ({text}). Retry the job; if this repeats, restart the worker.")
+    return error

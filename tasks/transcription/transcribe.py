@@ -1,0 +1,139 @@
+"""Transcribe a recording: speech first, then its language, then its words."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tasks.batches import TranscriptionOptions
+from tasks.errors import NoSpeech
+from tasks.transcription.backend import Chunk, Decoding, Floats
+from tasks.transcription.languages import LanguageVote, elect_language, spread
+from tasks.transcription.model_manager import ENGINES, LoadedModel, PlacedModel
+from tasks.transcription.review import Reviewed, review
+from tasks.transcription.sound import decode
+from tasks.transcription.transcript import Segment, Transcript
+from tasks.transcription.vad import Speech, SpokenChunk, find_speech
+from tasks.transcription.whisper import WhisperBackend
+from tasks.transcription.word_times import SegmentWriter
+
+AUTO = "auto"
+NO_SPEECH = "No speech detected"
+
+LANGUAGE_WINDOWS = 5
+"""At how many places the language is listened for. What is heard there need not be encoded again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heard:
+    """How a recording is decoded, and what was encoded to find that out: encodings by the index of their chunk."""
+
+    decoding: Decoding
+    probability: float = 1.0
+    encoded: dict[int, Floats] = field(default_factory=dict)
+
+
+def load_engine(engine: PlacedModel) -> None:
+    """
+    Load the model, unless it is there already. A GPU also hears a moment of silence, so that its libraries are loaded.
+
+    This may take a while: the model may have to be downloaded, and where jobs use another model on the device, they
+    end first. Raises `ModelUnavailable` or `DeviceFailed`.
+    """
+    with ENGINES.use(engine) as loaded:
+        if engine.device.kind == "cuda":
+            loaded.engine.ask(loaded.backend.hear_silence, cancelled=lambda: False)
+
+
+def unload_idle() -> None:
+    """Free the memory of all models that no job uses; the next job loads its model again."""
+    ENGINES.unload_idle()
+
+
+def transcribe(
+    engine: PlacedModel,
+    audio_file: Path,
+    options: TranscriptionOptions,
+    *,
+    name: str,
+    on_progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+    initial_offset_seconds: float = 0.0,
+) -> Transcript:
+    """
+    Return what is said in *audio_file*, the recording of the upload *name*. Blocks until it is done.
+
+    *on_progress* gets the share of the speech that is written down, from 0 to 1, rising. *initial_offset_seconds* is
+    added to all times: where the sound of the upload starts on its own clock. Several recordings may be transcribed
+    at the same time, each in a thread.
+
+    Raises `NoSpeech` (without loading a model), `MediaRejected`, `ModelUnavailable`, `DeviceFailed`, or
+    `TranscriptionCancelled` soon after *cancelled* says so.
+    """
+    speech = find_speech(decode(audio_file, name=name, cancelled=cancelled), cancelled=cancelled)
+    if not speech.spans:
+        raise NoSpeech(NO_SPEECH)
+    with ENGINES.use(engine, cancelled=cancelled) as loaded:
+        heard = _listen_for_language(loaded, speech, options, cancelled)
+        writer = SegmentWriter(speech, offset_seconds=initial_offset_seconds)
+        reviewed = tuple(_written(loaded, speech, heard, writer, on_progress=on_progress, cancelled=cancelled))
+        compute_type, batch_size = loaded.backend.compute_type, loaded.engine.batch_size
+    segments = tuple(segment for part in reviewed for segment in part.segments)
+    if not segments:
+        raise NoSpeech(NO_SPEECH)
+    return Transcript(
+        segments=segments,
+        language=heard.decoding.language,
+        language_probability=heard.probability,
+        model=engine.model,
+        audio_seconds=speech.audio_seconds,
+        removed=tuple(text for part in reviewed for text in part.removed),
+        compute_type=compute_type,
+        batch_size=batch_size,
+    )
+
+
+def _written(
+    loaded: LoadedModel,
+    speech: Speech,
+    heard: _Heard,
+    writer: SegmentWriter,
+    *,
+    on_progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+) -> Iterator[Reviewed]:
+    """Yield what each chunk comes to, and tell how far it is."""
+    done_seconds = 0.0
+
+    def decode_again(spoken: SpokenChunk, decoding: Decoding) -> tuple[Segment, ...]:
+        return loaded.engine.ask(partial(loaded.backend.decode_again, spoken, decoding), cancelled=cancelled)
+
+    with closing(loaded.engine.texts(_chunks(loaded.backend, speech, heard), cancelled=cancelled)) as texts:
+        for spoken, (chunk, text) in zip(speech.chunks, texts, strict=True):
+            yield review(decode_again, writer, spoken, chunk, text)
+            done_seconds += chunk.speech_seconds
+            on_progress(min(done_seconds / speech.speech_seconds, 1.0))
+
+
+def _listen_for_language(
+    loaded: LoadedModel, speech: Speech, options: TranscriptionOptions, cancelled: Callable[[], bool]
+) -> _Heard:
+    """Return how to decode *speech*: in the language of the options, or in the one that several places vote for."""
+    backend = loaded.backend
+    if options.language != AUTO or not backend.multilingual:
+        return _Heard(backend.decoding(options.language, options.task, options.vocabulary))
+    votes: list[LanguageVote] = []
+    encoded: dict[int, Floats] = {}
+    for index in spread(len(speech.chunks), at_most=LANGUAGE_WINDOWS):
+        vote, encoded[index] = loaded.engine.ask(
+            partial(backend.detect_language, speech.chunks[index]), cancelled=cancelled
+        )
+        votes.append(vote)
+    language, probability = elect_language(votes)
+    return _Heard(backend.decoding(language, options.task, options.vocabulary), probability, encoded)
+
+
+def _chunks(backend: WhisperBackend, speech: Speech, heard: _Heard) -> Iterator[Chunk]:
+    for index, spoken in enumerate(speech.chunks):
+        yield backend.chunk(spoken, heard.decoding, encoded=heard.encoded.pop(index, None))

@@ -1,0 +1,59 @@
+"""Transcripts: what was said, word for word, and when. Times are seconds from the start."""
+
+from pydantic import Field
+
+from tasks.batches import StoredModel
+
+
+class Word(StoredModel):
+    """One word as faster-whisper gives it: its text carries the space before it."""
+
+    text: str
+    start: float
+    end: float
+    probability: float = Field(ge=0, le=1)
+
+
+class Segment(StoredModel):
+    """A stretch of speech that the model wrote down in one piece."""
+
+    start: float
+    end: float
+    text: str
+    words: tuple[Word, ...] = ()
+    average_log_probability: float = 0.0
+    no_speech_probability: float = 0.0
+    compression_ratio: float = 0.0
+    temperature: float = 0.0
+
+
+class RemovedText(StoredModel):
+    """Text that the model wrote and we took out, with the reason."""
+
+    start: float
+    end: float
+    text: str
+    reason: str
+
+
+class Transcript(StoredModel):
+    """Segments in order of time, their language and the model that wrote them."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    language_probability: float
+    model: str
+    audio_seconds: float
+    removed: tuple[RemovedText, ...] = ()
+    compute_type: str = Field(default="", description="number format of the model when it was done")
+    batch_size: int = Field(default=0, ge=0, description="most chunks that entered the model together when it was done")
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """All words in order."""
+        return tuple(word for segment in self.segments for word in segment.words)
+
+    @property
+    def text(self) -> str:
+        """The segments' texts as one line."""
+        return " ".join(segment.text.strip() for segment in self.segments).strip()

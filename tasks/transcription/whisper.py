@@ -1,0 +1,309 @@
+"""The model itself: a CTranslate2 Whisper model, with faster-whisper's tokens, prompts and alignment around it."""
+
+import logging
+import math
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+import numpy as np
+from faster_whisper import WhisperModel
+from faster_whisper.audio import pad_or_trim
+from faster_whisper.tokenizer import Tokenizer
+from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
+
+from tasks.batches import WhisperTask
+from tasks.devices import Device
+from tasks.errors import TranscriptionError
+from tasks.transcription.backend import (
+    FRAMES_PER_SECOND,
+    Chunk,
+    ChunkText,
+    Decoding,
+    Floats,
+    OutOfMemory,
+    TimedWord,
+    device_error,
+)
+from tasks.transcription.languages import LanguageVote
+from tasks.transcription.model_files import load_model, smaller_numbers
+from tasks.transcription.sound import SAMPLE_RATE
+from tasks.transcription.transcript import Segment, Word
+from tasks.transcription.vad import CHUNK_SECONDS, SpokenChunk
+
+
+def storage(array: Floats) -> Any:
+    """Return *array* as CTranslate2 takes it, without a copy where its rows lie one after the other."""
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(array))
+
+
+def rows_of(encoded: Any, rows: Sequence[int]) -> Any:
+    """Return some rows of an encoder output; CTranslate2 cannot slice, so it is done in the machine's own memory."""
+    on_host = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
+    return storage(np.asarray(on_host)[list(rows)])
+
+
+logger = logging.getLogger(__name__)
+
+BEAM_SIZE = 5
+"""Default of faster-whisper, as of OpenAI's command line."""
+
+
+class WhisperBackend:
+    """
+    A loaded Whisper model.
+
+    Every chunk is padded to the 30 s that Whisper was trained on: with shorter windows texts change and can run away.
+    """
+
+    def __init__(self, device: Device, model: str, models_folder: Path) -> None:
+        """Load the model, with smaller numbers if it does not fit. Raises `ModelUnavailable` or `DeviceFailed`."""
+        self._load = partial(load_model, device, model, models_folder)
+        self._smaller_than = partial(smaller_numbers, device)
+        self._model, self._compute_type = self._load_fitting(device.compute_type)
+        self._on_cpu = device.kind == "cpu"
+        self._tokenizers: dict[tuple[str, WhisperTask], Tokenizer] = {}
+        # A GPU works through one call after the other anyway; on a CPU the calls of several workers run side by side.
+        self._calls: AbstractContextManager[Any] = nullcontext() if self._on_cpu else threading.Lock()
+
+    @property
+    def compute_type(self) -> str:
+        """In which number format it calculates; another than at the start if memory ran out."""
+        return self._compute_type
+
+    @property
+    def multilingual(self) -> bool:
+        """Whether the model knows languages other than English."""
+        return bool(self._model.model.is_multilingual)
+
+    def decoding(self, language: str, task: WhisperTask, vocabulary: Sequence[str]) -> Decoding:
+        """
+        Return how to decode; models that know English only always write down English.
+
+        Raises `TranscriptionError` if Whisper has no such language.
+        """
+        if not self.multilingual:
+            return Decoding("en", WhisperTask.TRANSCRIBE, tuple(vocabulary))
+        if language not in self._model.supported_languages:
+            msg = f"Whisper does not know the language {language}. Choose another one, or auto."
+            raise TranscriptionError(msg)
+        return Decoding(language, task, tuple(vocabulary))
+
+    def chunk(self, spoken: SpokenChunk, decoding: Decoding, *, encoded: Floats | None = None) -> Chunk:
+        """Return *spoken* as the model takes it."""
+        return Chunk(
+            features=self._features(spoken),
+            start_seconds=spoken.start_seconds,
+            speech_seconds=spoken.speech_seconds,
+            prompt=self._prompt(decoding),
+            decoding=decoding,
+            encoded=encoded,
+        )
+
+    def detect_language(self, spoken: SpokenChunk) -> tuple[LanguageVote, Floats]:
+        """Return what language *spoken* sounds like, and its encoding, which need not be computed a second time."""
+        features = self._features(spoken)
+        try:
+            with self._calls:
+                encoded = self._encode_on_host(features)
+                (found,) = self._model.model.detect_language(storage(encoded))
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
+        probabilities = {token[2:-2]: float(probability) for token, probability in found}
+        return LanguageVote(spoken.speech_seconds, probabilities), encoded[0]
+
+    def hear_silence(self) -> None:
+        """Encode a silent chunk: a GPU loads its libraries when the model is first called. Raises `DeviceFailed`."""
+        try:
+            with self._calls:
+                self._encode_on_host(pad_or_trim(self._model.feature_extractor(np.zeros(SAMPLE_RATE, np.float32))))
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
+
+    def forward(self, batch: Sequence[Chunk]) -> list[ChunkText]:
+        """Return the text of each chunk; see `Backend`."""
+        try:
+            with self._calls:
+                encoded = self._encode(batch)
+                generated = self._generate(batch, encoded)
+                tokens = [self._text_tokens(chunk, result) for chunk, result in zip(batch, generated, strict=True)]
+                words = self._align(batch, encoded, tokens)
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
+        return [self._text(*parts) for parts in zip(batch, generated, tokens, words, strict=True)]
+
+    def decode_again(self, spoken: SpokenChunk, decoding: Decoding) -> tuple[Segment, ...]:
+        """
+        Return the segments of one chunk by faster-whisper's sequential mode, with times from the start of the chunk.
+
+        That mode also writes time stamps, which break loops, and tries again at rising temperatures.
+        """
+        try:
+            with self._calls:
+                segments, _ = self._model.transcribe(
+                    spoken.samples,
+                    language=decoding.language,
+                    task=decoding.task.value,
+                    beam_size=BEAM_SIZE,
+                    condition_on_previous_text=False,
+                    word_timestamps=True,
+                    hotwords=vocabulary_hint(decoding.vocabulary),
+                )
+                return tuple(_segment(segment) for segment in segments if segment.text.strip())
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
+
+    def shrink(self) -> bool:
+        """Load the model anew in half the memory; see `Backend`."""
+        smaller = self._smaller_than(self._compute_type)
+        if smaller is None:
+            return False
+        with self._calls:
+            if not self._on_cpu:
+                self._model.model.unload_model()
+            self._model = self._load(compute_type=smaller)
+            self._compute_type = smaller
+        return True
+
+    def close(self) -> None:
+        """Free the memory of the model."""
+        self._model.model.unload_model()
+
+    def _load_fitting(self, compute_type: str) -> tuple[WhisperModel, str]:
+        """Return the model and its number format: *compute_type*, or the next smaller one if memory runs out."""
+        try:
+            return self._load(compute_type=compute_type), compute_type
+        except OutOfMemory:
+            smaller = self._smaller_than(compute_type)
+            if smaller is None:
+                raise
+            logger.warning("out of memory with %s numbers; loading the model with %s", compute_type, smaller)
+        return self._load(compute_type=smaller), smaller
+
+    def _features(self, spoken: SpokenChunk) -> Floats:
+        features: Floats = pad_or_trim(self._model.feature_extractor(spoken.samples)[..., :-1])
+        return features
+
+    def _tokenizer(self, decoding: Decoding) -> Tokenizer:
+        key = (decoding.language, decoding.task)
+        if key not in self._tokenizers:
+            self._tokenizers[key] = Tokenizer(
+                self._model.hf_tokenizer, self.multilingual, task=decoding.task.value, language=decoding.language
+            )
+        return self._tokenizers[key]
+
+    def _prompt(self, decoding: Decoding) -> tuple[int, ...]:
+        hotwords = vocabulary_hint(decoding.vocabulary)
+        return tuple(self._model.get_prompt(self._tokenizer(decoding), [], without_timestamps=True, hotwords=hotwords))
+
+    def _encode(self, batch: Sequence[Chunk]) -> Any:
+        """
+        Return the encoder's output for *batch*, as CTranslate2 holds it.
+
+        On a CPU the encoder gains nothing from a batch (base: 0.70 s for one chunk, 5.70 s for eight).
+        """
+        if not self._on_cpu and all(chunk.encoded is None for chunk in batch):
+            return self._model.model.encode(storage(np.stack([chunk.features for chunk in batch])))
+        rows = [self._encode_on_host(chunk.features)[0] if chunk.encoded is None else chunk.encoded for chunk in batch]
+        return storage(np.stack(rows))
+
+    def _encode_on_host(self, features: Floats) -> Floats:
+        """Return the encoder's output for one chunk in the machine's own memory; CTranslate2 moves it back itself."""
+        output: Floats = np.asarray(self._model.model.encode(storage(features[np.newaxis]), to_cpu=True))
+        return output
+
+    def _generate(self, batch: Sequence[Chunk], encoded: Any) -> list[Any]:
+        results: list[Any] = self._model.model.generate(
+            encoded,
+            [list(chunk.prompt) for chunk in batch],
+            beam_size=BEAM_SIZE,
+            max_length=self._model.max_length,
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_blank=True,
+            suppress_tokens=get_suppressed_tokens(self._tokenizer(batch[0].decoding), [-1]),
+            sampling_temperature=0.0,
+        )
+        return results
+
+    def _align(
+        self, batch: Sequence[Chunk], encoded: Any, tokens: Sequence[tuple[int, ...]]
+    ) -> list[tuple[TimedWord, ...]]:
+        """Return the words of each chunk, by one call of the model for each language and task."""
+        rows_by_start: dict[tuple[str, WhisperTask], list[int]] = {}
+        for row, chunk in enumerate(batch):
+            rows_by_start.setdefault((chunk.decoding.language, chunk.decoding.task), []).append(row)
+        words: list[tuple[TimedWord, ...]] = [()] * len(batch)
+        for rows in rows_by_start.values():
+            aligned = self._model.find_alignment(
+                self._tokenizer(batch[rows[0]].decoding),
+                [list(tokens[row]) for row in rows],
+                encoded if len(rows) == len(batch) else rows_of(encoded, rows),
+                [self._frames(batch[row]) for row in rows],
+            )
+            for row, found in zip(rows, aligned, strict=True):
+                words[row] = tuple(_timed_word(word) for word in found)
+        return words
+
+    def _frames(self, chunk: Chunk) -> int:
+        """Return how many frames of the chunk are speech, rounded up to seconds as faster-whisper does it."""
+        return min(math.ceil(chunk.speech_seconds), CHUNK_SECONDS) * FRAMES_PER_SECOND
+
+    def _text_tokens(self, chunk: Chunk, result: Any) -> tuple[int, ...]:
+        end_of_text = self._tokenizer(chunk.decoding).eot
+        return tuple(token for token in result.sequences_ids[0] if token < end_of_text)
+
+    def _text(self, chunk: Chunk, result: Any, tokens: tuple[int, ...], words: tuple[TimedWord, ...]) -> ChunkText:
+        text: str = self._tokenizer(chunk.decoding).decode(tokens)
+        generated = len(result.sequences_ids[0])
+        return ChunkText(
+            text=text,
+            tokens=tokens,
+            words=words,
+            # CTranslate2's score is a mean over the tokens without the end of text, OpenAI's includes it.
+            average_log_probability=result.scores[0] * generated / (generated + 1),
+            no_speech_probability=result.no_speech_prob,
+            compression_ratio=get_compression_ratio(text),
+        )
+
+
+def vocabulary_hint(vocabulary: Sequence[str]) -> str | None:
+    """
+    Return the words to expect as faster-whisper's hotwords.
+
+    The model takes them for what was said before. So they end with a full stop: without one it went on with the
+    sentence, in small letters, and left out first words that it had "heard" already. Only the first 223 tokens count.
+    """
+    return f"{', '.join(vocabulary)}." if vocabulary else None
+
+
+def _segment(segment: Any) -> Segment:
+    """Return a segment of faster-whisper as ours."""
+    words = tuple(
+        Word(text=word.word, start=word.start, end=max(word.start, word.end), probability=min(word.probability, 1.0))
+        for word in segment.words or ()
+    )
+    return Segment(
+        start=segment.start,
+        end=segment.end,
+        text=segment.text,
+        words=words,
+        average_log_probability=segment.avg_logprob,
+        no_speech_probability=segment.no_speech_prob,
+        compression_ratio=segment.compression_ratio,
+        temperature=segment.temperature,
+    )
+
+
+def _timed_word(word: dict[str, Any]) -> TimedWord:
+    return TimedWord(
+        text=word["word"],
+        tokens=tuple(word["tokens"]),
+        start=float(word["start"]),
+        end=float(word["end"]),
+        probability=min(float(word["probability"]), 1.0),
+    )

@@ -1,0 +1,98 @@
+"""The worker of a further machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import processes_with
+
+PROJECT = Path(__file__).parents[3]
+POOL = "gpu-7"
+
+
+def _until(holds, what, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        time.sleep(0.1)
+
+
+class Machine:
+    """Another machine with a device, its data in a folder of its own."""
+
+    def __init__(self, stack, folder):
+        self._stack = stack
+        self.server, self.store = stack.prefect_address, stack.data / "store"
+        folder.mkdir()
+        (folder / "models").symlink_to(stack.data / "models")
+        self._environment = stack.environment | {
+            "BATCHSCRIBE_DATA": str(folder),
+            "BATCHSCRIBE_STORE": str(self.store),
+            "BATCHSCRIBE_DEVICES": "cpu",
+            "PREFECT_API_URL": f"{self.server}/api",
+        }
+        self._output = folder.parent / "output.txt"
+
+    @property
+    def output(self):
+        return self._output.read_text()
+
+    def work(self):
+        with self._output.open("wb") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "deployments.local.add_worker", POOL],
+                cwd=PROJECT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def workers(self):
+        lines = processes_with(f"BATCHSCRIBE_DATA={self._environment['BATCHSCRIBE_DATA']}")
+        return [pid for pid, line in lines.items() if "deployments.worker" in line]
+
+    def heartbeat(self):
+        workers = self._stack.prefect.post(f"/work_pools/{POOL}/workers/filter", json={})
+        return workers.json()[0]["last_heartbeat_time"] if workers.is_success and workers.json() else ""
+
+
+@pytest.fixture
+def machine(stack, tmp_path):
+    yield Machine(stack, tmp_path / "data")
+    deployment = stack.prefect.get(f"/deployments/name/transcribe-recording/{POOL}").json()
+    stack.prefect.delete(f"/deployments/{deployment['id']}").raise_for_status()
+    stack.prefect.delete(f"/work_pools/{POOL}").raise_for_status()
+
+
+def test_a_worker_that_dies_is_started_again_and_one_that_is_told_to_stops(machine):
+    keeper = machine.work()
+    try:
+        _until(machine.heartbeat, "the worker")
+        _until(lambda: f"{POOL} works for {machine.server}/api (store {machine.store})" in machine.output, "the news")
+        (first,) = machine.workers()
+        before = machine.heartbeat()
+        os.kill(first, signal.SIGKILL)
+        _until(lambda: machine.heartbeat() > before and machine.workers() not in ([], [first]), "another worker")
+        assert f"{POOL}       Ended (SIGKILL); starting it again" in machine.output
+    finally:
+        keeper.send_signal(signal.SIGTERM)
+        assert keeper.wait(60) == 0
+    assert not machine.workers()
+
+
+def test_a_pool_gets_no_second_worker(machine):
+    first = machine.work()
+    try:
+        _until(machine.heartbeat, "the worker")
+        second = machine.work()
+        assert second.wait(60) == 1
+        assert f"{POOL} has a worker, which answers. Stop it first" in machine.output
+    finally:
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(60) == 0

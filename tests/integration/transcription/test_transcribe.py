@@ -1,0 +1,185 @@
+"""Transcribing real speech with real small models."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+from tasks.batches import TranscriptionOptions, WhisperTask
+from tasks.devices import Device
+from tasks.errors import MediaRejected, NoSpeech, TranscriptionError
+from tasks.transcription.backend import TranscriptionCancelled
+from tasks.transcription.model_manager import PlacedModel
+from tasks.transcription.sound import decode
+from tasks.transcription.transcribe import transcribe
+from tasks.transcription.transcript import Transcript
+from tasks.transcription.vad import find_speech
+from tasks.transcription.whisper import WhisperBackend, vocabulary_hint
+
+TOLERANCE_SECONDS = 0.02
+ENGLISH = TranscriptionOptions(language="en")
+
+
+@pytest.fixture
+def transcribed(device: Device, models_folder: Path) -> Callable[..., Transcript]:
+    """Transcribe a file with nobody watching."""
+
+    def run(
+        audio_file: Path, options: TranscriptionOptions = ENGLISH, *, model: str = "tiny.en", **more: object
+    ) -> Transcript:
+        arguments = {"on_progress": lambda _: None, "cancelled": lambda: False, "name": audio_file.name} | more
+        return transcribe(PlacedModel(device, model, models_folder), audio_file, options, **arguments)
+
+    return run
+
+
+# Languages other than what is spoken would be doubtful, and what is doubtful is tried again with chance.
+TRANSLATED = TranscriptionOptions(language="en", task=WhisperTask.TRANSLATE)
+
+
+@pytest.mark.parametrize(
+    ("model", "together"),
+    [
+        (
+            "tiny.en",
+            [
+                (("garden-podcast", "lecture-subtitles", "rain-report"), ENGLISH),
+                (("library-tour",), TranscriptionOptions(language="en", vocabulary=("newspapers", "basement"))),
+                (("lecture-welcome",), TranscriptionOptions(language="en", vocabulary=("silence",))),
+                (("study-advice",), ENGLISH),
+            ],
+        ),
+        ("base", [(("rain-report",), ENGLISH), (("garden-podcast",), TRANSLATED), (("short-answer",), ENGLISH)]),
+    ],
+)
+def test_recordings_in_flight_together_come_out_as_from_the_batched_pipeline(
+    recording, transcribed, models_folder, model, together
+):
+    jobs = [(recording(*stems), options) for stems, options in together]
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        ours = list(threads.map(lambda job: transcribed(*job, model=model), jobs))
+
+    pipeline_model = WhisperModel(str(models_folder / model), device="cpu", compute_type="int8", cpu_threads=2)
+    for (file, options), transcript in zip(jobs, ours, strict=True):
+        segments, _ = BatchedInferencePipeline(pipeline_model).transcribe(
+            str(file),
+            language=options.language,
+            task=options.task.value,
+            word_timestamps=True,
+            hotwords=vocabulary_hint(options.vocabulary),
+        )
+        theirs = list(segments)
+        assert [segment.text for segment in transcript.segments] == [segment.text for segment in theirs]
+        words = [word for segment in theirs for word in segment.words]
+        assert [word.text for word in transcript.words] == [word.word for word in words]
+        for edge in ("start", "end"):
+            assert [getattr(word, edge) for word in transcript.words] == pytest.approx(
+                [getattr(word, edge) for word in words], abs=TOLERANCE_SECONDS
+            )
+
+
+def test_the_language_is_detected(recording, transcribed):
+    transcript = transcribed(recording("garden-podcast", "lecture-subtitles"), TranscriptionOptions(), model="base")
+
+    assert transcript.language == "en"
+    assert 0.9 < transcript.language_probability <= 1
+
+
+def test_a_model_that_knows_english_only_takes_every_recording_for_english(clip, transcribed):
+    assert transcribed(clip("short-answer"), TranscriptionOptions()).language == "en"
+
+
+def test_a_language_that_whisper_does_not_know_is_named(clip, transcribed):
+    with pytest.raises(TranscriptionError, match="does not know the language xx"):
+        transcribed(clip("short-answer"), TranscriptionOptions(language="xx"), model="base")
+
+
+SECONDS = np.arange(8 * 16_000) / 16_000
+CHORD = sum(np.sin(2 * np.pi * pitch * SECONDS) for pitch in (220, 277, 330)) / 6 * (1 - SECONDS % 1)
+NOISE = np.random.default_rng(1).normal(scale=0.1, size=len(SECONDS))
+
+
+@pytest.mark.parametrize("sound", [CHORD, NOISE, np.zeros(len(SECONDS))], ids=["chords", "noise", "silence"])
+def test_sound_without_a_voice_is_no_speech(tmp_path, write_wav, transcribed, sound):
+    write_wav(tmp_path / "recording.wav", sound)
+
+    with pytest.raises(NoSpeech, match=r"^No speech detected$"):
+        transcribed(tmp_path / "recording.wav")
+
+
+def test_silence_is_found_without_loading_a_model(tmp_path, write_wav, device, models_folder):
+    silence = tmp_path / "silence.wav"
+    write_wav(silence, np.zeros(5 * 16_000, dtype=np.float32))
+    not_here = PlacedModel(device, "not-on-this-machine", models_folder)
+
+    with pytest.raises(NoSpeech):
+        transcribe(not_here, silence, ENGLISH, name=silence.name, on_progress=print, cancelled=lambda: False)
+
+
+def test_what_cannot_be_decoded_is_rejected_by_name(tmp_path, transcribed):
+    broken = tmp_path / "recording.mp3"
+    broken.write_bytes(b"no sound in here")
+
+    with pytest.raises(MediaRejected, match=r"talk\.mp4 cannot be read"):
+        transcribed(broken, name="talk.mp4")
+
+
+def test_progress_rises_to_the_end(recording, transcribed):
+    shown: list[float] = []
+    four_chunks = recording("lecture-subtitles", "garden-podcast", "library-tour")
+
+    transcribed(four_chunks, on_progress=shown.append)
+
+    assert len(shown) >= 3
+    assert shown == sorted(shown)
+    assert shown[0] > 0
+    assert shown[-1] == pytest.approx(1)
+
+
+def test_times_are_on_the_clock_of_the_upload(clip, transcribed):
+    plain, later = transcribed(clip("short-answer")), transcribed(clip("short-answer"), initial_offset_seconds=1.5)
+
+    assert later.segments[0].start == pytest.approx(plain.segments[0].start + 1.5)
+    assert [word.start for word in later.words] == pytest.approx([word.start + 1.5 for word in plain.words])
+    assert later.audio_seconds == plain.audio_seconds
+
+
+def test_a_cancelled_recording_disturbs_no_other(recording, clip, transcribed):
+    alone = transcribed(clip("short-answer"))
+    cancel = threading.Event()
+    long = recording("lecture-subtitles", "lecture-subtitles")
+    with ThreadPoolExecutor(2) as threads:
+        cancelled = threads.submit(transcribed, long, on_progress=lambda _: cancel.set(), cancelled=cancel.is_set)
+        other = threads.submit(transcribed, clip("short-answer"))
+
+        with pytest.raises(TranscriptionCancelled):
+            cancelled.result()
+        assert other.result() == alone
+
+
+def test_expected_words_are_spelled_as_they_were_given(clip, transcribed):
+    heard = transcribed(clip("garden-podcast"))
+    helped = transcribed(clip("garden-podcast"), TranscriptionOptions(language="en", vocabulary=("colour", "apart")))
+
+    assert "look at its color," in heard.text
+    assert "look at its colour," in helped.text
+    assert helped.text.startswith("Every garden begins")
+
+
+def test_a_model_with_smaller_numbers_goes_on_with_the_same_recording(clip, models_folder):
+    backend = WhisperBackend(Device(name="cpu:9", kind="cpu", compute_type="float32"), "tiny.en", models_folder)
+    sound = decode(clip("short-answer"), name="", cancelled=lambda: False)
+    (spoken,) = find_speech(sound, cancelled=lambda: False).chunks
+    chunk = backend.chunk(spoken, backend.decoding("en", WhisperTask.TRANSCRIBE, ()))
+    (before,) = backend.forward([chunk])
+
+    assert backend.shrink()
+    (after,) = backend.forward([chunk])
+
+    assert after.text == before.text
+    assert not backend.shrink()
+    backend.close()

@@ -1,0 +1,133 @@
+"""Which process gets a run, and what becomes of processes that do not start or do not go: with processes of a fake."""
+
+import asyncio
+import contextlib
+import time
+from uuid import uuid4
+
+from deployments.worker import services
+from deployments.worker.process_pool import WarmProcesses
+from deployments.worker.services import keep_going
+
+PATIENCE_SECONDS = 20.0
+
+
+class Process:
+    """A process that does what a test says; it has what `WarmProcesses` asks a real one for."""
+
+    def __init__(self, *, ready=True, dead=False):
+        self.ready, self.dead = ready, dead
+        self.runs, self.cancelled_at, self.loner = {}, {}, None
+        self.killed = self.dies_too_slowly = self.retiring = self.leaves_too_slowly = False
+        self.overdue_cancels, self.seconds_silent, self.warmed_up = frozenset(), 0.0, None
+
+    def worn_out(self, _):
+        return False
+
+    def reserve(self, flow_run_id, *, alone):
+        self.runs[flow_run_id] = None
+        self.loner = flow_run_id if alone else None
+
+    def release(self, flow_run_id):
+        del self.runs[flow_run_id]
+        self.loner = None
+
+    def kill(self, *_):
+        self.killed = True
+
+    def give_up(self):
+        self.dead = True
+
+
+class Pool:
+    """Processes under care, and those that were started for it."""
+
+    def __init__(self, start=Process, slots=2):
+        self.started, self.failed_at = [], []
+        self.processes = WarmProcesses(
+            wanted=1,
+            slots=slots,
+            silence_seconds=60,
+            runs_each=0,
+            on_failed_start=lambda: self.failed_at.append(time.monotonic()),
+            start=lambda: self.started.append(start()) or self.started[-1],
+        )
+
+    async def live(self, scene):
+        caring = asyncio.create_task(keep_going(self.processes.keep, "care"))
+        try:
+            await until(lambda: self.started or self.failed_at)
+            await scene(self)
+        finally:
+            caring.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await caring
+
+
+async def until(holds):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def waits(reserving):
+    """Whether it waits although there was time to go on."""
+    done, _ = await asyncio.wait({reserving}, timeout=0.3)
+    return not done
+
+
+def test_a_killed_process_takes_no_run_and_is_replaced_if_it_does_not_go():
+    async def scene(pool):
+        (stuck,) = pool.started
+        stuck.kill("it hangs in the driver")
+        assert not pool.processes.any_ready
+        reserving = asyncio.create_task(pool.processes.reserve(uuid4()))
+        assert await waits(reserving)
+        stuck.dies_too_slowly = True
+        assert await asyncio.wait_for(reserving, PATIENCE_SECONDS) is pool.started[1]
+
+    asyncio.run(Pool().live(scene))
+
+
+def test_a_suspect_waits_for_a_process_of_its_own_and_nobody_joins_it():
+    async def scene(pool):
+        neighbour, suspect, later = uuid4(), uuid4(), uuid4()
+        process = await pool.processes.reserve(neighbour)
+        reserving = asyncio.create_task(pool.processes.reserve(suspect, alone=True))
+        assert await waits(reserving)
+        process.release(neighbour)
+        assert await asyncio.wait_for(reserving, PATIENCE_SECONDS) is process
+        joining = asyncio.create_task(pool.processes.reserve(later))
+        assert await waits(joining)
+        process.release(suspect)
+        assert await asyncio.wait_for(joining, PATIENCE_SECONDS) is process
+
+    asyncio.run(Pool().live(scene))
+
+
+def test_processes_that_do_not_come_up_are_told_of_and_started_ever_more_slowly():
+    async def scene(pool):
+        await until(lambda: len(pool.failed_at) == 3)
+        first, second, third = pool.failed_at
+        assert third - second > second - first > 0.5
+
+    asyncio.run(Pool(lambda: Process(ready=False, dead=True)).live(scene))
+
+
+def test_a_machine_that_cannot_start_a_process_now_is_tried_again(monkeypatch):
+    monkeypatch.setattr(services, "SECONDS_BETWEEN_TRIES", 0.01)
+    refusals = [BlockingIOError(11, "Resource temporarily unavailable"), OSError(24, "Too many open files")]
+
+    def start():
+        if refusals:
+            raise refusals.pop()
+        return Process()
+
+    async def scene(pool):
+        await until(lambda: pool.processes.any_ready)
+
+    pool = Pool(start)
+    pool.failed_at.append(0.0)  # `live` need not wait for the first
+    asyncio.run(pool.live(scene))
+    assert not refusals

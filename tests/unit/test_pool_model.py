@@ -1,0 +1,160 @@
+"""Work pools: how busy and how fast they are, which are sick, and which runs are stuck."""
+
+import math
+
+import pytest
+
+from tasks.orchestration.pool_model import (
+    ActiveRun,
+    EndedRun,
+    Illness,
+    Outcome,
+    Pool,
+    PoolHealth,
+    StuckRun,
+    illness,
+    measured_rtf,
+    pool_health,
+    stuck,
+    without_pool,
+)
+
+
+def run(job_id="other", audio=100.0, *, elapsed=0.0, running=True, batch="other", model="base", cancelling=False):
+    return ActiveRun(job_id, batch, audio, elapsed, running=running, model=model, cancelling=cancelling)
+
+
+def pool(name="gpu-0", *runs, slots=2, rtf=1.0, **condition):
+    return Pool(name, slots, rtf, tuple(runs), **{"loaded_model": "base", **condition})
+
+
+# How busy a pool is
+
+
+@pytest.mark.parametrize(
+    ("runs", "slots", "rtf", "pending", "free_in"),
+    [
+        ([], 2, 0.5, 0, 0),
+        ([run(audio=100, running=False)], 1, 0.5, 100, 50),
+        ([run(audio=100, running=False)], 2, 0.5, 100, 25),
+        ([run(audio=100, elapsed=20)], 1, 0.5, 60, 30),  # 20 s at 0.5 are 40 s of audio
+        ([run(audio=100, elapsed=50)], 1, 0.5, 10, 5),  # should be done: not free, a tenth is kept
+        ([run(audio=100, elapsed=500)], 1, 0.5, 100, 50),  # hangs: a tenth of the 1000 s it could have done
+        ([run(audio=100, elapsed=20), run("b", 300, running=False)], 2, 0.5, 360, 90),
+    ],
+)
+def test_a_pool_is_free_when_its_pending_audio_is_transcribed(runs, slots, rtf, pending, free_in):
+    busy = pool("gpu-0", *runs, slots=slots, rtf=rtf)
+    assert busy.pending_audio_seconds == pytest.approx(pending)
+    assert busy.seconds_until_free == pytest.approx(free_in)
+
+
+@pytest.mark.parametrize(
+    ("runs", "condition", "look_ahead", "room"),
+    [
+        (0, {}, 1, 3),
+        (2, {}, 1, 1),
+        (2, {}, 0, 0),
+        (5, {}, 1, 0),  # more than it should have, for example after its limit was lowered
+        (0, {"online": False}, 1, 0),
+        (0, {"paused": True}, 1, 0),
+        (0, {"quarantined": True}, 1, 0),
+        (0, {"slots": 0}, 1, 0),  # Prefect's way of saying that nothing may run
+        (0, {"probing": True}, 1, 1),
+        (1, {"probing": True}, 1, 0),
+        (0, {"limited": False, "slots": 1}, 1, 1),  # a run that should wait would be started at once
+        (1, {"limited": False, "slots": 1}, 1, 0),
+    ],
+)
+def test_a_pool_has_room_for_its_slots_and_the_look_ahead(runs, condition, look_ahead, room):
+    assert pool("gpu-0", *[run(str(number)) for number in range(runs)], **condition).room(look_ahead) == room
+
+
+# Sick pools and stuck runs
+
+DONE, MEDIA, DEVICE = Outcome.DONE, Outcome.MEDIA, Outcome.DEVICE
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "seconds_later", "health"),
+    [
+        ([], 0, PoolHealth.HEALTHY),
+        ([DEVICE, DEVICE], 0, PoolHealth.HEALTHY),
+        ([DEVICE, DEVICE, DEVICE], 0, PoolHealth.QUARANTINED),
+        ([DEVICE, DEVICE, DEVICE], 59, PoolHealth.QUARANTINED),
+        ([DEVICE, DEVICE, DEVICE], 60, PoolHealth.PROBE),
+        ([DEVICE, DONE, DEVICE, DEVICE], 0, PoolHealth.HEALTHY),
+        ([MEDIA, MEDIA, MEDIA, MEDIA], 0, PoolHealth.HEALTHY),
+        ([DEVICE, MEDIA, DEVICE, MEDIA, DEVICE, MEDIA], 0, PoolHealth.QUARANTINED),  # media says nothing of the device
+        ([DEVICE, DEVICE, DEVICE, DEVICE], 119, PoolHealth.QUARANTINED),  # the probe failed: twice as long
+        ([DEVICE, DEVICE, DEVICE, DEVICE], 120, PoolHealth.PROBE),
+        ([DEVICE] * 50, 3599, PoolHealth.QUARANTINED),
+        ([DEVICE] * 50, 3600, PoolHealth.PROBE),  # an hour at most
+        ([DEVICE, DEVICE, DEVICE, DONE], 0, PoolHealth.HEALTHY),  # the probe succeeded
+    ],
+)
+def test_a_pool_is_quarantined_after_three_failures_of_its_own_and_then_probed(outcomes, seconds_later, health):
+    ended = [EndedRun("gpu-0", float(time), outcome) for time, outcome in enumerate(outcomes)]
+    others = [EndedRun("gpu-1", time + 0.5, DONE) for time in range(60)]
+    now = max(len(outcomes) - 1, 0) + seconds_later
+    assert pool_health("gpu-0", [*others, *reversed(ended)], now=now) == health
+
+
+def test_an_ill_pool_says_why_and_until_when():
+    ended = [EndedRun("gpu-0", float(time), Outcome.DEVICE, f"CUDA error {time}") for time in range(4)]
+    assert illness("gpu-0", ended) == Illness(4, "CUDA error 3", 3 + 120)
+    assert illness("gpu-0", ended[:2]) is None
+
+
+@pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])
+def test_queued_runs_of_a_pool_that_starts_nothing_are_stuck(condition):
+    sick = pool("gpu-0", run("x", running=True), run("y", running=False, batch="b"), **condition)
+    well = pool("gpu-1", run("z", running=False))
+    assert stuck([well, sick]) == (StuckRun("y", "b", "gpu-0"),)
+
+
+def test_all_runs_of_an_offline_pool_are_stuck_as_nobody_is_there_to_end_them():
+    offline = pool("gpu-0", run("x", running=True), run("y", running=False), online=False)
+    assert [stuck_run.job_id for stuck_run in stuck([pool("gpu-1"), offline])] == ["x", "y"]
+
+
+@pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])
+def test_a_pause_keeps_no_run_on_a_pool_whose_worker_is_gone(condition):
+    gone = pool("gpu-0", run("x", running=True), run("y", running=False), online=False, **condition)
+    assert [stuck_run.job_id for stuck_run in stuck([pool("gpu-1"), gone])] == ["x", "y"]
+
+
+def test_a_cancelled_run_of_a_pool_whose_worker_is_gone_is_to_end_and_not_to_go_elsewhere():
+    gone = pool("gpu-0", run("x", cancelling=True), run("y"), online=False)
+    assert stuck([gone]) == (StuckRun("x", "other", "gpu-0", cancelling=True),)
+    assert [stuck_run.cancelling for stuck_run in stuck([pool("gpu-1"), gone])] == [True, False]
+    assert stuck([pool("gpu-0", run("x", cancelling=True), paused=True), pool("gpu-1")]) == ()  # it ends by itself
+
+
+def test_runs_whose_pool_was_deleted_are_stuck_if_another_could_take_them():
+    queued = {"x": "", "y": "gpu-7", "z": "gpu-0"}
+    assert without_pool(queued, [pool("gpu-0"), pool("gpu-1", online=False)]) == {"x", "y"}
+    assert without_pool(queued, [pool("gpu-1", online=False)]) == set()
+
+
+def test_nothing_is_stuck_if_there_is_nowhere_to_go():
+    assert stuck([pool("gpu-0", run("y", running=False), online=False)]) == ()
+
+
+# How fast a pool is
+
+
+@pytest.mark.parametrize(
+    ("samples", "factor"),
+    [
+        ([], 0.1),
+        ([(3.0, 5.0)], 0.1),  # 5 s of audio prove nothing yet
+        ([(30.0, 600.0)], 0.05),
+        ([(30.0, 600.0), (36.0, 600.0), (600.0, 600.0)], 0.06),  # one run that stood still does not count
+        ([(2.0, 3.0)] * 20 + [(90.0, 1800.0)], 0.05),  # many short files beside one long recording
+        ([(2.0, 4.0)] * 200, 0.5),  # only short files: that is what work costs here
+        ([(0.0, 600.0), (30.0, 0.0), (-1.0, 600.0), (math.nan, 600.0), (math.inf, 600.0)], 0.1),
+    ],
+)
+def test_the_real_time_factor_is_what_most_of_the_audio_took(samples, factor):
+    assert measured_rtf(samples, 0.1) == pytest.approx(factor)
