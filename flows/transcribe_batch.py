@@ -116,7 +116,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
             pace.note(jobs.progress)
             await converted.wait(pace.seconds_until_next(time.monotonic()))
     except RunCancelled:
-        await cancel(client, jobs.children.values(), "The batch was cancelled.")
+        await _until_taken(partial(cancel, client, list(jobs.children.values()), "The batch was cancelled."))
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
         async with _outages_waited_out():
@@ -127,11 +127,12 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         )
     finally:
         converted.withdraw()
-    async with _outages_waited_out():
-        await settle_never_began(client, jobs.never_began)
-        attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
-        await settle_earlier_attempts(client, batch_id, attempts)
-        await asyncio.to_thread(complete_results, store, jobs.manifest)
+    attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
+    await _until_taken(
+        partial(settle_never_began, client, jobs.never_began),
+        partial(settle_earlier_attempts, client, batch_id, attempts),
+        partial(asyncio.to_thread, complete_results, store, jobs.manifest),
+    )
     return await _summed_up(client, store, settings, jobs, _final_state(jobs), wall_seconds=time.monotonic() - began)
 
 

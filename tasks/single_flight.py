@@ -42,12 +42,12 @@ class SingleFlightCache(Generic[_Answer]):
         """
         Return the answer to *question*, from *ask* if there is none that is young enough.
 
-        Young enough is *max_age* seconds, or for a costly answer `SHARE` of the time it took; with a *max_age* of 0 the
-        question is always asked.
+        Young enough is *max_age* seconds, or for a costly answer `SHARE` of the time it took. With a *max_age* of 0 the
+        question is always asked, also where an answer is on its way: that one is of before.
         """
         now = asyncio.get_running_loop().time()
         known = self._asked.get(question)
-        if known is None or (known.task.done() and not _still_good(known, now, max_age)):
+        if known is None or not max_age or (known.task.done() and not _still_good(known, now, max_age)):
             self._asked = {key: asked for key, asked in self._asked.items() if now - asked.at < LONGEST_SECONDS}
             first = known is None
             known = self._asked[question] = _Asked(asyncio.ensure_future(ask()), now)
@@ -66,6 +66,6 @@ def _rest(asked: _Asked[Any], answered: "asyncio.Task[Any]") -> None:
 
 
 def _still_good(known: _Asked[Any], now: float, max_age: float) -> bool:
-    if known.task.cancelled() or known.task.exception() is not None or not max_age:
+    if known.task.cancelled() or known.task.exception() is not None:
         return False
     return now - known.at < max(max_age, known.rest_seconds)

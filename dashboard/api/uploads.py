@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
+from anyio import CancelScope
 from fastapi import APIRouter, Query, Request, status
 from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -103,7 +104,7 @@ async def receive_upload(
 
 
 async def _receive_raw(request: Request, client: Client, batch_id: str, path: str, length: int) -> Upload:
-    async with client.intake.arrival(batch_id, length, path) as batch, _part_file(client, batch, length) as part:
+    async with client.intake.arrival(batch_id, length, path) as batch, part_file(client, batch, length) as part:
         await _receive_body(request, client, part.write, length)
         received = await in_thread(WRITE_THREADS, part.complete)
         return await client.intake.commit(batch, path, part, received)
@@ -113,7 +114,7 @@ async def _receive_form(
     request: Request, client: Client, batch_id: str, path: str | None, *, boundary: bytes, length: int
 ) -> Upload:
     at_least = max(0, length - OVERHEAD_BYTES)
-    async with client.intake.arrival(batch_id, at_least, None) as batch, _part_file(client, batch, length) as part:
+    async with client.intake.arrival(batch_id, at_least, None) as batch, part_file(client, batch, length) as part:
         form = FormFile(boundary, check_name=lambda name: media_path(path or name), write=part.write)
         await _receive_body(request, client, form.feed, length)
         form.finish()
@@ -122,14 +123,15 @@ async def _receive_form(
 
 
 @asynccontextmanager
-async def _part_file(client: Client, batch: OpenBatch, length: int) -> AsyncIterator[PartFile]:
+async def part_file(client: Client, batch: OpenBatch, length: int) -> AsyncIterator[PartFile]:
     """Give an open file with room for *length* bytes; it is gone afterwards unless it was committed."""
     part = client.intake.part_file(batch)
     try:
         await in_thread(WRITE_THREADS, part.open, length)
         yield part
     finally:
-        part.close()
+        with CancelScope(shield=True):  # the file goes also if the request is given up; removing 20 GB takes a while
+            await in_thread(WRITE_THREADS, part.close)
 
 
 async def _receive_body(request: Request, client: Client, feed: Callable[[memoryview], None], length: int) -> None:

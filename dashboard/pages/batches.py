@@ -12,7 +12,20 @@ import streamlit as st
 from dashboard.pages.links import go_to_transcript, go_to_upload
 
 VIEWS = Path(__file__).parents[1] / "frontend" / "batches"
-SCRIPTS = ("words", "elements", "question", "watch", "list", "row", "jobs", "gantt", "summary", "batch", "views")
+SCRIPTS = (
+    "../shared/formats",
+    "words",
+    "elements",
+    "question",
+    "watch",
+    "list",
+    "row",
+    "jobs",
+    "gantt",
+    "summary",
+    "batch",
+    "views",
+)
 """One module: Streamlit takes a component's script as one text."""
 
 STYLES = ("views", "batch")

@@ -136,7 +136,7 @@ class UploadService:
                 batch.stale = True
                 raise
             except (NotFound, DiskFull):
-                final.unlink(missing_ok=True)
+                await in_thread(WRITE_THREADS, final.unlink, missing_ok=True)
                 raise
             batch.uploads[job_id] = upload
             batch.held_bytes += upload.size
@@ -172,7 +172,7 @@ class UploadService:
                 raise NotFound(msg)
             await self._records.delete_upload(batch_id, job_id)
             batch.held_bytes -= batch.uploads.pop(job_id).size
-            (self._folder(batch_id) / job_id).unlink(missing_ok=True)
+            await in_thread(WRITE_THREADS, (self._folder(batch_id) / job_id).unlink, missing_ok=True)
         logger.info("upload of job %s removed", job_id)
 
     async def close(self, batch_id: str, expected: frozenset[str] | None = None) -> Manifest:

@@ -38,12 +38,14 @@ class Looks:
 
     async def pools(self, client: PrefectClient) -> tuple[Pool, ...]:
         """Return the GPU pools with their runs, as of a second ago at the most."""
-        return await self._pools.get("pools", lambda: read_pools(client), max_age=SECONDS_GOOD)
+        return await self._read_pools(client, max_age=SECONDS_GOOD)
 
     async def pools_now(self, client: PrefectClient) -> tuple[Pool, ...]:
         """Return the GPU pools with their runs as they are."""
-        self.forget_pools()
-        return await self.pools(client)
+        return await self._read_pools(client, max_age=0)
+
+    async def _read_pools(self, client: PrefectClient, *, max_age: float) -> tuple[Pool, ...]:
+        return await self._pools.get("pools", lambda: read_pools(client), max_age=max_age)
 
     def forget_pools(self) -> None:
         """Have the pools read again: runs were created on them."""

@@ -53,9 +53,8 @@ class PartFile:
         """Make the file and reserve its space. Raises `DiskFull` before the first byte is sent."""
         with self._guard, _errors_translated(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._descriptor = _created_and_locked(self.path)
             self._open = True
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
             _reserve(self._descriptor, expected_bytes)
 
     def write(self, content: bytes | memoryview) -> None:
@@ -97,6 +96,21 @@ class PartFile:
             self._open = False
             self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
+
+
+def _created_and_locked(path: Path) -> int:
+    """Return the descriptor of a new file. A sweep may take it for a leftover before it is locked: then once more."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def free_bytes(settings: Settings) -> int:

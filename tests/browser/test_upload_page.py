@@ -84,7 +84,7 @@ def test_everything_is_reached_by_keyboard_in_the_order_of_the_page(open_upload,
     for _ in range(6):
         upload.page.keyboard.press("Tab")
         reached.append(upload.page.evaluate(FOCUSED))
-    assert reached == ["Choose a folder", "Batch options", "1 file · 1 kB", "Files", "Remove a.mp3", "Clear"]
+    assert reached == ["Choose a folder", "Batch options", "1 file · 1.0 kB", "Files", "Remove a.mp3", "Clear"]
 
 
 def test_the_keyboard_goes_on_where_an_action_leads_to(open_upload, make_files):

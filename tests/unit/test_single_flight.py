@@ -105,6 +105,27 @@ def test_who_has_to_know_what_is_true_now_has_it_asked(question):
     assert question.get(max_age=0) == 3
 
 
+def test_who_has_to_know_what_is_true_now_is_not_told_what_was_asked_before(question):
+    async def story():
+        answers: SingleFlightCache[str] = SingleFlightCache()
+        answered = asyncio.Event()
+
+        async def slow() -> str:
+            await answered.wait()
+            return "before"
+
+        async def quick() -> str:
+            return "now"
+
+        earlier = asyncio.ensure_future(answers.get("status", slow, max_age=0.5))
+        await asyncio.sleep(0)
+        now = await answers.get("status", quick, max_age=0)
+        answered.set()
+        return await earlier, now
+
+    assert question.run(story) == ("before", "now")
+
+
 def test_what_was_changed_is_asked_anew(question):
     question.get()
     question.forget()

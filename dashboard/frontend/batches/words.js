@@ -24,13 +24,6 @@ function timeLeft(seconds) {
 /** Amounts of audio, as "12 min 05 s" or, from one hour on, "1.4 h". */
 const audioLength = (seconds) => (seconds < 3600 ? duration(seconds) : `${(seconds / 3600).toFixed(1)} h`)
 
-function fileSize(bytes) {
-  const units = ["bytes", "kB", "MB", "GB", "TB"]
-  let step = 0
-  for (; bytes >= 1000 && step < units.length - 1; step += 1) bytes /= 1000
-  return `${step && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`
-}
-
 const LOCAL_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" })
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" })
 

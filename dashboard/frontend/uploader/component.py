@@ -18,6 +18,7 @@ from tasks.names import DocumentFormat
 
 FOLDER = Path(__file__).parent
 SCRIPTS = (
+    "../shared/formats.js",
     "units.js",
     "choosing.js",
     "calls.js",

@@ -38,7 +38,7 @@ class Rows {
     name.title = item.path;
     name.firstElementChild.textContent = fileName;
     name.lastElementChild.textContent = item.path.slice(0, cut);
-    size.textContent = sizeText(item.size);
+    size.textContent = fileSize(item.size);
     remove.setAttribute("aria-label", `Remove ${fileName}`);
     row.querySelector("progress").setAttribute("aria-label", `Progress of ${fileName}`);
     row.item = item;

@@ -1,15 +1,4 @@
-// How sizes, times and counts are written for people.
-
-const SIZE_UNITS = ["bytes", "kB", "MB", "GB", "TB"];
-
-function sizeText(bytes) {
-  let [number, unit] = [bytes, 0];
-  while (number >= 999.5 && unit < SIZE_UNITS.length - 1) {
-    number /= 1000;
-    unit += 1;
-  }
-  return `${number.toFixed(unit > 1 && number < 9.95 ? 1 : 0)} ${SIZE_UNITS[unit]}`;
-}
+// How times and counts are written for people.
 
 function timeText(seconds) {
   if (seconds < 59.5) return `${Math.max(1, Math.round(seconds))} s`;

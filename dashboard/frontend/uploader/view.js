@@ -181,11 +181,11 @@ class View {
     this.#showIf("overall", begun);
     this.#showIf("queue", queue.size);
     this.find("overall-title").textContent = `Overall: ${done} %`;
-    this.find("overall-bytes").textContent = `${sizeText(queue.sentBytes)} of ${sizeText(queue.totalBytes)}`;
+    this.find("overall-bytes").textContent = `${fileSize(queue.sentBytes)} of ${fileSize(queue.totalBytes)}`;
     this.find("overall-progress").value = done;
     this.find("overall-files").textContent = filesText(this.upload);
     this.find("overall-speed").textContent = phase === Phase.UPLOADING ? speedText(queue, speed, freeBytes) : "";
-    const files = `${countText(queue.size, "file")} · ${sizeText(queue.totalBytes)}`;
+    const files = `${countText(queue.size, "file")} · ${fileSize(queue.totalBytes)}`;
     this.find("toggle").lastElementChild.textContent = begun ? `${this.expanded ? "Hide" : "Show"} details` : files;
     this.find("toggle").setAttribute("aria-expanded", this.expanded);
     this.#showIf("rows", this.expanded);

@@ -12,9 +12,9 @@ function filesText({ phase, queue, parallelUploads }) {
 
 function speedText(queue, speed, freeBytes) {
   const rate = speed.bytesPerSecond;
-  const room = freeBytes === null ? "" : `${sizeText(freeBytes)} free on the server`;
+  const room = freeBytes === null ? "" : `${fileSize(freeBytes)} free on the server`;
   const left = rate > 0 ? `${timeText((queue.totalBytes - queue.sentBytes) / rate)} left` : "";
-  return [`${sizeText(rate)}/s`, left, room].filter(Boolean).join(" · ");
+  return [`${fileSize(rate)}/s`, left, room].filter(Boolean).join(" · ");
 }
 
 function verdictText({ phase, queue }) {

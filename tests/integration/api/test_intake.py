@@ -1,10 +1,13 @@
 """What an upload and a start leave behind when the store takes a record, and its answer gets lost."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from dashboard.api.uploads import part_file
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.uploads import UploadService
 from tasks.batches import Batch, job_id_for
@@ -114,6 +117,30 @@ def test_an_upload_for_whose_record_there_is_no_room_leaves_nothing(make_desk):
     with pytest.raises(DiskFull):
         asyncio.run(desk.send("a.mp3"))
     assert desk.files() == []
+
+
+def test_no_file_is_removed_in_the_event_loop_which_a_large_one_would_stop(make_desk, monkeypatch):
+    desk, unlink, removals = make_desk(FullStore), Path.unlink, []
+
+    def noted(path, **options):
+        removals.append((path.suffix, threading.current_thread() is threading.main_thread()))
+        unlink(path, **options)
+
+    async def person():
+        upload = await desk.send("a.mp3")
+        async with desk.intake.arrival(BATCH.batch_id, 5, "given up.mp3") as batch, part_file(desk, batch, 5):
+            removals.clear()
+        await desk.intake.delete(BATCH.batch_id, upload.job_id)
+        desk.store.lost = ".json"
+        with pytest.raises(DiskFull):
+            async with desk.intake.arrival(BATCH.batch_id, 5, "b.mp3") as batch, part_file(desk, batch, 5) as part:
+                await desk.intake.commit(batch, "b.mp3", part, part.complete())
+
+    monkeypatch.setattr(Path, "unlink", noted)
+    asyncio.run(person())
+    assert (".part", False) in removals, "the one that was given up"
+    assert removals.count(("", False)) == 2, "the one that was deleted, and the one without a record"
+    assert not [removal for removal in removals if removal[1]]
 
 
 def test_a_batch_that_was_dismissed_is_gone_for_every_call(make_desk):
