@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -64,12 +65,25 @@ def process(command, *, log: Path, env, cwd):
                 running.wait()
 
 
+class AskingAgain(httpx.HTTPTransport):
+    """Asks again as Prefect's clients do: this stock server answers 503 when others use its database (decision 5)."""
+
+    def handle_request(self, request):
+        for _ in range(20):
+            answer = super().handle_request(request)
+            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                break
+            answer.close()
+            time.sleep(0.25)
+        return answer
+
+
 class Prefect:
     """A Prefect server, spoken to as its own UI does."""
 
     def __init__(self, url):
         self.url = url
-        self.http = httpx.Client(base_url=f"{url}/", timeout=30)
+        self.http = httpx.Client(base_url=f"{url}/", timeout=30, transport=AskingAgain())
 
     def post(self, path, **body):
         answer = self.http.post(path, json=body)
