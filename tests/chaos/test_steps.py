@@ -2,7 +2,7 @@
 Every step that changes the world is interrupted: the process is killed right before it, or right after it.
 
 Then the rest of the disk's bad days: each write, sync, rename and removal of a batch fails once. What the steps are is
-not listed here but found by running a batch; docs/decisions/0009 says what each of them is for.
+not listed here but found by running a batch; docs/decisions/0014 says what each of them is for.
 """
 
 import errno
