@@ -1,10 +1,10 @@
-"""Uploads: ask whether files would be accepted, send one, take one back."""
+"""Routes for uploads: check whether files would be accepted, and send one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from anyio import CancelScope
 from fastapi import APIRouter, Query, Request, status
 from pydantic import ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -54,7 +54,7 @@ class UploadReceived(StoredModel):
 
 
 class OfferedFiles(StoredModel):
-    """The files that somebody wants to upload into a batch."""
+    """The files that a client wants to upload into a batch."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,7 +63,7 @@ class OfferedFiles(StoredModel):
 
 
 class UploadCheck(StoredModel):
-    """Which files would be accepted."""
+    """The files that would be accepted, and those that would not."""
 
     accepted: tuple[str, ...]
     rejected: tuple[RefusedFile, ...]
@@ -72,7 +72,7 @@ class UploadCheck(StoredModel):
 
 @router.post("/upload/check")
 async def check_uploads(client: ClientOfProcess, offered: OfferedFiles) -> UploadCheck:
-    """Say which files would be accepted, before the first byte is sent."""
+    """Check which files would be accepted, before the first byte is sent."""
     free = await in_thread(WRITE_THREADS, free_bytes, client.settings)
     rejected = await refusals(client.intake, offered.batch_id, offered.files, free_bytes=free)
     rejected_paths = {file.path for file in rejected}
@@ -124,14 +124,17 @@ async def _receive_form(
 
 @asynccontextmanager
 async def part_file(client: Client, batch: OpenBatch, length: int) -> AsyncIterator[PartFile]:
-    """Give an open file with room for *length* bytes; it is gone afterwards unless it was committed."""
+    """Yield an open file with room for *length* bytes; it is gone afterwards unless it was committed."""
     part = client.intake.part_file(batch)
     try:
         await in_thread(WRITE_THREADS, part.open, length)
         yield part
     finally:
-        with CancelScope(shield=True):  # the file goes also if the request is given up; removing 20 GB takes a while
-            await in_thread(WRITE_THREADS, part.close)
+        try:
+            await in_thread(WRITE_THREADS, part.close)  # to remove 20 GB takes a while
+        except asyncio.CancelledError:  # the process is being stopped, and the thread may not have come to it
+            part.close()
+            raise
 
 
 async def _receive_body(request: Request, client: Client, feed: Callable[[memoryview], None], length: int) -> None:
