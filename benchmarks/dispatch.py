@@ -1,5 +1,5 @@
 """
-How close the dispatch policy comes to the shortest possible makespan, against simpler rules.
+Benchmark of the dispatch policy: how close it comes to the shortest possible makespan, against simpler rules.
 
 Simulates 10,000 jobs of log-normal length in one to four batches on 2, 8 and 64 GPUs: equal and unequal ones, costs
 that are between half and double of what the length of the audio says, one GPU (the fastest) dying or falling sick
@@ -13,7 +13,7 @@ tasks/orchestration/scheduling.py and for other ways, all on the same jobs::
 No schedule ends before the lower bound: from each arrival on, all work over the speed of all devices (that of a lost
 device until it is lost), and the longest job alone on the fastest device. With few jobs no policy comes close to it:
 five equal jobs on four devices take 1.6 times as long, and a job that takes twice as long as expected ends when it
-ends. The figures are about batches that are long beside their longest job.
+ends. The figures are about batches that are long compared with their longest job.
 
 The others: *first come* is late binding alone, in order of arrival; *shortest queue* (by count), *round robin* and
 *random* give every job to a pool as it arrives. For jobs that arrive at once, shortest queue is round robin. ``inf``
@@ -163,7 +163,7 @@ def _worked_off(work_seconds: float, devices: Sequence[Device], *, start: float)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one case: the lower bound, and by name of the dispatcher the makespan and the runs."""
+    """The result of one case: the lower bound, and by name of the dispatcher the makespan and the runs."""
 
     case: Case
     bound: float
@@ -176,7 +176,7 @@ class Result:
 
 
 def simulate(case: Case) -> Result:
-    """Return what comes of *case*, each dispatcher on the same jobs. The accident happens halfway."""
+    """Return the result of *case*, each dispatcher on the same jobs. The accident happens halfway."""
     jobs = make_jobs(case)
     accident_at = lower_bound(jobs, make_devices(case)) / 2 if case.accident else math.inf
     bound = lower_bound(jobs, make_devices(case, accident_at=accident_at))
@@ -203,7 +203,7 @@ def print_table(results: Iterable[Result]) -> dict[str, Measure]:
 
 
 def main() -> None:
-    """Simulate all cases, print the table, write what is asked for; exit with 1 if a goal is missed."""
+    """Simulate all cases, print the table, write the requested files; exit with 1 if a goal is missed."""
     parser = arguments_of(__doc__)
     parser.add_argument("--quick", action="store_true", help="2 and 8 GPUs only")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw a small case as an SVG")

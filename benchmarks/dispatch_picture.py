@@ -8,7 +8,7 @@ from simulated_devices import SLOTS, Span
 WIDTH, LABEL_WIDTH, MARGIN = 960, 64, 20
 SLOT_HEIGHT, POOL_GAP, PANEL_HEAD, PANEL_GAP = 11, 5, 26, 24
 COLOURS = ("#4477aa", "#ddaa33", "#228833", "#aa3377")
-"""One for each batch, told apart by colour-blind people too."""
+"""One for each batch, told apart by colour-blind readers too."""
 LOST_COLOUR = "#bb2222"
 BOUND_COLOUR = "#222222"
 

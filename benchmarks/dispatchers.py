@@ -1,4 +1,4 @@
-"""The dispatch policy and what it is compared with, as the simulation calls them."""
+"""The dispatch policy and the rules it is compared with, as the simulation calls them."""
 
 import itertools
 import random
@@ -20,7 +20,7 @@ class LeastBusy:
     def dispatch(
         self, now: float, devices: Sequence[Device], waiting: Waiting, active_batches: int
     ) -> Iterator[tuple[Job, Device]]:
-        """Yield what `place` decides for each batch; the batches take turns in being first."""
+        """Yield the placements of `place` for each batch; the batches take turns in being first."""
         by_pool = {device.work_pool: device for device in devices}
         pools = {device.work_pool: device.as_pool(now) for device in devices}
         batches = [batch_id for batch_id, jobs in waiting.items() if jobs]
@@ -37,7 +37,7 @@ class LeastBusy:
                 pools[placement.work_pool] = device.as_pool(now)
 
     def withdraw(self, now: float, devices: Sequence[Device]) -> Iterable[tuple[Run, Device]]:
-        """Return what `stuck` says."""
+        """Return the runs that `stuck` finds, with their devices."""
         if all(device.online and not device.sick for device in devices):
             return []
         moving = {run.job_id for run in stuck(device.as_pool(now) for device in devices)}
@@ -45,7 +45,7 @@ class LeastBusy:
 
 
 Rule = Callable[[Sequence[Device]], Device]
-"""A rule of thumb: where the next job goes."""
+"""A rule of thumb that picks the device of the next job."""
 
 
 class OnArrival:

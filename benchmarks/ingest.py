@@ -1,5 +1,5 @@
 """
-Look at an inbox of 100,000 known files, with nothing new and with 10 new ones: seconds, and the memory it takes.
+Benchmark of scans of an inbox of 100,000 known files, with nothing new and with 10 new ones: seconds and memory.
 
 No server is needed: the walk, the index and the hashing are all that grows with the number of files::
 
@@ -55,7 +55,7 @@ class Bench:
             (folder / f"{number}.mp3").write_bytes(os.urandom(32))
 
     def scan(self) -> tuple[float, int]:
-        """Look, plan a batch of what is new and sum up; return the seconds and the files of the plan."""
+        """Look, plan a batch of the new files and sum up; return the seconds and the files of the plan."""
         began = time.perf_counter()
         store, keys = open_store(self.settings), IngestKeys(inbox=self.inbox.name)
         lease = take_lease(store, keys)
@@ -72,7 +72,7 @@ class Bench:
         return time.perf_counter() - began, len(plan.files) if plan else 0
 
     def make_known(self) -> None:
-        """Have all that is there count as ingested."""
+        """Mark all files there as ingested."""
         index = Index.open(self.settings.ingest_folder / "bench.sqlite")
         Inventory(self.inbox, open_source(self.inbox, self.settings), index, lambda: None).look()
         with index.transaction():

@@ -1,4 +1,4 @@
-"""What a benchmark measured against its goals: a table for people, a file for machines."""
+"""Measures of a benchmark against their goals: a table to read, a file for other programs."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ class Measure:
 
     @property
     def holds(self) -> bool:
-        """Whether the goal is reached."""
+        """True if the goal is reached."""
         return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def __str__(self) -> str:
@@ -28,7 +28,7 @@ class Measure:
 
 
 def arguments_of(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with what every benchmark takes. From here on SIGTERM ends what the benchmark started, too."""
+    """Return a parser with the common options. From here on SIGTERM ends the processes of the benchmark, too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write {measure: {value, goal, holds}}")

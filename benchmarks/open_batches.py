@@ -1,14 +1,14 @@
 """
-What open batches cost while they wait, and how soon new ones begin beside a long one.
+Benchmark of open batches: their cost while they wait, and how soon new ones begin next to a long one.
 
 The real stack with simulated devices, which one job each holds for the whole time. Linux only::
 
     python benchmarks/open_batches.py [--open 1 10 50] [--seconds 60] [--json FILE]
 
 *server*: CPU seconds of Prefect's server a minute; *batch runs*: those of the batches' worker and its processes.
-*memory*: what the processes of the batch runs have resident for themselves. *begins*: from the request to start a batch
-to its first conversion, for five batches that are started at the same time while the others are open. *back*: until all
-of them run again after all processes of the batch runs were killed, then each in a process of its own.
+*memory*: proportional set size of the processes of the batch runs. *begins*: from the request to start a batch to its
+first conversion, for five batches that are started at the same time while the others are open. *back*: until all of
+them run again after all processes of the batch runs were killed, then each in a process of its own.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ SHORT_FILE = Path(__file__).parents[1] / "tests" / "speech" / "lecture-welcome.m
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What so many open batches cost: CPU seconds a minute, MB, seconds until each newcomer begins."""
+    """The cost of so many open batches: CPU seconds a minute, MB, seconds until each newcomer begins."""
 
     open_batches: int
     server: float
@@ -137,7 +137,7 @@ def _measured(folder: Path, open_batches: int, seconds: float) -> Cost:
 
 
 def main() -> None:
-    """Measure, print, write what is asked for; exit with 1 if a goal is missed."""
+    """Measure, print, write the file if asked to; exit with 1 if a goal is missed."""
     parser = arguments_of(__doc__)
     parser.add_argument("--open", type=int, nargs="+", default=[1, 10, 50], help="open batches")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each number of them is measured")

@@ -1,5 +1,5 @@
 """
-What it costs to start a flow run: our warm worker beside Prefect's process worker and ``flow.serve``, in one run.
+Benchmark of starting flow runs: our warm worker next to Prefect's process worker and ``flow.serve``, in one run.
 
 On a real Prefect server with a simulated device (a lock held for as long as a recording would take)::
 
@@ -36,7 +36,7 @@ OURS, OURS_SHORT, PROCESS, SERVE = "warm worker", "warm worker, short jobs", "pr
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """What was measured of one kind of worker, in seconds; medians."""
+    """Measurements of one kind of worker, in seconds; medians."""
 
     created_to_running: float
     device_idle: float

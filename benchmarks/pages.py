@@ -1,5 +1,5 @@
 """
-What the pages cost: uploads of 2 GB, clicks meanwhile, and a batch of 1,000 jobs that somebody looks at.
+Benchmark of the pages: uploads of 2 GB, clicks meanwhile, and a batch of 1,000 jobs that a user looks at.
 
 The real stack with simulated devices, in a folder of its own, and a real Chromium. Linux only::
 
@@ -8,8 +8,8 @@ The real stack with simulated devices, in a folder of its own, and a real Chromi
 *copy / route*: the time plain copies of the file take, synced to the same disk, over the time of ``POST /api/upload``
 (curl); each goes first as often as the other, since disks slow down under load. *click*: from a click on another page's
 name until that page's content is there, three uploads under way. *memory*: the most that the dashboard had resident,
-beyond what it had before. *renders*: from a click on the batch in the list until its jobs are painted. *viewer*: what
-the dashboard takes of a core while one browser looks at the batch.
+beyond what it had before. *renders*: from a click on the batch in the list until its jobs are painted. *viewer*: the
+dashboard's share of a core while one browser looks at the batch.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ async def most_memory_during(pid: int, work: Awaitable[None]) -> float:
 
 
 async def send(page: Page, *files: Path) -> None:
-    """Choose files on the upload page and have them sent."""
+    """Choose files on the upload page and send them."""
     async with page.expect_file_chooser() as chooser:
         await page.get_by_role("button", name="Choose files").click()
     await (await chooser.value).set_files(list(files))
@@ -106,7 +106,7 @@ async def send(page: Page, *files: Path) -> None:
 
 
 async def upload_from_browser(page: Page, stack: RealStack, file: Path) -> None:
-    """Upload the file as a person does, to the page of the batch that follows."""
+    """Upload the file as a user does, up to the page of the batch that follows."""
     await page.goto(f"http://127.0.0.1:{stack.settings.port}/")
     await send(page, file)
     await page.wait_for_url("**/batches?batch=*", timeout=10 * PATIENCE_MS)
@@ -133,7 +133,7 @@ async def clicks_during_uploads(uploader: Page, other: Page, stack: RealStack, f
 
 
 async def look_at_batch(page: Page, stack: RealStack, jobs: int) -> tuple[float, float]:
-    """Start a batch of *jobs*; return how long it takes to be shown, and what showing it takes of a core."""
+    """Start a batch of *jobs*; return how long it takes to be shown, and the share of a core that showing it takes."""
     from tasks.storage.open_store import open_store
 
     batch_id = (await stack.api.post("/batch", json={"name": "looked at"})).json()["batch_id"]
@@ -159,7 +159,7 @@ async def look_at_batch(page: Page, stack: RealStack, jobs: int) -> tuple[float,
 
 @asynccontextmanager
 async def two_pages() -> AsyncIterator[tuple[Page, Page]]:
-    """Give two pages of one Chromium."""
+    """Yield two pages of one Chromium."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -193,7 +193,7 @@ async def measure_all(folder: Path, size: int, jobs: int) -> dict[str, Measure]:
 
 
 def main() -> None:
-    """Measure, print, write what is asked for; exit with 1 if a goal is missed."""
+    """Measure, print, write the file if asked to; exit with 1 if a goal is missed."""
     parser = arguments_of(__doc__)
     parser.add_argument("--gigabytes", type=float, default=2.0, help="size of the upload")
     parser.add_argument("--jobs", type=int, default=1000, help="jobs of the batch that is looked at")

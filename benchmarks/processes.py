@@ -1,4 +1,4 @@
-"""Processes that a benchmark starts, and what they cost."""
+"""Processes that a benchmark starts, with their CPU time and memory."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ STOP_SECONDS = 20.0
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -19,7 +19,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], folder: Path, name: str, environment: Mapping[str, str]) -> Iterator[int]:
-    """Run a process as long as the block lasts, with its output in *folder*, and give its id."""
+    """Run a process as long as the block lasts, with its output in *folder*, and yield its id."""
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:

@@ -31,7 +31,7 @@ START_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class RealStack:
-    """What runs, by process id, and clients of both servers."""
+    """The processes of the stack, by id, and clients of both servers."""
 
     settings: Settings
     server: int
@@ -47,7 +47,7 @@ class RealStack:
         return tuple(children(self.cpu_worker))
 
     def holds(self, device: int) -> list[tuple[float, float]]:
-        """Return from when to when the device was held, so far."""
+        """Return the start and end of each hold of the device, so far."""
         log = self.settings.data / f"gpu-{device}.jsonl"
         if not log.exists():
             return []
@@ -131,7 +131,7 @@ async def _set_up(devices: int) -> None:
 
 
 async def _ready(stack: RealStack, *, pools: int) -> None:
-    """Return when the dashboard is well and every pool has its worker with its processes."""
+    """Wait until the dashboard is well and every pool has its worker with its processes."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):

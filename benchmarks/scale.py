@@ -1,5 +1,5 @@
 """
-What a job costs in a batch of 1,000 beside one in a batch of 100, and how soon the first job of a batch starts.
+Benchmark of the cost of a job in a batch of 1,000 and in one of 100, and how soon a batch's first job starts.
 
 The real stack (server, batch run, warm workers, dashboard, in a folder of its own) with simulated devices: the model
 is replaced by a lock that is held for as long as a recording would take, all else is real. The recordings of the two
@@ -7,8 +7,8 @@ batches are in the store already, so nothing is converted; the starts convert a 
 
     python benchmarks/scale.py [--jobs 100 1000] [--device-seconds 0.5] [--json FILE]
 
-*beyond device*: time per job, less that in which all devices were held. *viewer*: what the dashboard takes of a core
-while somebody looks at the batch once a second.
+*beyond device*: time per job, less that in which all devices were held. *viewer*: the dashboard's share of a core
+while the batch is read once a second.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 @dataclass(frozen=True, slots=True)
 class BatchCost:
-    """What a batch cost. CPU seconds per job unless said."""
+    """The cost of a batch. CPU seconds per job unless said."""
 
     jobs: int
     beyond_device_seconds: float
@@ -112,7 +112,7 @@ async def _ended(stack: RealStack, run_id: str, jobs: int) -> str:
 
 
 async def _view_in_the_middle(stack: RealStack, batch_id: str, held_before: list[int], jobs: int) -> float:
-    """Look at the batch once a second for a while, half of it done, and return what the dashboard took of a core."""
+    """Read the half-done batch once a second for a while, and return the dashboard's share of a core."""
     while sum(len(stack.holds(device)) for device in range(DEVICES)) - sum(held_before) < jobs / 2:  # noqa: ASYNC110 - it waits for other processes
         await asyncio.sleep(0.5)
     await stack.api.get(f"/batch/{batch_id}")  # the first look reads all, later ones what is new
@@ -163,7 +163,7 @@ def print_table(starts: list[float], costs: list[BatchCost]) -> None:
 
 
 def main() -> None:
-    """Measure, print, write what is asked for; exit with 1 if a goal is missed."""
+    """Measure, print, write the file if asked to; exit with 1 if a goal is missed."""
     parser = arguments_of(__doc__)
     parser.add_argument("--jobs", type=int, nargs="+", default=[100, 1000], help="jobs of each batch")
     parser.add_argument("--device-seconds", type=float, default=0.5, help="median of what a recording takes")

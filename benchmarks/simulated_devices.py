@@ -1,7 +1,7 @@
 """
 GPUs with their work pools, simulated, and the clock that drives them.
 
-A device is a server whose slots share its speed equally: a run beside another takes twice as long as alone, and the
+A device is a server whose slots share its speed equally: a run next to another takes twice as long as alone, and the
 device is at work as long as it has one. That its real-time factor, measured per run under that load, tells when it is
 free (pending audio times factor over slots) is Little's law. Starts take no time here: the 0.6 s that one takes on a
 warm worker hide behind the other slot.
@@ -58,7 +58,7 @@ ROUNDING_SECONDS = 1e-6
 
 
 class Accident(StrEnum):
-    """What happens to a device."""
+    """An accident that happens to a device."""
 
     DIES = "dies"
     FALLS_SICK = "falls sick"
@@ -150,7 +150,7 @@ class Device:
         return ended
 
     def as_pool(self, now: float) -> Pool:
-        """Return what the batch flow reads of the device at *now*."""
+        """Return the device's pool as the batch flow reads it at *now*."""
         health = pool_health(self.work_pool, self.ended, now=now) if self.sick else PoolHealth.HEALTHY
         return Pool(
             work_pool=self.work_pool,
@@ -181,7 +181,7 @@ Waiting = dict[str, dict[str, Job]]
 
 
 class Dispatcher(Protocol):
-    """What is compared: it says which waiting jobs go to which device now, and which queued runs leave theirs."""
+    """A policy to compare: it says which waiting jobs go to which device now, and which queued runs leave theirs."""
 
     def dispatch(
         self, now: float, devices: Sequence[Device], waiting: Waiting, active_batches: int

@@ -1,7 +1,7 @@
 """
 The real flow of a recording with an engine that hears nothing: it takes its device for as long as it is told.
 
-What a recording takes stands in its file instead of sound. Each hold is noted with its begin and end in a file of the
+The time a recording takes is in its file instead of sound. Each hold is noted with its start and end in a file of the
 device. A real recording (scale.py converts one) takes a fifth of a second.
 """
 

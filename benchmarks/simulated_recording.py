@@ -1,8 +1,8 @@
 """
-A flow that takes a device for as long as a recording would, without a model: what overhead.py measures with.
+A flow that takes a device for as long as a recording would, without a model: overhead.py measures with it.
 
 The device is a lock in a file, so that it is one device however many processes share it. Each hold is noted with its
-begin and end, and so are the moments at which runs begin.
+start and end, and so are the moments at which runs begin.
 """
 
 import asyncio

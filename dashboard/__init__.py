@@ -1,1 +1,1 @@
-"""A window: pages and the HTTP API."""
+"""The dashboard: pages and the HTTP API."""

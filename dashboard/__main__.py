@@ -15,7 +15,7 @@ from dashboard.middleware import ListensElsewhere, check_listens_here
 from tasks.settings import Settings
 
 SECONDS_TO_STOP = 3
-"""What is still being sent or received when the process is told to stop gets as long to end."""
+"""Time for open transfers to finish when the process is told to stop."""
 
 WEBSOCKET_SECONDS = 30
 MAX_WEBSOCKET_BYTES = 200 * 2**20

@@ -1,7 +1,7 @@
 """
 The dashboard process: Streamlit's pages and the HTTP API in one ASGI application, on one port.
 
-``python -m dashboard`` runs it. ``app`` is what any ASGI server, or ``streamlit run``, can run as well.
+``python -m dashboard`` runs it. Any ASGI server, or ``streamlit run``, can run ``app`` as well.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def _lifespan(_app: st.App) -> AsyncIterator[None]:
-    """Keep the client open, and what runs beside the requests running."""
+    """Keep the client open and the background tasks running."""
     async with open_client(Settings()) as client:
         api.state.client = client
         beside = [
@@ -57,7 +57,7 @@ async def _lifespan(_app: st.App) -> AsyncIterator[None]:
 
 
 async def _sweep(client: Client) -> None:
-    """Remove what earlier processes left, as soon as the store answers."""
+    """Remove unfinished uploads of earlier processes as soon as the store answers."""
     while True:
         try:
             await in_thread(STORE_THREADS, sweep_uploads, client.store, client.settings.uploads_folder)
@@ -69,7 +69,7 @@ async def _sweep(client: Client) -> None:
 
 
 def _beside(name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-    """Run *work* beside the requests; if it breaks, the log says so."""
+    """Run *work* in the background; an error that ends it is logged."""
 
     async def watched() -> None:
         with contextlib.suppress(asyncio.CancelledError):

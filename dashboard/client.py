@@ -1,5 +1,5 @@
 """
-The dashboard's one way to batches, jobs and pools: the HTTP API and the pages reach the world through here.
+The client through which the HTTP API and the pages reach batches, jobs and pools.
 
 Routes use a `Client`. Pages run in threads of their own and ask the same client through `ask`:
 
@@ -39,8 +39,8 @@ SECONDS_A_PAGE_WAITS = 30.0
 @dataclass(frozen=True, slots=True)
 class Client:
     """
-    What there is (`overview`), what can be read of it (`reading`), what is done to it (`lifecycle`, `intake`), where
-    it comes from on a schedule (`inboxes`), and whether all is well (`health`).
+    The services of the dashboard: queries (`overview`), transcripts (`reading`), operations on batches (`lifecycle`),
+    uploads (`intake`), watched folders (`inboxes`) and the health check (`health`).
     """
 
     settings: Settings
@@ -66,7 +66,7 @@ _serving: _Serving | None = None
 @asynccontextmanager
 async def open_client(settings: Settings) -> AsyncIterator[Client]:
     """
-    Give the client of this process, which `ask` uses while it is open.
+    Yield the client of this process, which `ask` uses while it is open.
 
     One connection pool to Prefect serves all requests: a client of its own for each would cost 50 ms of TLS set-up.
     """
@@ -100,7 +100,7 @@ def ask(question: Callable[[Client], Coroutine[Any, Any, _Answer]]) -> _Answer:
 
 
 def begin(question: Callable[[Client], Coroutine[Any, Any, _Answer]]) -> "Future[_Answer]":
-    """Have the client find the answer to *question* while the page goes on."""
+    """Start answering *question* in the background while the page goes on."""
     if _serving is None:
         msg = "The dashboard is starting or stopping. Load the page again."
         raise RuntimeError(msg)

@@ -1,8 +1,8 @@
 """
-Who may talk to the dashboard as long as it has no sign-in: the browser and the programs of this machine.
+Cross-origin protection: while the dashboard has no sign-in, only this machine's browser and programs may call it.
 
-It listens on a loopback address only, or does not start. Started by another server, on another address, it refuses
-what arrives there. Which calls it takes is decided in `tasks.cross_origin`.
+The dashboard listens on a loopback address only, or does not start. Started by another server, on another address, it
+refuses the requests that arrive there. `tasks.cross_origin` decides which calls are let in.
 """
 
 from typing import Final

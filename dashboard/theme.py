@@ -1,7 +1,7 @@
 """
 The look of the pages: Streamlit's own theme with our colours, light and dark.
 
-The browser's setting chooses between the two, a person can choose in the menu. Texts keep a contrast of 4.5 on the
+The browser's setting chooses between the two, as can the user in the menu. Texts keep a contrast of 4.5 on the
 backgrounds they stand on (WCAG AA; the browser tests measure it). No font is named, so none is fetched.
 """
 

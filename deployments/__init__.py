@@ -1,1 +1,1 @@
-"""Where it runs: set-up, work pools, workers."""
+"""Deployment: set-up, work pools, workers."""

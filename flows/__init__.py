@@ -1,1 +1,1 @@
-"""When things happen, and in which order."""
+"""The Prefect flows: when things happen, and in which order."""

@@ -1,5 +1,5 @@
 """
-Clean up: remove what batches no longer need, and what killed processes left behind; announce the ends they left untold.
+Clean up: remove data that batches no longer need and leftovers of killed processes; announce ends not announced yet.
 
 A schedule does it every hour. Started by hand it is a dry run unless told otherwise: it reports what would go and
 removes nothing. What may go, and when, is decided in `tasks.cleanup.retention`; the report is a Markdown artifact that

@@ -3,7 +3,7 @@ Send a webhook: tell another program that a batch has ended.
 
 The batch run makes this run and does not wait for it. Until the message is taken it is sent again, for a day; between
 two tries the run waits in Prefect as AwaitingRetry and holds no process. The id of the message stays the same, so a
-receiver that has it already can drop it. A person's Retry of a failed run begins another day.
+receiver that has it already can drop it. A user's Retry of a failed run begins another day.
 
 Requires: ``BATCHSCRIBE_WEBHOOK`` and ``BATCHSCRIBE_WEBHOOK_SECRET``. Both stay out of parameters, logs and states.
 """

@@ -4,7 +4,7 @@ Transcribe a batch: convert its uploads, have each recording transcribed on the 
 There is no barrier between the phases: a job is dispatched as soon as its own recording is ready. A job that fails
 never stops the others. The run ends Completed if all jobs succeeded, else Failed with the first reasons named.
 
-It can be killed at any moment and started again, by its worker or by a person's Retry: it keeps nothing itself and
+It can be killed at any moment and started again, by its worker or by a user's Retry: it keeps nothing itself and
 adopts what it finds in Prefect and in the store (`tasks.orchestration.batch_run.adopt`).
 
 Requires: the batch's manifest in the store, its uploads on this host, ffmpeg.
@@ -67,7 +67,7 @@ SECONDS_AFTER_OUTAGE = 3.0
 SECONDS_TO_STOP = 5.0
 SECONDS_TO_TELL = 600.0
 SECONDS_TO_TELL_CANCELLED = 2.5
-"""With the time to stop less than the worker gives a cancelled run before it ends its process."""
+"""Together with the time to stop, less than the worker gives a cancelled run before it ends its process."""
 
 
 @flow(
@@ -151,14 +151,14 @@ def _read_manifest(store: Store, batch_id: str) -> Manifest:
 
 
 async def _reopened(client: PrefectClient, jobs: OpenJobs) -> bool:
-    """Return whether a person restarted a job's run meanwhile; asked once all jobs have ended."""
+    """Return whether a user restarted a job's run in the meantime; called once all jobs have ended."""
     async with _outages_waited_out():
         return await reopen(client, jobs)
     return False
 
 
 async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, converted: Conversions) -> None:
-    """Give what is under way a few seconds to stop: a batch that has ended holds no device and no ffmpeg."""
+    """Give running work a few seconds to stop: a batch that has ended holds no device and no ffmpeg."""
     jobs.stopping.clear()
     jobs.restartable.clear()
     withdraw_conversions(jobs, converted)
@@ -209,7 +209,7 @@ def _final_state(jobs: OpenJobs) -> State[Any]:
 async def _summed_up(
     client: PrefectClient, store: Store, settings: Settings, jobs: OpenJobs, state: State[Any], *, wall_seconds: float
 ) -> State[Any]:
-    """Show what became of the batch, tell those who listen, and return *state*."""
+    """Show the outcome of the batch, announce it, and return *state*."""
     batch, endings = jobs.manifest.batch, endings_of(jobs)
     get_run_logger().info("Batch %s: %s", batch.batch_id, state.message)
     summary = summary_markdown(batch, endings, wall_seconds=wall_seconds)
@@ -244,7 +244,7 @@ def _end(
 
 
 def _batch_by_its_run(batch_id: str) -> Batch:
-    """Return what the run alone tells of its batch, whose records were not read or cannot be."""
+    """Return the batch as far as its run alone tells, if its records were not read or cannot be."""
     inbox = next((tag.removeprefix(inbox_tag("")) for tag in flow_run.get_tags() if tag.startswith(inbox_tag(""))), "")
     name = flow_run.get_name() or batch_id
     return Batch(batch_id=batch_id, name=name, created_at=datetime.now(UTC), inbox=inbox)
@@ -255,7 +255,7 @@ async def _until_taken(*messages: Callable[[], Awaitable[None]]) -> None:
     Tell Prefect, and wait out its outages.
 
     Not for ever: a server that answers all else and fails at this must not keep the batch from ending, and the clean-up
-    tells what was not. A cancelled batch has seconds, then its process is ended.
+    tells the rest. A cancelled batch has seconds, then its process is ended.
     """
     seconds = SECONDS_TO_TELL_CANCELLED if current_token().cancelled else SECONDS_TO_TELL
     try:

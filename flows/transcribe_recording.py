@@ -5,7 +5,7 @@ One run per job, on the GPU pool that the batch run chose, in a warm process tha
 and without ``log_prints``. Two of them share a device: while one holds the model, the other fetches or publishes.
 
 A run whose job is already published does nothing, so that one that was killed after its last step is not done twice.
-Failures end in one sentence for a person, without a traceback.
+Failures end in one sentence for the user, without a traceback.
 
 Requires: the recording in the store, ``BATCHSCRIBE_DEVICE``, the model on this machine or a way to fetch it.
 """
@@ -119,7 +119,7 @@ async def _why_cancelled() -> str:
 
 
 async def _was_retried() -> bool:
-    """Return whether a person has started this run again after it had ended."""
+    """Return whether a user has started this run again after it had ended."""
     async with get_client() as client:
         return await read_retry(client, UUID(flow_run.get_id() or "")) is not None
 
@@ -128,7 +128,7 @@ async def _check_still_ours() -> None:
     """
     Raise `Abort`, which leaves the run's state alone, if the run was moved, cancelled or begun again meanwhile.
 
-    A courtesy to whoever did that: which documents count is decided by `publish_documents`.
+    Only a courtesy: `publish_documents` decides which documents count.
     """
     async with get_client() as client:
         if not await is_attempt_under_way(client, UUID(flow_run.get_id() or ""), flow_run.get_run_count()):
@@ -145,7 +145,7 @@ def _listen(
     *,
     show: Callable[[float], None],
 ) -> tuple[Transcript, Processing]:
-    """Have the device of this process transcribe the file, and return what was said and how that came about."""
+    """Transcribe the file on the device of this process, and return the transcript with its processing details."""
     token = current_token()
     device = settings.device or Device(name="cpu:0", kind="cpu")
     began = time.monotonic()

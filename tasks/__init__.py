@@ -1,1 +1,1 @@
-"""What touches the world: each module one outside system."""
+"""The tasks of the flows: access to the outside world, one external system per module."""

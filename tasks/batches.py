@@ -1,4 +1,4 @@
-"""Batches and jobs: what was uploaded, and what became of it. Records that cross process borders."""
+"""Batches and jobs: the records of uploads and of their outcomes, which cross process borders."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Its documents were already published."
-"""What a run says that found nothing to do."""
+"""The message of a run that found nothing to do."""
 
 
 def batch_tag(batch_id: str) -> str:
@@ -59,7 +59,7 @@ class StoredModel(BaseModel):
 
 
 class Stage(StrEnum):
-    """Where a job is. The last three are ends."""
+    """The stage of a job. The last three are final."""
 
     UPLOADED = "uploaded"
     CONVERTING = "converting"
@@ -72,12 +72,12 @@ class Stage(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to the job unless a person asks for it."""
+        """True if nothing more happens to the job unless a user asks for it."""
         return self in (Stage.DONE, Stage.FAILED, Stage.CANCELLED)
 
 
 class WhisperTask(StrEnum):
-    """What Whisper does with speech: write it down, or write it down in English."""
+    """Whisper's task: transcribe the speech, or translate it into English."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
@@ -88,7 +88,7 @@ Term = Annotated[str, Field(max_length=100)]
 
 
 class TranscriptionOptions(StoredModel):
-    """How the uploads of a batch are transcribed."""
+    """The transcription options for the uploads of a batch."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -100,7 +100,7 @@ class TranscriptionOptions(StoredModel):
 
 
 class Batch(StoredModel):
-    """Uploads submitted together, by a person or by the scan of an inbox."""
+    """Uploads submitted together, by a user or by the scan of an inbox."""
 
     batch_id: str
     name: str
@@ -144,7 +144,7 @@ class Job(StoredModel):
 
 
 class Manifest(StoredModel):
-    """What a batch consists of, from its start on."""
+    """The contents of a batch, from its start on."""
 
     batch: Batch
     jobs: tuple[Job, ...]
@@ -159,14 +159,14 @@ class StartedRun(StoredModel):
 
 
 class CancelMark(StoredModel):
-    """A person cancelled a job that had no run which could have been asked to stop."""
+    """The mark that a user cancelled a job that had no run which could have been asked to stop."""
 
     job_id: str
     cancelled_at: datetime
 
 
 class KeepMark(StoredModel):
-    """A person wants what a job that they cancel has uploaded to be kept for a retry."""
+    """The mark that a user wants the upload of a job that they cancel kept for a retry."""
 
     kept_at: datetime
 
@@ -214,7 +214,7 @@ def job_id_for(batch_id: str, path: str) -> str:
 
 
 def batch_id_of(job_id: str) -> str:
-    """Return the id of the batch that *job_id* belongs to. Raises `NotFound` if it is no job id."""
+    """Return the id of the batch that *job_id* belongs to. Raises `NotFound` if it is not a job id."""
     match = JOB_ID.fullmatch(job_id)
     if match is None:
         msg = f"There is no job {shown(job_id)}."
@@ -227,7 +227,7 @@ def _base32(digest: bytes) -> str:
 
 
 def manifest_of(batch: Batch, uploads: Iterable[Upload], *, started_at: datetime) -> Manifest:
-    """Return what *batch* consists of: its uploads by path, each with a document stem of its own."""
+    """Return the manifest of *batch*: its uploads by path, each with a document stem of its own."""
     ordered = sorted(uploads, key=lambda upload: upload.path)
     stems = document_stems(upload.path for upload in ordered)
     numbered = ResultTemplate.parse(batch.results).stems(stems.values()) if batch.results else {}

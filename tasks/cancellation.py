@@ -1,7 +1,7 @@
 """
-How one run among several in a process ends early: it was cancelled, or the device gave out under all of them.
+Cancellation tokens: end one run among several in a process early, or all of them if the device fails.
 
-Whoever starts a run makes a `CancelToken`, sets it as *current* for that run's context and sets it off when the run
+The starter of a run makes a `CancelToken`, sets it as *current* for that run's context and triggers it when the run
 is cancelled. Code of the run asks ``current_token()``, also in threads (``asyncio.to_thread`` copies the context), and
 stops at the next safe place by raising `RunCancelled`.
 """
@@ -16,11 +16,11 @@ from typing import Any, ParamSpec, TypeVar
 from tasks.errors import TranscriptionError
 
 PARENT_CANCELLED = "The parent flow run was cancelled."
-"""What Prefect's server says when it stops a run whose batch run is cancelled, also one that was retried since."""
+"""The server's message when Prefect stops a run whose batch run is cancelled, also one that was retried since."""
 
 
 def reason_told(asked_with: str, otherwise: str) -> str:
-    """Return what a cancelled run says, if it was asked to stop with these words; *otherwise* as a rule."""
+    """Return the message of a cancelled run that was asked to stop with these words; *otherwise* by default."""
     if asked_with != PARENT_CANCELLED:
         return otherwise
     return (
@@ -46,7 +46,7 @@ class DeviceLost(BaseException):
 
 class CancelToken:
     """
-    Whether one run was cancelled; usable from any thread.
+    A cancellation token for one run; usable from any thread.
 
     A token with a *parent* is cancelled with it: the conversion of one job ends with its batch, and alone as well.
     """
@@ -68,7 +68,7 @@ class CancelToken:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the run was asked to stop."""
+        """True if the run was asked to stop."""
         return self._cancelled
 
     def raise_if_cancelled(self) -> None:
@@ -77,7 +77,7 @@ class CancelToken:
             raise RunCancelled
 
     def add_callback(self, callback: Callable[[], None]) -> None:
-        """Call *callback* when the run is cancelled, at once if it was; in the thread that cancels."""
+        """Call *callback* when the run is cancelled, at once if it already was; in the thread that cancels."""
         with self._lock:
             if not self._cancelled:
                 self._callbacks.append(callback)
@@ -86,7 +86,7 @@ class CancelToken:
 
     @contextmanager
     def calling(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Call *callback* if the run is cancelled inside of the context, or was before."""
+        """Call *callback* if the run is cancelled inside the context, or was before."""
         self.add_callback(callback)
         try:
             yield
@@ -99,12 +99,12 @@ _current: ContextVar[CancelToken | None] = ContextVar("current cancel token", de
 
 
 def set_current_token(token: CancelToken) -> None:
-    """Make *token* the one of the current context and of all that is started from it."""
+    """Make *token* the current one in this context and in everything started from it."""
     _current.set(token)
 
 
 def current_token() -> CancelToken:
-    """Return the current run's token; outside a warm worker one that nobody sets off."""
+    """Return the current run's token; outside a warm worker, one that is never triggered."""
     token = _current.get()
     if token is None:
         token = CancelToken()
@@ -118,7 +118,7 @@ Arguments = ParamSpec("Arguments")
 
 async def unless_cancelled(work: Coroutine[Any, Any, Result]) -> Result:
     """
-    Return what *work* returns. If the current run is cancelled before, stop *work* and raise `RunCancelled`.
+    Return the result of *work*. If the current run is cancelled before, stop *work* and raise `RunCancelled`.
 
     A task of Prefect's is stopped in the pause before its next try, too, which may be longer than a cancelled run is
     given. Only *work* gets asyncio's cancellation, never the run itself: that would crash it.
@@ -140,7 +140,7 @@ async def to_its_end(
     function: Callable[Arguments, Result], *arguments: Arguments.args, **named: Arguments.kwargs
 ) -> Result:
     """
-    Return what *function* returns, called in a thread, even if the run is cancelled meanwhile.
+    Return the result of *function*, called in a thread, even if the run is cancelled meanwhile.
 
     For steps that should be done or not done: the caller does not go on while the thread still works. Raises
     `RunCancelled` if the step then fails, since it will not be tried again.

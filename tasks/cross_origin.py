@@ -1,5 +1,5 @@
 """
-Who may call a server that has no sign-in: the browser and the programs of its own machine.
+Access checks for a server without sign-in: only the browser and the programs of its own machine may call it.
 
 - A request must be addressed to a loopback name. A page elsewhere that has its own name resolved to 127.0.0.1 (DNS
   rebinding) still sends that name.
@@ -15,7 +15,7 @@ SAFE_METHODS: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether *host*, a name or an address, is this machine as seen by itself."""
+    """Return whether *host*, a name or an address, is a loopback host."""
     if host.lower() == "localhost":
         return True
     try:
@@ -26,13 +26,13 @@ def is_loopback(host: str) -> bool:
 
 
 def is_addressed_here(host: str) -> bool:
-    """Whether *host*, a request's ``Host``, is a loopback name, with or without a port."""
+    """Return whether *host*, a request's ``Host``, is a loopback name, with or without a port."""
     return is_loopback(_split(f"//{host}").hostname or "")
 
 
 def is_of_same_site(*, host: str, origin: str | None, fetch_site: str | None) -> bool:
     """
-    Whether a call to *host* comes from a page of the same server, or from no page.
+    Return whether a call to *host* comes from a page of the same server, or from no page.
 
     *origin* and *fetch_site* are what the browser says in ``Origin`` and ``Sec-Fetch-Site``. ``localhost`` and
     ``127.0.0.1`` are the same server if the port is the same, though a browser calls them two sites.

@@ -1,4 +1,4 @@
-"""A device: what one model runs on."""
+"""The device that one model runs on."""
 
 from datetime import datetime
 from typing import Literal
@@ -23,7 +23,7 @@ class Device(StoredModel):
 
 
 REPORT_PREFIX = "batchscribe-device-"
-"""Begins the names of the Prefect variables that hold the reports, one for each GPU work pool."""
+"""Prefix of the names of the Prefect variables that hold the reports, one for each GPU work pool."""
 
 
 class DeviceLoad(StoredModel):
@@ -35,7 +35,7 @@ class DeviceLoad(StoredModel):
 
 
 class Quarantine(StoredModel):
-    """Why a pool takes no jobs by itself, and when its device is tried with one."""
+    """The quarantine of a pool: why it takes no jobs, and when its device is tried with one."""
 
     failures: int = Field(description="runs in a row that the device failed")
     reason: str = Field(description="of the last one")
@@ -43,7 +43,7 @@ class Quarantine(StoredModel):
 
 
 class DeviceReport(StoredModel):
-    """What a worker says about its device at one moment."""
+    """A worker's report about its device at one moment."""
 
     at: datetime
     load: DeviceLoad | None = None

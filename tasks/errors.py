@@ -1,11 +1,11 @@
 """
-What can go wrong with a job, as one tree.
+Everything that can go wrong with a job, as one tree of exceptions.
 
 ::
 
     TranscriptionError             a job could not be completed
     ├── MediaRejected              the upload holds nothing that can be transcribed
-    │   └── NoSpeech               it holds sound, but nobody speaks
+    │   └── NoSpeech               it holds sound, but no speech
     ├── UploadRejected             an upload was refused before or while it was received
     │   ├── NotMedia               its name is not that of an audio or video file
     │   ├── UploadTooLarge         over a limit of this installation
@@ -22,7 +22,7 @@ What can go wrong with a job, as one tree.
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
     ├── StoreUnavailable           the store did not answer                           (retryable)
     ├── PrefectUnavailable         the Prefect server did not answer                  (retryable)
-    ├── PrefectRefused             the Prefect server refused what it was asked for
+    ├── PrefectRefused             the Prefect server refused the request
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
     ├── InboxInvalid               the definition of an inbox cannot be followed
     ├── InboxUnavailable           the folder or bucket of an inbox cannot be read    (retryable)
@@ -31,7 +31,7 @@ What can go wrong with a job, as one tree.
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
     └── DeviceFailed               the device of this machine cannot do its work      (retryable)
 
-A message is one sentence or two for a person: what happened, with the value, then what to do. ``retryable`` says
+A message is one sentence or two for the user: what happened, with the value, then what to do. ``retryable`` says
 whether trying the same thing again can help; Prefect's retries ask for it.
 """
 
@@ -47,7 +47,7 @@ class MediaRejected(TranscriptionError):
 
 
 class NoSpeech(MediaRejected):
-    """The recording holds sound, but the voice detector heard nobody speak."""
+    """The recording holds sound, but the voice detector heard no speech."""
 
 
 class UploadRejected(TranscriptionError):
@@ -93,7 +93,7 @@ class RecordDamaged(TranscriptionError):
 
 
 class Unreadable(TranscriptionError):
-    """One thing in the store cannot be read, though the store answers: a bad sector, a permission that lacks."""
+    """One thing in the store cannot be read, though the store answers: a bad sector, a missing permission."""
 
 
 class WrongInstallation(TranscriptionError):
@@ -127,7 +127,7 @@ class PrefectUnavailable(TranscriptionError):
 
 
 class PrefectRefused(TranscriptionError):
-    """The Prefect server refused what it was asked for, and would do so again."""
+    """The Prefect server refused the request, and would do so again."""
 
 
 class WorkPoolUnavailable(TranscriptionError):
@@ -141,7 +141,7 @@ class InboxInvalid(TranscriptionError):
 
 
 class InboxUnavailable(TranscriptionError):
-    """The folder or bucket of an inbox cannot be read: a share is not mounted, a permission lacks."""
+    """The folder or bucket of an inbox cannot be read: a share is not mounted, a permission is missing."""
 
     retryable = True
 

@@ -1,4 +1,4 @@
-"""Whose turn it is when several share one thing, and none may wait for all the work of another."""
+"""Fair queueing: several owners share one thing, and none has to wait for all the work of another."""
 
 from collections import deque
 from collections.abc import Hashable
@@ -19,11 +19,11 @@ class _Waiting(Generic[Item]):
 
 class FairQueue(Generic[Owner, Item]):
     """
-    A waiting line of items of several owners; each owner's items keep their order.
+    A queue of items of several owners; each owner's items keep their order.
 
     It is start-time fair queueing (Goyal, Vin and Cheng, 1996): an owner has a clock that runs by the cost of what it
     was served, the owner whose clock is behind comes next, and a newcomer's clock starts where the service is now. So
-    a newcomer is served next, however long the line of the others is, and nobody gains by having been idle.
+    a newcomer is served next, however long the line of the others is, and no owner gains by having been idle.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class FairQueue(Generic[Owner, Item]):
         return sum(len(line) for line in self._lines.values())
 
     def waiting(self, owner: Owner) -> int:
-        """Return how many items of *owner* wait."""
+        """Return the number of waiting items of *owner*."""
         return len(self._lines.get(owner, ()))
 
     def put(self, owner: Owner, item: Item, *, cost: float, kind: Hashable = None) -> None:
@@ -48,7 +48,7 @@ class FairQueue(Generic[Owner, Item]):
         line.append(_Waiting(item, cost, kind, self._arrivals))
 
     def take(self, limit: int) -> list[tuple[Owner, Item]]:
-        """Return the next items, at most *limit*, all of the kind of the first; nothing if nobody waits."""
+        """Return the next items, at most *limit*, all of the kind of the first; nothing if the queue is empty."""
         taken: list[tuple[Owner, Item]] = []
         kind: Hashable = None
         while len(taken) < limit:
@@ -64,7 +64,7 @@ class FairQueue(Generic[Owner, Item]):
         return taken
 
     def leave(self, owner: Owner) -> int:
-        """Forget *owner* and return how many of its items were still waiting."""
+        """Forget *owner* and return the number of its items that were still waiting."""
         self._clocks.pop(owner, None)
         return len(self._lines.pop(owner, ()))
 

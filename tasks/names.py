@@ -1,4 +1,4 @@
-"""Names of uploads and of their documents: kept for people, never used as paths of this machine."""
+"""Names of uploads and of their documents: kept for display, never used as paths of this machine."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ MAX_PATH_CHARACTERS = 1024
 MAX_PATH_DEPTH = 16
 MAX_SHOWN_CHARACTERS = 80
 _ODD = re.compile(r'[\\:*?"<>|]')
-"""What not every file system can have in a name."""
+"""Characters that not every file system can have in a name."""
 
 MAX_PART_BYTES = 200
 """Longest part of a key in the store; file systems allow 255 and a temporary name needs some of them."""
@@ -82,7 +82,7 @@ def document_stems(paths: Iterable[str]) -> dict[str, str]:
     Return for each upload path the path of its documents without their endings: ``talks/a.mp3`` → ``talks/a``.
 
     Uploads that differ only in their ending keep it (``a.mp3`` and ``a.wav`` → ``a.mp3`` and ``a.wav``), and so does
-    one beside a folder named like one of its documents (``a.json/``). Two paths count as equal if a file system that
+    one next to a folder named like one of its documents (``a.json/``). Two paths count as equal if a file system that
     ignores case would mix them up; what is still equal then is numbered.
     """
     ordered = sorted(paths)
@@ -108,7 +108,7 @@ def _without_ending(path: str) -> str:
 
 
 def clashes(stem: str, folders: set[str]) -> bool:
-    """Whether one of the documents of *stem* would have the name of one of the *folders*."""
+    """Return whether one of the documents of *stem* would have the name of one of the *folders*."""
     return any(document_name(stem, document_format).casefold() in folders for document_format in DocumentFormat)
 
 
@@ -121,7 +121,7 @@ def _first_free(stem: str, taken: set[str], folders: set[str]) -> str:
 
 
 def document_name(stem: str, document_format: DocumentFormat) -> str:
-    """Return a document's path for people: ``talks/a`` as srt → ``talks/a_refined.srt``."""
+    """Return a document's path for display: ``talks/a`` as srt → ``talks/a_refined.srt``."""
     endings = {
         DocumentFormat.TXT: "_formatted_refined.txt",
         DocumentFormat.SRT: "_refined.srt",
@@ -141,7 +141,7 @@ MEDIA_TYPES = {
 
 
 def media_type(name: str) -> str:
-    """Return the media type of what is kept under *name*, by its ending."""
+    """Return the media type of the file or key *name*, by its ending."""
     return MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
 
 

@@ -1,4 +1,4 @@
-"""Which of Prefect's refusals pass by themselves, and which never will; and what to do about an outage."""
+"""Outages of Prefect's server: telling passing refusals from permanent ones, and advice on what to do."""
 
 from http import HTTPStatus
 
@@ -9,12 +9,12 @@ from tasks.errors import PrefectRefused
 
 
 def is_passing(error: httpx.HTTPError) -> bool:
-    """Return whether the server may take the same request later: it was away or in trouble."""
+    """Return whether the server may accept the same request later: it was away or in trouble."""
     return not isinstance(error, httpx.HTTPStatusError) or http_status.is_passing(error.response.status_code)
 
 
 def check_passing(error: httpx.HTTPStatusError) -> None:
-    """Raise `PrefectRefused` if the server answered that it does not understand or want what it was asked for."""
+    """Raise `PrefectRefused` if the server answered that it does not understand or accept the request."""
     if is_passing(error):
         return
     response = error.response
@@ -27,7 +27,7 @@ def check_passing(error: httpx.HTTPStatusError) -> None:
 
 
 def complaint_about(error: Exception, address: str) -> str:
-    """Return what is wrong with the Prefect server at *address* and what to do, after a call of it ended in *error*."""
+    """Return the problem with the Prefect server at *address* and what to do, after a call of it ended in *error*."""
     status = error.response.status_code if isinstance(error, httpx.HTTPStatusError) else None
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return (

@@ -23,7 +23,7 @@ MAX_ADDRESS_BYTES = 900
 PLACEHOLDERS = ("batch", "batch_name", "date", "tree", "name", "stem", "format")
 OF_A_DOCUMENT = frozenset({"tree", "name", "stem"})
 OUR_FOLDERS = frozenset({"batches", "ingest", "uploads", "installation.json", "check.txt"})
-"""What else is at the top of the store."""
+"""The other names at the top of the store."""
 
 BATCH_ID = r"\d{8}-\d{6}-[a-z2-7]{6}"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -31,7 +31,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class BatchLabels:
-    """What a template may say of a batch."""
+    """The values of a batch that a template may use."""
 
     batch: str
     batch_name: str
@@ -48,7 +48,7 @@ class ResultTemplate:
     @classmethod
     @lru_cache(maxsize=64)
     def parse(cls, text: str) -> Self:
-        """Return the template. Raises `ValueError` with a sentence about what is wrong with it."""
+        """Return the template. Raises `ValueError` with a sentence about its fault."""
         parts = tuple(text.split("/"))
         if fault := _fault_of(text, parts):
             msg = f"{text!r} is no template of addresses: {fault} An example: results/{{batch}}/{{tree}}/{{name}}"
@@ -116,7 +116,7 @@ class ResultTemplate:
 
 
 def _fault_of(text: str, parts: tuple[str, ...]) -> str:
-    """Return what is wrong with the template, as a sentence; empty if nothing is."""
+    """Return the fault of the template, as a sentence; empty if there is none."""
     used = _PLACEHOLDER.findall(text)
     literal = _PLACEHOLDER.sub("x", text)
     unknown = next((name for name in used if name not in PLACEHOLDERS), None)

@@ -1,4 +1,4 @@
-"""When Prefect tries a task again: the error says whether that can help."""
+"""Retry policy of Prefect's tasks: the error says whether trying again can help."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ OUTAGE_SECONDS = [2.0, 10.0, 30.0, 60.0, 120.0, 300.0]
 """Pauses between tries of what needs the store: an outage of some minutes costs no job."""
 
 LONG_OUTAGE_SECONDS = [*OUTAGE_SECONDS, 600.0, 600.0, 600.0]
-"""Pauses of what has an hour's work in its hands, which would be lost."""
+"""Pauses of a task that has an hour's work in hand, which would be lost."""
 
 
 def ask_the_error(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool:

@@ -22,7 +22,7 @@ DEFAULT_INBOXES = Path("inboxes.toml")
 
 
 class Settings(BaseSettings):
-    """What an operator can choose."""
+    """The settings that an operator can choose."""
 
     model_config = SettingsConfigDict(
         env_prefix="BATCHSCRIBE_",
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
 
     store: str = ""
     """
-    Where recordings and documents are kept: a folder, ``s3://bucket/prefix``, or ``s3-bucket/<name>`` for a prefect-aws
+    Store for recordings and documents: a folder, ``s3://bucket/prefix``, or ``s3-bucket/<name>`` for a prefect-aws
     ``S3Bucket`` block, which names bucket, folder and credentials. Empty: ``<data>/store``.
     """
 
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     """
 
     store_encryption: Literal["", "AES256", "aws:kms", "aws:kms:dsse"] = ""
-    """Server-side encryption that each write to a bucket asks for. Empty: what the bucket does of itself."""
+    """Server-side encryption that each write to a bucket asks for. Empty: the bucket's default."""
 
     store_encryption_key: str = ""
     """Id or ARN of the KMS key, with ``aws:kms``. Empty: the account's own key for S3."""
@@ -81,27 +81,27 @@ class Settings(BaseSettings):
     store_storage_class: Literal[
         "", "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"
     ] = ""
-    """Storage class of each write to a bucket, one from which can be read at once. Empty: what the bucket does."""
+    """Storage class of each write to a bucket, one that can be read at once. Empty: the bucket's default."""
 
     store_presign: bool = False
     """Have browsers load large files from the bucket itself, which they must be able to reach."""
 
     store_presign_bytes: int = Field(default=8 * MIB, ge=0)
-    """How large a document or recording is at least that browsers load from the bucket."""
+    """Minimum size of a document or recording that browsers load from the bucket."""
 
     results: str = "results/{batch}/{tree}/{name}"
     """
     Stable addresses in the store under which the documents of a batch are kept a second time, for other programs.
 
-    Placeholders: ``{batch}``, ``{batch_name}``, ``{date}``, ``{tree}``, ``{name}``, ``{stem}``, ``{format}``; what is
-    possible is told by `tasks.result_template`. A batch keeps the addresses of when it was made. ``off``: none.
+    Placeholders: ``{batch}``, ``{batch_name}``, ``{date}``, ``{tree}``, ``{name}``, ``{stem}``, ``{format}``; for the
+    rules see `tasks.result_template`. A batch keeps the addresses of when it was made. ``off``: none.
     """
 
     devices: str = ""
-    """Devices to transcribe on, one work pool each: ``cuda:0,cuda:1`` or ``cpu,cpu``. Empty: what is found."""
+    """Devices to transcribe on, one work pool each: ``cuda:0,cuda:1`` or ``cpu,cpu``. Empty: those that are found."""
 
     device: Device | None = None
-    """The one device of this process, as JSON. Whoever starts a GPU worker sets it; nobody else needs it."""
+    """The one device of this process, as JSON. Set by the starter of a GPU worker; not needed otherwise."""
 
     model: str = "auto"
     """Whisper model of jobs that name none. ``auto``: large-v3-turbo on a GPU, base on the CPU."""
@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     """
 
     runs_per_process: int = Field(default=500, ge=0)
-    """After so many runs a worker's process is replaced by a fresh one, which bounds what leaks. 0: never."""
+    """Runs after which a worker's process is replaced by a fresh one, which bounds leaks. 0: never."""
 
     open_batches: int = Field(default=50, ge=1)
     """Batches that run at the same time; further ones wait until one of them has ended."""
@@ -137,10 +137,10 @@ class Settings(BaseSettings):
     """Largest upload."""
 
     max_batch_bytes: int = Field(default=500 * GIB, ge=1)
-    """Largest sum of the uploads of one batch."""
+    """Largest total size of the uploads of one batch."""
 
     max_batch_files: int = Field(default=10_000, ge=1)
-    """Most uploads in one batch."""
+    """Maximum number of uploads in one batch."""
 
     max_audio_hours: float = Field(default=24.0, gt=0)
     """Longest recording, as decoded, not as declared."""
@@ -155,31 +155,31 @@ class Settings(BaseSettings):
     """Space that uploads leave free on the disk of the data folder."""
 
     upload_idle_seconds: float = Field(default=120.0, gt=0)
-    """An upload that sends nothing for so long is given up."""
+    """Seconds without data after which an upload is given up."""
 
     retention_hours: float = Field(default=24.0, ge=0)
-    """How long uploads and recordings of jobs that failed or were cancelled stay for a retry, from the batch's end."""
+    """Hours that uploads and recordings of failed or cancelled jobs are kept for a retry, from the batch's end."""
 
     recording_retention_days: float = Field(default=7.0, ge=0)
-    """How long recordings of jobs that are done are kept for the player. 0: they go with the next clean-up."""
+    """Days that recordings of jobs that are done are kept for the player. 0: they go with the next clean-up."""
 
     unstarted_hours: float = Field(default=48.0, ge=0)
-    """How long a batch that nobody starts is kept, from its last upload."""
+    """Hours that a batch that is never started is kept, from its last upload."""
 
     batch_retention_days: float = Field(default=0.0, ge=0)
-    """How long batches are kept with their documents, from their end. 0: until somebody dismisses them."""
+    """Days that batches are kept with their documents, from their end. 0: until they are dismissed."""
 
     leftover_hours: float = Field(default=1.0, ge=0)
-    """How old something that no record accounts for must be before it counts as left by a killed process."""
+    """Minimum age in hours of something that no record accounts for before it counts as left by a killed process."""
 
     inboxes: Path = DEFAULT_INBOXES
     """TOML file with the folders and buckets that are watched for recordings. The default need not exist."""
 
     demo_inbox: bool = True
-    """Whether `make up` watches the folder ``<data>/inbox``."""
+    """True if `make up` watches the folder ``<data>/inbox``."""
 
     public_address: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    """Address of the pages as people reach them, for links in notifications. Empty: that on this machine."""
+    """Address at which users reach the pages, for links in notifications. Empty: that on this machine."""
 
     webhook: SecretStr = SecretStr("")
     """URL that is told the end of each batch by POST. Secret, since many services know their callers by it."""
@@ -296,7 +296,7 @@ class Settings(BaseSettings):
 
     @property
     def store_is_bucket(self) -> bool:
-        """Whether the store is a bucket, named by its address or by a block."""
+        """True if the store is a bucket, named by its address or by a block."""
         return self.store.startswith(("s3://", "s3-bucket/"))
 
     @property
@@ -314,6 +314,6 @@ def own_address(host: str, port: int) -> str:
 
 
 def faults_in(error: ValidationError) -> str:
-    """Return what is wrong with the settings, a line for each."""
+    """Return the faults of the settings, one line each."""
     faults = ((fault["loc"], fault["msg"].removeprefix("Value error, ")) for fault in error.errors())
     return "\n".join(f"BATCHSCRIBE_{'_'.join(map(str, place)).upper()}: {said}" for place, said in faults)

@@ -1,4 +1,4 @@
-"""One answer for everybody who asks at about the same time."""
+"""Single-flight cache: one answer for all callers that ask at about the same time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar
 _Answer = TypeVar("_Answer")
 
 LONGEST_SECONDS = 60.0
-"""An answer older than this is dropped, whoever might have been content with it."""
+"""An answer older than this is dropped, even if a caller would accept it."""
 
 SHARE = 0.1
 """Part of the time that may go into asking one question: an answer that took long is good for longer."""
 
 LONGEST_REST_SECONDS = 2.0
-"""An answer is not older than this for the sake of what it cost."""
+"""Maximum age up to which an answer is reused because of its cost."""
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class _Asked(Generic[_Answer]):
     task: "asyncio.Task[_Answer]"
     at: float
     rest_seconds: float = 0.0
-    """How long the answer is good for the sake of what it cost."""
+    """Time for which the answer is reused because of its cost."""
 
 
 class SingleFlightCache(Generic[_Answer]):
@@ -43,7 +43,7 @@ class SingleFlightCache(Generic[_Answer]):
         Return the answer to *question*, from *ask* if there is none that is young enough.
 
         Young enough is *max_age* seconds, or for a costly answer `SHARE` of the time it took. With a *max_age* of 0 the
-        question is always asked, also where an answer is on its way: that one is of before.
+        question is always asked, also where an answer is on its way: that one is from before.
         """
         now = asyncio.get_running_loop().time()
         known = self._asked.get(question)
@@ -56,7 +56,7 @@ class SingleFlightCache(Generic[_Answer]):
         return await asyncio.shield(known.task)
 
     def forget(self, question: str) -> None:
-        """Have the question asked anew, since what it is about has been changed."""
+        """Have the question asked again, since its subject has changed."""
         self._asked.pop(question, None)
 
 

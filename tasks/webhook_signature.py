@@ -1,5 +1,5 @@
 """
-Webhooks: how a message is signed, what an answer means and when a message is sent again.
+Webhook protocol: the signature of a message, the meaning of an answer and the times of further tries.
 
 Key, headers and signature are those of the Standard Webhooks specification (https://www.standardwebhooks.com), so that
 receivers can verify them with its libraries.
@@ -24,7 +24,7 @@ PATIENCE = timedelta(days=1)
 
 
 class Answer(StrEnum):
-    """What the answer to a message means for it."""
+    """The meaning of the answer to a message."""
 
     TAKEN = "taken"
     LATER = "later"
@@ -70,7 +70,7 @@ def signed_headers(key: bytes, message_id: str, body: bytes, *, now: datetime) -
 
 
 def meaning_of(status: int) -> Answer:
-    """Return what an HTTP status means for a message. A redirect is a refusal: secrets are not carried elsewhere."""
+    """Return the meaning of an HTTP status for a message. A redirect is a refusal: secrets are not sent elsewhere."""
     if is_success(status):
         return Answer.TAKEN
     return Answer.LATER if is_passing(status) else Answer.REFUSED
@@ -78,7 +78,7 @@ def meaning_of(status: int) -> Answer:
 
 def next_try(first_try: datetime, now: datetime) -> datetime | None:
     """
-    Return when a message is sent again, or None once it was tried for a day.
+    Return the time at which a message is sent again, or None once it was tried for a day.
 
     Each pause is as long as all the time before it, up to four hours: some seventeen tries.
     """

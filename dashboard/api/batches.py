@@ -1,4 +1,4 @@
-"""Batches: make, list, look at, start, retry, cancel, dismiss."""
+"""Routes for batches: create, list, read, start, retry, cancel, dismiss."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/batch", tags=["batches"])
 
 
 class NewBatch(StoredModel):
-    """What a batch is called and how its uploads are transcribed; all of it may be left out."""
+    """The name of a batch and the options for transcribing its uploads; all of it may be left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
@@ -37,7 +37,7 @@ class BatchStarted(StoredModel):
 
 
 class Start(StoredModel):
-    """What the batch is to hold when it starts."""
+    """The uploads that the batch must hold when it starts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class Start(StoredModel):
 
 
 class Cancel(StoredModel):
-    """What becomes of the uploads of a batch that is cancelled."""
+    """The choice to keep or remove the uploads of a batch that is cancelled."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,7 +56,7 @@ class Cancel(StoredModel):
 
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def make_batch(client: ClientOfProcess, new: NewBatch | None = None) -> BatchMade:
-    """Make a batch. It takes uploads until it is started."""
+    """Create a batch. It takes uploads until it is started."""
     new = new or NewBatch()
     batch = await client.lifecycle.create(new.name, new.options)
     return BatchMade(batch_id=batch.batch_id)
@@ -75,7 +75,7 @@ async def list_batches(
 
 @router.get("/{batch_id}", response_model=BatchStatus)
 async def read_batch(client: ClientOfProcess, batch_id: str) -> Response:
-    """Return the batch and where each of its jobs is."""
+    """Return the batch and the stage of each of its jobs."""
     status_now = await client.overview.batch(batch_id)
     return Response(status_now.as_json, media_type="application/json")
 
@@ -89,14 +89,14 @@ async def start_batch(client: ClientOfProcess, batch_id: str, expected: Start | 
 
 @router.post("/{batch_id}/retry", status_code=status.HTTP_202_ACCEPTED)
 async def retry_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
-    """Run the jobs that failed once more; what is done stays."""
+    """Run the jobs that failed once more; those that are done stay."""
     await client.lifecycle.retry(batch_id)
     return await client.overview.batch(batch_id)
 
 
 @router.post("/{batch_id}/cancel", status_code=status.HTTP_202_ACCEPTED)
 async def cancel_batch(client: ClientOfProcess, batch_id: str, how: Cancel | None = None) -> BatchStatus:
-    """Stop the batch; what is done stays. The uploads of the rest are removed, unless they are to be kept."""
+    """Stop the batch; jobs that are done stay. The uploads of the rest are removed, unless they are to be kept."""
     await client.lifecycle.cancel(batch_id, keep=how is not None and how.keep)
     return await client.overview.batch(batch_id)
 

@@ -1,4 +1,4 @@
-"""How the routes get at the client of the process."""
+"""FastAPI dependency that gives routes the client of the process."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What comes back: one document, the recording for the player, all documents of a batch as a ZIP."""
+"""Routes for downloads: one document, the recording for the player, all documents of a batch as a ZIP."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from tasks.storage.records import read_publication, read_recording
 router = APIRouter(tags=["downloads"])
 
 PRESIGNED_SECONDS = 3600
-"""How long an address in the bucket is good for: a download that breaks off begins with ours again."""
+"""Lifetime of a presigned URL in the bucket: a download that breaks off starts again from our own URL."""
 
 
 @router.get("/jobs/{job_id}/documents/{document_format}", response_class=Response)
@@ -59,7 +59,7 @@ async def play_recording(request: Request, client: ClientOfProcess, job_id: str)
 
 @router.get("/jobs/{job_id}/audio.mp4", response_class=StreamingResponse)
 async def play_mp4(request: Request, client: ClientOfProcess, job_id: str) -> Response:
-    """Return the same sound as MP4, in which players find every moment exactly; Range as for the recording."""
+    """Return the same audio as MP4, in which players seek exactly; Range works as for the recording."""
     recording = await _recording(client, job_id)
     try:
         mp4 = await client.reading.mp4(recording)
@@ -75,7 +75,7 @@ async def play_mp4(request: Request, client: ClientOfProcess, job_id: str) -> Re
 
 @router.get("/batch/{batch_id}/results.zip", response_class=StreamingResponse)
 async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
-    """Return all documents there are by now, in the folders of the uploads; the manifest lists every job."""
+    """Return all documents that exist so far, in the folders of the uploads; the manifest lists every job."""
     manifest = await client.records.manifest(batch_id)
     status_now = await client.overview.batch(batch_id)
     if manifest is None:
@@ -92,7 +92,7 @@ async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
 
 
 async def _presigned(client: Client, key: str, size: int, *, name: str) -> Response | None:
-    """Return the way to the object in its bucket, if browsers are to load files of this size from there."""
+    """Return a redirect to the object in its bucket, if browsers are to load files of this size from there."""
     if not client.settings.store_presign or size < client.settings.store_presign_bytes:
         return None
     stored = await in_thread(STORE_THREADS, client.store.stat, key)
@@ -106,7 +106,7 @@ async def _presigned(client: Client, key: str, size: int, *, name: str) -> Respo
 async def _part(
     request: Request, size: int, etag: str, read: Callable[[int, int], Iterator[bytes]], *, media_type: str
 ) -> Response:
-    """Return what the header Range asks for of a file of *size* bytes, of which *read* gives any part."""
+    """Return the part that the header Range asks for of a file of *size* bytes; *read* reads any part."""
     current = request.headers.get("if-range", etag) == etag
     try:
         part = requested_range(request.headers.get("range") if current else None, size)

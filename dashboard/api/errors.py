@@ -1,4 +1,4 @@
-"""What goes wrong, as HTTP says it: a status and one sentence for a person, always ``{"detail": "…"}``."""
+"""Errors as HTTP responses: a status and one sentence for the user, always ``{"detail": "…"}``."""
 
 import logging
 
@@ -53,7 +53,7 @@ def status_of(error: TranscriptionError) -> int:
 
 
 def handle_errors(api: FastAPI) -> None:
-    """Have *api* answer every error in the same form."""
+    """Make *api* answer every error in the same form."""
     api.add_exception_handler(TranscriptionError, _answer_ours)
     api.add_exception_handler(RequestValidationError, _answer_invalid)
     api.add_exception_handler(HTTPException, _answer_http)

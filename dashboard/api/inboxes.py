@@ -1,4 +1,4 @@
-"""Inboxes: watched folders whose recordings are transcribed without anybody uploading them."""
+"""Routes for inboxes: watched folders whose recordings are transcribed without being uploaded."""
 
 from fastapi import APIRouter, status
 
@@ -10,13 +10,13 @@ router = APIRouter(prefix="/inboxes", tags=["inboxes"])
 
 @router.get("")
 async def list_inboxes(client: ClientOfProcess) -> tuple[InboxStatus, ...]:
-    """Return all inboxes with what their latest scans found."""
+    """Return all inboxes with the findings of their latest scans."""
     return await client.inboxes.read_inboxes()
 
 
 @router.get("/{name}")
 async def read_inbox(client: ClientOfProcess, name: str) -> InboxStatus:
-    """Return one inbox with what its latest scan found."""
+    """Return one inbox with the findings of its latest scan."""
     return await client.inboxes.read_inbox(name)
 
 

@@ -1,4 +1,4 @@
-"""The installation: its GPU work pools, and whether everything answers."""
+"""Routes for the installation: its GPU work pools and its health."""
 
 from fastapi import APIRouter, Response, status
 
@@ -16,7 +16,7 @@ async def list_pools(client: ClientOfProcess) -> tuple[PoolStatus, ...]:
 
 @router.get("/health", responses={503: {"model": Health}})
 async def read_health(client: ClientOfProcess, response: Response) -> Health:
-    """Say whether Prefect's server, the store and workers answer, 503 if not; and what else keeps batches waiting."""
+    """Check whether Prefect's server, the store and workers answer, 503 if not; and what else holds up batches."""
     health = await client.health.read()
     if not health.well:
         response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE

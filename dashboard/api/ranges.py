@@ -1,4 +1,4 @@
-"""A part of a file, as a player asks for it (RFC 9110, section 14)."""
+"""Range requests: the part of a file that a player asks for (RFC 9110, section 14)."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class RangeNotSatisfiable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """The bytes from *start* up to and without *stop*."""
+    """The bytes from *start* up to but not including *stop*."""
 
     start: int
     stop: int
@@ -22,7 +22,7 @@ def requested_range(header: str | None, size: int) -> ByteRange | None:
     """
     Return the range that *header* asks for of a file of *size* bytes, or None for all of it.
 
-    What is no single range of bytes is ignored, as the RFC wants: the answer is then the whole file. Raises
+    A header other than a single range of bytes is ignored, as the RFC wants: the answer is then the whole file. Raises
     `RangeNotSatisfiable`.
     """
     match = _ONE_RANGE.fullmatch((header or "").replace(" ", ""))

@@ -1,8 +1,8 @@
 """
-The batches page: which batches there are, and what became of one: ``?batch=…``.
+The batches page: a list of all batches, or the details of one: ``?batch=…``.
 
-What is shown comes from the HTTP API, straight to the browser: a page that is looked at for hours costs an answer of
-the API every now and then, not a run of this script. The script decides which of the two views there is.
+The browser gets the content straight from the HTTP API: a page left open for hours costs an answer of the API every
+now and then, not a run of this script. The script only chooses between the two views.
 """
 
 from pathlib import Path

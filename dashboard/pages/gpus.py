@@ -1,4 +1,4 @@
-"""The GPUs page: which devices there are, the work on them, what is wrong with them and what to do."""
+"""The GPUs page: the devices, the work on them, their problems and the remedies."""
 
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from tasks.orchestration.status import BatchState, PoolStatus
 
 SECONDS_BETWEEN_LOOKS = 2.0
 BATCHES_LOOKED_AT = 10
-"""Newest batches whose waiting jobs are counted; more than a few hardly run at a time."""
+"""Newest batches whose waiting jobs are counted; rarely more than a few run at a time."""
 
 ADD_ONE = """\
 There is no GPU work pool yet. `make up` makes one for each device of its machine; a device of another machine joins
@@ -28,7 +28,7 @@ _LOOKS = "looks at the GPUs"
 
 
 class Look(NamedTuple):
-    """The pools, and how many jobs wait for one; None for those if the store, which knows, is away."""
+    """The pools, and the number of jobs that wait for one; None if the store, which knows it, is away."""
 
     pools: tuple[PoolStatus, ...]
     jobs_queued: int | None

@@ -1,4 +1,4 @@
-"""The inbox page: which folders are watched, what their latest scans found, and what to do about it."""
+"""The inbox page: the watched folders, the findings of their latest scans, and what to do about them."""
 
 import math
 from datetime import datetime
@@ -78,7 +78,7 @@ def _times(inbox: InboxStatus) -> str:
 
 
 def _local(at: datetime) -> str:
-    """Return a time as it is where the browser is; with its date unless that is today."""
+    """Return a time in the browser's time zone; with its date unless that is today."""
     zone = ZoneInfo(st.context.timezone or "UTC")
     there, today = at.astimezone(zone), datetime.now(zone).date()
     return f"{there:%H:%M:%S}" if there.date() == today else f"{there:%d %B %Y, %H:%M}"
@@ -93,7 +93,7 @@ def _invitation(inbox: InboxStatus) -> str:
 
 
 def _scan(inbox: InboxStatus) -> None:
-    """Have the inbox scanned, and remember which scan was the latest before it."""
+    """Start a scan of the inbox, and remember the latest scan before it."""
 
     async def scan(client: Client) -> ScanStarted:
         return await client.inboxes.scan_inbox(inbox.name)
@@ -107,7 +107,7 @@ def _asked(inbox: InboxStatus) -> str:
 
 
 def _show_scan(inbox: InboxStatus) -> None:
-    """Show what came of the scan that the person asked for."""
+    """Show the result of the scan that the user asked for."""
     if _asked(inbox) not in st.session_state:
         return
     started, before = st.session_state[_asked(inbox)]

@@ -1,4 +1,4 @@
-"""The frame of all pages: which there are, and what they share. Streamlit runs it as the script of the application."""
+"""The frame of all pages: their navigation and shared parts. Streamlit runs it as the script of the application."""
 
 from importlib.metadata import version
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Text of other people in Streamlit's Markdown."""
+"""Escaping of foreign text for Streamlit's Markdown."""
 
 import re
 
@@ -6,7 +6,7 @@ _SIGNS = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 def plain(text: str) -> str:
-    """Return Markdown that shows *text* as it is, on one line, whatever signs a file name holds."""
+    """Return Markdown that shows *text* as it is, on one line, whatever characters a file name holds."""
     return _SIGNS.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -14,7 +14,7 @@ def code(text: str) -> str:
     """
     Return Markdown that shows a path or a pattern as it is, on one line, in the font of code.
 
-    Other than with `plain`, what looks like the address of a site or of a person does not become a link.
+    Unlike with `plain`, text that looks like a URL or an e-mail address does not become a link.
     """
     line = " ".join(text.split())
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)

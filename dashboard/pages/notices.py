@@ -1,4 +1,4 @@
-"""What every page says in the same way: that something does not answer, what is wrong, and what to do."""
+"""Notices common to all pages: an error or a service that does not answer, and what to do."""
 
 import logging
 import secrets
@@ -28,7 +28,7 @@ def _say_here(problem: str) -> None:
 
 
 class Location:
-    """Where the problem of a part of a page is shown; it is remembered from one run of the part to the next."""
+    """The place where a part of a page shows its problem, which is remembered from one run of the part to the next."""
 
     def __init__(self, element: DeltaGenerator, key: str) -> None:
         self._element = element
@@ -54,7 +54,7 @@ class Location:
 @contextmanager
 def problems_shown(say: Callable[[str], None] = _say_here) -> Iterator[None]:
     """
-    Show what went wrong in place of what it kept from being shown.
+    Show an error in place of the content that it kept from being shown.
 
     An error of ours says what to do. Any other is a fault of the program: the page gives a reference under which the
     log has the rest.
@@ -77,7 +77,7 @@ def problems_shown(say: Callable[[str], None] = _say_here) -> Iterator[None]:
 
 def live(seconds: float) -> Callable[[Callable[_Parameters, None]], Callable[_Parameters, None]]:
     """
-    Have a part of a page shown anew every so many seconds; what goes wrong in it is shown in its place.
+    Decorate a part of a page to be run again every so many seconds; an error in it is shown in its place.
 
     A problem stays readable while the part is tried again, which can take as long as something does not answer.
     """
@@ -102,7 +102,7 @@ def forget_problem() -> None:
 
 
 def come_back() -> None:
-    """End a run of the page: if something did not answer, look now and then, and run the page again once all does."""
+    """End a run of the page: if something did not answer, check at intervals, and run it again once all does."""
     if _PROBLEM in st.session_state:
         _try_again()
 

@@ -29,7 +29,7 @@ STAGE_SENTENCES = {
 
 
 def show() -> None:
-    """Show the transcript of the job that the address names, ``?job=…``, or which ones there are."""
+    """Show the transcript of the job that the address names, ``?job=…``, or a choice of transcripts."""
     job_id = st.query_params.get("job", "")
     if not job_id:
         _show_choice()
@@ -62,7 +62,7 @@ def _show_job(found: ReadableJob | UnreadableJob) -> None:
 
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
 def _show_until_done(job_id: str) -> None:
-    """Show where the job is, again and again; when it has ended, show the page anew."""
+    """Show the stage of the job at intervals; once it has ended, run the page again."""
     with problems_shown():
         found = ask(lambda client: client.reading.job(job_id))
         if isinstance(found, ReadableJob) or found.status.stage in (Stage.FAILED, Stage.CANCELLED):
@@ -72,7 +72,7 @@ def _show_until_done(job_id: str) -> None:
 
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
 def _show_until_it_answers(job_id: str, problem: str) -> None:
-    """Say what is wrong; when it is over, show the page anew."""
+    """Show the problem; once it is over, run the page again."""
     try:
         ask(lambda client: client.reading.job(job_id))
     except TranscriptionError as error:

@@ -1,4 +1,4 @@
-"""The upload page: how recordings become a batch."""
+"""The upload page, on which recordings become a batch."""
 
 import streamlit as st
 

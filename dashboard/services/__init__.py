@@ -1,1 +1,1 @@
-"""What the API and the pages call."""
+"""Services that the API and the pages call."""

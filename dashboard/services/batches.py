@@ -1,5 +1,5 @@
 """
-What people do to a batch: make it, start it, retry it, cancel it, dismiss it.
+Operations on a batch: create, start, retry, cancel, dismiss.
 
 A start is two steps, and the second can fail: the manifest is frozen in the store, then Prefect gets the run. Both can
 be repeated, and a start that was interrupted between them is finished in the background.
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class BatchService:
-    """Does things to batches. Methods raise `NotFound`, `WrongStage`, `StoreUnavailable` and `PrefectUnavailable`."""
+    """Operations on batches. Methods raise `NotFound`, `WrongStage`, `StoreUnavailable` and `PrefectUnavailable`."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class BatchService:
         self._all_found = False
 
     async def create(self, name: str, options: TranscriptionOptions) -> Batch:
-        """Make a batch that takes uploads. Without a name it is called after its time."""
+        """Create a batch that takes uploads. Without a name it is named after its time."""
         now = datetime.now(UTC)
         batch = Batch(
             batch_id=new_batch_id(now, secrets.token_bytes(4)),
@@ -80,8 +80,8 @@ class BatchService:
         """
         Start the batch and return the id of its flow run; starting it again returns the same.
 
-        With *expected*, the ids of jobs, it is only started if it holds these and no others: who sees what they start
-        wants neither an upload that they gave up nor one less.
+        With *expected*, the ids of jobs, it is only started if it holds these and no others: users who start what they
+        see want neither an upload that they gave up nor one less.
         """
         manifest = await self._records.manifest(batch_id)
         if manifest is None:
@@ -124,9 +124,9 @@ class BatchService:
 
     async def cancel(self, batch_id: str, *, keep: bool = False) -> None:
         """
-        Stop the batch; what is done stays. Cancelling it again changes nothing.
+        Stop the batch; jobs that are done stay. Cancelling it again changes nothing.
 
-        The uploads of what is not done go as soon as it has stopped, unless they are to be kept for a retry.
+        The uploads of the others go as soon as it has stopped, unless they are to be kept for a retry.
         """
         status = await self._overview.batch(batch_id, max_age=0)
         if status.state in (BatchState.CANCELLING, BatchState.CANCELLED):
@@ -146,7 +146,7 @@ class BatchService:
         logger.info("batch %s is cancelled", batch_id)
 
     async def _note_keep(self, batch_id: str, *, keep: bool, job_id: str = "") -> None:
-        """Note what is to become of the uploads before anything is stopped: whoever stops it looks for this."""
+        """Note whether to keep the uploads before anything is stopped: the note is read when it stops."""
         if keep:
             await self._records.mark_kept(batch_id, KeepMark(kept_at=datetime.now(UTC)), job_id=job_id)
         else:
@@ -198,8 +198,8 @@ class BatchService:
         """
         Remove the batch with its documents, recordings and uploads. Its runs stay in Prefect, as history.
 
-        It is gone for everybody at once. What an interruption leaves of it goes when it is dismissed again, or with
-        the next clean-up.
+        It disappears for all users at once. Leftovers of an interruption go when it is dismissed again, or with the
+        next clean-up.
         """
         try:
             status = await self._overview.batch(batch_id, max_age=0)
@@ -238,7 +238,7 @@ class BatchService:
         """
         Remove the uploads of batches that were cancelled here as soon as they have stopped, while this process runs.
 
-        Their runs do it themselves if they had begun; what neither of both gets to is done by the clean-up.
+        Their runs do it themselves if they had begun; the clean-up removes whatever is left.
         """
         while True:
             for batch_id in sorted(self.cancelled):

@@ -1,4 +1,4 @@
-"""Whether everything answers that a batch needs."""
+"""Health check of everything that a batch needs: the Prefect server, the store and the workers."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ class _Seen:
 
 
 class HealthCheck:
-    """Asks the Prefect server, the store and the workers."""
+    """Checks the Prefect server, the store and the workers."""
 
     def __init__(self, overview: BatchQueries, runs: PrefectService, store: Store) -> None:
         self._overview = overview
@@ -46,7 +46,7 @@ class HealthCheck:
         self._installations: SingleFlightCache[str] = SingleFlightCache()
 
     async def read(self) -> Health:
-        """Return what answers, and for what does not a sentence with what to do."""
+        """Return the health of each part, and a sentence with the remedy for any that does not answer."""
         store_complaint, seen, foreign = await asyncio.gather(
             self._ask_store(), self._ask_prefect(), self._ask_whose_store()
         )
@@ -60,7 +60,7 @@ class HealthCheck:
         )
 
     async def _ask_store(self) -> str:
-        """Return what is wrong with the store; empty if nothing is."""
+        """Return the problem of the store; empty if there is none."""
 
         async def check() -> str:
             await in_thread(STORE_THREADS, self._store.check)
@@ -74,7 +74,7 @@ class HealthCheck:
             return f"The store has not answered for {SECONDS_TO_ANSWER:g} seconds. Check its disk or service."
 
     async def _ask_whose_store(self) -> str:
-        """Return what is wrong if the store is another installation's: batches run, and nothing is cleaned up."""
+        """Return the problem if the store is another installation's: batches run, but nothing is cleaned up."""
 
         async def check() -> str:
             complaint = await self._runs.check_installation(self._store)
@@ -88,7 +88,7 @@ class HealthCheck:
             return ""
 
     async def _ask_prefect(self) -> _Seen:
-        """Return what workers there are and what keeps batches from going on; without the server, that."""
+        """Return the online workers and the problems that hold up batches, or the outage of the server."""
         try:
             return await _in_time(self._look())
         except PrefectUnavailable as error:

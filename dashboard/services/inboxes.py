@@ -37,14 +37,14 @@ from tasks.storage.records import understood
 
 MAX_AGE = 2.0
 LATE = timedelta(minutes=1)
-"""A scan that is due for so long waits for a worker, or for a free process of it."""
+"""A scan that has been due for this long waits for a worker, or for a free process of it."""
 
 _UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 _ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
 
 
 class InboxStatus(StoredModel):
-    """An inbox: where it is, when it is scanned, and what the latest scan found."""
+    """An inbox: its location, its schedule and the findings of its latest scan."""
 
     name: str
     location: str = Field(description="the watched folder or s3:// prefix")
@@ -70,7 +70,7 @@ class ScanStarted(StoredModel):
 
 
 class Inboxes:
-    """Reads inboxes and has them scanned. Methods raise `PrefectUnavailable` and `StoreUnavailable`."""
+    """Reads inboxes and starts their scans. Methods raise `PrefectUnavailable` and `StoreUnavailable`."""
 
     def __init__(self, client: PrefectClient, store: Store) -> None:
         self._client = client
@@ -89,7 +89,7 @@ class Inboxes:
         return await self._status(deployment)
 
     async def scan_inbox(self, name: str) -> ScanStarted:
-        """Have the inbox scanned now, once however many ask. Raises `NotFound`."""
+        """Scan the inbox now, once for any number of requests. Raises `NotFound`."""
         async with self._scanning, translated_errors():
             deployment = await self._deployment_of(name)
             run = await self._read_run(deployment, ACTIVE, FlowRunSort.EXPECTED_START_TIME_ASC)
@@ -157,7 +157,7 @@ class Inboxes:
 
 
 def _read_report(store: Store, inbox: str) -> tuple[InboxReport | None, str]:
-    """Return the report of the latest scan, None if there is none, and what is wrong with it."""
+    """Return the report of the latest scan, None if there is none, and its problem, if any."""
     key = report_key(inbox)
     try:
         return understood(InboxReport, store.read(key), key), ""
@@ -223,6 +223,6 @@ def _interval(deployment: DeploymentResponse) -> float | None:
 
 
 def _definition(deployment: DeploymentResponse) -> Mapping[str, Any]:
-    """Return what `inboxes.toml` says of the inbox, as its deployment carries it."""
+    """Return the inbox's definition from `inboxes.toml`, as its deployment carries it."""
     inbox = (deployment.parameters or {}).get("inbox")
     return inbox if isinstance(inbox, Mapping) else {}

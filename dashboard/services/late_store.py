@@ -1,4 +1,4 @@
-"""A store that is opened when it is first asked, so that a dashboard can be up while its store cannot be opened."""
+"""A lazily opened store, so that a dashboard can be up while its store cannot be opened."""
 
 import threading
 from typing import Any, cast
@@ -9,7 +9,7 @@ from tasks.storage.open_store import open_store
 
 
 class _LateStore:
-    """Opens the store at the first call that succeeds in it; until then every call raises what is wrong."""
+    """Opens the store at the first call that succeeds in doing so; until then every call raises the error."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

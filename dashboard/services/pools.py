@@ -1,4 +1,4 @@
-"""The GPU work pools as people look at them: what each does now, what comes next, what is wrong and what to do."""
+"""The GPU work pools as shown to users: current and queued runs, problems and their remedies."""
 
 import asyncio
 import math
@@ -35,14 +35,14 @@ from tasks.single_flight import SingleFlightCache
 
 
 def device_and_machine(description: str) -> tuple[str, str]:
-    """Return what a pool's *description* says of its device and of the machine it is in, without marks."""
+    """Return the device and its machine from a pool's *description*, without marks."""
     plain = description.removeprefix(QUARANTINE_MARK).removeprefix(GONE_MARK)
     device, _, machine = plain.rpartition(" on ")
     return (device, machine) if device else (plain, "")
 
 
 def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
-    """Return what keeps jobs away from *pool* and what to do about it; empty if it takes jobs as usual."""
+    """Return why *pool* gets no jobs and what to do about it; empty if it takes jobs as usual."""
     _, machine = device_and_machine(pool.description)
     where = f" on {machine}" if machine else ""
     if pool.description.startswith(GONE_MARK):
@@ -91,7 +91,7 @@ class PoolFacts:
         return {pool: tuple(latest[:FAILURES_PER_POOL]) for pool, latest in failures.items()}
 
     async def read_reports(self) -> dict[str, DeviceReport]:
-        """Return what the workers say about their devices, by pool; most of those on CPUs say nothing."""
+        """Return the workers' reports on their devices, by pool; most of those on CPUs send none."""
         async with translated_errors():
             variables = await read_all(self._read_report_variables)
         reports = {}
@@ -106,7 +106,7 @@ class PoolFacts:
         return reports
 
     async def _read_report_variables(self, *, limit: int, offset: int) -> list[Variable]:
-        """Prefect's client has a method for this that neither filters nor goes beyond the first page."""
+        """Return a page of report variables; the method of Prefect's client neither filters nor pages."""
         asked = {"variables": {"name": {"like_": REPORT_PREFIX}}, "limit": limit, "offset": offset}
         answer = await self._client.request("POST", "/variables/filter", json=asked)
         return Variable.model_validate_list(answer.json())
@@ -125,13 +125,13 @@ def _failure(run: FlowRun) -> PoolFailure:
 FAILURES_MAX_AGE = 10.0
 REPORTS_MAX_AGE = 5.0
 LOAD_HOLDS = timedelta(seconds=150)
-"""A worker repeats its report each minute: one that misses two of them is gone, and what it said is history."""
+"""A worker repeats its report each minute: one that misses two of them is gone, and its report outdated."""
 
 NAMES_KEPT = 256
 
 
 class PoolService:
-    """Describes pools. Methods raise `PrefectUnavailable`; what the store does not tell is a batch's name, no more."""
+    """Describes pools. Methods raise `PrefectUnavailable`; without the store, only names of batches are missing."""
 
     def __init__(self, records: RecordCache, runs: PrefectService, facts: PoolFacts) -> None:
         self._records = records
@@ -142,7 +142,7 @@ class PoolService:
         self._names: OrderedDict[str, str] = OrderedDict()
 
     async def describe(self, pools: Sequence[Pool]) -> tuple[PoolStatus, ...]:
-        """Return *pools* with their runs, their latest failures and what their workers report, ordered by number."""
+        """Return *pools* with their runs, their latest failures and their workers' reports, ordered by number."""
         names = [pool.work_pool for pool in pools]
         runs = [run for pool in pools for run in pool.runs]
         progress, failures, reports, batch_names = await asyncio.gather(
@@ -163,7 +163,7 @@ class PoolService:
         return tuple(sorted(described, key=lambda pool: _by_number(pool.work_pool)))
 
     async def advise(self, pools: Iterable[Pool]) -> Mapping[str, str]:
-        """Return what keeps jobs away from each of *pools* and what to do about it, by name."""
+        """Return why each of *pools* gets no jobs and what to do about it, by name."""
         reports, now = await self._read_reports(), datetime.now(UTC)
         return {pool.work_pool: advice(pool, _quarantine(pool, reports.get(pool.work_pool)), now) for pool in pools}
 
@@ -250,6 +250,6 @@ def _holders_first(run: ActiveRun) -> bool:
 
 
 def _by_number(work_pool: str) -> tuple[str, int]:
-    """Return what sorts gpu-10 behind gpu-9."""
+    """Return a sort key that puts gpu-10 after gpu-9."""
     name, _, number = work_pool.rpartition("-")
     return (name, int(number)) if number.isdecimal() else (work_pool, -1)

@@ -1,4 +1,4 @@
-"""Asking the Prefect server, within a time that a person waits, with errors a person understands."""
+"""Requests to the Prefect server, with a time limit and errors that users understand."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ SECONDS_TO_ANSWER = 15.0
 
 @asynccontextmanager
 async def translated_errors(seconds: float = SECONDS_TO_ANSWER) -> AsyncIterator[None]:
-    """Translate what goes wrong between here and the server, once."""
+    """Translate errors of requests to the server, in one place."""
     try:
         async with asyncio.timeout(seconds):
             yield

@@ -1,4 +1,4 @@
-"""What there is: batches with their jobs, and GPU work pools, gathered from the store and from Prefect."""
+"""Queries: batches with their jobs, and GPU work pools, gathered from the store and from Prefect."""
 
 import asyncio
 import unicodedata
@@ -76,7 +76,7 @@ def _comparable(text: str) -> str:
 
 
 class DoneJobs:
-    """Tells the status of the jobs of one batch, and makes that of a job that is done only once."""
+    """Computes the status of the jobs of one batch; that of a job that is done, only once."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[JobFacts, JobStatus]] = {}
@@ -85,7 +85,7 @@ class DoneJobs:
         """
         Return everything the API says of the job.
 
-        A job that is done is told anew if it has run again or was published again: these facts are then other objects.
+        The status of a done job is computed again if it ran or was published again: its facts are other objects then.
         """
         facts_then, status = self._known.get(facts.job.job_id, (None, None))
         if facts_then is not None and status is not None and _same(facts, facts_then):
@@ -101,20 +101,20 @@ def _same(facts: JobFacts, then: JobFacts) -> bool:
 
 
 STATUS_MAX_AGE = 0.5
-"""Seconds: as old as a status may be for somebody who looks at one batch."""
+"""Maximum age in seconds of the status of a single batch."""
 
 LIST_MAX_AGE = 5.0
-"""Seconds: as old as a summary may be in a list."""
+"""Maximum age in seconds of a summary in a list."""
 
 POOLS_MAX_AGE = 2.0
 ELSEWHERE_MAX_AGE = 5.0
-"""Seconds: as old as may be what is known of the other batches, which only matters to what is expected."""
+"""Maximum age in seconds of the facts about other batches, which only matter to forecasts."""
 
 BATCHES_READ_AT_ONCE = 4
 
 
 class BatchQueries:
-    """Tells what there is. Methods raise `NotFound`, `StoreUnavailable` and `PrefectUnavailable`."""
+    """Reads batches and pools. Methods raise `NotFound`, `StoreUnavailable` and `PrefectUnavailable`."""
 
     def __init__(self, records: RecordCache, runs: PrefectService, intake: UploadService, floor: PoolService) -> None:
         self._records = records
@@ -131,7 +131,7 @@ class BatchQueries:
         self._elsewhere: SingleFlightCache[list[WaitingJob]] = SingleFlightCache()
 
     async def batch(self, batch_id: str, *, max_age: float = STATUS_MAX_AGE) -> BatchStatus:
-        """Return the batch and where its jobs are."""
+        """Return the batch and the stages of its jobs."""
         return await self._statuses.get(batch_id, lambda: self._read_batch(batch_id), max_age=max_age)
 
     async def batches(self, *, limit: int, offset: int = 0, search: str = "") -> BatchPage:
@@ -159,7 +159,7 @@ class BatchQueries:
         return await self._floor.describe(await self._read_pools())
 
     def forget(self, batch_id: str) -> None:
-        """Read the batch anew next time, since something was done to it."""
+        """Drop the cached status of the batch, since the batch was changed."""
         self._statuses.forget(batch_id)
 
     async def _read_pools(self) -> tuple[Pool, ...]:
@@ -190,7 +190,7 @@ class BatchQueries:
         return status.model_copy(update={"notice": batch_notice(status, installation, told, outage=outage)})
 
     async def installation(self) -> Installation:
-        """Return what all batches need, as of a few seconds ago."""
+        """Return the pools and limits that all batches need, as of a few seconds ago."""
         batch_pool, router, gpu_pools, running = await asyncio.gather(
             self._batch_pool.get("pool", self._runs.read_batch_pool, max_age=POOLS_MAX_AGE),
             self._router.get("limit", self._runs.read_router_limit, max_age=ELSEWHERE_MAX_AGE),
@@ -200,13 +200,13 @@ class BatchQueries:
         return Installation(batch_pool, gpu_pools, router, running_batches=len(running.people + running.inboxes))
 
     async def problems(self) -> list[str]:
-        """Return what keeps batches from going on, whichever they are, a sentence each."""
+        """Return the problems that hold up batches in general, one sentence each."""
         installation = await self.installation()
         told = await self._floor.advise(pool for pool in installation.gpu_pools if not pool.usable)
         return installation_problems(installation, told)
 
     async def _read_facts(self, manifest: Manifest) -> tuple[BatchFacts, list[JobFacts]]:
-        """Return what is known of a started batch and its jobs, but for what is to be expected."""
+        """Return the facts about a started batch and its jobs, except for the forecasts."""
         batch_id = manifest.batch.batch_id
         runs = await self._runs.read_batch(batch_id)
         # Read after the runs: a run that is completed by then has its publication.
@@ -252,7 +252,7 @@ class BatchQueries:
         children: Mapping[str, RunFacts],
         publications: Mapping[str, Publication],
     ) -> dict[str, RunFacts]:
-        """Return the newest conversion of each job that is not converted; nothing is asked once all have a run."""
+        """Return the newest conversion of each job that is not converted; no request once all have a run."""
         if run is None or _all_dispatched(manifest, children, publications):
             return {}
         return _counted(await self._runs.read_conversions(run.run_id))
@@ -260,7 +260,7 @@ class BatchQueries:
     async def _read_lengths(
         self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
     ) -> Mapping[str, float]:
-        """Return the lengths of the recordings that wait for a run; nothing is asked once all have one."""
+        """Return the lengths of the recordings that wait for a run; no request once all have one."""
         if _all_dispatched(manifest, children, publications):
             return {}
         return await self._records.recording_seconds(manifest.batch.batch_id)
@@ -268,7 +268,7 @@ class BatchQueries:
     async def _read_cancelled(
         self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
     ) -> frozenset[str]:
-        """Return the jobs that were cancelled before they had a run; nothing is asked once all have one."""
+        """Return the jobs that were cancelled before they had a run; no request once all have one."""
         if _all_dispatched(manifest, children, publications):
             return frozenset()
         return await self._records.cancelled_jobs(manifest.batch.batch_id)
@@ -276,13 +276,13 @@ class BatchQueries:
     async def _read_removed(
         self, manifest: Manifest, batch: BatchFacts, publications: Mapping[str, Publication]
     ) -> frozenset[str]:
-        """Return the jobs whose uploads are gone; asked once the batch has ended, and if some are not done."""
+        """Return the jobs whose uploads are gone; read only if the batch has ended with some not done."""
         if not batch.abandoned or len(publications) >= len(manifest.jobs):
             return frozenset()
         return await self._records.expired_jobs(manifest.batch.batch_id)
 
     async def _with_forecasts(self, manifest: Manifest, batch: BatchFacts, jobs: list[JobFacts]) -> list[JobFacts]:
-        """Return *jobs* with what the dispatch policy expects of those that are queued or running."""
+        """Return *jobs* with the dispatch policy's forecasts for those that are queued or running."""
         if all(stage_of(job, batch).ended for job in jobs):
             return jobs
         waiting = _waiting(manifest, batch, jobs) + await self._waiting_elsewhere(manifest.batch.batch_id)
@@ -290,7 +290,7 @@ class BatchQueries:
         return [replace(job, forecast=expected[job.job.job_id]) if job.job.job_id in expected else job for job in jobs]
 
     async def _waiting_elsewhere(self, batch_id: str) -> list[WaitingJob]:
-        """Return the jobs of the other batches that run, as far as they wait for a pool: the batches take turns."""
+        """Return the jobs of the other running batches that wait for a pool: the batches take turns."""
         running = await self._read_running()
         found: list[WaitingJob] = []
         for other in running.people + running.inboxes:

@@ -1,4 +1,4 @@
-"""The records of batches in the store. What never changes is read once and kept for the latest batches asked for."""
+"""Cache of the records of batches: those that never change are kept for the batches asked for most recently."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _Record = TypeVar("_Record", Manifest, StartedRun)
 
 @dataclass(slots=True)
 class _Kept:
-    """What was read of one batch and cannot change any more."""
+    """Records of one batch that have been read and can no longer change."""
 
     manifest: Manifest | None = None
     started_run: StartedRun | None = None
@@ -37,8 +37,8 @@ class RecordCache:
     """
     Reads the records of batches.
 
-    Methods raise `NotFound` for a batch that is not there, `RecordDamaged` for one that nobody understands any more,
-    and `StoreUnavailable`.
+    Methods raise `NotFound` for a batch that is not there, `RecordDamaged` for a record that cannot be parsed, and
+    `StoreUnavailable`.
     """
 
     def __init__(self, store: Store) -> None:
@@ -55,11 +55,11 @@ class RecordCache:
         return sorted(filter(BATCH_ID.fullmatch, names), reverse=True)
 
     async def interrupted_starts(self) -> list[str]:
-        """Return the batches that were closed, but of which nobody noted that Prefect has their run."""
+        """Return the batches that were closed, but have no record that Prefect has their run."""
         return await in_thread(STORE_THREADS, _find_interrupted_starts, self._store)
 
     async def batch(self, batch_id: str) -> Batch:
-        """Return the batch. It is read each time, since a dismissed batch is gone from one moment to the next."""
+        """Return the batch. It is read each time, since it can be dismissed at any time."""
         key = BatchKeys.of(batch_id).batch
         try:
             content = await in_thread(STORE_THREADS, self._store.read, key)
@@ -74,7 +74,7 @@ class RecordCache:
         await in_thread(STORE_THREADS, self._store.write, key, batch.model_dump_json().encode())
 
     async def hide(self, batch_id: str) -> bytes | None:
-        """Have the batch be gone for everybody, and return what `show` brings it back with; None if it was gone."""
+        """Hide the batch from all users, and return the record for `show` to restore; None if it was gone."""
         self._kept.pop(batch_id, None)
         return await in_thread(STORE_THREADS, hide_batch, self._store, batch_id)
 
@@ -87,18 +87,18 @@ class RecordCache:
         return await in_thread(STORE_THREADS, discard_hidden_batch, self._store, settings, batch_id) > 0
 
     async def expiries(self, batch_id: str) -> dict[str, Expiry]:
-        """Return which uploads of the batch have expired, by job id."""
+        """Return the expiries of the batch's uploads, by job id."""
         return await in_thread(STORE_THREADS, _read_expiries, self._store, batch_id)
 
     async def manifest(self, batch_id: str) -> Manifest | None:
-        """Return what the batch consists of, or None before its start."""
+        """Return the manifest of the batch, or None before its start."""
         kept = self._of(batch_id)
         if kept.manifest is None:
             kept.manifest = await self._read(BatchKeys.of(batch_id).manifest, Manifest)
         return kept.manifest
 
     async def create_manifest(self, manifest: Manifest) -> Manifest:
-        """Freeze what the batch consists of and return it; if that has been done before, return what was frozen."""
+        """Freeze the contents of the batch and return the manifest: an earlier one, if there is one."""
         return await in_thread(STORE_THREADS, create_manifest, self._store, manifest)
 
     async def started_run(self, batch_id: str) -> StartedRun | None:
@@ -118,9 +118,9 @@ class RecordCache:
 
     async def write_upload(self, batch_id: str, upload: Upload) -> None:
         """
-        Have the upload count. Raises `NotFound` if the batch was dismissed, or cleaned up because nobody started it.
+        Record the upload, so that it counts. Raises `NotFound` if the batch was dismissed, or cleaned up unstarted.
 
-        That is asked after the write: whoever removes a batch looks for new uploads after hiding it.
+        That is checked after the write: removing a batch looks for new uploads after hiding it.
         """
         key = BatchKeys.of(batch_id).upload(upload.job_id)
         await in_thread(STORE_THREADS, self._store.write, key, upload.model_dump_json().encode())
@@ -131,19 +131,19 @@ class RecordCache:
             raise
 
     async def delete_upload(self, batch_id: str, job_id: str) -> None:
-        """Have the upload no longer count."""
+        """Delete the record of the upload, so that it no longer counts."""
         await in_thread(STORE_THREADS, self._store.delete, BatchKeys.of(batch_id).upload(job_id))
 
     async def mark_cancelled(self, batch_id: str, mark: CancelMark) -> None:
-        """Have the job end cancelled, though it has no run yet."""
+        """Mark the job as cancelled, though it has no run yet."""
         await in_thread(STORE_THREADS, mark_cancelled, self._store, batch_id, mark)
 
     async def mark_kept(self, batch_id: str, mark: KeepMark, *, job_id: str = "") -> None:
-        """Have the uploads of a job, or of the whole batch, stay when it is cancelled."""
+        """Mark the uploads of a job, or of the whole batch, to be kept when it is cancelled."""
         await in_thread(STORE_THREADS, partial(mark_kept, self._store, batch_id, mark, job_id=job_id))
 
     async def forget_kept(self, batch_id: str, *, job_id: str = "") -> None:
-        """Have the uploads of a job, or of the whole batch, go when it is cancelled."""
+        """Remove the mark that keeps the uploads of a job, or of the whole batch, when it is cancelled."""
         await in_thread(STORE_THREADS, partial(forget_kept, self._store, batch_id, job_id=job_id))
 
     async def expired_jobs(self, batch_id: str) -> frozenset[str]:
@@ -156,7 +156,7 @@ class RecordCache:
         return await in_thread(STORE_THREADS, cancelled_jobs, self._store, batch_id)
 
     async def publications(self, batch_id: str, *, anew: bool = False) -> dict[str, Publication]:
-        """Return the publications there are, by job id; *anew* also those known: damaged ones are made again."""
+        """Return the publications by job id; with *anew*, reread known ones: damaged ones are made again."""
         kept = self._of(batch_id)
         if anew:
             kept.publications = {}
@@ -164,7 +164,7 @@ class RecordCache:
         return kept.publications
 
     async def recording_seconds(self, batch_id: str) -> dict[str, float]:
-        """Return the lengths of the recordings there are, by job id. Once all are known the store is not asked."""
+        """Return the lengths of the existing recordings, by job id. Once all are known, the store is not read."""
         kept = self._of(batch_id)
         if kept.manifest is not None and len(kept.recording_seconds) == len(kept.manifest.jobs):
             return kept.recording_seconds

@@ -1,4 +1,4 @@
-"""Prefect's objects as the facts that `tasks.orchestration.stages` derives from."""
+"""Conversion of Prefect's objects into the facts that `tasks.orchestration.stages` derives stages from."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ def ui_url() -> str:
 
 
 def facts_of_flow_run(run: FlowRun) -> RunFacts:
-    """Return what a stage is derived from."""
+    """Return the facts of a flow run that a stage is derived from."""
     audio_seconds = audio_seconds_of(run)
     return RunFacts(
         run_id=str(run.id),
@@ -66,7 +66,7 @@ def _started_at(run: FlowRun) -> datetime | None:
 
 
 def facts_of_task_run(run: TaskRun) -> RunFacts:
-    """Return what a stage is derived from; it belongs to no job if it carries no job's tag."""
+    """Return the facts of a task run; it belongs to no job if it carries no job's tag."""
     return RunFacts(
         run_id=str(run.id),
         job_id=next((tag.removeprefix("job:") for tag in run.tags if tag.startswith("job:")), ""),

@@ -1,8 +1,7 @@
 """
-Prefect's runs, artifacts and work pools as plain facts, and the few things that are done to a batch run.
+Prefect's runs, artifacts and work pools as plain facts, and the few operations on a batch run.
 
-The only module of the dashboard that knows Prefect. Prefect is asked each time; what its answers mean for a job is
-derived in `tasks.orchestration.stages`.
+Prefect is asked each time; `tasks.orchestration.stages` derives from its answers the stage of a job.
 """
 
 from collections import OrderedDict
@@ -84,7 +83,7 @@ class PrefectService:
         Return the runs of the batch, none if they were deleted in Prefect.
 
         A completed run is read once and remembered, since most runs of a large batch are. If it runs again, which only
-        a person can bring about, that is read as of any other.
+        a user can cause, it is read like any other.
         """
         completed = self._completed_of(batch_id)
         tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
@@ -156,7 +155,7 @@ class PrefectService:
             return await create_batch_run(self._client, batch)
 
     async def retry(self, flow_run_id: str) -> None:
-        """Have the batch run again under the same id; it adopts what is done. If it does already, nothing happens."""
+        """Run the batch again under the same id; it adopts jobs that are done. If it already runs, nothing happens."""
         async with translated_errors():
             run = await self._client.read_flow_run(UUID(flow_run_id))
             if run.state is not None and run.state.is_final():
@@ -164,7 +163,7 @@ class PrefectService:
                 await self._client.set_flow_run_state(run.id, state, force=True)
 
     async def has_failed(self, flow_run_id: str) -> bool:
-        """Return whether Prefect says of the run that it failed or crashed."""
+        """Return whether the run failed or crashed, according to Prefect."""
         async with translated_errors():
             run = await self._client.read_flow_run(UUID(flow_run_id))
         return run.state is not None and (run.state.is_failed() or run.state.is_crashed())
@@ -173,8 +172,8 @@ class PrefectService:
         """
         Ask the batch run and all its jobs to stop. Raises `WrongStage` if all of them have ended.
 
-        The batch run would pass it on, but may just be in the middle of something, or have ended before a job that was
-        retried alone; devices are to be free at once.
+        The batch run would pass it on, but may be busy, or have ended before a job that was retried alone; devices must
+        be free at once.
         """
         async with translated_errors():
             state: State[Any] = Cancelling(message="Cancelled from the dashboard")
@@ -202,7 +201,7 @@ class PrefectService:
             return (await read_activity(self._client, batch_id)).active
 
     async def clean_up(self, batch_id: str, store: Store, settings: Settings) -> bool:
-        """Remove what the batch need not keep, and return True; False if any run of it is under way."""
+        """Remove everything the batch need not keep, and return True; False if any run of it is under way."""
         async with translated_errors(SECONDS_TO_READ_A_BATCH):
             if (await read_activity(self._client, batch_id)).active:
                 return False
@@ -210,7 +209,7 @@ class PrefectService:
             return True
 
     async def check_installation(self, store: Store) -> str:
-        """Return what is wrong if the store belongs to another installation; empty if it is ours."""
+        """Return the problem if the store belongs to another installation; empty if it is ours."""
         async with translated_errors():
             try:
                 await check_installation(self._client, store)

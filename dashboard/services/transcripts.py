@@ -1,4 +1,4 @@
-"""What there is to read: the jobs that have documents, and where one is that has none yet."""
+"""Transcripts to read: the jobs that have documents, and the status of one that has none yet."""
 
 import asyncio
 from collections import OrderedDict
@@ -34,7 +34,7 @@ class ReadableJob:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableJob:
-    """A job without documents: where it is, or why it has none."""
+    """A job without documents, with the stage it is in or the reason why it has none."""
 
     batch: Batch
     status: JobStatus
@@ -73,9 +73,9 @@ class Mp4:
 
 class TranscriptService:
     """
-    Tells what can be read. Methods raise `StoreUnavailable`.
+    Finds transcripts to read. Methods raise `StoreUnavailable`.
 
-    What is in the store is read without asking Prefect, so that transcripts can be read while its server is away.
+    The store is read without asking Prefect, so that transcripts can be read while its server is away.
     """
 
     def __init__(self, store: Store, records: RecordCache, overview: BatchQueries) -> None:
@@ -85,7 +85,7 @@ class TranscriptService:
         self._mp4s: OrderedDict[str, asyncio.Future[Mp4]] = OrderedDict()
 
     async def job(self, job_id: str) -> ReadableJob | UnreadableJob:
-        """Return the job to read, or how far it is. Raises `NotFound`, and `PrefectUnavailable` if it is not done."""
+        """Return the job to read, or its status. Raises `NotFound`, and `PrefectUnavailable` if it is not done."""
         batch_id = batch_id_of(job_id)
         batch = await self._records.batch(batch_id)
         publication = await in_thread(STORE_THREADS, read_publication, self._store, batch_id, job_id)
@@ -103,7 +103,7 @@ class TranscriptService:
 
     async def newest(self, *, batches: int) -> tuple[ReadableBatch, ...]:
         """
-        Return the newest *batches* of those that have jobs to read, among the latest there are.
+        Return the newest *batches* of those that have jobs to read, among the latest ones.
 
         One whose records are damaged is left out: the list of batches names it.
         """

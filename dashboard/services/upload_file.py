@@ -3,7 +3,7 @@ Receive the bytes of one upload: to the local disk, in constant memory, with the
 
 The event loop fills a block of four mebibytes and hands it to a thread, which hashes and writes it while the loop fills
 the other one: a hop for each block costs a fraction of one for each chunk, and two blocks are all the memory that an
-upload takes. `tasks.storage.part_file` is what they are written to.
+upload takes. They are written through `tasks.storage.part_file`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ async def receive(chunks: AsyncIterator[bytes], feed: Callable[[memoryview], Non
     """
     Give all *chunks* to *feed*, a block at a time and in a thread, and return the number of bytes.
 
-    Raises `TimeoutError` if nothing arrives for *idle_seconds*, and what *feed* raises.
+    Raises `TimeoutError` if nothing arrives for *idle_seconds*, and any error of *feed*.
     """
     loop = asyncio.get_running_loop()
     received = 0
@@ -60,14 +60,14 @@ class _Blocks:
         return size
 
     async def hand_over(self) -> None:
-        """Have what was taken written, as soon as the block before it is. Raises what writing that one raised."""
+        """Start writing the filled block once the one before it is written. Raises any error of writing that one."""
         await self.written()
         content = memoryview(self._filling)[: self._filled]
         self._writing = asyncio.create_task(in_thread(WRITE_THREADS, self._write, content))
         self._filling, self._other, self._filled = self._other, self._filling, 0
 
     async def written(self) -> None:
-        """Wait until nothing is being written any more. Raises what the writing raised."""
+        """Wait until nothing is being written any more. Raises any error of the writing."""
         if (writing := self._writing) is not None:
             self._writing = None
             await writing
@@ -92,10 +92,10 @@ def boundary_of(content_type: str) -> bytes | None:
 
 class FormFile:
     """
-    A push parser: takes the body in any pieces and gives on the bytes of the field ``file``.
+    A push parser: takes the body in pieces of any size and passes on the bytes of the field ``file``.
 
-    *check_name* gets the file's name before the first byte; what it raises ends the parsing. Other fields are refused,
-    as is a second file. Raises `UploadRejected`.
+    *check_name* gets the file's name before the first byte; an error it raises ends the parsing. Other fields, and a
+    second file, are refused. Raises `UploadRejected`.
     """
 
     def __init__(self, boundary: bytes, *, check_name: Callable[[str], object], write: Callable[[bytes], None]) -> None:

@@ -1,5 +1,5 @@
 """
-The batches that still take uploads: what each holds, what is on its way, and the moment it is closed.
+The batches that still take uploads: their contents, the uploads in progress, and the closing of a batch.
 
 An upload counts from the moment its record is in the store; before that it is bytes that the next start of the
 dashboard sweeps away. The start of a batch closes it under the same lock under which uploads enter and are recorded,
@@ -52,7 +52,7 @@ class OpenBatch:
     arriving: int = 0
     arriving_bytes: int = 0
     stale: bool = False
-    """Whether the store may hold an upload more: it was asked to take its record, and did not say whether it did."""
+    """True if the store may hold one more upload: it was asked to write the record and did not confirm it."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -67,7 +67,7 @@ class UploadService:
         self._arriving = 0
 
     async def uploads(self, batch_id: str) -> list[Upload]:
-        """Return what an open batch holds, by path."""
+        """Return the uploads of an open batch, by path."""
         async with self._locked(batch_id) as batch:
             return sorted(batch.uploads.values(), key=lambda upload: upload.path)
 
@@ -176,7 +176,7 @@ class UploadService:
         logger.info("upload of job %s removed", job_id)
 
     async def close(self, batch_id: str, expected: frozenset[str] | None = None) -> Manifest:
-        """Freeze what the batch consists of; with *expected*, only if it is just that. Raises `WrongStage`."""
+        """Freeze the contents of the batch; with *expected*, only if they are exactly that. Raises `WrongStage`."""
         async with self._opened(batch_id) as batch:  # a start that comes in time brings back what is being removed
             if batch.arriving:
                 uploads = "1 upload is" if batch.arriving == 1 else f"{batch.arriving} uploads are"
@@ -200,7 +200,7 @@ class UploadService:
     @asynccontextmanager
     async def _locked(self, batch_id: str) -> AsyncIterator[OpenBatch]:
         """
-        Give the batch, which nobody else changes meanwhile.
+        Yield the batch, locked against other changes.
 
         Raises `NotFound`, also for one that was dismissed since it was opened, and `WrongStage` if it was started.
         """
@@ -210,7 +210,7 @@ class UploadService:
 
     @asynccontextmanager
     async def _opened(self, batch_id: str) -> AsyncIterator[OpenBatch]:
-        """Give the batch likewise, without asking whether it was dismissed since it was opened."""
+        """Yield the batch likewise, without checking whether it was dismissed since it was opened."""
         while True:
             batch = await self._open(batch_id)
             async with batch.lock:
@@ -243,7 +243,7 @@ class UploadService:
         return OpenBatch(batch=batch, uploads=uploads, held_bytes=sum(upload.size for upload in uploads.values()))
 
     def _forget_idle(self) -> None:
-        """Drop the batch that was not asked for longest; it is read again from the store when it is."""
+        """Drop the least recently used batch; it is read from the store again when it is needed."""
         oldest = next(iter(self._batches.values()))
         if len(self._batches) > OPEN_BATCHES_KEPT and not oldest.arriving and not oldest.lock.locked():
             del self._batches[oldest.batch.batch_id]
@@ -281,7 +281,7 @@ def _path_taken(path: str) -> PathTaken:
 
 
 class OfferedFile(StoredModel):
-    """A file that somebody wants to upload."""
+    """A file that a client offers for upload."""
 
     path: str
     size: int
@@ -321,8 +321,8 @@ def sweep_uploads(store: Store, uploads_folder: Path) -> None:
 
     Files of started batches stay: they belong to the batch run. Those of batches that the store does not know are left
     to `clean_up`, which waits for days: with the wrong store that is all of them. A file that a process is receiving is
-    locked until its record is written, so it stays as well. Raises `StoreUnavailable`; what is half-received is gone by
-    then.
+    locked until its record is written, so it stays as well. Raises `StoreUnavailable`, after removing the half-received
+    files.
     """
     for path in sorted(uploads_folder.glob(f"*/*{PART_ENDING}")):
         _remove(path)

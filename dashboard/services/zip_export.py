@@ -1,8 +1,8 @@
 """
 All documents of a batch as one ZIP, made while it is sent.
 
-Its members have the names that people gave, in their folder tree. `manifest.json` comes last and always has this name:
-it lists every job, with the reason of those that failed, and under which name each document is in the ZIP. A document
+Its members have the names that users gave, in their folder tree. `manifest.json` comes last and always has this name:
+it lists every job, with the reason of those that failed, and the name of each document in the ZIP. A document
 that is damaged in the store is left out, and named there.
 """
 
@@ -27,7 +27,7 @@ _NOT_ON_WINDOWS = str.maketrans(dict.fromkeys([*map(chr, range(32)), *'\x7f\\:*?
 
 
 class JobOutcome(StoredModel):
-    """What became of a job."""
+    """The outcome of a job."""
 
     job: Job
     stage: Stage
@@ -58,7 +58,7 @@ class JobEntry(StoredModel):
 
 
 class ResultsManifest(StoredModel):
-    """What `manifest.json` holds."""
+    """The content of `manifest.json`."""
 
     batch_id: str
     name: str

@@ -1,1 +1,1 @@
-"""What `make up`, `make deploy` and `make worker` do."""
+"""The commands behind `make up`, `make deploy` and `make worker`."""

@@ -1,5 +1,5 @@
 """
-Add a device of a further machine to an installation: what ``make worker POOL=gpu-3`` runs.
+Add a device of another machine to an installation: the command behind ``make worker POOL=gpu-3``.
 
 Makes the work pool and its deployment on the Prefect server of ``BATCHSCRIBE_PREFECT_URL`` or ``PREFECT_API_URL``,
 checks the store, then keeps the pool's worker running until Ctrl-C. A server or store that is away is waited for.
@@ -29,7 +29,7 @@ _POOL = re.compile(r"gpu-\d{1,4}")
 
 
 class WrongPool(Exception):
-    """What was asked for is no pool of a device."""
+    """The name given is not that of a device's pool."""
 
 
 def checked_name(pool: str) -> str:

@@ -1,4 +1,4 @@
-"""What `make up` writes on the terminal: one line per event, with the time and the name of the process."""
+"""The terminal output of `make up`: one line per event, with the time and the name of the process."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ from typing import TextIO
 
 
 class Level(IntEnum):
-    """How grave a line is; the numbers are those of `logging`."""
+    """Severity of a line; the numbers are those of `logging`."""
 
     INFO = 20
     WARNING = 30
@@ -26,7 +26,7 @@ class LogLine:
 
 
 READY = "The worker is ready"
-"""How a worker begins the line in its log with which it says that its server knows it."""
+"""Beginning of the log line with which a worker says that its server knows it."""
 
 _FORMATS = (
     re.compile(r"\d\d:\d\d:\d\d\.\d{3} \| (?P<level>[A-Z]+) *\| (?P<text>.*)"),  # Prefect
@@ -43,7 +43,7 @@ _HARMLESS = re.compile(r".*Worker channel heartbeat persistence failed")
 
 
 def shown(line: str) -> LogLine | None:
-    """Return what a person sees of *line*, or None."""
+    """Return the part of *line* to show to the user, or None."""
     match = next((match for form in _FORMATS if (match := form.fullmatch(line))), None)
     if match is None or match["level"] not in _LEVELS:
         return None

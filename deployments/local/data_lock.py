@@ -1,5 +1,5 @@
 """
-The lock of a data folder: one installation at a time uses it, and a start finds what the last one left behind.
+The lock of a data folder: one installation at a time uses it, and a start finds the processes left by the last.
 
 The lock is the operating system's and ends with the process, however it ends. The file says who holds it and which
 processes it started; where Linux does not end those with their parent, the next start does.
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from tasks.batches import StoredModel
 
 STOPPING_SECONDS = 45.0
-"""How long a start waits for a predecessor that says that it is stopping."""
+"""Time that a start waits for a predecessor that says that it is stopping."""
 
 
 class DataFolderInUse(Exception):
@@ -41,7 +41,7 @@ class ProcessMark(StoredModel):
 
 
 class Holder(StoredModel):
-    """Who holds a data folder."""
+    """The holder of a data folder and the processes it started."""
 
     holder: ProcessMark
     stopping: bool = False
@@ -57,7 +57,7 @@ class DataFolder:
         self._state = Holder(holder=mark_of(os.getpid()))
 
     def __enter__(self) -> Self:
-        """Take the folder and end what a killed predecessor left. Raises `DataFolderInUse`, `DataFolderUnusable`."""
+        """Take the folder and end processes of a killed predecessor. Raises `DataFolderInUse`, `DataFolderUnusable`."""
         try:
             self._path.mkdir(parents=True, exist_ok=True)
             file = (self._path / "up.lock").open("a+", encoding="utf-8")
@@ -86,7 +86,7 @@ class DataFolder:
             self._file.close()
 
     def remember(self, pid: int) -> None:
-        """Note a process that was started, for the case that we are killed."""
+        """Note a process that was started, in case we are killed."""
         self._state = self._state.model_copy(update={"started": (*self._state.started, mark_of(pid))[-100:]})
         self._write()
 
@@ -133,7 +133,7 @@ def mark_of(pid: int) -> ProcessMark:
 
 
 def _start_of(pid: int) -> str:
-    """Return when the process started, as the system says it: exact enough to tell it from a later one."""
+    """Return the start time of the process from the system: exact enough to tell it from a later one."""
     if sys.platform == "linux":
         try:
             after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]

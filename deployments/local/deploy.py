@@ -1,5 +1,5 @@
 """
-Set up any Prefect server for this machine: what ``make deploy PREFECT_API_URL=http://prefect-host:4200/api`` runs.
+Set up any Prefect server for this machine, for ``make deploy PREFECT_API_URL=http://prefect-host:4200/api``.
 
 Work pools, deployments and limits, for a server that runs already: one of your own, with or without an auth string, or
 a workspace of Prefect Cloud. Doing it again changes nothing. Workers are started by ``make worker``, or by hand with

@@ -1,5 +1,5 @@
 """
-The devices of this machine: which there are, and which of them are used.
+The devices of this machine: finding them, and choosing those to use.
 
 ``python -m deployments.local.devices`` prints them, one JSON record a line. `deployments.local.up` asks for them that
 way, so that PyTorch and the CUDA driver's memory stay out of the process that lives as long as the installation.
@@ -42,12 +42,12 @@ def choose_devices(setting: str, cuda: Sequence[CudaDevice], cores: int) -> tupl
     """
     Return the devices to transcribe on, one work pool each.
 
-    *setting* is ``BATCHSCRIBE_DEVICES``: ``cuda:0,cuda:1``, ``cpu,cpu``, or empty for what is found. That is every
+    *setting* is ``BATCHSCRIBE_DEVICES``: ``cuda:0,cuda:1``, ``cpu,cpu``, or empty for all that are found. That is every
     GPU; where there is none, one device for each of the *cores*, up to four, the cores shared out as threads (two
     devices with one thread each finish two recordings sooner than one device with two).
 
-    They are named ``gpu-0``, ``gpu-1`` … in the order of the setting. Raises `DeviceUnavailable` for what is no device
-    of this machine.
+    They are named ``gpu-0``, ``gpu-1`` … in the order of the setting. Raises `DeviceUnavailable` for a device that
+    this machine does not have.
     """
     wanted = [part.strip().lower() for part in setting.split(",") if part.strip()]
     if not wanted:
@@ -92,7 +92,7 @@ def _cuda_device(part: str, cuda: Sequence[CudaDevice]) -> Device:
 
 def _fitting(gpu: CudaDevice) -> tuple[str, int]:
     """
-    Return compute type and batch size for a GPU, by its memory and by what it can.
+    Return compute type and batch size for a GPU, by its memory and its capabilities.
 
     faster-whisper's README gives 6.1 GB for large-v2 in float16 at batch 8 and 4.5 GB in int8 (an RTX 3070 Ti); each
     further chunk adds about 0.4 GB. A start, not a promise: the engine halves the batch when memory runs out. GPUs
@@ -112,7 +112,7 @@ def _first_supported(gpu: CudaDevice, *compute_types: str) -> str:
 
 
 def _shares(cores: int, devices: int) -> tuple[int, ...]:
-    """Return the threads of each CPU device: the cores shared out, the first devices getting what is left over."""
+    """Return the threads of each CPU device: the cores shared out, the first devices getting the remainder."""
     if devices == 0:
         return ()
     each, more = divmod(max(cores, devices), devices)
@@ -158,7 +158,7 @@ def _compute_types(index: int, title: str) -> frozenset[str]:
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use, which in a container can be fewer than the machine has."""
+    """Return the number of cores this process may use, which in a container can be fewer than the machine has."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -187,7 +187,7 @@ def _only_cpus(setting: str) -> bool:
 
 
 def machine_name() -> str:
-    """Return the name of this machine, as people tell machines apart."""
+    """Return the name of this machine, by which users tell machines apart."""
     return platform.node() or "this machine"
 
 

@@ -1,5 +1,5 @@
 """
-The environment of the processes that `make up` starts: what they share, and what each gets for itself.
+The environment of the processes that `make up` starts: the shared part, and the part of each.
 
 A user's own Prefect must not leak in: of the ``PREFECT_`` variables of the shell only those pass that
 `deployments.local.prefect_settings` lists, and Prefect's home, with its profiles and its database, is a folder of this
@@ -27,7 +27,7 @@ CPU_POOL = BATCH_POOL
 SLOTS_BESIDE_BATCHES = 8
 """Room in the `cpu` pool for flows such as clean-up, which open batches never take."""
 WARM_CHILDREN_VARIABLE = "BATCHSCRIBE_WARM_CHILDREN"
-"""How many processes a worker has. One that was started by hand, without `make up`, is not told."""
+"""Environment variable with the number of a worker's processes; not set if it was started by hand."""
 
 PREFECT_WORKER_SETTINGS = {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
@@ -113,7 +113,7 @@ def cpu_worker_environment(settings: Settings) -> dict[str, str]:
 
 
 def cpu_slots(settings: Settings) -> int:
-    """Return how many runs there can be at the same time in the pool for flows that need no device."""
+    """Return the number of runs at the same time in the pool for flows that need no device."""
     return settings.open_batches + SLOTS_BESIDE_BATCHES
 
 
@@ -123,7 +123,7 @@ def device_worker_environment(settings: Settings, device: Device) -> dict[str, s
 
 
 def cpu_worker_settings(settings: Settings) -> dict[str, str]:
-    """Return what the worker of the batch runs is told besides what it shares with all processes."""
+    """Return the settings of the worker of the batch runs, in addition to those shared by all processes."""
     processes = settings.batch_processes
     slots = math.ceil(cpu_slots(settings) / processes)
     return _warm_settings(settings, processes=processes, slots=slots) | {
@@ -135,7 +135,7 @@ def cpu_worker_settings(settings: Settings) -> dict[str, str]:
 
 
 def device_worker_settings(settings: Settings, device: Device) -> dict[str, str]:
-    """Return what the worker of *device* is told besides what it shares with all processes."""
+    """Return the settings of the worker of *device*, in addition to those shared by all processes."""
     return _warm_settings(settings, processes=1, slots=SLOTS_PER_DEVICE) | {
         "BATCHSCRIBE_DEVICE": device.model_dump_json(),
         "BATCHSCRIBE_WARM_UP": "flows.transcribe_recording:warm_up",
@@ -157,9 +157,9 @@ def _warm_settings(settings: Settings, *, processes: int, slots: int) -> dict[st
 
 def _cuda_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     """
-    Return where the installed CUDA libraries are.
+    Return the variable with the folders of the installed CUDA libraries.
 
-    CTranslate2 loads cuBLAS by its bare name when the model is first called, looking only beside itself and where the
+    CTranslate2 loads cuBLAS by its bare name when the model is first called, looking only next to itself and where the
     dynamic linker looks, and the linker reads its variable when a process starts. So it is set for the worker, whose
     processes inherit it. Libraries that the shell named come last: those of the packages are the ones that were locked.
     """

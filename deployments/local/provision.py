@@ -2,7 +2,7 @@
 Set up a Prefect server for this machine: work pools, deployments and the limit that keeps two batches apart.
 
 Doing it again changes nothing, so every start does it. One pool per device, one deployment of transcribe-recording on
-each; what belongs to a device of this machine that is gone is paused, not deleted, since its runs are history.
+each; those of a device of this machine that is gone are paused, not deleted, since their runs are history.
 
 ``python -m deployments.local.provision`` waits for the server, however long that is away, and sets it up for the
 devices of this machine, which it looks for unless they are given as JSON records. With ``BATCHSCRIBE_DEVICE`` it adds
@@ -51,11 +51,11 @@ ADDED_VARIABLE = "added"
 """Job variable of a work pool whose default says that `make worker` added the pool."""
 
 SLOTS_VARIABLE = "slots"
-"""Job variable of a work pool whose default says which concurrency limit we gave it: any other is a person's."""
+"""Job variable of a work pool whose default says which concurrency limit we gave it: a user set any other."""
 
 SECONDS_AFTER_OUTAGE = 3.0
 HEARTBEAT_SECONDS = 15.0
-"""Within which a worker gives a sign of life: one in ten seconds, more or less (`deployments.local.environment`)."""
+"""Time within which a worker sends a heartbeat: one in ten seconds, more or less (`deployments.local.environment`)."""
 
 
 class SetUpFailed(Exception):
@@ -94,9 +94,9 @@ async def add_device(device: Device) -> None:
 
 async def _check_unattended(client: PrefectClient, pool: str) -> None:
     """
-    Raise `SetUpFailed` if the pool has a worker: it would take the other's runs for left behind, and start them anew.
+    Raise `SetUpFailed` if the pool has a worker: it would take the other's runs for orphans, and start them again.
 
-    One that has just ended counts as online for a while. So its next sign of life is waited for.
+    One that has just ended counts as online for a while. So its next heartbeat is waited for.
     """
     known = await last_heartbeat(client, pool)
     deadline = time.monotonic() + HEARTBEAT_SECONDS
@@ -134,7 +134,7 @@ async def set_up_pool(
     defaults: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """
-    Create the warm pool *name*, or bring it up to date. A pause and a concurrency limit that a person set are kept.
+    Create the warm pool *name*, or bring it up to date. A pause and a concurrency limit that a user set are kept.
 
     Raises `SetUpFailed` if the server cannot have it.
     """
@@ -226,7 +226,7 @@ async def _deploy_like_pattern(client: PrefectClient, pool: str) -> None:
 
 
 def _copied(pattern: DeploymentResponse) -> dict[str, Any]:
-    """Return what a deployment has in common with *pattern*: all but its name and its pool."""
+    """Return the fields a deployment has in common with *pattern*: all but its name and its pool."""
     return {
         "flow_id": pattern.flow_id,
         "entrypoint": pattern.entrypoint,

@@ -7,10 +7,10 @@ The processes of an installation on one machine, and the order in which they sta
     prefect ──► set-up ─┼──► workers, one per work pool, once each has its pool ──► ready
     dashboard ──────────┘
 
-What can start at the same time does: the first thing the processes do is import, and that needs no server. What they
-need of others they wait for themselves. Prefect's server may be an existing one: then none is started here.
+Everything that can start at the same time does: the first thing the processes do is import, and that needs no server.
+Each waits on its own for the others that it needs. Prefect's server may be an existing one: then none is started here.
 
-A store, an existing server or its database that is away does not keep the rest from being up: it is told, and the
+A store, an existing server or its database that is away does not keep the rest from being up: it is reported, and the
 start goes on when it is back.
 """
 
@@ -39,11 +39,11 @@ from tasks.settings import Settings
 
 READY_SECONDS = 180.0
 AWAY_SECONDS = 20.0
-"""For how long Prefect does not answer before the stack is told to be up without it: one just begun takes a moment."""
+"""Time without an answer from Prefect until the stack is reported up without it: a new server takes a moment."""
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_LOOKS_AT_OUTAGE = 5.0
 HEALTH_SECONDS = 15.0
-"""The dashboard itself waits a third of that for what it asks."""
+"""The dashboard itself waits a third of that for the answers it needs."""
 WORKER_STOP_SECONDS = 20.0
 """A worker hands its runs back before it ends, one request each."""
 
@@ -93,7 +93,7 @@ class Stack:
         """
         Start everything, call *on_ready* once it is up, and keep it running until cancelled.
 
-        *on_ready* is given what is away although everything here is up, as a sentence; empty if nothing is.
+        *on_ready* gets a sentence on what is away although everything here is up; empty if nothing is.
 
         Raises `GaveUp` or `NotReady`, in a group, if something does not start, or if later the server or the dashboard
         ends again and again. A worker that does so is given up alone: the others go on.
@@ -111,13 +111,13 @@ class Stack:
                 await self._once_back(http)
 
     async def stop(self) -> None:
-        """End everything, the server last: workers still tell it what they did not finish."""
+        """End everything, the server last: workers still tell it about unfinished runs."""
         await asyncio.gather(self._fetching.stop(), self._set_up.stop(), self._dashboard.stop())
         await asyncio.gather(*(worker.stop(WORKER_STOP_SECONDS) for worker in self._workers.values()))
         await asyncio.gather(*(server.stop() for server in self._servers))
 
     def kill(self) -> None:
-        """End everything at once; what was under way is picked up by the next start."""
+        """End everything at once; the next start picks up unfinished work."""
         for process in (self._fetching, self._set_up, self._dashboard, *self._workers.values(), *self._servers):
             process.kill()
 
@@ -136,7 +136,7 @@ class Stack:
         await set_up
 
     async def _once_up(self, http: httpx.AsyncClient, starting: "asyncio.Task[None]") -> str:
-        """Return when everything answers, or all but what may be away; then with what is wrong. Raises `NotReady`."""
+        """Wait until everything answers, or all that must; return the problem, if any. Raises `NotReady`."""
         away_since: float | None = None
         deadline = time.monotonic() + READY_SECONDS
         while True:
@@ -161,7 +161,7 @@ class Stack:
         return f"Not ready after {READY_SECONDS:.0f} s: {names} did not answer. Look into the logs."
 
     async def _once_back(self, http: httpx.AsyncClient) -> None:
-        """Say when what was away at the start is back."""
+        """Report when all that was away at the start is back."""
         back = False
         while not back:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS_AT_OUTAGE)
@@ -170,7 +170,7 @@ class Stack:
         self._console.say("batchscribe", "What was away is back: everything answers now.")
 
     async def _read_health(self, http: httpx.AsyncClient) -> Health | None:
-        """Return what the dashboard says of itself, the server and the store; None if it does not answer."""
+        """Return the dashboard's report on itself, the server and the store; None if it does not answer."""
         try:
             return Health.model_validate_json((await http.get(f"{self._settings.local_address}/api/health")).content)
         except (httpx.TransportError, ValidationError):  # not listening yet, or in trouble

@@ -1,5 +1,5 @@
 """
-Processes that are kept running: started, listened to, started again when they end, stopped with all they started.
+Supervisor of processes: started, listened to, started again when they end, stopped with all they started.
 
 On Linux the kernel ends each of them with the process that started it, so that even ``kill -9`` leaves none behind;
 elsewhere the next start finds them in the data folder's lock (`deployments.local.data_lock`).
@@ -36,7 +36,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program to run, by the name that people see."""
+    """A program to run, with the name that users see."""
 
     name: str
     arguments: tuple[str, ...]
@@ -54,7 +54,7 @@ def end_with_parent(signal_number: int = signal.SIGKILL) -> None:
 
 
 class KeptProcess:
-    """One process that is started again when it ends by itself."""
+    """A process that is started again when it ends on its own."""
 
     def __init__(
         self,
@@ -80,19 +80,19 @@ class KeptProcess:
 
     @property
     def name(self) -> str:
-        """The name that people see."""
+        """The name that users see."""
         return self.command.name
 
     @property
     def is_running(self) -> bool:
-        """Whether it has been started and has not ended."""
+        """True if it has been started and has not ended."""
         return self._process is not None and self._process.returncode is None
 
     async def keep(self) -> None:
         """
         Run the process until `stop`. Raises `GaveUp` after several quick deaths in a row.
 
-        Until ``has_settled`` is set the first is enough: what does not start has no reason to do so the next time.
+        Until ``has_settled`` is set the first is enough: one that does not start has no reason to do so the next time.
         """
         quick_deaths = 0
         while not self._stopping.is_set():
@@ -112,7 +112,7 @@ class KeptProcess:
                     await self._stopping.wait()
 
     async def run_to_end(self) -> None:
-        """Run a process that has an end. Raises `GaveUp` if that is a bad one."""
+        """Run a process that ends on its own. Raises `GaveUp` if it fails."""
         exit_code = await self.run()
         if exit_code != 0 and not self._stopping.is_set():
             raise GaveUp(self._obituary(exit_code, 1))
@@ -192,7 +192,7 @@ class KeptProcess:
 
 
 def exit_in_words(exit_code: int) -> str:
-    """Return an exit code as people read it: ``exit code 1``, ``SIGKILL``."""
+    """Return an exit code in readable form: ``exit code 1``, ``SIGKILL``."""
     if exit_code >= 0:
         return f"exit code {exit_code}"
     try:
@@ -202,6 +202,6 @@ def exit_in_words(exit_code: int) -> str:
 
 
 def _log_file(path: Path) -> RotatingFileHandler:
-    """Return what appends lines to *path* as they are, and keeps the file from growing for ever."""
+    """Return a handler that appends lines to *path* as they are, and keeps the file from growing for ever."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")

@@ -1,5 +1,5 @@
 """
-Start everything on this machine and keep it running until Ctrl-C: what ``make up`` runs.
+Start everything on this machine and keep it running until Ctrl-C: the command behind ``make up``.
 
 Server (unless there is one already), work pools, deployments, workers and dashboard, with everything they write in the
 data folder. A start after a ``kill -9`` is a start like any other: each worker picks up the runs that its predecessor
@@ -34,15 +34,15 @@ from tasks.settings import Settings, faults_in, own_address
 
 NAME = "batchscribe"
 PORT_SECONDS = 5.0
-"""How long a port may stay taken: a predecessor that was killed frees it when the kernel has ended its processes."""
+"""Time that a port may stay taken: a killed predecessor frees it when the kernel has ended its processes."""
 
 
 class NoSignIn(Exception):
-    """Prefect's server would be open to everybody."""
+    """Prefect's server would be open to everyone on the network."""
 
 
 class PortTaken(Exception):
-    """Another program listens where we are to."""
+    """The port to listen on is taken, or cannot be used."""
 
 
 def check_port(host: str, port: int, setting: str) -> None:
@@ -67,7 +67,7 @@ def check_port(host: str, port: int, setting: str) -> None:
 
 
 def check_sign_in(settings: Settings) -> None:
-    """Raise `NoSignIn` if others could reach Prefect's server and it asked them for nothing."""
+    """Raise `NoSignIn` if others could reach Prefect's server without an auth string."""
     if not is_loopback(settings.prefect_host) and AUTH_STRING not in shared_environment(settings):
         msg = (
             f"With BATCHSCRIBE_PREFECT_HOST={settings.prefect_host} anybody on the network could have Prefect run and "
@@ -113,7 +113,7 @@ async def serve(settings: Settings, devices: Sequence[Device], console: Console,
 
 
 async def _ended(living: asyncio.Task[None], console: Console) -> int:
-    """Cancel the stack's task, or say why it ended by itself; return the exit status that follows."""
+    """Cancel the stack's task, or say why it ended on its own; return the exit status that follows."""
     living.cancel()
     status = 0
     try:
@@ -128,7 +128,7 @@ async def _ended(living: asyncio.Task[None], console: Console) -> int:
 
 
 def run(console: Console) -> int:
-    """Take the data folder, check what must be free, and serve. Raises what `main` puts in a sentence."""
+    """Take the data folder, check that the ports are free, and serve. Raises the errors that `main` reports."""
     settings = Settings()
     if settings.port == settings.prefect_port and not settings.prefect_url:
         msg = f"BATCHSCRIBE_PORT and BATCHSCRIBE_PREFECT_PORT are both {settings.port}. Set one to another port."

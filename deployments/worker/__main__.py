@@ -20,7 +20,7 @@ HAND_BACK_SECONDS = 15.0
 
 
 async def serve(pool: str) -> None:
-    """Work for *pool* until SIGTERM or SIGINT, then hand back what is under way."""
+    """Work for *pool* until SIGTERM or SIGINT, then hand back the runs that are under way."""
     worker = WarmWorker(work_pool_name=pool, name=pool)
     working = asyncio.create_task(worker.start())
     stop = asyncio.Event()
@@ -38,7 +38,7 @@ async def serve(pool: str) -> None:
 
 
 async def hand_back(pool: str) -> None:
-    """Hand back all that the worker held, now that it does nothing any more; what fails is done by the next start."""
+    """Hand back all runs that the worker held, now that it has stopped; the next start does whatever fails."""
     with contextlib.suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(HAND_BACK_SECONDS), get_client() as client:
             await hand_back_all(client, pool, "The worker was stopped; handed back.")

@@ -1,8 +1,8 @@
 """
-What a warm worker needs to know that was started by hand: ``prefect worker start --type warm --pool gpu-0``.
+Settings of a warm worker started by hand: ``prefect worker start --type warm --pool gpu-0``.
 
 `make up` and `make worker` tell their workers in the environment how many processes and slots they have, which device,
-what to warm up, and see to the model before. A worker that is told nothing finds all of it out here, from the same
+what to warm up, and provide the model first. A worker that is told nothing derives all of it here, from the same
 settings.
 """
 
@@ -23,13 +23,13 @@ from tasks.devices import Device
 from tasks.settings import Settings
 
 HEARTBEAT_SECONDS = 10
-"""As often as the workers of `make up`: `make worker` knows by it that a pool has a worker."""
+"""The same as for the workers of `make up`: `make worker` knows by it that a pool has a worker."""
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
 
 def is_by_hand() -> bool:
-    """Return whether this worker was told nothing by whoever started it."""
+    """Return whether this worker was started by hand, without settings in its environment."""
     return WARM_CHILDREN_VARIABLE not in os.environ
 
 

@@ -1,4 +1,4 @@
-"""Pass a cancel on from Prefect to the process that has the run; without one, the run is at its end."""
+"""Pass cancels on from Prefect to the process that has the run; a run without a process is ended."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ async def pass_on_cancels(
     is_held: Callable[[UUID], bool],
 ) -> None:
     """
-    Ask runs to stop that Prefect says are to, and end those that the worker does not hold, until cancelled.
+    Ask the runs cancelled in Prefect to stop, and end those that the worker does not hold, until cancelled.
 
     Two filtered reads a second for all runs; *new_cancel* makes it look at once.
     """
@@ -71,7 +71,7 @@ async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[
     End the pool's runs that are Cancelling and that the worker does not hold.
 
     A run that waits for its next attempt keeps the process id of its last one, so the server believes that there is
-    something to be ended, and waits for it. One that is on its way into a process is left to it: the server lets a
+    a process to be ended, and waits for it. One that is on its way into a process is left to it: the server lets a
     run that has ended as Cancelled begin, but not one that is Cancelling.
     """
     cancelling = await client.read_flow_runs(

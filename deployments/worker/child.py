@@ -5,8 +5,8 @@ The main thread reads requests from the worker; one asyncio loop in a second thr
 The loop is not in the main thread on purpose: there, Prefect's engine would install a process-wide SIGTERM handler
 for one run that hits the others.
 
-What follows from sharing a process: flows must be async (a sync one would block its neighbours) and without
-``log_prints`` (it swaps the builtin ``print`` for all runs). Both are refused when the flow is loaded.
+Because runs share the process, flows must be async (a sync one would block its neighbours) and without
+``log_prints`` (it swaps the builtin ``print`` for all runs). Others are refused when they are loaded.
 
 Start: ``python -m deployments.worker.child FILE_DESCRIPTOR`` (the worker does).
 """
@@ -52,16 +52,16 @@ from tasks.batches import ALREADY_PUBLISHED
 from tasks.cancellation import CancelToken, DeviceLost, set_current_token
 
 SPARE_THREADS = 8
-"""Threads beyond one for each run, for short work of many."""
+"""Threads beyond one for each run, for short tasks."""
 
 ALIVE_SECONDS = 2.0
-"""How often the loop says that it is alive."""
+"""Interval at which the loop reports that it is alive."""
 
 logger = get_logger("batchscribe.warm_child")
 
 
 class FlowRefused(Exception):
-    """A flow cannot run beside others in one process."""
+    """A flow cannot run next to others in one process."""
 
 
 class WarmChild:
@@ -79,7 +79,7 @@ class WarmChild:
         self._sending = threading.Lock()  # two threads writing at once would mix their reports
 
     def serve(self) -> bool:
-        """Execute what the worker asks for. Return whether it said in the end that the process may leave in order."""
+        """Execute the worker's requests. Return whether the worker finally asked the process to end in order."""
         loop_thread = threading.Thread(target=lambda: asyncio.run(self._live()), name="warm-loop", daemon=True)
         loop_thread.start()
         while not self._started.wait(0.2):
@@ -194,7 +194,7 @@ class WarmChild:
 
 def _threads() -> int:
     """
-    Return how many threads ``asyncio.to_thread`` is to have: one for each run, and some.
+    Return the number of threads for ``asyncio.to_thread``: one for each run, and some.
 
     The default is a few more than there are cores. Runs whose store hangs would take all of them, and the others
     would wait for it as well.
@@ -219,7 +219,7 @@ def main() -> None:
 
 
 def serve_worker(connection: Connection) -> None:
-    """Execute what the worker at the other end asks for, until it is gone or lets this process go."""
+    """Execute the requests of the worker at the other end, until it is gone or lets this process go."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's; it stops workers in order
     if not WarmChild(connection).serve():

@@ -32,13 +32,13 @@ from deployments.worker.messages import (
 logger = logging.getLogger("batchscribe.warm_worker")
 
 CANCEL_GRACE_SECONDS = 10.0
-"""How long a cancelled run may take to stop by itself."""
+"""Time for a cancelled run to stop on its own."""
 
 LEAVE_GRACE_SECONDS = 30.0
-"""How long a process without runs may take to send what was logged, and to end."""
+"""Time for a process without runs to send its logs and to end."""
 
 DEATH_SECONDS = 30.0
-"""How long a killed process may take to be gone. One that hangs in a driver's call may never be."""
+"""Time for a killed process to be gone. One that hangs in a driver's call may never be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ProcessDied:
 
 
 class ChildProcess(Protocol):
-    """A child of the worker's process, as far as it matters here."""
+    """The part of a child of the worker's process that is used here."""
 
     @property
     def pid(self) -> int:
@@ -114,23 +114,23 @@ class WarmProcess:
         return frozenset(run for run, since in self.cancelled_at.items() if now - since > CANCEL_GRACE_SECONDS)
 
     def worn_out(self, runs_each: int) -> bool:
-        """Return whether another process should take its place: its code is old, or it has had its *runs_each*."""
+        """Return whether another process should take its place: its code is old, or it has had *runs_each* runs."""
         return self.code_changed or 0 < runs_each <= self.runs_taken
 
     @property
     def leaves_too_slowly(self) -> bool:
-        """Whether it was told to leave longer ago than that may take."""
+        """True if it was told to leave longer ago than that may take."""
         since = self._told_to_leave_at
         return since is not None and time.monotonic() - since > LEAVE_GRACE_SECONDS
 
     @property
     def killed(self) -> bool:
-        """Whether it was killed, though it may not be gone yet."""
+        """True if it was killed, though it may not be gone yet."""
         return self._killed_at is not None
 
     @property
     def dies_too_slowly(self) -> bool:
-        """Whether it was killed longer ago than its end may take."""
+        """True if it was killed longer ago than its end may take."""
         return self._killed_at is not None and time.monotonic() - self._killed_at > DEATH_SECONDS
 
     @property
@@ -152,20 +152,20 @@ class WarmProcess:
             self.loner = None
 
     async def execute(self, flow_run: FlowRun, entrypoint: str) -> RunEnded | ProcessDied:
-        """Have the child execute a reserved run, and return how that ended."""
+        """Make the child execute a reserved run, and return the outcome."""
         end = self.runs[flow_run.id]
         self._ask(StartRun(flow_run, entrypoint))
         return await end
 
     def cancel(self, flow_run_id: UUID) -> None:
-        """Ask the run to stop, if the child still has it; ``cancelled_at`` keeps when."""
+        """Ask the run to stop, if the child still has it; ``cancelled_at`` keeps the time."""
         if flow_run_id not in self.runs:  # it ended while somebody looked up that it is to stop
             return
         self.cancelled_at[flow_run_id] = time.monotonic()
         self._ask(CancelRun(flow_run_id))
 
     def look_for_new_code(self) -> None:
-        """Have it say whether its code has changed on the disk since it started; ``code_changed`` keeps that."""
+        """Ask it whether its code has changed on the disk since it started; ``code_changed`` keeps the answer."""
         self._ask(LookForNewCode())
 
     def leave(self) -> None:
@@ -184,7 +184,7 @@ class WarmProcess:
             self._process.kill()
 
     def give_up(self) -> None:
-        """Take a process for dead that was killed and does not go: its runs must not wait for the kernel."""
+        """Treat a killed process that does not go away as dead: its runs must not wait for the kernel."""
         logger.error("Warm process %d was killed and is still there; going on without it", self.pid)
         self._bury(-signal.SIGKILL)
 

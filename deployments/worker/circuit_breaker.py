@@ -1,9 +1,9 @@
 """
-The quarantine of a work pool whose device fails again and again, kept by its worker. A pool without one, that of the
-batch runs, is never in quarantine: nobody could stand in for it.
+Circuit breaker: the worker of a pool puts it into quarantine when its device fails again and again. A pool without a
+device, that of the batch runs, is never in quarantine: no other could stand in for it.
 
-The pool is paused in Prefect meanwhile, so that everybody sees it, and its description says why: by that mark a worker
-that was restarted knows a pause of its own from a person's. While the device is tried again with one run, another mark
+The pool is paused in Prefect meanwhile, so that all users see it, and its description says why: by that mark a worker
+that was restarted tells a pause of its own from a user's. While the device is tried again with one run, another mark
 keeps the dispatcher from giving the pool a second one.
 """
 
@@ -40,7 +40,7 @@ logger = logging.getLogger("batchscribe.warm_worker")
 
 
 class CircuitBreaker:
-    """Knows whether a pool may work, by how its latest runs ended."""
+    """Decides whether a pool may work, by the outcomes of its latest runs."""
 
     def __init__(self, work_pool: str, *, slots: int) -> None:
         self._work_pool = work_pool
@@ -50,13 +50,13 @@ class CircuitBreaker:
         self._monotonic_zero = time.time() - time.monotonic()
 
     def note(self, outcome: Outcome, reason: str = "") -> None:
-        """Remember how a run ended, if it had a device."""
+        """Record the outcome of a run, if it had a device."""
         if self._work_pool != CPU_POOL:
             self._ended.append(EndedRun(self._work_pool, time.monotonic(), outcome, reason))
 
     @property
     def quarantine(self) -> Quarantine | None:
-        """Why no runs are taken and when the device is tried again; None if it is well."""
+        """The reason for taking no runs and the time of the next try; None if the device is well."""
         ill = illness(self._work_pool, self._ended)
         if ill is None:
             return None

@@ -1,8 +1,8 @@
 """
-Publishes what only the machine of a device can see: how loaded it is, why it is in quarantine.
+Publish the state of a device that only its own machine can see: its load, and why it is in quarantine.
 
-It goes into a Prefect variable for each pool, since the dashboard may be on another machine, and Prefect is what all of
-them reach. A worker that has nothing to say, as on a CPU, writes none.
+It goes into a Prefect variable for each pool, since the dashboard may be on another machine, and all of them reach
+Prefect. A worker that has nothing to report, as on a CPU, writes none.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Sensor(Protocol):
     """Reads the load of one device."""
 
     def read(self) -> DeviceLoad | None:
-        """Return the load at this moment, or None if the device does not say."""
+        """Return the current load, or None if the device does not report it."""
 
 
 class NvmlSensor:
@@ -37,7 +37,7 @@ class NvmlSensor:
         self._handle = nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid.removeprefix('GPU-')}")
 
     def read(self) -> DeviceLoad | None:
-        """Return the load at this moment, or None if the driver does not say, as of a GPU that fell off the bus."""
+        """Return the current load, or None if the driver does not report it, as for a GPU that fell off the bus."""
         try:
             memory = self._nvml.nvmlDeviceGetMemoryInfo(self._handle)
             percent = self._nvml.nvmlDeviceGetUtilizationRates(self._handle).gpu
@@ -50,7 +50,7 @@ def open_sensor(device: Device | None, nvml: Any = None) -> Sensor | None:
     """
     Return the sensor of *device*; None where there is nothing to read: no GPU, no NVML, a driver that refuses.
 
-    A sensor is a courtesy to people: without one everything works, and the log says once why there is none.
+    A sensor is optional: without one everything works, and the log says once why there is none.
     """
     if device is None or device.kind != "cuda" or not device.uuid:
         return None
@@ -73,17 +73,17 @@ def _load_nvml() -> Any:
 
 
 SAMPLE_SECONDS = 1.0
-"""NVML tells the utilisation of the last second or less, so one look in ten seconds would show chance."""
+"""NVML tells the utilisation of the last second or less, so one sample in ten seconds would be random."""
 
 SAMPLES_PER_REPORT = 10
 REPEAT_AFTER = timedelta(seconds=60)
-"""A load that does not change is reported as often, so that it can be told from that of a worker that is gone."""
+"""An unchanged load is reported again after this time, to tell it from that of a worker that is gone."""
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
 
 class HasQuarantine(Protocol):
-    """Who knows about the quarantine of the pool."""
+    """An object that knows about the quarantine of the pool."""
 
     @property
     def quarantine(self) -> Quarantine | None:
@@ -101,7 +101,7 @@ class DeviceReporter:
         self._published: DeviceReport | None = None
 
     async def report(self, client: PrefectClient) -> None:
-        """Publish whatever is new, until cancelled; an outage is waited out."""
+        """Publish every change, until cancelled; an outage is waited out."""
         while True:
             for _ in range(SAMPLES_PER_REPORT):
                 await self.sample()

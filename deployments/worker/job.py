@@ -1,4 +1,4 @@
-"""What Prefect's worker classes want to know of a kind of worker: its job variables and how they become a job."""
+"""The warm worker type for Prefect's worker classes: its job variables and how they become a job."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from pydantic import Field, PrivateAttr
 
 
 class WarmJobConfiguration(BaseJobConfiguration):
-    """What a run needs in a process that is already there: nothing but its entrypoint."""
+    """The configuration of a run in a process that is already there: nothing but its entrypoint."""
 
     _entrypoint: str = PrivateAttr(default="")
 

@@ -1,4 +1,4 @@
-"""What a warm worker and its child say to each other, through a pipe."""
+"""Messages that a warm worker and its child exchange through a pipe."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -28,7 +28,7 @@ class LookForNewCode:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Request: no more runs will come; end once all that was logged is on its way."""
+    """Request: no more runs will come; end once all logs are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class WarmedUp:
-    """Report: what a fresh process does before the first run asks for it is over, *well* or not."""
+    """Report: the warm-up of a fresh process before its first run is over, *well* or not."""
 
     well: bool
 

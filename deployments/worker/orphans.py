@@ -1,4 +1,4 @@
-"""Runs that are under way in a work pool by Prefect's books, and that nobody has."""
+"""Orphans: runs that are under way in a work pool according to Prefect, but that no process has."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ from deployments.worker.run_ends import ACTIVE, hand_back
 from deployments.worker.services import outages_waited_out
 
 FORGOTTEN_SECONDS = 60.0
-"""How long a run may be Pending that no process is to have; longer than any request for it is repeated."""
+"""Time that a run may be Pending without a process; longer than any request for it is repeated."""
 SECONDS_BETWEEN_SEARCHES = 30.0
 
 logger = logging.getLogger("batchscribe.warm_worker")
@@ -31,9 +31,9 @@ logger = logging.getLogger("batchscribe.warm_worker")
 
 async def hand_back_all(client: PrefectClient, work_pool: str, reason: str) -> None:
     """
-    Hand back what is Running or Pending in the pool, and end what is Cancelling.
+    Hand back the runs that are Running or Pending in the pool, and end those that are Cancelling.
 
-    Only for who knows that nobody works for the pool: its worker, before it takes its first run and after its last.
+    Only safe while no worker serves the pool: called by its worker before it takes its first run and after its last.
     """
     while under_way := await _read(client, work_pool, ACTIVE):
         for flow_run in under_way:
@@ -44,9 +44,9 @@ async def hand_back_all(client: PrefectClient, work_pool: str, reason: str) -> N
 
 async def look_for_forgotten(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
     """
-    Hand back, until cancelled, what stays Pending although nobody holds it.
+    Hand back, until cancelled, runs that stay Pending although the worker does not hold them.
 
-    So ends a run whose state Prefect's server took, while its answer was lost in an outage.
+    That happens if Prefect's server took a run's state, but its answer was lost in an outage.
     """
     while True:
         with outages_waited_out("The search for forgotten runs"):
@@ -57,7 +57,7 @@ async def look_for_forgotten(client: PrefectClient, work_pool: str, is_held: Cal
 async def hand_back_forgotten(
     client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool], *, now: datetime
 ) -> None:
-    """Hand back the pool's runs that have been Pending for a minute and that nobody holds."""
+    """Hand back the pool's runs that have been Pending for a minute and that the worker does not hold."""
     for flow_run in await _read(client, work_pool, [StateType.PENDING]):
         pending_seconds = (now - flow_run.state.timestamp).total_seconds() if flow_run.state else 0.0
         if pending_seconds > FORGOTTEN_SECONDS and not is_held(flow_run.id):

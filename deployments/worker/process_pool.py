@@ -1,12 +1,12 @@
 """
-The processes of one warm worker: as many as it wants, chosen for runs, killed when they hang, replaced when worn out.
+Process pool of one warm worker: as many as it wants, chosen for runs, killed when they hang, replaced when worn out.
 
-A process is worn out after so many runs, which bounds what leaks, or when a redeployment finds that its code has
-changed on the disk. Its successor is started and warmed up beside it while it goes on; then the successor gets the
+A process is worn out after so many runs, which bounds leaks, or when a redeployment finds that its code has
+changed on the disk. Its successor is started and warmed up next to it while it goes on; then the successor gets the
 new runs, and the old one ends with its last. So replacing costs no run its time. Where the memory does not suffice for
 two models the successor says that it could not warm up, and gets its first run when the old process is gone.
 
-A run that may be what kills processes gets one for itself alone, so that it takes no other run along. A device has one
+A run suspected of killing processes gets one for itself alone, so that it takes no other run along. A device has one
 process, so there it waits until that has no other runs. Where there is no device, a process is added for it at once.
 """
 
@@ -22,11 +22,11 @@ from deployments.worker.child_process import CANCEL_GRACE_SECONDS, WarmProcess
 START_SECONDS = 180.0
 SECONDS_BETWEEN_LOOKS = 0.2
 MOST_ADDED = 8
-"""Most processes that are added for single runs: each looks at Prefect for itself."""
+"""Most processes that are added for single runs: each polls Prefect on its own."""
 SECONDS_BETWEEN_SUCCESSORS = 10.0
-"""A successor that dies at once is not followed by the next one at once."""
+"""Minimum time between successors, so that one that dies at once is not followed at once by the next."""
 LONGEST_PAUSE_SECONDS = 30.0
-"""Between the starts of processes that die before they are ready."""
+"""Longest pause between the starts of processes that die before they are ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,10 @@ async def _is_ready(process: WarmProcess) -> bool:
 
 class WarmProcesses:
     """
-    Keeps *wanted* processes with *slots* runs in each. *runs_each* is after how many one is replaced; 0: never.
+    Keeps *wanted* processes with *slots* runs in each. One is replaced after *runs_each* runs; 0: never.
 
-    *on_failed_start* is told of a process that died before it was ready, while there was no other. *start* may return
-    None, to be asked again. *may_add* says that a run which is to be alone gets a process beside the wanted ones.
+    *on_failed_start* is called for a process that died before it was ready, while there was no other. *start* may
+    return None, to be called again. *may_add* gives a run that must be alone a process in addition to the wanted ones.
     """
 
     def __init__(
@@ -85,17 +85,17 @@ class WarmProcesses:
 
     @property
     def all(self) -> tuple[WarmProcess, ...]:
-        """Those that live, including some that take no more runs or none yet."""
+        """The live processes, including some that take no more runs or none yet."""
         return tuple(process for process in self._all if not process.dead)
 
     @property
     def any_ready(self) -> bool:
-        """Whether a process is there to take runs, now or when it has room."""
+        """True if a process is there to take runs, now or when it has room."""
         return any(process.ready and not process.killed for process in self.all)
 
     @property
     def slots(self) -> int:
-        """How many runs there can be at the same time."""
+        """The number of runs that can execute at the same time."""
         return self._wanted * self._slots
 
     async def keep(self) -> None:
@@ -148,7 +148,7 @@ class WarmProcesses:
             await asyncio.sleep(pause)
 
     def look_for_new_code(self) -> None:
-        """Have those processes replaced whose code has changed on the disk since they started."""
+        """Ask all processes whether their code has changed on the disk since they started; those are replaced."""
         for process in self.all:
             process.look_for_new_code()
 

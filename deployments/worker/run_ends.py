@@ -1,4 +1,4 @@
-"""How a run that lost its process goes on: crashed and started again, handed back, or at its end."""
+"""Settle runs that lost their process: crashed and started again, handed back, or at their end."""
 
 import asyncio
 import logging
@@ -30,9 +30,9 @@ logger = logging.getLogger("batchscribe.warm_worker")
 
 async def insist(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[], bool]) -> bool:
     """
-    Call *settle* until Prefect's server has taken it, and return what it returns.
+    Call *settle* until Prefect's server has taken it, and return its result.
 
-    An outage must not leave a run Running for ever. False if somebody deleted the run, or once *stopped* says so.
+    An outage must not leave a run Running for ever. False if the run was deleted, or once *stopped* says so.
     """
     pause = FIRST_PAUSE_SECONDS
     while not stopped():
@@ -104,7 +104,7 @@ def _is_crashed_by_us(flow_run: FlowRun, reason: str) -> bool:
 
 async def is_suspect(client: PrefectClient, flow_run: FlowRun, *, crashes: int = 1) -> bool:
     """
-    Return whether this may be what makes processes die: so many died of it, or of a run beside it.
+    Return whether this run may be killing processes: so many died of it, or of a run next to it.
 
     Where the server does not answer, one that could have lost as many counts as suspect.
     """
@@ -133,7 +133,7 @@ async def hand_back(client: PrefectClient, flow_run_id: UUID, reason: str) -> No
 
 
 def exit_in_words(exit_code: int) -> str:
-    """Return how a process ended, for a person."""
+    """Return a readable description of how a process ended."""
     if exit_code >= 0:
         return f"exit code {exit_code}"
     try:

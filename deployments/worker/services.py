@@ -1,4 +1,4 @@
-"""What a worker does all the time beside its runs, and how that survives what goes wrong in between."""
+"""Background services of a worker, which survive errors and outages."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ async def keep_going(service: Callable[[], Awaitable[None]], name: str) -> None:
     """
     Run a service that has no end, and run it again whenever an error ends it, until cancelled.
 
-    Nobody waits for it, so nobody would notice its end: the worker would look well and do only half of its work.
+    Nothing awaits it, so its end would go unnoticed: the worker would look well and do only half of its work.
     """
     while True:
         try:
@@ -30,7 +30,7 @@ async def keep_going(service: Callable[[], Awaitable[None]], name: str) -> None:
 
 @contextlib.contextmanager
 def outages_waited_out(what: str) -> Iterator[None]:
-    """Leave *what* undone, for the next time, if Prefect's server is away or in trouble. Other errors pass."""
+    """Leave *what* undone, for the next time, if Prefect's server is away or in trouble. Other errors propagate."""
     try:
         yield
     except httpx.HTTPError as error:

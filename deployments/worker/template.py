@@ -1,9 +1,9 @@
 """
-A process from which the processes of a pool without a device are forked.
+Fork server: a process from which the processes of a pool without a device are forked.
 
-It has imported what they need, and nothing runs in it: no thread, no loop, no connection. So one that is forked from it
-is there within milliseconds and shares the memory of what was imported. That makes it cheap to give a run a process for
-itself. The CUDA driver does not survive a fork, so processes with a device are started as programs of their own.
+It has imported all they need, and nothing runs in it: no thread, no loop, no connection. So one that is forked from it
+is there within milliseconds and shares the memory of the imports. That makes it cheap to give a run a process of its
+own. The CUDA driver does not survive a fork, so processes with a device are started as programs of their own.
 
 A forked process becomes a child of the worker, as if the worker had started it: the worker is a subreaper, and the
 process in between ends at once. Linux alone has that (`CAN_FORK`).
@@ -35,7 +35,7 @@ ANSWER_SECONDS = 5.0
 START_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
-"""Between the starts of templates that end before they are ready."""
+"""Longest pause between the starts of templates that end before they are ready."""
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NAME = 15
 
@@ -43,7 +43,7 @@ logger = logging.getLogger("batchscribe.warm_worker")
 
 
 class ForkedProcess:
-    """A forked child of this process. It has what `WarmProcess` needs of a ``subprocess.Popen``."""
+    """A forked child of this process. It has the methods of ``subprocess.Popen`` that `WarmProcess` needs."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -72,14 +72,14 @@ class ForkedProcess:
         return exit_code
 
     def kill(self) -> None:
-        """End it, if it has not ended: until it was waited for, its id is no other's."""
+        """End it, if it has not ended: until it was waited for, its id is not reused."""
         with self._lock:
             if self._poll() is None:
                 os.kill(self.pid, signal.SIGKILL)
 
 
 class Template:
-    """The worker's end of the template: starts it, starts it again when it dies, has it fork."""
+    """The worker's end of the template: starts it, restarts it when it dies, makes it fork."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
@@ -92,7 +92,7 @@ class Template:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
     def start_process(self) -> WarmProcess | None:
-        """Return a new process; None while the template is not ready, which then is on its way."""
+        """Return a new process; None while the template is not ready but on its way."""
         if not self._is_ready():
             return None
         try:
@@ -105,7 +105,7 @@ class Template:
         return process
 
     def renew_if_code_changed(self) -> None:
-        """Have a template with the present code take its place, if that has changed on the disk since it started."""
+        """End the template if its code has changed on the disk since it started; one with the new code follows."""
         if not self._is_ready():
             return
         try:
@@ -116,12 +116,12 @@ class Template:
             self.end()
 
     def look_after(self) -> None:
-        """Start the template if it is not there, and take note of the end of processes that have lost their parent."""
+        """Start the template if it is not there, and reap ended processes that have lost their parent."""
         self._is_ready()
         self._reap_orphans()
 
     def _reap_orphans(self) -> None:
-        """Reap what a killed process leaves, such as its ffmpeg: this process is the parent of all that have none."""
+        """Reap the children that a killed process leaves, such as ffmpeg: this process adopts all orphans."""
         self._forked = [process for process in self._forked if not process.dead]
         ours = {process.pid for process in self._forked} | ({self._process.pid} if self._process else set())
         try:
@@ -133,7 +133,7 @@ class Template:
             return
 
     def end(self) -> None:
-        """End the template. What was forked from it lives on."""
+        """End the template. The processes forked from it live on."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

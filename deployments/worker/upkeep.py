@@ -1,7 +1,7 @@
 """
-What a warm child does beside its runs: warm up, free memory in a long pause, notice that its code is out of date.
+Upkeep of a warm child, apart from its runs: warm up, free memory in a long pause, notice outdated code.
 
-What exactly is named by its environment, so that the child need not know what its flows are about.
+Its environment names the functions to call, so that the child need not know what its flows are about.
 """
 
 import importlib
@@ -14,18 +14,18 @@ from typing import Self
 
 WARM_UP_VARIABLE = "BATCHSCRIBE_WARM_UP"
 """
-Environment variable naming what a fresh child does before the first run asks for it: ``module`` is imported,
+Environment variable naming the warm-up of a fresh child, before its first run: ``module`` is imported,
 ``module:function`` is called too, to load a model for example.
 """
 
 IDLE_VARIABLE = "BATCHSCRIBE_WARM_IDLE"
-"""Environment variable naming, likewise, what is done once in every long pause: to unload a model for example."""
+"""Environment variable naming, likewise, the action to do once in every long pause: unload a model for example."""
 
 IDLE_SECONDS_VARIABLE = "BATCHSCRIBE_WARM_IDLE_SECONDS"
-"""Environment variable saying from when on a pause is long; 0 or none: never."""
+"""Environment variable with the seconds after which a pause is long; 0 or none: never."""
 
 SLOTS_VARIABLE = "BATCHSCRIBE_WARM_SLOTS"
-"""Environment variable saying how many runs a process has at the same time."""
+"""Environment variable with the number of runs that a process has at the same time."""
 
 STARTED_AT = time.time()
 
@@ -50,7 +50,7 @@ class IdleTime:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return one that becomes long when the environment says."""
+        """Return one that becomes long after the time in the environment."""
         return cls(float(os.environ.get(IDLE_SECONDS_VARIABLE) or 0))
 
     def begin_anew(self) -> None:
@@ -59,7 +59,7 @@ class IdleTime:
         self._told = False
 
     def has_become_long(self) -> bool:
-        """Return whether it is long now, and was not when this was asked before."""
+        """Return whether it has become long since the last call."""
         if not self._long_seconds or self._told or time.monotonic() - self._began < self._long_seconds:
             return False
         self._told = True
@@ -70,7 +70,7 @@ def code_changed() -> bool:
     """
     Return whether a file that this process has imported was written or replaced since it started.
 
-    By the time of the change of the inode, which, unlike that of the content, no copying tool sets back.
+    Judged by the change time of the inode: no copying tool sets it back, unlike the modification time.
     """
     return any(_changed(file) for file in _imported_files())
 

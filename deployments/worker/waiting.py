@@ -1,4 +1,4 @@
-"""Wait for Prefect's server and for the store, however long they are away, and say meanwhile what is wrong."""
+"""Wait for Prefect's server and for the store, however long they are away, and warn meanwhile."""
 
 import asyncio
 import math
@@ -18,7 +18,7 @@ from tasks.storage.open_store import open_store
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BEFORE_WARNING = 30.0
-"""A server that starts together with us is no news."""
+"""Time without a warning: a server may be starting together with us."""
 SECONDS_BETWEEN_WARNINGS = 60.0
 SECONDS_BETWEEN_STORE_LOOKS = 5.0
 
@@ -35,8 +35,8 @@ async def answer_to(
     """
     Return the server's answer as soon as it gives one, after an outage or a refusal too.
 
-    *warn* is told now and then what is wrong. Raises `NoAnswer` with that after so many *seconds*; if these end, for
-    a refusal at once.
+    *warn* is called with the problem now and then. Raises `NoAnswer` with it after so many *seconds*; if these are
+    limited, for a refusal at once.
     """
     began = time.monotonic()
     next_warning = began + SECONDS_BEFORE_WARNING
@@ -56,12 +56,12 @@ async def answer_to(
 
 
 async def wait_for_server(*, warn: Callable[[str], None], seconds: float = math.inf) -> None:
-    """Return when the server answers what only those are told whom it lets in. Raises `NoAnswer`."""
+    """Wait until the server answers a request that needs authentication. Raises `NoAnswer`."""
     await answer_to(lambda client: client.read_work_pools(limit=1), warn=warn, seconds=seconds)
 
 
 async def wait_for_pool(name: str, *, warn: Callable[[str], None]) -> None:
-    """Return when the server has the work pool *name*."""
+    """Wait until the server has the work pool *name*."""
     answered_at, warned = 0.0, False
     while not await answer_to(lambda client: _has_pool(client, name), warn=warn):
         answered_at = answered_at or time.monotonic()
@@ -82,7 +82,7 @@ async def _has_pool(client: PrefectClient, name: str) -> bool:
 
 
 async def wait_for_store(settings: Settings, *, warn: Callable[[str], None]) -> None:
-    """Return when the store can be read and written."""
+    """Wait until the store can be read and written."""
     told = ""
     while True:
         try:

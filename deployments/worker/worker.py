@@ -2,17 +2,17 @@
 Work pool type ``warm``: flow runs execute in long-lived processes that keep imports and models loaded.
 
 A GPU pool has one process with two slots: while one run holds the GPU, the other prepares or stores. The ``cpu`` pool
-has a few processes with many slots each: batch runs mostly wait. One worker per pool: what is Running in the pool when
-it starts is an orphan of its predecessor and is handed back.
+has a few processes with many slots each: batch runs mostly wait. One worker per pool: a run that is Running in the pool
+when it starts is an orphan of its predecessor and is handed back.
 
 A run that loses its process is Crashed, then AwaitingRetry under the same id, until its own process died three times;
 then it is Failed. A run that only lost its process because of a neighbour's cancel or a stopped worker is handed back
 without a Crashed state, so that it costs none of its attempts. Which of two runs a process died of cannot be told, so
 both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again. In a
 pool without a device many share a process: there the first crash is no suspicion, a few processes are added for those
-that crash a second time, and what they share costs no run its last attempt.
+that crash a second time, and a crash of a shared process costs no run its last attempt.
 
-Outages of Prefect's server are waited out, by whatever meets one: the worker's end would be that of all its runs.
+Outages of Prefect's server are waited out everywhere: the worker's end would be that of all its runs.
 
 `deployments.worker` starts it, or ``prefect worker start --type warm``.
 """
@@ -62,7 +62,7 @@ SILENCE_VARIABLE = "BATCHSCRIBE_WARM_SILENCE_SECONDS"
 CRASHES_SHARED = 2
 """
 After so many crashes a run of a pool without a device gets a process of its own. Not after the first: many runs share
-a process there, and as many processes as runs, each with its own looks at Prefect, would drown the server.
+a process there, and as many processes as runs, each polling Prefect on its own, would drown the server.
 """
 
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
@@ -114,7 +114,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     # ---- life of the worker
 
     async def setup(self) -> None:
-        """Wait for the work pool; then start the processes and the loops beside the base class's own."""
+        """Wait for the work pool; then start the processes and the loops in addition to the base class's own."""
         await wait_for_pool(self._pool_name, warn=logger.warning)
         await super().setup()
         services = {
@@ -163,7 +163,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         return []
 
     async def _show_presence(self) -> None:
-        """Ask for runs without taking any: that a paused pool has a worker is known by that alone."""
+        """Ask for runs without taking any: only this shows Prefect that a paused pool has a worker."""
         with contextlib.suppress(ObjectNotFound):  # it was deleted
             await self.client.get_scheduled_flow_runs_for_work_pool(self._pool_name, scheduled_before=LONG_AGO)
 
@@ -180,9 +180,9 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
 
     async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
         """
-        Leave out runs that are still in hand, begun again by somebody who did not wait for their end.
+        Leave out runs that are still in hand, begun again by a user who did not wait for their end.
 
-        The base class would end the worker, with all its runs, on taking one twice. It has no public place to say so.
+        The base class would end the worker, with all its runs, on taking one twice. It has no public hook for this.
         """
         in_hand = set(self.limiter.statistics().borrowers)
         return [found for found in await super()._get_scheduled_flow_runs() if found.flow_run.id not in in_hand]
@@ -207,7 +207,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
     ) -> None:
         """
-        Have a run that could not be submitted try again, three times at most, like one that lost its process.
+        Let a run that could not be submitted try again, three times at most, like one that lost its process.
 
         In the base class it ends as Crashed, of one failed request. Not public either, and tested likewise.
         """
@@ -283,7 +283,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             await self.get_and_submit_flow_runs()
 
     async def _watch_deployments(self) -> None:
-        """Have processes look for new code whenever a deployment of the pool was deployed again."""
+        """Make processes look for new code whenever a deployment of the pool was deployed again."""
         of_this_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name]))
         known: dict[UUID, Any] = {}
         while True:
@@ -313,7 +313,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         await wake_by_events((await self._pool_once_known()).id, new_run=self._new_run, new_cancel=self._new_cancel)
 
     async def _report_device(self) -> None:
-        """Tell the pages of other machines what only this one sees: the load of its device, and its quarantine."""
+        """Publish for other machines' pages the load and quarantine of the device, which only this one sees."""
         await DeviceReporter(self._pool_name, open_sensor(Settings().device), self._breaker).report(self.client)
 
     async def _pool_once_known(self) -> Any:

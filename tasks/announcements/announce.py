@@ -22,7 +22,7 @@ async def announce(client: PrefectClient, settings: Settings, end: BatchEnd) -> 
     Announce the end of a batch run.
 
     Done again after an interruption it makes no second delivery, and an event with the same id. An outage of Prefect's
-    server raises `httpx.HTTPError`; what the server refuses is logged, since it is no fault of the batch.
+    server raises `httpx.HTTPError`; what the server refuses is logged, since it is not the batch's fault.
     """
     event_id = end_id(end.flow_run_id, await read_retry(client, UUID(end.flow_run_id)))
     for announcing in (partial(_order_delivery, client, settings), partial(_emit, client)):
@@ -39,7 +39,7 @@ async def announce(client: PrefectClient, settings: Settings, end: BatchEnd) -> 
 
 
 async def _order_delivery(client: PrefectClient, settings: Settings, end: BatchEnd, event_id: UUID) -> None:
-    """Create the run that tells the webhook. It has no tag of the batch: it is no part of it."""
+    """Create the run that calls the webhook. It does not carry the batch's tag: it is not part of the batch."""
     if not settings.webhook.get_secret_value():
         return
     deployment = await client.read_deployment_by_name(WEBHOOK_DEPLOYMENT)
@@ -75,7 +75,7 @@ async def _emit(client: PrefectClient, end: BatchEnd, event_id: UUID) -> None:
 
 
 def _related(run: FlowRun, end: BatchEnd) -> list[RelatedResource]:
-    """Return what the event is about besides the batch, as Prefect's own events of the run name it."""
+    """Return the event's related resources besides the batch, as Prefect's own events of the run name them."""
     related = [
         (f"prefect.flow-run.{run.id}", "flow-run", run.name),
         (f"prefect.flow.{run.flow_id}", "flow", BATCH_FLOW),

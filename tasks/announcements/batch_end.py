@@ -1,5 +1,5 @@
 """
-The end of a batch as it is told to other programs: the payload of the Prefect event and the body of the webhook.
+The end of a batch as reported to other programs: the payload of the Prefect event and the body of the webhook.
 
 Both have a limit. Prefect takes events of 1,500,000 bytes and parameters of a run of 524,288; a batch of 10,000 jobs
 would need more, so the jobs that did not end well come first and what does not fit is counted in ``jobs_left_out``.
@@ -29,7 +29,7 @@ MAX_CAUSES = 20
 
 
 class EndedDocument(StoredModel):
-    """A document of a job and where it is."""
+    """A document of a job and its address."""
 
     format: DocumentFormat
     key: str = Field(description="key in the store")
@@ -37,7 +37,7 @@ class EndedDocument(StoredModel):
 
 
 class EndedJob(StoredModel):
-    """What became of a job."""
+    """The outcome of a job."""
 
     job_id: str
     path: str
@@ -47,14 +47,14 @@ class EndedJob(StoredModel):
 
 
 class EndCause(StoredModel):
-    """Why jobs failed, and how many."""
+    """A reason why jobs failed, and their number."""
 
     reason: str = Field(description="one sentence or two; of several jobs, with … in place of their names")
     jobs: int
 
 
 class EndCounts(StoredModel):
-    """How many jobs came to which end."""
+    """The number of jobs by outcome."""
 
     total: int = 0
     done: int = 0
@@ -63,7 +63,7 @@ class EndCounts(StoredModel):
 
 
 class BatchEnd(StoredModel):
-    """What is told when a batch run has come to its end."""
+    """The report that a batch run has ended."""
 
     type: Literal["batchscribe.batch.finished"] = BATCH_FINISHED
     batch_id: str
@@ -91,7 +91,7 @@ def batch_end(
     flow_run_id: str,
     uri_of: Callable[[Job, Document], str],
 ) -> BatchEnd:
-    """Return what is told of a batch whose jobs ended as *endings* say; *uri_of* gives the address of a document."""
+    """Return the report of a batch whose jobs ended as *endings* say; *uri_of* gives the address of a document."""
     by_cause = failures_by_cause(endings)
     stages = [ending.stage for ending in endings]
     end = BatchEnd(
@@ -119,7 +119,7 @@ def end_id(flow_run_id: str, retry: Retry | None) -> uuid.UUID:
     """
     Return the id of one end of a batch run.
 
-    It stays the same when the run is killed while it tells its end and comes back, and a person's retry has another.
+    It stays the same when the run is killed while it reports its end and comes back; a user's retry has another one.
     """
     began = retry.at.isoformat() if retry else "first"
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{BATCH_FINISHED}/{flow_run_id}/{began}")

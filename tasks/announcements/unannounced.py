@@ -37,16 +37,16 @@ from tasks.storage.base import Store
 from tasks.storage.records import read_manifest, read_publication
 
 LOOK_BACK = timedelta(hours=6)
-"""Ends that are older are left: who waited for them has looked."""
+"""Older ends are left alone: anyone who waited for them has looked by now."""
 
 SETTLES = timedelta(minutes=1)
-"""A run that has just ended may have announced it in this moment: Prefect shows an event some seconds later."""
+"""A run that has just ended may just have announced it: Prefect shows an event some seconds later."""
 
 _ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 
 
 async def announce_untold(client: PrefectClient, store: Store, settings: Settings, *, ended_before: datetime) -> int:
-    """Announce the ends that were not, and return how many those were."""
+    """Announce the ends that were not announced yet, and return their number."""
     announced = 0
     for run in await _read_ended(client, ended_before):
         retry = await read_retry(client, run.id)

@@ -1,4 +1,4 @@
-"""Deliver a webhook's message: one POST, and since when it has been tried."""
+"""Webhook delivery: send the message in one POST, and find the time of the first try."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -59,7 +59,7 @@ async def _status(url: str, body: bytes, headers: dict[str, str]) -> int:
 
 
 async def first_try_of_this_run() -> datetime:
-    """Return when this flow run was first tried, since a person's last retry of it if there was one."""
+    """Return the time of this flow run's first try, since the user's last retry of it if there was one."""
     run_id, now = UUID(flow_run.get_id() or ""), datetime.now(UTC)
     try:
         async with get_client() as client:

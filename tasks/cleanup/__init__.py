@@ -1,1 +1,1 @@
-"""What is removed, when and how."""
+"""The clean-up: which data is removed, when and how."""

@@ -1,7 +1,7 @@
 """
-Jobs' runs that hold a slot of a pool whose worker is gone for good, when nobody else watches over them.
+Abandoned runs: job runs that hold a slot of a pool whose worker is gone for good, with no batch run watching them.
 
-A running batch moves such runs to another pool. A job that was retried alone, after its batch had ended, has nobody:
+A running batch moves such runs to another pool. A job that was retried alone, after its batch had ended, has none:
 its run would stay Running for ever.
 """
 
@@ -58,7 +58,7 @@ async def _is_gone(client: PrefectClient, work_pool: str, *, away_for: timedelta
 
 
 async def _is_watched(client: PrefectClient, run: FlowRun) -> bool:
-    """Return whether the run of its batch is under way, which moves what is stuck."""
+    """Return whether the run of its batch is under way, which moves stuck runs."""
     of_batch = FlowRunFilter(
         tags=FlowRunFilterTags(all_=[tag for tag in run.tags if tag.startswith("batch:")]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)),

@@ -34,14 +34,14 @@ from tasks.storage.expiries import note_expiries, withdraw_expiries
 from tasks.storage.keys import BatchKeys
 
 JOBS_AT_ONCE = 100
-"""So that much is removed when the process of a cancelled batch run is ended in the middle."""
+"""Jobs handled in one go, so that much is removed if the process of a cancelled batch run is killed midway."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class CancelledUploads:
-    """Removes what the cancelled jobs of one running batch have uploaded; *attempt* is the one of the batch's run."""
+    """The removal of the uploads of one running batch's cancelled jobs; *attempt* is that of the batch's run."""
 
     client: PrefectClient
     store: Store
@@ -65,7 +65,7 @@ class CancelledUploads:
         await self._remove({job.job_id for job in jobs.manifest.jobs} - under_way - not_cancelled - self._settled)
 
     async def _remove(self, job_ids: Collection[str]) -> None:
-        """Remove the uploads of these jobs. What the store or the disk refuses is left to the clean-up, and said."""
+        """Remove the uploads of these jobs. What the store or the disk refuses is logged and left to the clean-up."""
         if not job_ids:
             return
         try:

@@ -54,7 +54,7 @@ _ENDED = [state_type for state_type in StateType if state_type not in ACTIVE]
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What was removed, or would be in a dry run, and what had to stay though its time was over."""
+    """The result of a clean-up: removals, real or of a dry run, and what had to stay though its time was over."""
 
     removals: tuple[Removal, ...] = ()
     kept: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def _in_states(tags: FlowRunFilterTags, states: list[StateType]) -> FlowRunFilte
 
 @dataclass(frozen=True, slots=True)
 class Cleaner:
-    """Cleans one installation, or tells in a dry run what it would remove."""
+    """The clean-up of one installation; a dry run only reports what it would remove."""
 
     client: PrefectClient
     store: Store
@@ -86,11 +86,11 @@ class Cleaner:
 
     @property
     def rules(self) -> Rules:
-        """How long things are kept here."""
+        """The retention rules of this installation."""
         return Rules.of(self.settings)
 
     async def batch(self, batch_id: str) -> Cleaned:
-        """Remove what the rules let go of the batch, and return it; make what is missing of its results."""
+        """Remove what the rules release of the batch, and return it; complete its results."""
         looked_at = await self._stock(batch_id)
         await self._complete_results(looked_at)
         if not may_hold_anything(looked_at, self.rules, now=datetime.now(UTC)):
@@ -113,7 +113,7 @@ class Cleaner:
         return Cleaned(going.removals if removed else (), kept)
 
     async def _complete_results(self, stock: BatchInventory) -> None:
-        """A full disk or a damaged record must not keep anything from being removed: next time, then."""
+        """Complete the results. A full disk or a damaged record must not block removals: it is left for next time."""
         try:
             for job in () if self.dry_run else stock.jobs_without_results():
                 await asyncio.to_thread(complete_job_results, self.store, job)
@@ -124,7 +124,7 @@ class Cleaner:
         return await asyncio.to_thread(read_inventory, self.store, self.settings, batch_id)
 
     async def _cancelled_jobs(self, stock: BatchInventory, activity: Activity) -> frozenset[str]:
-        """Return which of the jobs that are not done were cancelled; asked only if there is anything of them."""
+        """Return the cancelled ones among the jobs that are not done; queried only if anything of them is left."""
         if stock.manifest is None or activity.active:
             return frozenset()
         not_done = [job.job_id for job in stock.manifest.jobs if stock.published_at(job.job_id) is None]

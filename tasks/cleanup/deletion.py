@@ -1,8 +1,8 @@
 """
-Discard what is no longer needed: things one by one, and batches as a whole.
+Deletion of what is no longer needed: things one by one, and batches as a whole.
 
-A batch is gone for everybody from the moment its `Batch` is: that record goes first. Whatever comes after it can be
-interrupted, and is finished by the next dismissal or clean-up, which finds what is left.
+A batch is gone for every reader as soon as its `Batch` is: that record goes first. The steps after it can be
+interrupted, and are finished by the next dismissal or clean-up, which finds what is left.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def discard(store: Store, settings: Settings, held: StoredItem) -> None:
 
 
 def hide_batch(store: Store, batch_id: str) -> bytes | None:
-    """Have the batch be gone for everybody, and return the record with which `show_batch` brings it back."""
+    """Hide the batch from every reader, and return the record with which `show_batch` brings it back."""
     key = BatchKeys.of(batch_id).batch
     try:
         record = store.read(key)
@@ -55,7 +55,7 @@ def show_batch(store: Store, batch_id: str, record: bytes) -> None:
 
 def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int:
     """
-    Remove all that is left of a hidden batch and return how many things that were.
+    Remove all that is left of a hidden batch and return the number of things removed.
 
     Its uploads go before the last of its records: so what an interruption leaves is always known to be a batch's.
     """
@@ -88,7 +88,7 @@ def _delete_results(store: Store, keys: BatchKeys) -> int:
 
 def remove_unless_received(path: Path, *, wanted: Callable[[], bool] = lambda: False) -> bool:
     """
-    Remove the file and return True, unless it is *wanted* or somebody receives it: such a file is locked.
+    Remove the file and return True, unless it is *wanted* or being received: such a file is locked.
 
     An upload that takes its place while this looks at it stays.
     """

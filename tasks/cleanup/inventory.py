@@ -32,7 +32,7 @@ def batches_to_look_at(store: Store, settings: Settings) -> list[str]:
 
 
 def read_inventory(store: Store, settings: Settings, batch_id: str) -> BatchInventory:
-    """Return what the batch holds."""
+    """Return the inventory of the batch."""
     keys = BatchKeys.of(batch_id)
     # The files first: one that nobody holds locked by then has its record, or will never get one.
     folder = settings.uploads_folder / batch_id
@@ -59,7 +59,7 @@ def read_inventory(store: Store, settings: Settings, batch_id: str) -> BatchInve
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process of this machine is receiving the file (`tasks.storage.part_file` locks what arrives)."""
+    """Return whether a process of this machine is receiving the file (`tasks.storage.part_file` locks what arrives)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -83,7 +83,7 @@ def _named(store: Store, keys: BatchKeys, objects: Iterable[str], manifest: Mani
     """
     Return the documents that the batch's publications name; None if there are just as many as they should be.
 
-    None, too, if a publication cannot be read: nobody knows then which documents are its.
+    None, too, if a publication cannot be read: its documents are unknown then.
     """
     if manifest is None:
         return None

@@ -1,4 +1,4 @@
-"""What a clean-up removes: things with their size and age, each with the reason, and the report of all of it."""
+"""The removals of a clean-up: things with their size and age, each with the reason, and the report of them all."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ MAX_LISTED = 500
 
 
 class Location(StrEnum):
-    """Where a thing is."""
+    """The place where a thing is kept."""
 
     STORE = "store"
     UPLOADS = "uploads"
@@ -24,7 +24,7 @@ class Location(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StoredItem:
     """
-    Something that takes room; *size* in bytes, *modified* in UTC.
+    Something that takes up space; *size* in bytes, *modified* in UTC.
 
     Its name is a key of the store, a path below the folder of the uploads, or a folder below the work folder.
     """
@@ -37,14 +37,14 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A thing that goes, and why."""
+    """A thing to remove, and the reason."""
 
     held: StoredItem
     why: str
 
 
 def outcome(removals: Sequence[Removal], *, dry_run: bool) -> str:
-    """Return in one sentence what was removed, or would be."""
+    """Return one sentence on what was removed, or would be."""
     if not removals:
         return "Nothing to clean up."
     things = "1 thing" if len(removals) == 1 else f"{len(removals)} things"
@@ -84,7 +84,7 @@ def _cell(text: str) -> str:
 
 
 def in_bytes(size: int) -> str:
-    """Return a size as people write it: ``812 B``, ``3.4 MB``."""
+    """Return a size for display: ``812 B``, ``3.4 MB``."""
     if size < 1000:  # noqa: PLR2004 - bytes of a kilobyte
         return f"{size} B"
     value = float(size)

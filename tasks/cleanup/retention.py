@@ -1,10 +1,10 @@
 """
-How long uploads, recordings and documents are kept, and what of a batch may go now.
+Retention rules: how long uploads, recordings and documents are kept, and what of a batch may go now.
 
 Nothing goes that a running or retryable job needs: a batch that anything of runs is left alone as a whole, a job that
 failed keeps its upload and recording for a retry, and so does one that was cancelled if that was asked for; without
 that they go at once. A job that is done gives up its upload only once its documents were read back. What no record
-accounts for goes when it is too old to be somebody's work.
+accounts for goes when it is too old to be work in progress.
 """
 
 from collections.abc import Iterable
@@ -21,18 +21,18 @@ from tasks.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How long things are kept."""
+    """The retention period of each kind of data."""
 
     retention: timedelta
     """Uploads and recordings of jobs that failed, or were cancelled to be kept, from the end of their batch."""
     recording_retention: timedelta
     """Recordings of jobs that are done, from the publication of their documents."""
     unstarted: timedelta
-    """Batches that nobody starts, from their last upload."""
+    """Batches that are never started, from their last upload."""
     batch_retention: timedelta | None
-    """Batches with all that is theirs, from their end; None until somebody dismisses them."""
+    """Batches with all that is theirs, from their end; None until they are dismissed."""
     leftover: timedelta
-    """How old a thing is at least that nothing accounts for, before it counts as left behind."""
+    """Minimum age of a thing that nothing accounts for before it counts as left behind."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -49,7 +49,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Whether any run of a batch is under way, and when the last one ended; None if Prefect knows of none."""
+    """Run activity of a batch: whether a run is under way, and when the last ended; None if Prefect knows of none."""
 
     active: bool
     ended_at: datetime | None
@@ -57,7 +57,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes, in this order."""
+    """The things to remove, in this order."""
 
     removals: tuple[Removal, ...] = ()
     expiring: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class Plan:
     relying: frozenset[str] = frozenset()
     """Jobs whose documents must be in the store and intact."""
     whole: bool = False
-    """Whether the batch goes with all that is its."""
+    """True if the batch goes with all that belongs to it."""
 
 
 def plan(
@@ -78,7 +78,7 @@ def plan(
     cancelled: frozenset[str] = frozenset(),
 ) -> Plan:
     """
-    Return what of the batch may go.
+    Return the plan of what may be removed of the batch.
 
     *damaged* are jobs whose documents turned out not to be as published, *cancelled* those that were cancelled.
     """
@@ -98,7 +98,7 @@ def plan(
 
 
 def may_hold_anything(stock: BatchInventory, rules: Rules, *, now: datetime) -> bool:
-    """Whether anything could go if the batch had ended long ago. If not, Prefect need not be asked."""
+    """Return whether anything could go if the batch had ended long ago. If not, Prefect need not be asked."""
     return bool(plan(stock, Activity(active=False, ended_at=LONG_AGO), rules, now=now).removals)
 
 
@@ -123,7 +123,7 @@ def _whole(stock: BatchInventory, why: str) -> Plan:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """How a batch ended: when, and which of its jobs are damaged or were cancelled without being kept."""
+    """The end of a batch: its time, and the jobs that are damaged or were cancelled without being kept."""
 
     at: datetime
     damaged: frozenset[str]
@@ -167,7 +167,7 @@ def _of_not_done(stock: BatchInventory, job: Job, rules: Rules, end: _End, *, no
 
 
 def _unaccounted(stock: BatchInventory, manifest: Manifest, rules: Rules, now: datetime) -> tuple[Removal, ...]:
-    """Return what no record of the batch accounts for: of killed runs, of late writers, of uploads after the start."""
+    """Return what no record of the batch accounts for: left by killed runs, late writers or uploads after the start."""
     jobs = {job.job_id for job in manifest.jobs}
     uploads = [held for held in stock.uploads if PurePosixPath(held.name).name not in jobs]
     return (

@@ -1,4 +1,4 @@
-"""What a batch holds, in the store and on the disk of the dashboard, at the moment somebody looked."""
+"""A snapshot of the contents of a batch, in the store and on the disk of the dashboard."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class BatchInventory:
-    """What a batch holds: objects of the store by key, and on this machine's disk files of uploads and work folders."""
+    """The contents of a batch: objects of the store by key, files of uploads and work folders on this machine."""
 
     batch_id: str
     objects: Mapping[str, StoredItem] = field(default_factory=dict)
@@ -22,10 +22,10 @@ class BatchInventory:
     named: frozenset[str] | None = None
     """Keys of the documents that its publications name; None where there are just as many as there should be."""
     results: Mapping[str, StoredItem] = field(default_factory=dict)
-    """What is kept under the stable addresses of its documents, by key."""
+    """Objects under the stable addresses of its documents, by key."""
     uploads: tuple[StoredItem, ...] = ()
     receiving: bool = False
-    """Whether an upload is being received in this moment."""
+    """True if an upload is being received right now."""
     work: tuple[StoredItem, ...] = ()
 
     @property
@@ -35,7 +35,7 @@ class BatchInventory:
 
     @property
     def dismissed(self) -> bool:
-        """Whether the batch is gone for everybody; what is left of it was missed, or came too late."""
+        """True if the batch is gone for every reader; what is left of it was missed, or came too late."""
         return self.keys.batch not in self.objects
 
     @property
@@ -45,16 +45,16 @@ class BatchInventory:
 
     @property
     def last_change(self) -> datetime:
-        """When anything of it was last written."""
+        """Time of the last write to anything in the batch."""
         return max((held.modified for held in self.everything), default=LONG_AGO)
 
     def published_at(self, job_id: str) -> datetime | None:
-        """Return when the job's documents were published, or None if they were not."""
+        """Return the time at which the job's documents were published, or None if they were not."""
         publication = self.objects.get(self.keys.publication(job_id))
         return publication.modified if publication else None
 
     def is_kept(self, job_id: str) -> bool:
-        """Whether a person wants the job's upload to be kept though they cancelled it."""
+        """Return whether the user wants the job's upload kept though they cancelled the job."""
         return self.keys.keep_mark() in self.objects or self.keys.keep_mark(job_id) in self.objects
 
     @property
@@ -72,7 +72,7 @@ class BatchInventory:
         return tuple(held for held in self.uploads if PurePosixPath(held.name).name == job_id)
 
     def recorded(self, upload: StoredItem) -> bool:
-        """Whether the upload has a record of its own: without one it did not arrive."""
+        """Return whether the upload has a record of its own: without one it did not arrive."""
         name = PurePosixPath(upload.name).name
         return JOB_ID.fullmatch(name) is not None and self.keys.upload(name) in self.objects
 
@@ -92,7 +92,7 @@ class BatchInventory:
         return tuple(held for held in self._below(self.keys.documents) if held.name not in self.named)
 
     def unpublished_results(self) -> tuple[StoredItem, ...]:
-        """Return what is kept under stable addresses and is a document of no job that is done."""
+        """Return the objects under stable addresses that are not documents of a job that is done."""
         if self.manifest is None or not self.results:
             return ()
         done = (job for job in self.manifest.jobs if self.published_at(job.job_id))

@@ -1,4 +1,4 @@
-"""Documents: what a person gets for an upload. Text to read, subtitles in two formats, and everything as JSON."""
+"""The documents that a user gets for an upload: text to read, subtitles in two formats, and everything as JSON."""
 
 from collections.abc import Iterable
 from typing import Literal, Self
@@ -16,7 +16,7 @@ from tasks.transcription.transcript import RemovedText, Segment, Transcript
 
 
 class Processing(StoredModel):
-    """How a transcript came about."""
+    """The processing details of a transcript."""
 
     task: WhisperTask = WhisperTask.TRANSCRIBE
     device: str

@@ -1,4 +1,4 @@
-"""Paragraphs: a transcript as people read it, whole sentences together until the speaker takes a longer break."""
+"""Paragraphs of a transcript: whole sentences together until the speaker takes a longer break."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ USUAL_LENGTH = 500
 """About five printed lines."""
 
 LONGEST = 1000
-"""A paragraph so long ends with its sentence, or, where there is no punctuation, at the next short pause."""
+"""A paragraph of this length ends with its sentence, or, where there is no punctuation, at the next short pause."""
 
 
 def paragraphs(words: Sequence[Word], standard: SubtitleStandard) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Publish a job's documents: each is stored, read back and checked; then one recor
 After that they are kept under their stable addresses, too (`tasks.documents.results`).
 
 Several attempts may get here, hours apart even: a worker that was frozen does not know that its run was moved. So each
-writes under a token of its own, and the record is *created*: the store lets one of them win. Nobody overwrites or
+writes under a token of its own, and the record is *created*: the store lets one of them win. No attempt overwrites or
 deletes what another wrote; the loser takes back its own documents.
 """
 
@@ -61,7 +61,7 @@ def publish(
     transcript: Transcript,
     contents: Mapping[DocumentFormat, bytes],
 ) -> Publication:
-    """Do it, without Prefect. Raises `NotFound` for a batch that was dismissed meanwhile."""
+    """Publish the documents, without Prefect. Raises `NotFound` for a batch that was dismissed meanwhile."""
     keys = BatchKeys.of(batch_id)
     if store.stat(keys.manifest) is None:
         msg = f"The batch of {shown(job.name)} was dismissed before its documents were stored."

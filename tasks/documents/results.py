@@ -1,5 +1,5 @@
 """
-Keep the documents of jobs a second time, under stable addresses that people and other programs can read.
+Keep the documents of jobs a second time, under stable addresses that users and other programs can read.
 
 The documents that a publication names stay the truth: what is kept here is made from them, after they count, and made
 again wherever it is missing or older than they are. Nothing reads it but other programs.
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def document_uri(store: Store, batch: Batch, job: Job, document: Document) -> str:
-    """Return the address of a document for other programs: the stable one, if its batch has such."""
+    """Return the address of a document for other programs: the stable one, if its batch has one."""
     return store.uri(result_key(batch, job, document.format) or document.key)
 
 
@@ -32,8 +32,8 @@ def keep_results(
     """
     Keep the published documents of the job under their stable addresses too; *contents* are theirs, if at hand.
 
-    Does nothing for a batch that is gone. That is asked again after the writes: whoever deletes a batch hides its
-    record first and removes its results later, so one of both notices.
+    Does nothing for a batch that is gone. That is checked again after the writes: a deletion hides the batch's
+    record first and removes its results later, so one of the two notices.
     """
     batch = _read_batch(store, job)
     if batch is None or not batch.results:
@@ -51,7 +51,7 @@ def keep_results(
 
 def complete_results(store: Store, manifest: Manifest) -> None:
     """
-    Make what is missing of a batch's results, after a kill between a publication and its results.
+    Complete the results of a batch, after a kill between a publication and its results.
 
     A full disk or a damaged record does not undo what the batch has come to: that is left to the clean-up, and said.
     """
@@ -75,18 +75,18 @@ def complete_job_results(store: Store, job: Job) -> None:
 
 
 def list_results(store: Store, batch: Batch) -> Iterator[StoredObject]:
-    """Yield what is kept under the stable addresses of a batch."""
+    """Yield the objects under the stable addresses of a batch."""
     for folder in result_folders(batch):
         yield from store.objects(folder)
 
 
 def delete_results(store: Store, batch: Batch) -> int:
-    """Delete what is kept under the stable addresses of a batch, and return how much that was."""
+    """Delete the objects under the stable addresses of a batch, and return their number."""
     return sum(store.delete_all(folder) for folder in result_folders(batch))
 
 
 def find_result_folders(store: Store, template: str) -> Iterator[tuple[str, str]]:
-    """Yield the folders of results that there are by this template, each with the id of its batch before it."""
+    """Yield the existing result folders of this template, each preceded by the id of its batch."""
     if not template:
         return
     prefixes = [("", "")]
@@ -108,7 +108,7 @@ def _read_batch(store: Store, job: Job) -> Batch | None:
 
 
 def _read_document(store: Store, document: Document) -> bytes | None:
-    """Return the document, or None if it is damaged: that is for a retry to mend, and is no result."""
+    """Return the document, or None if it is damaged: that is for a retry to mend, and is not a result."""
     with contextlib.suppress(NotFound):
         content = store.read(document.key)
         if hashlib.sha256(content).hexdigest() == document.sha256:

@@ -68,7 +68,7 @@ def _warn_of_disk(scan: ScanContext, size: int, room: int) -> None:
 
 
 def _group(scan: ScanContext, file: Known) -> tuple[str, str]:
-    """Return what the files of one batch have in common."""
+    """Return the key that the files of one batch have in common."""
     top, below, _ = file.path.partition("/")
     return (top if below and scan.inbox.group == "top-folder" else "", file.wanted)
 
@@ -118,7 +118,7 @@ def _hash(scan: ScanContext, file: Known) -> str | None:
 
 
 def note_denied(scan: ScanContext, path: str, why: str) -> None:
-    """Have a file that can't be read be tried again later."""
+    """Schedule another try for a file that can't be read."""
     _keep_problem(scan, path, f"It can't be read: {why}. Allow Batchscribe's user to read it.")
 
 

@@ -1,7 +1,7 @@
 """
 An inbox below a prefix of an S3 bucket.
 
-Objects appear whole, so nothing has to be waited for. Whoever looks lists again: a cursor by time would miss what was
+Objects appear whole, so there is nothing to wait for. Each look lists everything: a cursor by time would miss what was
 put within the same second, and events get lost.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NANOSECONDS = 10**9
 MARK = ".batchscribe"
-"""How the names begin of files that say something about their folder."""
+"""Prefix of the names of files that say something about their folder."""
 
 
 def open_bucket_source(inbox: Inbox, settings: Settings) -> "BucketSource":
@@ -163,7 +163,7 @@ class BucketSource(Source):
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
-        """Raise what boto3 and the service refuse as `SourceChanged`, `SourceDenied` or `InboxUnavailable`."""
+        """Translate errors of boto3 and the service into `SourceChanged`, `SourceDenied` or `InboxUnavailable`."""
         try:
             yield
         except ClientError as error:

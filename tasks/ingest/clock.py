@@ -11,7 +11,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @functools.cache
 def boot_id() -> str:
-    """Return what names this start of this machine: times of different starts can't be compared."""
+    """Return the id of this machine's current boot: times of different boots can't be compared."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:  # macOS

@@ -1,4 +1,4 @@
-"""What the steps of one scan share."""
+"""The context that the steps of one scan share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ MAX_PAUSE_SECONDS = 3600.0
 
 @dataclass(slots=True)
 class ScanContext:
-    """One scan of an inbox: what it works with, and what it has to tell."""
+    """One scan of an inbox: the objects it works with, and the news it has to report."""
 
     settings: Settings
     store: Store
@@ -42,13 +42,13 @@ class ScanContext:
         self.lease.renew()
 
     def warn(self, sentence: str) -> None:
-        """Tell a cause once, however many files it concerns."""
+        """Report a cause once, however many files it concerns."""
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
 
 def pause_after(tries: int, interval: float) -> float:
-    """Return the seconds until something that failed *tries* times is tried again: twice as long each time."""
+    """Return the pause in seconds before another try of something that failed *tries* times: it doubles each time."""
     return float(min(MAX_PAUSE_SECONDS, interval * 2 ** min(tries, 20)))
 
 

@@ -150,7 +150,7 @@ def _copy(scan: ScanContext, plan: Plan, file: PlannedFile) -> Upload | None:
 
 
 def _record(scan: ScanContext, plan: Plan, file: PlannedFile) -> Upload:
-    """Have the copy count as an upload of the batch."""
+    """Record the copy as an upload of the batch."""
     upload = Upload(
         job_id=file.job_id,
         path=file.path,

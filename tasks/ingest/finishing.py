@@ -1,9 +1,9 @@
 """
-Finish files whose job has ended, as the inbox asks for: documents beside them, then move or delete them.
+Finish files whose job has ended, as the inbox asks for: documents next to them, then move or delete them.
 
 Nothing is touched before every document of the job has been read back from the store, nor a file that is no longer the
-one that was ingested, nor a document that we did not write. What the file system refuses costs no job: it is told, and
-tried again.
+one that was ingested, nor a document that we did not write. A refusal by the file system costs no job: it is reported,
+and the step is tried again.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ ERROR_NOTE = ".batchscribe-error.txt"
 
 
 def needs_finishing(scan: ScanContext, ended: Ended) -> bool:
-    """Return whether anything is to be done for the files of a batch."""
+    """Return whether there is anything to do for the files of a batch."""
     if scan.inbox.beside:
         return bool(ended.outcomes)
     return scan.inbox.after != "keep" and any(outcome.stage is Stage.DONE for outcome in ended.outcomes)
 
 
 def finish(scan: ScanContext, ended: Ended) -> bool:
-    """Do what is to be done for the files of a batch, and return whether nothing is left to do."""
+    """Finish the files of a batch, and return whether nothing is left to do."""
     batch_id = ended.plan.batch_id
     tries, _, next_try = scan.index.fact(f"finish {batch_id}").partition(" ")
     if next_try and float(next_try) > time.time():
@@ -109,7 +109,7 @@ def _write_with_ending(scan: ScanContext, file: PlannedFile, document_format: Do
 
 
 def _write(scan: ScanContext, path: str, source: str, content: bytes) -> bool:
-    """Write a file of ours beside *source*; False if there is one that we did not write for it."""
+    """Write a file of ours next to *source*; False if there is one that we did not write for it."""
     digest = hashlib.sha256(content).hexdigest()
     key = scan.keys.written(path)
     try:

@@ -17,7 +17,7 @@ from tasks.ingest.sources import Entry, Kind, Source, SourceChanged, SourceDenie
 from tasks.storage.base import CHUNK_BYTES
 
 _NO_LINK = frozenset((errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK))
-"""What file systems say that have no hard links, or not this one."""
+"""Errors of file systems that have no hard links, or cannot make this one."""
 
 
 class FolderSource(Source):
@@ -173,7 +173,7 @@ def _has_content(path: Path, size: int, sha256: str) -> bool:
 
 @contextlib.contextmanager
 def _temporary(folder: Path) -> Iterator[Path]:
-    """Give the name of a hidden file, which no scan takes for a recording; it is gone afterwards."""
+    """Yield the name of a hidden file, which no scan takes for a recording; it is gone afterwards."""
     path = folder / f".batchscribe-{secrets.token_hex(8)}.tmp"
     try:
         yield path
@@ -212,7 +212,7 @@ def _check(status: os.stat_result, signature: str) -> None:
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """Raise what the file system refuses as `SourceChanged` or `SourceDenied`."""
+    """Translate the file system's errors into `SourceChanged` or `SourceDenied`."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:

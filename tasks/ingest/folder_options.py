@@ -33,7 +33,7 @@ class FolderOptions:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells these options from others."""
+        """A fingerprint that tells these options from others."""
         return fingerprint_of(self.options)
 
 

@@ -18,7 +18,7 @@ IDLE = "Idle"
 """State name of a scan that did nothing."""
 
 NOT_BEGUN = "Cancelled"
-"""That of a scan that was due while another one ran; it has no start."""
+"""State name of a scan that was due while another one ran; it has no start."""
 
 KEPT = 3
 MOST_AT_ONCE = 50

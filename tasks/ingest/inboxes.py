@@ -42,7 +42,7 @@ class Inbox(StoredModel):
 
     @property
     def is_bucket(self) -> bool:
-        """Whether the inbox is an S3 prefix."""
+        """True if the inbox is an S3 prefix."""
         return self.path.startswith(S3)
 
     @field_validator("include", "ignore")
@@ -125,7 +125,7 @@ def read_inboxes(text: str, file: str) -> tuple[Inbox, ...]:
 
 
 def parsed_toml(text: str, file: str) -> dict[str, Any]:
-    """Return what the TOML *text* says. Raises `InboxInvalid`."""
+    """Return the contents of the TOML *text*. Raises `InboxInvalid`."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

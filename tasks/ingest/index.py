@@ -50,7 +50,7 @@ _CANDIDATES = "whole = 1 AND decided IS NOT wanted AND size > 0 AND size <= :lar
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the index says of one file."""
+    """The index's entry for one file."""
 
     file_id: int
     path: str
@@ -74,7 +74,7 @@ class Index:
     def __init__(self, connection: sqlite3.Connection, *, fresh: bool) -> None:
         self._connection = connection
         self.fresh = fresh
-        """Whether it was made just now: nothing is known, or all of it was lost."""
+        """True if it was made just now: nothing is known, or all of it was lost."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -118,7 +118,7 @@ class Index:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Have what is done inside be kept together or not at all."""
+        """Commit everything done inside the block together, or none of it."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -210,12 +210,12 @@ class Index:
         )
 
     def tries(self, path: str) -> int:
-        """Return how often in a row a file could not be read."""
+        """Return the number of times in a row that a file could not be read."""
         row = self._connection.execute("SELECT tries FROM files WHERE path = ?", (path,)).fetchone()
         return int(row[0]) if row else 0
 
     def keep_problem(self, path: str, problem: str, *, next_try: float) -> None:
-        """Keep why a file could not be read, and when it is tried again (Unix time)."""
+        """Keep the reason why a file could not be read, and the time of the next try (Unix time)."""
         self._connection.execute(
             "UPDATE files SET problem = ?, tries = tries + 1, next_try = ? WHERE path = ?", (problem, next_try, path)
         )
@@ -239,7 +239,7 @@ class Index:
         )
 
     def end(self, job_id: str, stage: Stage, error: str) -> None:
-        """Note what became of a job."""
+        """Note the outcome of a job."""
         self._connection.execute(
             "UPDATE files SET outcome = ?, error = ? WHERE job_id = ?", (stage.value, error, job_id)
         )
@@ -255,7 +255,7 @@ class Index:
 
 
 class Seen:
-    """Which files a look saw: one bit for each."""
+    """The set of files that a look saw: one bit for each."""
 
     def __init__(self) -> None:
         self._bits = bytearray()

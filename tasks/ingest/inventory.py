@@ -23,7 +23,7 @@ FILES_AT_ONCE = 1000
 
 @dataclass(slots=True)
 class Look:
-    """What one look found, besides what it noted in the index."""
+    """The findings of one look, besides those noted in the index."""
 
     seen: Seen = field(default_factory=Seen)
     ignored: dict[str, IgnoredFiles] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Look:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether the inbox is empty, ignored things included."""
+        """True if the inbox is empty, ignored things included."""
         return not self.seen.count and not self.ignored and not self.waiting_total and not self.warnings
 
     def ignore(self, pattern: str, path: str) -> None:
@@ -124,7 +124,7 @@ class Inventory:
         return subfolders
 
     def _ignoring(self, entry: Entry) -> str:
-        """Return why the file or folder is left out; empty if it is not."""
+        """Return the reason why the file or folder is left out; empty if it is not."""
         if entry.kind in (Kind.LINK, Kind.SPECIAL):
             return entry.kind
         if pattern := self._patterns.ignoring(entry.path):
@@ -138,7 +138,7 @@ class Inventory:
 
 
 def _refusing(entry: Entry) -> str:
-    """Return why a file cannot be kept, or not be looked at; empty if it can."""
+    """Return the reason why a file cannot be kept, or not be looked at; empty if it can."""
     if entry.kind is Kind.UNREADABLE:
         return "It can't be looked at. Allow Batchscribe's user to read it."
     try:
@@ -149,5 +149,5 @@ def _refusing(entry: Entry) -> str:
 
 
 def printable(path: str) -> str:
-    """Return *path* as a record can hold it: a name may have bytes that are no text."""
+    """Return *path* as a record can hold it: a name may have bytes that are not text."""
     return path.encode(errors="replace").decode()

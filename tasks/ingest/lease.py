@@ -1,9 +1,9 @@
 """
 The lease on an inbox: one scan at a time, on whatever host.
 
-A lease is a numbered record that is created, so of two scans that want it one gets it. Whoever finds one whose process
-is dead, or whose time is over, creates the next number. A holder whose number is no longer the highest has lost it.
-Two scans at once would do work twice, and start nothing twice: claims and plans see to that.
+A lease is a numbered record that is created, so of two scans that want it one gets it. A scan that finds a lease whose
+process is dead, or whose time is over, creates the next number. A holder whose number is no longer the highest has
+lost it. Two scans at once would do work twice, and start nothing twice: claims and plans see to that.
 """
 
 import os
@@ -30,7 +30,7 @@ class LeaseLost(Exception):
 
 
 class Lease(StoredModel):
-    """Who scans an inbox: a process of a host, until a Unix time at most."""
+    """The lease on an inbox of a process of a host, until a Unix time at most."""
 
     token: str
     host: str
@@ -40,7 +40,7 @@ class Lease(StoredModel):
 
     @property
     def is_over(self) -> bool:
-        """Whether its holder is dead, as far as can be told from here, or gave no sign of life for too long."""
+        """True if its holder is dead, as far as can be told from here, or gave no sign of life for too long."""
         if self.host == this_host() and process_start(self.pid) != self.process_started:
             return True
         return self.expires_at <= time.time()
@@ -97,12 +97,12 @@ def take_lease(store: Store, keys: IngestKeys) -> HeldLease | None:
 
 
 def this_host() -> str:
-    """Return what names this start of this machine, and the container on it: elsewhere process ids mean others."""
+    """Return an id of this machine's current boot and the container on it: elsewhere a process id means another one."""
     return f"{clock.boot_id()} {platform.node()}"
 
 
 def process_start(pid: int) -> str:
-    """Return when the process was started, in the kernel's words; empty if there is none, or it can't be told."""
+    """Return the process's start time, in the kernel's words; empty if there is no process, or it can't be told."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Open what an inbox watches, whatever it is."""
+"""Open the source of an inbox, a folder or a bucket."""
 
 from tasks.ingest.folder import FolderSource
 from tasks.ingest.inboxes import Inbox
@@ -7,7 +7,7 @@ from tasks.settings import Settings
 
 
 def open_source(inbox: Inbox, settings: Settings) -> Source:
-    """Return what the inbox watches; it need not be there. Raises `InboxUnavailable` for unusable credentials."""
+    """Return the source of the inbox; it need not exist. Raises `InboxUnavailable` for unusable credentials."""
     if inbox.is_bucket:
         from tasks.ingest.bucket import open_bucket_source  # boto3 costs half a second
 

@@ -1,7 +1,7 @@
 """
-What became of the batches of an inbox: read when their run has ended, and written down once.
+The outcomes of the batches of an inbox: read when their run has ended, and written down once.
 
-Documents outweigh what a run says. A job that failed is not tried again by a scan; a person retries the batch, and then
+Documents outweigh what a run says. A job that failed is not tried again by a scan; a user retries the batch, and then
 the new outcome counts.
 """
 
@@ -50,14 +50,14 @@ NO_REASON = "The job failed without giving a reason. Look into the log of its ru
 
 @dataclass(frozen=True, slots=True)
 class _Ends:
-    """How the runs of a batch ended: those of its jobs, its failed conversions, and its own for all other jobs."""
+    """The ends of the runs of a batch: those of its jobs, its failed conversions, and its own for all other jobs."""
 
     children: Mapping[str, Child]
     conversions: Mapping[str, str]
     other: tuple[Stage, str]
 
     def of(self, job_id: str) -> tuple[Stage, str]:
-        """Return what became of a job without documents, and why."""
+        """Return the outcome of a job without documents, and the reason."""
         child, conversion = self.children.get(job_id), self.conversions.get(job_id)
         if child is not None and child.state in (RunState.CANCELLED, RunState.CANCELLING):
             return Stage.CANCELLED, ""
@@ -71,7 +71,7 @@ class _Ends:
 
 
 def fate_of(ended: Ended | None, job_id: str) -> tuple[str, str]:
-    """Return what became of a job, as the index keeps it, and why it failed."""
+    """Return the outcome of a job, as the index keeps it, and the reason why it failed."""
     outcomes = ended.outcomes if ended else ()
     found = next((outcome for outcome in outcomes if outcome.job_id == job_id), None)
     return (found.stage.value, found.error) if found else (OPEN, "")
@@ -109,7 +109,7 @@ def _has_ended(run: FlowRun) -> bool:
 
 
 async def end_plan(scan: ScanContext, client: PrefectClient, plan: Plan) -> Ended:
-    """Write down what became of the plan's files, and return it."""
+    """Write down the outcome of the plan's files, and return it."""
     scan.go_on()
     run = (await _runs_of(client, [plan])).get(plan.flow_run_id)
     ends = _Ends(
@@ -121,7 +121,7 @@ async def end_plan(scan: ScanContext, client: PrefectClient, plan: Plan) -> Ende
 
 
 def _end_without_child(run: FlowRun | None) -> tuple[Stage, str]:
-    """Return what became of the jobs that had no run of their own when the batch's run ended."""
+    """Return the outcome of the jobs that had no run of their own when the batch's run ended."""
     if run is None:
         return Stage.FAILED, DELETED
     if run.state is not None and run.state.is_cancelled():
@@ -130,7 +130,7 @@ def _end_without_child(run: FlowRun | None) -> tuple[Stage, str]:
 
 
 async def _failed_conversions(client: PrefectClient, plan: Plan) -> Mapping[str, str]:
-    """Return why uploads of the batch could not be converted, by job id; the latest try counts."""
+    """Return the reasons why uploads of the batch could not be converted, by job id; the latest try counts."""
     failed = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED]))
     reasons: dict[str, str] = {}
     offset, page_size = 0, PAGE
@@ -172,7 +172,7 @@ def _outcome(scan: ScanContext, plan: Plan, job_id: str, ends: _Ends, *, dismiss
 
 
 async def ended_again(scan: ScanContext, client: PrefectClient, known: Iterable[str]) -> list[Ended]:
-    """Return the ends of batches that a person retried, and whose run has ended since the last scan that asked."""
+    """Return the ends of batches that a user retried, and whose run has ended since the last scan that asked."""
     if not scan.index.count("outcome IN ('failed', 'cancelled')"):
         return []
     asked_at = datetime.now(UTC)
@@ -198,7 +198,7 @@ async def ended_again(scan: ScanContext, client: PrefectClient, known: Iterable[
 
 
 def read_ended(scan: ScanContext, batch_id: str) -> Ended | None:
-    """Return what became of a batch, or None if it has not ended."""
+    """Return the outcome of a batch, or None if it has not ended."""
     key = scan.keys.ended(batch_id)
     try:
         return understood(Ended, scan.store.read(key), key)

@@ -1,5 +1,5 @@
 """
-Which names of an inbox are ignored, and by which pattern.
+Ignore patterns: the names of an inbox that are ignored, and by which pattern.
 
 A pattern fits one part of a path, a folder's name or the file's, without regard to case or to how accents are encoded.
 One with a ``/`` fits the path below the inbox. Those of an inbox add to the built-in ones, which are always on.
@@ -55,5 +55,5 @@ def _any_of(patterns: Sequence[str]) -> re.Pattern[str]:
 
 
 def _folded(text: str) -> str:
-    """Return *text* so that what people take for equal is: NFC, without regard to case."""
+    """Return *text* normalised so that equal-looking names are equal: NFC, without regard to case."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()

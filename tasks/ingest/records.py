@@ -1,14 +1,14 @@
 """
-What the ingest keeps in the store, besides the batches themselves.
+The records that the ingest keeps in the store, besides the batches themselves.
 
 ::
 
     ingest/<inbox>/plans/<batch id>.json      Plan: written first, again with the run's id; gone when all is done
     ingest/<inbox>/claims/<sha>-<opt>.json    Claim: by it one content with one set of options is ingested once
-    ingest/<inbox>/ended/<batch id>.json      Ended: what became of the files of a plan
-    ingest/<inbox>/written/<sha>.json         Written: what we wrote beside a file, hence may replace
+    ingest/<inbox>/ended/<batch id>.json      Ended: the outcome of the files of a plan
+    ingest/<inbox>/written/<sha>.json         Written: what we wrote next to a file, hence may replace
     ingest/<inbox>/existing.json              Existing: what the first scan was told to skip
-    ingest/<inbox>/lease/<number>.json        Lease: who scans
+    ingest/<inbox>/lease/<number>.json        Lease: the process that scans
     ingest/<inbox>/report.json                InboxReport of the latest scan
 
 Claims and plans say what is ingested. They are created, not written, so that one of two scans wins, and a scan that
@@ -74,7 +74,7 @@ class IngestKeys(StoredModel):
 
 
 class PlannedFile(StoredModel):
-    """A file of a plan: where it is, how it is called in the batch, and what it held when it was planned."""
+    """A file of a plan: its place, its name in the batch, and its content when it was planned."""
 
     source: str
     path: str
@@ -97,7 +97,7 @@ class Plan(StoredModel):
 
 
 class Claim(StoredModel):
-    """Says that a content is ingested with a set of options, as which job, and where it was found first."""
+    """The claim that a content is ingested with a set of options: as which job, and where it was found first."""
 
     batch_id: str
     job_id: str
@@ -105,7 +105,7 @@ class Claim(StoredModel):
 
 
 class Outcome(StoredModel):
-    """What became of one file of a plan; *stage* is an end."""
+    """The outcome of one file of a plan; *stage* is an end."""
 
     job_id: str
     stage: Stage
@@ -113,7 +113,7 @@ class Outcome(StoredModel):
 
 
 class Ended(StoredModel):
-    """What became of a plan."""
+    """The outcome of a plan."""
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
@@ -136,7 +136,7 @@ class Existing(StoredModel):
 
 def fingerprint_of(options: TranscriptionOptions) -> str:
     """
-    Return what tells one set of options from another.
+    Return a fingerprint that tells one set of options from another.
 
     Only what differs from the defaults counts: an option that a later version adds changes no fingerprint, and has
     nothing transcribed again.

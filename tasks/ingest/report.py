@@ -50,7 +50,7 @@ class OpenBatch(StoredModel):
 
 
 class InboxReport(StoredModel):
-    """What the latest scan of an inbox found. Lists hold at most `MAX_LISTED` files; totals count all of them."""
+    """The findings of the latest scan of an inbox. Lists hold at most `MAX_LISTED` files; totals count all of them."""
 
     inbox: str
     location: str = Field(description="the watched folder or s3:// prefix")
@@ -73,5 +73,5 @@ class InboxReport(StoredModel):
 
 
 def report_key(inbox: str) -> str:
-    """Return where the report of an inbox is in the store."""
+    """Return the key of the report of an inbox in the store."""
     return f"ingest/{inbox}/report.json"

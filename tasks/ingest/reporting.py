@@ -26,7 +26,7 @@ _FAILED = "outcome = 'failed' AND original IS NULL"
 def report_of(
     scan: ScanContext, look: Look, open_plans: Sequence[Plan], began: datetime, seconds: float
 ) -> InboxReport:
-    """Return what the scan found."""
+    """Return the report of the scan."""
     index = scan.index
     for sentence in (*look.warnings, *_causes(scan, look)):
         scan.warn(sentence)
@@ -85,7 +85,7 @@ def _plural(what: str) -> str:
 
 
 def _causes(scan: ScanContext, look: Look) -> list[str]:
-    """Return what a person should know that concerns several files, one sentence each."""
+    """Return the causes that concern several files and that a user should know, one sentence each."""
     causes = []
     empty = scan.index.count(f"size = 0 AND seen_at < {time.time() - DAY:.0f}")
     if empty:
@@ -115,7 +115,7 @@ def summary(report: InboxReport) -> str:
 
 
 def markdown(report: InboxReport) -> str:
-    """Return the report for people who look at the run in Prefect."""
+    """Return the report for users who look at the run in Prefect."""
     lines = [f"# Inbox {report.inbox}", "", f"`{report.location}`: **{summary(report)}**"]
     lines += [f"- {sentence}" for sentence in report.warnings]
     lines += _table("Waiting", "reason", [(file.path, file.reason) for file in report.waiting], report.waiting_total)

@@ -51,7 +51,7 @@ DEVICE = "device"
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What a scan found, and whether it did anything."""
+    """The findings of a scan, and whether it did anything."""
 
     report: InboxReport
     news: bool
@@ -61,7 +61,7 @@ async def scan_inbox(
     settings: Settings, inbox: Inbox, client: PrefectClient, *, scheduled_at: datetime
 ) -> Scanned | None:
     """
-    Scan the inbox, and return what was found; None if another scan is under way, or began after *scheduled_at*.
+    Scan the inbox, and return the findings; None if another scan is under way, or began after *scheduled_at*.
 
     Raises `InboxUnavailable`, `StoreUnavailable`, `DiskFull` and `PrefectUnavailable`.
     """
@@ -99,7 +99,7 @@ async def _scan(scan: ScanContext, client: PrefectClient, began: datetime) -> Sc
 
 
 def _look(scan: ScanContext) -> Look:
-    """Look at the inbox, at a first time noting what is to be skipped. Raises `InboxUnavailable`."""
+    """Look at the inbox; the first time, note the files to skip. Raises `InboxUnavailable`."""
     look = Inventory(scan.inbox, scan.source, scan.index, scan.go_on).look()
     device, known_device = scan.source.device(), scan.index.fact(DEVICE)
     if look.found_nothing and device != known_device and (known := scan.index.count("decided IS NOT NULL")):
@@ -116,7 +116,7 @@ def _look(scan: ScanContext) -> Look:
 
 
 def _skip_existing(scan: ScanContext) -> None:
-    """Skip what the first scan found. It is kept in the store: a lost index must not have it ingested."""
+    """Skip the files that the first scan found. They are kept in the store: a lost index must not get them ingested."""
     if not scan.index.fresh and scan.index.fact("existing"):
         return
     key = scan.keys.existing
@@ -148,7 +148,7 @@ async def _continue_plans(scan: ScanContext, client: PrefectClient) -> list[Plan
 
 
 async def _finish(scan: ScanContext, client: PrefectClient, plan: Plan) -> None:
-    """Write down what became of the plan, act on it, and drop the plan when nothing is left to do."""
+    """Write down the outcome of the plan, act on it, and drop the plan when nothing is left to do."""
     ended = await asyncio.to_thread(read_ended, scan, plan.batch_id) or await end_plan(scan, client, plan)
     if not needs_finishing(scan, ended) or await asyncio.to_thread(finish, scan, ended):
         await asyncio.to_thread(scan.store.delete, scan.keys.plan(plan.batch_id))
@@ -200,7 +200,7 @@ def _is_late(index: Index, scheduled_at: datetime, now: datetime) -> bool:
 
 
 def _told(store: Store, inbox: Inbox, told: TranscriptionError) -> TranscriptionError:
-    """Have the inbox's report tell the error as well, if it can, and return it."""
+    """Put the error into the inbox's report as well, if possible, and return it."""
     keys = IngestKeys(inbox=inbox.name)
     with contextlib.suppress(TranscriptionError):
         report = _latest_report(store, keys, inbox)

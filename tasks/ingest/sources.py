@@ -1,5 +1,5 @@
 """
-What an inbox watches: a folder or an S3 prefix, with the same behaviour.
+The source that an inbox watches: a folder or an S3 prefix, with the same behaviour.
 
 A file has a *signature*, which changes whenever its content may have: size, mtime, ctime and inode in a folder, ETag,
 size and time in a bucket. Reading takes the signature along and fails if it is no longer the file's, before the first
@@ -14,7 +14,7 @@ from typing import Protocol
 
 
 class Kind(StrEnum):
-    """What an entry of a folder is. Nothing but files and folders is looked into."""
+    """The kind of a folder's entry. Only files and folders are looked into."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -51,18 +51,18 @@ class Source(Protocol):
     """A folder or a bucket. All methods may be called from any thread; their paths are below the inbox."""
 
     settles: bool
-    """Whether a file may be seen half-written, so that it has to be still for a while before it counts."""
+    """True if a file may be seen half-written, so that it has to be still for a while before it counts."""
 
     def entries(self, folder: str) -> Iterator[Entry]:
         """
-        Yield what is directly in *folder*; the empty path is the inbox itself.
+        Yield the entries directly in *folder*; the empty path is the inbox itself.
 
         Raises `InboxUnavailable` if the inbox can't be read, `SourceDenied` for a folder in it.
         """
         ...
 
     def device(self) -> str:
-        """Return what tells this file system from the one that shows when it is not mounted; empty if nothing does."""
+        """Return an id that tells this file system from the one seen when it is not mounted; empty if there is none."""
         ...
 
     def look(self, path: str) -> Entry | None:
@@ -87,7 +87,7 @@ class Source(Protocol):
 
     def move(self, path: str, signature: str, target: str, sha256: str) -> str:
         """
-        Move the file to *target*, or to a numbered name beside it if that is taken, and return where it is.
+        Move the file to *target*, or to a numbered name next to it if that is taken, and return its new path.
 
         Raises `SourceChanged` and `SourceDenied`.
         """

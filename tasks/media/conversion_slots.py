@@ -1,10 +1,10 @@
 """
-Turns to convert: so many uploads at the same time on this host, whatever batches and processes they are of.
+Conversion slots: a limit on the uploads converted at the same time on this host, across batches and processes.
 
 A turn is a lock on one of as many files in the data folder as there may be conversions. The kernel takes it back when
-its process ends, however that ends. Inside a process batches take turns (`tasks.fair_queue`), people's own before
+its process ends, however that ends. Inside a process batches take turns (`tasks.fair_queue`), users' own before
 those of inboxes; processes pass one by one through a turnstile, another lock, which none can pass twice while others
-wait. While people's uploads wait in any process, those of inboxes let them go first.
+wait. While users' uploads wait in any process, those of inboxes let them go first.
 """
 
 import contextlib
@@ -137,7 +137,7 @@ class Turns:
 
     @contextlib.contextmanager
     def _sign_of_people(self) -> Iterator[None]:
-        """Show the other processes whether people's uploads wait here."""
+        """Show the other processes whether users' uploads wait here."""
         with self._changed:
             waiting = len(self._people)
         if not waiting:
@@ -196,7 +196,7 @@ class _Wait:
         turns.ask(batch, self._take)
 
     def _take(self, slot: Slot) -> None:
-        """Called in the thread of the turns."""
+        """Take the slot, or release it if given up; called in the thread of the turns."""
         with self._lock:
             if not self._given_up:
                 self._slot = slot
@@ -219,17 +219,17 @@ _current: ContextVar[Turn | None] = ContextVar("current turn to convert", defaul
 
 
 def set_current_turn(turn: Turn) -> None:
-    """Make *turn* the one of the current context and of the thread that is started from it."""
+    """Make *turn* the current one in this context and in the thread started from it."""
     _current.set(turn)
 
 
 def current_turn() -> contextlib.AbstractContextManager[object]:
-    """Return the turn of the upload that is being converted; outside a batch run one that bounds nothing."""
+    """Return the turn of the upload that is being converted; outside a batch run, one without a limit."""
     return _current.get() or contextlib.nullcontext()
 
 
 def conversions_at_once(settings: Settings) -> int:
-    """Return how many uploads are converted at the same time on this host."""
+    """Return the number of uploads that are converted at the same time on this host."""
     return settings.conversions or os.cpu_count() or 1
 
 

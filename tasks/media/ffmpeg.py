@@ -1,7 +1,7 @@
 """
 Transcode a file to a recording with ffmpeg: the system's, or else the one that comes as a Python package.
 
-ffmpeg reads what strangers send, so it runs confined (`tasks.media.sandbox`), may open the one file in its folder and
+ffmpeg reads untrusted files, so it runs confined (`tasks.media.sandbox`), may open the one file in its folder and
 no other, and its word on lengths is checked: see `tasks.media.plan` and `tasks.media.validation`.
 """
 
@@ -40,7 +40,7 @@ def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLim
     """
     Make the recording *target* of the file *upload*, which *name* stands for in messages.
 
-    Works in a folder beside *target*. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then there
+    Works in a folder next to *target*. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then there
     is no *target*.
     """
     began = time.monotonic()
@@ -77,7 +77,7 @@ def ffmpeg_program() -> str:
 
 @functools.lru_cache
 def _writes_mp3(program: str) -> bool:
-    """Whether *program* runs as it will, without our environment, and has the encoder, which some leave out."""
+    """Return whether *program* runs without our environment, as it will later, and has the encoder, which some lack."""
     listing = subprocess.run(
         [program, "-hide_banner", "-encoders"], capture_output=True, check=False, timeout=60, env={"LC_ALL": "C"}
     )
@@ -94,7 +94,7 @@ class Ffmpeg:
     limits: ProcessLimits
 
     def run(self, arguments: list[str]) -> Report:
-        """Return what ffmpeg reports with *arguments*. Raises the error for a run that did not end by itself."""
+        """Return ffmpeg's report for *arguments*. Raises the error for a run that did not end on its own."""
         end, report = run_confined([self.program, *arguments], folder=self.folder, limits=self.limits, read=read_log)
         error = interruption(self.name, exit_code=end.code, timed_out=end.timed_out, report=report)
         if error is not None:
@@ -115,7 +115,7 @@ def _convert(ffmpeg: Ffmpeg, plan: Plan, limits: ConversionLimits) -> tuple[Repo
 
 
 def _offset(ffmpeg: Ffmpeg, report: Report) -> float:
-    """Return when the sound starts. Only what has other streams can start before its sound."""
+    """Return the time at which the sound starts. Only a file with other streams can start before its sound."""
     if len(report.streams) == 1:
         return 0.0
     return offset_seconds(ffmpeg.run(first_sound_arguments()))

@@ -1,5 +1,5 @@
 """
-What ffmpeg's own output says about a file: there is no ffprobe beside the ffmpeg that comes as a Python package.
+Parser of ffmpeg's own output about a file: the ffmpeg that comes as a Python package has no ffprobe with it.
 
 `read_log` takes the lines that ffmpeg 5 to 9 write with ``-loglevel repeat+level+info`` and the filter graph of
 `tasks.media.plan`. Names and titles in the media stand in lines that are indented further than ffmpeg's own, so
@@ -42,7 +42,7 @@ _STOPPED = re.compile(r"Exiting normally, received signal (?P<signal>\d+)")
 _UNDECODED = ("Error while decoding stream", "Error submitting packet to decoder", "Decoding error")
 _READING_FAILED = ("Error during demuxing", "file:")
 _HARMLESS = "non monotonically increasing dts"
-"""ffmpeg complains so about the MP3 it writes where a file changes its channels midway, and writes it all the same."""
+"""ffmpeg's complaint about the MP3 it writes where a file changes its channels midway; it writes it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Stream:
     kind: str
     codec: str
     cover: bool
-    """Whether it is a picture, not a film."""
+    """True if it is a picture, not a film."""
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.codec}"
@@ -70,7 +70,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What ffmpeg said of one run."""
+    """The report of one run of ffmpeg."""
 
     format: str = ""
     """ffmpeg's name of the container; empty if the file could not be opened."""
@@ -78,41 +78,41 @@ class Report:
     declared_seconds: float | None = None
     """Length by the file's own header, from the first stream's start to the last one's end."""
     declared_is_estimate: bool = False
-    """Whether the header says nothing and ffmpeg guessed from the file's size."""
+    """True if the header says nothing and ffmpeg guessed from the file's size."""
     start_seconds: float = 0.0
-    """Where the clock of the container starts."""
+    """Start of the container's clock."""
     first_sound_seconds: float = 0.0
     """Time of the first sample, on the clock that the run kept."""
     channels: int = 0
     decoded: Sound = field(default_factory=Sound)
     """The first audio stream, as decoded."""
     written: Sound = field(default_factory=Sound)
-    """What was encoded."""
+    """The sound that was encoded."""
     undecoded_packets: int = 0
     errors: tuple[str, ...] = ()
     """The first messages about errors, but for those about pictures."""
     corrupt: bool = False
-    """Whether ffmpeg called a packet of sound corrupt, or said the file is shorter than it should be."""
+    """True if ffmpeg called a packet of sound corrupt, or said the file is shorter than it should be."""
     reading_failed: bool = False
-    """Whether reading ended by an error and not at the end of the file."""
+    """True if reading ended with an error and not at the end of the file."""
     stopped_by_signal: int = 0
     exit_code: int = 0
 
     @property
     def damaged(self) -> bool:
-        """Whether ffmpeg met anything that should not be there. The pictures of a film don't count."""
+        """True if ffmpeg met anything that should not be there. The pictures of a film don't count."""
         return bool(self.errors) or self.corrupt
 
     @property
     def lasts_by_sound(self) -> bool:
-        """Whether the declared length is that of the sound: nothing else in the file takes time."""
+        """True if the declared length is that of the sound: nothing else in the file takes time."""
         audio = sum(stream.kind == "audio" for stream in self.streams)
         films = sum(stream.kind == "video" and not stream.cover for stream in self.streams)
         return audio == 1 and not films
 
 
 def read_log(lines: Iterable[str]) -> Report:
-    """Return what *lines* say. They are read to the end, and only little of them is kept, however many there are."""
+    """Return the report in *lines*. They are read to the end, and only little is kept, however many there are."""
     reading = _Reading()
     for line in lines:
         reading.take(line)

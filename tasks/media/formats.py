@@ -1,4 +1,4 @@
-"""Media files: which names are accepted, and what a WAV file's own header says about its length."""
+"""Media file formats: the accepted names, and the length that a WAV file's own header gives."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -25,7 +25,7 @@ _WRAP = 2**32
 
 
 def is_media(path: str) -> bool:
-    """Whether the name at the end of *path* is that of an audio or video file. What is in it shows when it is read."""
+    """Return whether the name at the end of *path* is that of an audio or video file. Its content is not looked at."""
     return PurePosixPath(path).suffix.lower().removeprefix(".") in MEDIA_ENDINGS
 
 
@@ -40,7 +40,7 @@ class Sliceable(Protocol):
 @dataclass(frozen=True, slots=True)
 class WavHeader:
     """
-    Where the sound of a WAV file starts and how much of it there should be, in bytes.
+    The header of a WAV file: the start and the announced length of its sound, in bytes.
 
     ffmpeg reads such a file to where it ends and does not say that more was announced, nor that there is more.
     """
@@ -50,13 +50,13 @@ class WavHeader:
     """None if the header says nothing definite."""
 
     def share_present(self, size: int) -> float:
-        """Return how much of the announced sound a file of *size* bytes holds, from 0 to 1."""
+        """Return the share of the announced sound that a file of *size* bytes holds, from 0 to 1."""
         if self.announced is None:
             return 1.0
         return min(1.0, max(0, size - self.start) / self.announced)
 
     def overflowed(self, size: int) -> bool:
-        """Whether the file is so long that its header's count of bytes began again from 0."""
+        """Return whether the file is so long that its header's count of bytes wrapped around to 0."""
         return self.announced is not None and size - self.start - self.announced >= _WRAP
 
 

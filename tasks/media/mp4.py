@@ -2,7 +2,7 @@
 A recording as MP4: the same MP3 frames, behind a header that says where each of them begins.
 
 An MP3 of variable bit rate has no such table, only a hundred entries of eight bits, so browsers guess: measured in
-Chromium, an hour of it is heard up to 13 s beside the place that was asked for. In an MP4 every frame has its place.
+Chromium, an hour of it is heard up to 13 s off the requested place. In an MP4 every frame has its place.
 
 Boxes: ISO/IEC 14496-12 and 14496-14. Frames: ISO/IEC 13818-3. The tag in the first frame, which holds the encoder's
 delay: LAME's "Mp3 Info Tag".
@@ -23,7 +23,7 @@ _HEADER_MASK: Final = 0xFFFE0C00
 _HEADER: Final = 0xFFF20800
 _ID3_HEADER_BYTES: Final = 10
 _TAG_OFFSET: Final = 13
-"""Where the tag is in a mono frame of MPEG version 2: after 4 bytes of header and 9 of side information."""
+"""Offset of the tag in a mono frame of MPEG version 2: after 4 bytes of header and 9 of side information."""
 
 _DELAY_OFFSET: Final = _TAG_OFFSET + 141
 DECODER_DELAY: Final = 529
@@ -40,7 +40,7 @@ class NotSeekable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The frames of an MP3: where the first is, their sizes in bytes, how many samples come before the sound."""
+    """The frames of an MP3: the offset of the first, their sizes in bytes, the number of samples before the sound."""
 
     first: int
     sizes: "array[int]"
@@ -48,7 +48,7 @@ class Frames:
 
     @property
     def stop(self) -> int:
-        """Where the last frame ends."""
+        """Offset of the end of the last frame."""
         return self.first + sum(self.sizes)
 
 
@@ -77,7 +77,7 @@ def find_frames(chunks: Iterable[bytes]) -> Frames:
 
 
 def _start(head: bytes) -> tuple[int, int]:
-    """Return where the first frame of sound is and how many samples come before the sound."""
+    """Return the offset of the first frame of sound and the number of samples before the sound."""
     at = 0
     if head[:3] == b"ID3":
         at = _ID3_HEADER_BYTES + sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:10])))
@@ -97,7 +97,7 @@ def _frame_size(header: int) -> int:
 
 
 def mp4_header(frames: Frames) -> bytes:
-    """Return what an MP4 has before the frames; the frames follow it as they are in the MP3."""
+    """Return the part of an MP4 before the frames; the frames follow it as they are in the MP3."""
     start = _box(b"ftyp", b"isom", pack(">I", 0x200), b"isomiso2mp41")
     payload = sum(frames.sizes)
     length = len(start) + len(_movie(frames, 0)) + 8

@@ -1,5 +1,5 @@
 """
-Conversions: how ffmpeg is told to make a recording of an upload, and whether what it made is right.
+Conversion plans: ffmpeg's arguments to make a recording of an upload, and the check of the result.
 
 A conversion is a `Plan`, ffmpeg's arguments for it, and the `Report` that came of it. `better_plan` says whether the
 report asks for another try with another plan, `refusal` why the upload can't be used. Nearly all uploads are done with
@@ -32,10 +32,10 @@ another one, or any file of this machine, read to it.
 """
 
 TOLERANCE_SECONDS = 0.5
-"""How much of the sound may be missing, by codec delays and padding or by damage that nobody hears."""
+"""Sound that may be missing, by codec delays and padding or by inaudible damage."""
 
 ESTIMATE_TOLERANCE = 0.05
-"""How far off ffmpeg's guess of a length from the file's size may be."""
+"""Largest relative error of ffmpeg's guess of a length from the file's size."""
 
 PACKET_SECONDS = 0.02
 """Sound in one packet of a speech or music codec, at least."""
@@ -58,7 +58,7 @@ _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal
 
 @dataclass(frozen=True, slots=True)
 class ProcessLimits:
-    """What a process may use."""
+    """The resource limits of a process."""
 
     timeout_seconds: float
     cpu_seconds: int
@@ -68,7 +68,7 @@ class ProcessLimits:
 
 @dataclass(frozen=True, slots=True)
 class ConversionLimits:
-    """What a conversion may cost, from the longest recording that is accepted."""
+    """The limits of a conversion, from the longest recording that is accepted."""
 
     max_audio_seconds: float
     memory_bytes: int = 4 * 2**30
@@ -91,14 +91,14 @@ class ConversionLimits:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an upload's sound becomes a recording."""
+    """The way to turn an upload's sound into a recording."""
 
     keep_times: bool = True
-    """Whether the sound stays at its times, with silence in the gaps; else it is put end to end."""
+    """True if the sound stays at its times, with silence in the gaps; else it is put end to end."""
     channel: int | None = None
     """The channel to take, from 0; None mixes all."""
     to_end_of_file: bool = False
-    """Whether to read a WAV file beyond the length in its header."""
+    """True if a WAV file is read beyond the length in its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _input(name: str) -> tuple[str, ...]:
 
 
 def better_plan(report: Report, plan: Plan) -> Plan | None:
-    """Return how to convert the upload again so that nothing of it is lost, or None if *plan* did it."""
+    """Return a plan to convert the upload again so that nothing of it is lost, or None if *plan* did it."""
     if plan.keep_times and report.decoded.seconds - report.written.seconds > TOLERANCE_SECONDS:
         # Times that run backwards: files put one behind the other. To keep times would drop what comes "again".
         return replace(plan, keep_times=False)
@@ -170,13 +170,13 @@ def better_plan(report: Report, plan: Plan) -> Plan | None:
 
 
 def offset_seconds(first_sound: Report) -> float:
-    """Return how long after the start of the upload its sound starts, from a report of `first_sound_arguments`."""
+    """Return the time from the start of the upload to that of its sound, from a report of `first_sound_arguments`."""
     offset = first_sound.first_sound_seconds - first_sound.start_seconds
     return round(offset, 3) if offset >= NEGLIGIBLE_OFFSET_SECONDS else 0.0
 
 
 def interruption(name: str, *, exit_code: int, timed_out: bool, report: Report) -> TranscriptionError | None:
-    """Return the error for an ffmpeg that did not end by itself, or None. A negative *exit_code* is a signal."""
+    """Return the error for an ffmpeg that did not end on its own, or None. A negative *exit_code* is a signal."""
     stopped_by = report.stopped_by_signal or max(0, -exit_code)
     if stopped_by in _CRASHES:
         return MediaRejected(

@@ -3,7 +3,7 @@ Run a program confined: limited time, memory and file size, an empty environment
 
 The program is the leader of a process group of its own, which is killed as a whole on time-out, when the run it works
 for is cancelled, and when the caller is interrupted by any exception. If this process is killed with SIGKILL, Linux
-kills the program with it; macOS knows no such thing, there the limit on processor time ends what is left.
+kills the program with it; macOS has no equivalent, so there the limit on processor time ends what is left.
 
 RLIMIT_NPROC is not used: it counts all processes and threads of the user, so a limit that binds one conversion would
 stop its neighbours. The address space (RLIMIT_AS) bounds the threads too.
@@ -27,14 +27,14 @@ from tasks.media.plan import ProcessLimits
 LAUNCHER = Path(__file__).with_name("rlimit_exec.py")
 MAX_LINE_BYTES = 4096
 SECONDS_TO_EXIT = 10.0
-"""How long a program may take to exit after it has closed its standard error."""
+"""Time for a program to exit after it has closed its standard error."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a program ended: its exit code, or the negative number of the signal that ended it."""
+    """The end of a program: its exit code, or the negative number of the signal that ended it."""
 
     code: int
     timed_out: bool
@@ -99,14 +99,14 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
 
 
 def _end_overdue(process: "subprocess.Popen[bytes]", overdue: threading.Event) -> None:
-    """Called in the timer's thread."""
+    """End an overdue process; called in the timer's thread."""
     if process.returncode is None:
         overdue.set()
         _end(process)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """Called in other threads. A process that was waited for is gone, and its id may be another's."""
+    """End the process, from another thread. One that was waited for is gone, and its id may be another's."""
     if process.returncode is None:
         _kill_group(process.pid)
 

@@ -1,4 +1,4 @@
-"""Rejections: why an upload can't be transcribed, in a sentence for the person who uploaded it."""
+"""Validation: reject an upload that can't be transcribed, with a sentence for the user who sent it."""
 
 from tasks.errors import ConversionInterrupted, MediaRejected
 from tasks.media.ffmpeg_log import Report
@@ -66,7 +66,7 @@ def check_complete(report: Report, *, name: str, offset_seconds: float, wav_shar
 
 
 def _cut_off_seconds(report: Report, *, declared: float) -> float:
-    """Return how much earlier the sound ends than *declared*, as far as that can be trusted."""
+    """Return the seconds by which the sound ends before *declared*, as far as that can be trusted."""
     missing = declared - report.written.seconds
     if report.declared_is_estimate:
         return missing if report.damaged and missing > ESTIMATE_TOLERANCE * declared + TOLERANCE_SECONDS else 0.0
@@ -91,7 +91,7 @@ def check_recording(report: Report, recording: Report, *, name: str) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Return a length for a person: ``5.9 s``, or ``1:02:03`` from two minutes on."""
+    """Return a length for display: ``5.9 s``, or ``1:02:03`` from two minutes on."""
     if seconds < 2 * SECONDS_PER_MINUTE:
         return f"{max(0.0, seconds):.1f} s"
     minutes, whole_seconds = divmod(round(seconds), SECONDS_PER_MINUTE)

@@ -1,1 +1,1 @@
-"""Batches, runs and pools: what Prefect knows of them, and what is decided from it."""
+"""Orchestration: Prefect's state of batches, runs and pools, and the decisions made from it."""

@@ -1,8 +1,8 @@
 """
-Collect what becomes of a batch's jobs: adopt what an earlier try left, convert, restart, and note how each ended.
+Collect the outcomes of a batch's jobs: adopt what an earlier try left, convert, restart, and note how each ended.
 
-`OpenJobs` has each job in exactly one place. Nothing of it is kept anywhere: a batch run that starts again reads it
-anew from Prefect and the store.
+`OpenJobs` says where each job is. Nothing of it is kept anywhere: a batch run that starts again reads it once more from
+Prefect and the store.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ QUIET_LOOKS = 10
 
 class Pace:
     """
-    When a batch looks next.
+    The pace of a batch's looks.
 
     Looks fall on full multiples of the interval on the process's clock, so that all batches of a process look at the
     same moments and can share what they read.
@@ -61,7 +61,7 @@ class Pace:
         self._seen = seen
 
     def seconds_until_next(self, now: float) -> float:
-        """Return how long to wait for the next look."""
+        """Return the seconds to wait for the next look."""
         quiet = self._quiet_looks >= QUIET_LOOKS
         interval = SECONDS_BETWEEN_QUIET_LOOKS if quiet else SECONDS_BETWEEN_LOOKS
         return interval - now % interval
@@ -92,12 +92,12 @@ class OpenJobs:
 
     @property
     def any_open(self) -> bool:
-        """Whether a job has not ended yet."""
+        """True if a job has not ended yet."""
         return len(self.endings) < len(self.manifest.jobs)
 
     @property
     def progress(self) -> Hashable:
-        """Something that is equal as long as nothing happens to any job."""
+        """A value that stays equal as long as nothing happens to any job."""
         children = tuple((child.flow_run_id, child.state, child.attempt) for child in self.children.values())
         return len(self.converting), len(self.waiting), len(self.endings), children
 
@@ -199,7 +199,7 @@ async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Con
 
 
 async def stop_cancelled(store: Store, jobs: OpenJobs, conversions: Conversions) -> None:
-    """End the jobs that a person cancelled and that have no run yet; one that has a run is asked to stop itself."""
+    """End the jobs that a user cancelled and that have no run yet; one that has a run is asked to stop itself."""
     if not jobs.converting and not jobs.waiting:
         return
     for job_id in await asyncio.to_thread(cancelled_jobs, store, jobs.manifest.batch.batch_id):
@@ -232,7 +232,7 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
 
 
 async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[Child]:
-    """Move runs from pools that take no jobs to such that do, and return their successors; end the cancelled ones."""
+    """Move runs from pools that take no jobs to ones that do, and return their successors; end the cancelled ones."""
     await _give_up_moved(dispatcher, jobs)  # where an outage came between the two steps of a move
     found = await dispatcher.find_stuck(jobs.children.values())
     await dispatcher.end_cancelled(run for run in found if run.cancelling)
@@ -291,7 +291,7 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
 
 
 async def reopen(client: PrefectClient, jobs: OpenJobs) -> bool:
-    """Take up again the jobs whose run a person has restarted since it failed, and return whether there are any."""
+    """Take up again the jobs whose run a user has restarted since it failed, and return whether there are any."""
     failed = [child for job_id, child in jobs.ended.items() if jobs.endings[job_id].stage is not Stage.DONE]
     for child in await refresh(client, failed):
         # A run that is as it was is not looked at again: one whose documents are damaged says Completed for ever.
@@ -308,7 +308,7 @@ def _has_ended(child: Child) -> bool:
 
 
 async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) -> Ending:
-    """Return how the job ended. Done is one whose documents are in the store and intact, whatever its run says."""
+    """Return the job's ending. It is done if its documents are in the store and intact, whatever its run says."""
     look = partial(published_and_intact, store, batch_id, job.job_id)
     try:
         publication = await asyncio.to_thread(told_from_outage, store, f"What {shown(job.name)} became", look)
@@ -347,7 +347,7 @@ def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
 
 
 def endings_of(jobs: OpenJobs) -> list[Ending]:
-    """Return how each job of a batch that ends now has ended; one that has not by then is cancelled with it."""
+    """Return the ending of each job of a batch that ends now; one that has not ended by then is cancelled with it."""
     return [
         jobs.endings.get(job.job_id) or Ending(job, Stage.CANCELLED, "Cancelled with its batch.")
         for job in jobs.manifest.jobs

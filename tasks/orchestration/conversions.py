@@ -19,7 +19,7 @@ from tasks.media.convert import convert
 from tasks.settings import Settings
 
 MOST_PAUSING = 8
-"""Conversions of a batch that pause between two attempts while others of it go on; each keeps a thread."""
+"""Maximum number of a batch's conversions that pause between two tries while others go on; each keeps a thread."""
 
 
 SECONDS_AFTER_FAILURE = 1.0
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def most_begun(settings: Settings) -> int:
-    """Return how many conversions of one batch are begun, or asked for, at the same time."""
+    """Return the number of conversions of one batch that are begun, or asked for, at the same time."""
     return conversions_at_once(settings) + MOST_PAUSING
 
 
@@ -48,7 +48,7 @@ class ConversionThreads(ThreadPoolTaskRunner[Any]):
 
 
 class Conversions:
-    """The conversions of a batch. They run in threads; each can be cancelled by itself, and all with the batch run."""
+    """The conversions of a batch. They run in threads; each can be cancelled on its own, and all with the batch run."""
 
     def __init__(self, batch: Batch, settings: Settings) -> None:
         self._batch = batch
@@ -80,7 +80,7 @@ class Conversions:
             self._turns.ask(self._batch, self._take_turn)
 
     def _take_turn(self, slot: Slot) -> None:
-        """Called in the thread of the turns. Raises `RuntimeError` if the loop is closed."""
+        """Begin a conversion; called in the thread of the turns. Raises `RuntimeError` if the loop is closed."""
         self._loop.call_soon_threadsafe(self._begin, slot)
 
     def _begin(self, slot: Slot) -> None:
@@ -104,7 +104,7 @@ class Conversions:
         conversion.add_done_callback(partial(self._hand_over, job, turn))
 
     def _submit(self, job: Job, token: CancelToken, turn: Turn) -> PrefectFuture[Recording]:
-        """Called in a context of its own, which the conversion's thread inherits: token and turn are this job's."""
+        """Submit the conversion, in a context of its own that its thread inherits: token and turn are this job's."""
         set_current_token(token)
         set_current_turn(turn)
         tagged = convert.with_options(tags=[job_tag(job.job_id)])
@@ -117,13 +117,13 @@ class Conversions:
         return self._waiting.pop(job_id, None)
 
     def withdraw(self) -> list[Job]:
-        """Begin no more conversions, and return the jobs whose are not begun."""
+        """Begin no more conversions, and return the jobs whose conversions have not begun."""
         withdrawn = list(self._waiting.values())
         self._waiting.clear()
         return withdrawn
 
     def _hand_over(self, job: Job, turn: Turn, conversion: PrefectFuture[Recording]) -> None:
-        """Called in the thread that converted."""
+        """Hand over the ended conversion; called in the thread that converted."""
         turn.end()
         self._loop.call_soon_threadsafe(self._line_up, job, conversion)
 
@@ -135,11 +135,11 @@ class Conversions:
 
     @property
     def ended(self) -> deque[tuple[Job, PrefectFuture[Recording]]]:
-        """The conversions that have ended and nobody has taken up yet, oldest first."""
+        """The conversions that have ended and have not been taken up yet, oldest first."""
         return self._ended
 
     async def wait(self, timeout_seconds: float) -> None:
-        """Return when a conversion ends or the batch is cancelled, or after the time-out."""
+        """Wait until a conversion ends or the batch is cancelled, or until the time-out."""
         self._news.clear()
         if not self._ended and not self._token.cancelled:
             with contextlib.suppress(TimeoutError):

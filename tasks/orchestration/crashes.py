@@ -1,5 +1,5 @@
 """
-What becomes of a run whose process died: it is tried again under the same id, three times at most.
+Crash handling: a run whose process died is tried again under the same id, three times at most.
 
 The warm worker sees to its own runs at once. Prefect's own workers leave theirs Crashed: the batch run sees to them,
 and to those of a warm worker that died in the middle.
@@ -19,7 +19,7 @@ MAX_CRASHES = 3
 
 
 async def count_crashes(client: PrefectClient, flow_run: FlowRun) -> int:
-    """Return how often the job of this run lost its process, here and on pools it was moved away from."""
+    """Return the number of times the job of this run lost its process, here and on pools it was moved away from."""
     return crashes_before(flow_run) + crashes_since_last_end(await client.read_flow_run_states(flow_run.id))
 
 
@@ -41,7 +41,7 @@ async def crash(client: PrefectClient, flow_run: FlowRun, reason: str) -> None:
 
 
 def stopped(reason: str) -> str:
-    """Return what a run that lost its process says."""
+    """Return the message of a run that lost its process."""
     return f"Stopped: {reason}"
 
 
@@ -56,7 +56,7 @@ async def go_on_after_crash(client: PrefectClient, child: Child) -> None:
 
 
 async def restart_lost(client: PrefectClient, child: Child) -> None:
-    """Start a run again that no process executes any more, unless it has gone on in this moment."""
+    """Start a run again that no process executes any more, unless it has just gone on."""
     flow_run = await client.read_flow_run(child.flow_run_id)
     now = child_of(flow_run)
     if (now.state, now.attempt, now.changed_at) != (child.state, child.attempt, child.changed_at):

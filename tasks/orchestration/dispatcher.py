@@ -36,17 +36,17 @@ from tasks.orchestration.task_runs import settle_task_runs
 logger = logging.getLogger(__name__)
 
 ROUTER_PATIENCE_SECONDS = 20.0
-"""How long to wait for the router's lock; whoever has it needs a fraction of that."""
+"""Time to wait for the router's lock; its holder needs a fraction of that."""
 
 SHORTEST_OCCUPANCY_SECONDS = 0.1
-"""The least that Prefect's server counts; by how long a lock was held lately it spaces out the tries to get it."""
+"""Minimum that Prefect's server counts; it spaces out the tries to get a lock by how long it was held lately."""
 
 GIVE_WAY_SECONDS = 3.0
-"""How long a slot must have been idle before a batch of an inbox takes it while a person's batch runs."""
+"""Time that a slot must have been idle before a batch of an inbox takes it while a user's batch runs."""
 
 UNUSABLE_SECONDS = 20.0
 """
-How long a pool must have been unusable before its runs are moved.
+Time that a pool must have been unusable before its runs are moved.
 
 A worker that is started again is back within seconds, and after an outage of Prefect's server all of them look lost
 until their next heartbeat.
@@ -62,7 +62,7 @@ class ReadyJob:
 
 
 class Dispatcher:
-    """Creates and moves the runs of one batch's jobs."""
+    """The dispatcher of one batch: creates and moves the runs of its jobs."""
 
     def __init__(self, client: PrefectClient, batch: Batch, batch_flow_run_id: UUID) -> None:
         self._client = client
@@ -93,7 +93,7 @@ class Dispatcher:
     def _place(
         self, pools: Sequence[Pool], waiting: Mapping[str, ReadyJob], running: RunningBatches
     ) -> tuple[Placement, ...]:
-        """Return which of the jobs go where now. A batch of an inbox lets a free slot be seen by people's first."""
+        """Return the placements to make now. A batch of an inbox lets users' batches see a free slot first."""
         candidates = self._candidates(waiting)
         if not self._batch.inbox:
             return place(pools, candidates, active_batches=len(running.people))
@@ -113,7 +113,7 @@ class Dispatcher:
         ready: Mapping[str, ReadyJob],
         old: Mapping[str, Child] = MappingProxyType({}),
     ) -> AsyncIterator[Child]:
-        """Create the runs of *placements*; a pool whose deployment was deleted in this moment gets none."""
+        """Create the runs of *placements*; a pool whose deployment was just deleted gets none."""
         deployments = {pool.work_pool: UUID(pool.deployment_id) for pool in pools}
         for placed in placements:
             try:
@@ -142,7 +142,7 @@ class Dispatcher:
 
     async def find_stuck(self, children: Iterable[Child]) -> list[StuckRun]:
         """
-        Return the batch's runs on pools that have taken none for a while, or that somebody deleted.
+        Return the batch's runs on pools that have taken none for a while, or that were deleted.
 
         None, as long as no other pool could take them, but for those that are being cancelled.
         """
@@ -178,7 +178,7 @@ class Dispatcher:
         }
 
     async def end_cancelled(self, lost: Iterable[StuckRun]) -> None:
-        """End runs that were asked to stop on a pool that nobody works for: there is nobody to stop them."""
+        """End runs that were asked to stop on a pool without a worker: nothing else would stop them."""
         for run in lost:
             message = f"Cancelled. The worker of {run.work_pool} is gone."
             await self._client.set_flow_run_state(UUID(run.flow_run_id), Cancelled(message=message))
@@ -272,10 +272,10 @@ async def _router(client: PrefectClient) -> AsyncIterator[None]:
     """
     Hold the lock that one batch at a time has while it looks for room and fills it.
 
-    Losing it, frozen for longer than its lease or in an outage, ends nobody: what it protects from is that two batches
-    fill the same place, and a job gets one run in any case. So it is also taken from a holder that does not give it
+    Losing it, frozen for longer than its lease or in an outage, ends no batch: it only keeps two batches from filling
+    the same place, and a job gets one run in any case. So it is also taken from a holder that does not give it
     back. Its lease alone would not bring it back: a server that is killed, or whose disk is full, between marking the
-    lock as held and writing down the lease leaves it held by nobody.
+    lock as held and writing down the lease leaves it held without a holder.
     """
     async with contextlib.AsyncExitStack() as held:
         while not await _taken(client, held):
@@ -285,7 +285,7 @@ async def _router(client: PrefectClient) -> AsyncIterator[None]:
 
 
 async def _taken(client: PrefectClient, held: contextlib.AsyncExitStack) -> bool:
-    """Return whether the lock was to be had in time; *held* gives it back. A lock that is missing is made."""
+    """Return whether the lock could be acquired in time; *held* gives it back. A lock that is missing is made."""
     lock = concurrency(
         ROUTER_LIMIT,
         occupy=1,
@@ -318,7 +318,7 @@ async def _made_router_limit(client: PrefectClient, error: Exception) -> bool:
 
 
 async def restart(client: PrefectClient, child: Child, reason: str) -> None:
-    """Have the child run again under the same id, unless it does already: what is known of it may be minutes old."""
+    """Have the child run again under the same id, unless it does already: its known state may be minutes old."""
     for current in await refresh(client, [child]):
         if current.state.ended:
             await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)

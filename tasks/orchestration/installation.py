@@ -1,5 +1,5 @@
 """
-Whose store it is: the id of an installation, in the store and in its Prefect server.
+The id of an installation, in the store and in its Prefect server: it tells whose store it is.
 
 A clean-up takes what Prefect says of a batch for the truth. In the store of another installation, or after Prefect's
 database was lost, Prefect knows nothing of what is there, and everything would look as if it had ended long ago. So
@@ -24,7 +24,7 @@ INSTALLATION_VARIABLE = "batchscribe-installation"
 
 
 class Installation(StoredModel):
-    """Marks a store as that of one installation."""
+    """The mark of a store as that of one installation."""
 
     installation_id: str
     created_at: datetime

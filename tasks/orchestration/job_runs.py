@@ -95,7 +95,7 @@ async def is_attempt_under_way(client: PrefectClient, flow_run_id: UUID, attempt
     """
     Return whether the run is still at this attempt and running.
 
-    True also where the server does not answer: whoever asks has work in its hands that should not be lost for that.
+    True also where the server does not answer: the caller has work in hand that should not be lost for that.
     """
     try:
         run = await client.read_flow_run(flow_run_id)
@@ -107,7 +107,7 @@ async def is_attempt_under_way(client: PrefectClient, flow_run_id: UUID, attempt
 
 
 def job_of(run: FlowRun) -> str:
-    """Return the id of the job that *run* is of; empty if it is no job's."""
+    """Return the id of the job that *run* is of; empty if it is not a job's."""
     return next((tag.removeprefix("job:") for tag in run.tags if tag.startswith("job:")), "")
 
 
@@ -143,12 +143,12 @@ def run_state(state_type: StateType) -> RunState:
 
 
 def created(run: FlowRun) -> datetime:
-    """Return when the run was made, by which the runs of a job are ordered."""
+    """Return the time when the run was made, by which the runs of a job are ordered."""
     return run.created or datetime.min.replace(tzinfo=UTC)
 
 
 def audio_seconds_of(run: FlowRun) -> float:
-    """Return how much audio a child run transcribes, by its parameters."""
+    """Return the seconds of audio that a child run transcribes, by its parameters."""
     recording = run.parameters.get("recording")
     return float(recording.get("audio_seconds", 0.0)) if isinstance(recording, Mapping) else 0.0
 
@@ -170,12 +170,12 @@ async def read_running_batches(client: PrefectClient) -> RunningBatches:
 
 
 def crashes_before(run: FlowRun) -> int:
-    """Return how often the job crashed on the pools it was moved away from; its newest run carries that as a tag."""
+    """Return the job's crashes on the pools it was moved away from; its newest run carries their number as a tag."""
     return sum(int(tag.removeprefix(CRASHES_TAG)) for tag in run.tags if tag.startswith(CRASHES_TAG))
 
 
 def crashes_since_last_end(states: Iterable[State[Any]]) -> int:
-    """Return how often a run crashed since it last came to another end: a retry by hand starts the count anew."""
+    """Return the crashes of a run since it last came to another end: a retry by hand starts the count again."""
     crashes = 0
     for state in sorted(states, key=lambda state: state.timestamp):
         crashed = state.type == StateType.CRASHED
@@ -184,7 +184,7 @@ def crashes_since_last_end(states: Iterable[State[Any]]) -> int:
 
 
 async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
-    """Return how the run had ended before somebody started it again, or None if it never had."""
+    """Return the run's latest retry: how it had ended before it was started again; None if it never was."""
     ended_as: RunState | None = None
     retry: Retry | None = None
     states = await client.read_flow_run_states(flow_run_id)

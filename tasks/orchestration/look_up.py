@@ -1,4 +1,4 @@
-"""Look up in the store what became of a job, before anything is done for it."""
+"""Look up the state of a job in the store, before anything is done for it."""
 
 import asyncio
 from enum import StrEnum
@@ -19,7 +19,7 @@ from tasks.storage.records import published_and_intact, told_from_outage
 
 
 class Found(StrEnum):
-    """What the store says of a job that is about to be transcribed."""
+    """The store's answer about a job that is about to be transcribed."""
 
     TO_BE_DONE = "to be done"
     PUBLISHED = "published"
@@ -34,7 +34,7 @@ class Found(StrEnum):
     cache_policy=NO_CACHE,
 )
 async def look_up_job(settings: Settings, batch_id: str, job: Job) -> tuple[Store, Found]:
-    """Return the store, and what it says of the job. Raises `StoreUnavailable` and `Unreadable`."""
+    """Return the store, and its answer about the job. Raises `StoreUnavailable` and `Unreadable`."""
     return await asyncio.to_thread(_look_up, settings, batch_id, job)
 
 

@@ -31,14 +31,14 @@ LONGEST_PAUSE_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """What a run showed last, and since when that is known, on our own clock: those of two machines may differ."""
+    """The last sign of life of a run, and its time on our own clock: those of two machines may differ."""
 
     shown: tuple[object, ...]
     since: float
 
 
 class LostRuns:
-    """Remembers when each run gave its last sign of life."""
+    """Tracks the last sign of life of each run."""
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
@@ -65,7 +65,7 @@ class LostRuns:
         return [child for run_id, child in holding.items() if now - signs[run_id].since > PATIENCE[child.state]]
 
     async def _read_progress(self, run_ids: Iterable[UUID]) -> Mapping[UUID, datetime]:
-        """Return when the progress of each run was shown last."""
+        """Return the time at which the progress of each run was shown last."""
         artifacts = await read_all(
             self._client.read_artifacts,
             artifact_filter=ArtifactFilter(

@@ -1,7 +1,8 @@
 """
-What keeps batches from going on, in a sentence with what to do: on the page of a batch, in its status, and in health.
+Notices of what keeps batches from going on and what to do, one sentence each: on a batch's page, in its status, and
+in health.
 
-Each sentence tells of one thing that people can change; the first thing that stops a batch is told first.
+Each sentence names one thing that users can change; the first thing that stops a batch comes first.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from tasks.orchestration.status import BatchState, BatchStatus
 BEFORE_DEVICE = (Stage.UPLOADED, Stage.CONVERTING, Stage.QUEUED)
 ON_DEVICE = (Stage.TRANSCRIBING, Stage.STORING)
 ADVICE_FOR_POOLS = 2
-"""Of more pools than these only the conditions are told; the page of the GPUs has the rest."""
+"""If there are more pools, only their conditions are told; the page of the GPUs has the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class RouterLimit:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What batches need beside their own; *router* is None as long as no batch has made it."""
+    """The parts of the installation that batches share; *router* is None as long as no batch has made it."""
 
     batch_pool: BatchPool
     gpu_pools: tuple[Pool, ...]
@@ -48,14 +49,14 @@ class Installation:
 
 
 Advice = Mapping[str, str]
-"""What keeps jobs away from each pool that takes none, and what to do about it, by name of the pool."""
+"""For each pool that takes no jobs, by name: what keeps them away, and what to do about it."""
 
 
 def batch_notice(status: BatchStatus, installation: Installation, advice: Advice, *, outage: str = "") -> str:
     """
-    Return why the batch does not go on and what to do; empty as long as it does.
+    Return the reason why the batch does not go on and what to do; empty as long as it does.
 
-    *outage* is what its run waits for, as the run itself told of late.
+    *outage* is what its run waits for, as the run itself last told.
     """
     if status.state.ended or status.state in (BatchState.UPLOADING, BatchState.CANCELLING):
         return ""
@@ -88,7 +89,7 @@ def installation_problems(installation: Installation, advice: Advice) -> list[st
 
 
 def batch_pool_problem(pool: BatchPool) -> str:
-    """Return why no batch begins, or an empty sentence."""
+    """Return the reason why no batch begins, or an empty sentence."""
     name = pool.work_pool
     if not pool.exists:
         return f"Prefect has no work pool {name}, so no batch begins. Make it: make up"
@@ -102,7 +103,7 @@ def batch_pool_problem(pool: BatchPool) -> str:
 
 
 def _left_alone(pool: BatchPool) -> str:
-    """Return what a batch that is under way says when its worker is away."""
+    """Return the notice for a batch that is under way while its worker is away."""
     if pool.exists and pool.online:
         return ""
     return f"The work pool {pool.work_pool} has no worker that answers, so the batch stands still. Start it: make up"
@@ -119,14 +120,14 @@ def _all_taken(installation: Installation) -> str:
 
 
 def router_problem(limit: int) -> str:
-    """Return what is wrong with the router's limit, or an empty sentence."""
+    """Return the problem with the router's limit, or an empty sentence."""
     if limit > 0:
         return ""
     return f"The concurrency limit {ROUTER_LIMIT} is {limit}, so no job gets a GPU. Set it to 1 in Prefect."
 
 
 def router_inactive() -> str:
-    """Return what it means that the router's limit is switched off."""
+    """Return the notice of a router limit that is switched off."""
     return (
         f"The concurrency limit {ROUTER_LIMIT} is switched off, so two batches may choose the same place on a GPU. "
         "Switch it on in Prefect."
@@ -134,7 +135,7 @@ def router_inactive() -> str:
 
 
 def gpu_problem(pools: Sequence[Pool], advice: Advice) -> str:
-    """Return why no GPU work pool takes jobs and what to do, or an empty sentence if one does."""
+    """Return the reason why no GPU work pool takes jobs and what to do, or an empty sentence if one does."""
     if not pools:
         return (
             f"No work pool transcribes: none has a deployment of {RECORDING_FLOW} that is tagged {GPU_TAG}. Make one: "

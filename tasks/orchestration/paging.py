@@ -1,4 +1,4 @@
-"""Read everything that Prefect's server gives out in pages."""
+"""Pagination: read everything that Prefect's server returns in pages."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 PAGE = 200
-"""Most things that Prefect's server returns for one read."""
+"""Maximum number of things that Prefect's server returns for one read."""
 
 
 async def read_all(read_page: Callable[..., Awaitable[list[Item]]], **filters: Any) -> list[Item]:
     """
-    Return what *read_page*, a method of Prefect's client, finds with *filters*, however many pages that takes.
+    Return all that *read_page*, a method of Prefect's client, finds with *filters*, however many pages that takes.
 
     The order should be one that does not change meanwhile: what moves from one page to another is found twice or never.
     """

@@ -1,4 +1,4 @@
-"""What a dispatch plan is made of: waiting jobs, the pools as they fill up, and the choice between them."""
+"""The parts of a dispatch plan: waiting jobs, the pools as they fill up, and the choice between them."""
 
 import math
 from collections import Counter
@@ -12,7 +12,7 @@ from tasks.batches import WhisperTask
 from tasks.orchestration.pool_model import Pool
 
 MODEL_SWITCH_SECONDS = 5.0
-"""What it costs a pool to change the model it holds; one that holds the wanted model is preferred by as much."""
+"""Cost to a pool of changing the model it holds; one that holds the wanted model is preferred by as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class WaitingJob:
 
 @dataclass(frozen=True, slots=True)
 class RunningBatches:
-    """Ids of the batches that run: people's own, and those that were ingested from inboxes, which give way to them."""
+    """Ids of the batches that run: users' own, and those that were ingested from inboxes, which give way to them."""
 
     people: tuple[str, ...] = ()
     inboxes: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class PoolLoad:
         return self.pool.work_pool
 
     def seconds_until_end(self, job: WaitingJob) -> float:
-        """Return when everything here and *job* would be done."""
+        """Return the time until everything here and *job* would be done."""
         seconds = (self.pending_audio_seconds + job.audio_seconds) / self.audio_per_second
         return seconds if self._model_of(job) == self.model else seconds + MODEL_SWITCH_SECONDS
 
@@ -98,7 +98,7 @@ def first_to_end(loads: Iterable[PoolLoad], job: WaitingJob) -> PoolLoad:
 
 
 def longest_first(job: WaitingJob) -> tuple[float, str]:
-    """Return what to sort jobs by."""
+    """Return the key to sort jobs by."""
     return (-job.audio_seconds, job.job_id)
 
 
@@ -119,7 +119,7 @@ def in_turn(jobs: Iterable[WaitingJob]) -> list[WaitingJob]:
     """
     Return the jobs longest first, the longest of every batch before the second longest of any.
 
-    Those of people's batches come before all that inboxes wait for.
+    Jobs of users' batches come before all jobs of inboxes.
     """
     turns: Counter[str] = Counter()
     numbered = []
@@ -131,7 +131,7 @@ def in_turn(jobs: Iterable[WaitingJob]) -> list[WaitingJob]:
 
 def seconds_until_level(loads: Iterable[PoolLoad], audio_seconds: float) -> float:
     """
-    Return when everything would be done if *audio_seconds* could be poured over the pools like water.
+    Return the time until everything would be done if *audio_seconds* could be poured over the pools like water.
 
     No plan ends earlier. Pools that are busy for longer than that get nothing and do not count.
     """
@@ -147,7 +147,7 @@ def seconds_until_level(loads: Iterable[PoolLoad], audio_seconds: float) -> floa
 
 @dataclass(slots=True)
 class Shares:
-    """How many places each batch holds, of how many that are its due; jobs of inboxes may have to give way."""
+    """The places that each batch holds, and the number that is its due; jobs of inboxes may have to give way."""
 
     due: int
     held: Counter[str]

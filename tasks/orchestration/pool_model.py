@@ -1,5 +1,5 @@
 """
-GPU work pools as they are now: what runs and waits on them, how fast they are, whether they are well.
+GPU work pools as they are now: the runs on them, running and waiting, their speed and their health.
 
 A pool stands for one device. Its slots overlap on that device (one run prepares while another decodes), so they share
 its speed; ``real_time_factor`` is measured per run, under that load.
@@ -23,10 +23,10 @@ DEFAULT_WEIGHT_SECONDS = 60.0
 """Audio that must have been transcribed before a pool's own real-time factor outweighs the default."""
 
 QUARANTINE_MARK = "Quarantined: "
-"""Begins the description of a pool that its worker has paused because its device fails."""
+"""Prefix of the description of a pool that its worker has paused because its device fails."""
 
 PROBATION_MARK = "On probation: "
-"""Begins the description of a pool whose worker tries the device with one run after a quarantine."""
+"""Prefix of the description of a pool whose worker tries the device with one run after a quarantine."""
 
 DEVICE_KIND_VARIABLE = "device_kind"
 """Job variable of a work pool whose default says what kind of device the pool stands for."""
@@ -35,10 +35,10 @@ WARM = "warm"
 """Type of the work pools whose worker keeps the model loaded, and pauses the pool itself if its device fails."""
 
 SLOTS_WITHOUT_LIMIT = 1
-"""Slots of a work pool that nobody has set a concurrency limit for: one device and nothing else is certain."""
+"""Slots of a work pool without a concurrency limit: one device and nothing else is certain."""
 
 GONE_MARK = "Gone: "
-"""Begins the description of a pool whose device is no longer there; a pool paused by a person has none."""
+"""Prefix of the description of a pool whose device is no longer there; a pool paused by a user has none."""
 
 FAILURES_TO_QUARANTINE = 3
 QUARANTINE_SECONDS = 60.0
@@ -65,9 +65,9 @@ class ActiveRun:
     attempt: int = 1
     cancelling: bool = False
     message: str = ""
-    """What Prefect's state says, for example why the run is tried again."""
+    """Message of Prefect's state, for example why the run is tried again."""
     inbox: bool = False
-    """Whether its batch was ingested from an inbox."""
+    """True if its batch was ingested from an inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ class Pool:
     description: str = ""
     deployment_id: str = ""
     warm: bool = True
-    """Whether its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
+    """True if its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
     limited: bool = True
-    """Whether runs beyond its slots wait. Without a limit a worker of Prefect's own would start them at once."""
+    """True if runs beyond its slots wait. Without a limit a worker of Prefect's own would start them at once."""
 
     def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
-        """Return the name of the model that a job gets here: ``auto`` is another one on a GPU than on a CPU."""
+        """Return the name of the model that a job gets here: ``auto`` is a different one on a GPU than on a CPU."""
         return _named(self.default_model if wanted == AUTO else wanted, self.device_kind, task)
 
     @property
@@ -111,7 +111,7 @@ class Pool:
 
     @property
     def usable(self) -> bool:
-        """Whether the pool may get a job at all."""
+        """True if the pool may get a job at all."""
         return self.condition == "online"
 
     @property
@@ -147,7 +147,7 @@ class Pool:
         return max(run.audio_seconds - done, OVERDUE_SHARE * max(run.audio_seconds, done))
 
     def room(self, look_ahead: int = 1) -> int:
-        """Return how many more runs the pool may get: as many as it has slots, and *look_ahead* behind them."""
+        """Return the number of runs the pool may still get: as many as it has slots, and *look_ahead* behind them."""
         if not self.usable:
             return 0
         places = 1 if self.probing else self.slots + (look_ahead if self.limited else 0)
@@ -164,7 +164,7 @@ def _named(wanted: str, device_kind: Literal["cuda", "cpu"], task: WhisperTask) 
 
 @dataclass(frozen=True, slots=True)
 class StuckRun:
-    """A run on a pool that does nothing for it; a ``cancelling`` one is to end and not to be dispatched anew."""
+    """A run on a pool that does nothing for it; a ``cancelling`` one is to end and not to be dispatched again."""
 
     job_id: str
     batch_id: str
@@ -175,9 +175,9 @@ class StuckRun:
 
 def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
     """
-    Return the queued runs of offline, paused and quarantined pools, by pool: they are to be dispatched anew.
+    Return the queued runs of offline, paused and quarantined pools, by pool: they are to be dispatched again.
 
-    None, as long as no other pool could take them. Runs that hold a slot end where they are, unless nobody is there
+    None, as long as no other pool could take them. Runs that hold a slot end where they are, unless no worker is there
     to end them: those of an offline pool are stuck as well. One that is being cancelled there needs no other pool.
     """
     ordered = sorted(pools, key=lambda pool: pool.work_pool)
@@ -208,7 +208,7 @@ def measured_rtf(samples: Iterable[tuple[float, float]], default: float) -> floa
     Return the real-time factor of a pool: the median of its latest completed runs, each weighted by its audio.
 
     A sample is a pair of run seconds and audio seconds. A short file says little, since what it costs is mostly fixed
-    (fetching, loading, writing): by weight it counts for little beside real recordings, and for all where there are
+    (fetching, loading, writing): by weight it counts for little next to real recordings, and for all where there are
     only short ones. *default* counts as a minute of audio, so that the first few seconds on a new pool cannot make it
     look slow, and then keep jobs away that would prove the contrary. Samples without a length are left out.
     """
@@ -226,7 +226,7 @@ def measured_rtf(samples: Iterable[tuple[float, float]], default: float) -> floa
 
 
 class Outcome(StrEnum):
-    """How a run ended, and whose fault it was."""
+    """The outcome of a run, and whose fault it was."""
 
     DONE = "done"
     MEDIA = "media"
@@ -234,7 +234,7 @@ class Outcome(StrEnum):
 
 
 class PoolHealth(StrEnum):
-    """Whether a pool gets jobs: as usual, none, or one to try it."""
+    """The health of a pool: it gets jobs as usual, none, or one to try it."""
 
     HEALTHY = "healthy"
     QUARANTINED = "quarantined"
@@ -253,7 +253,7 @@ class EndedRun:
 
 @dataclass(frozen=True, slots=True)
 class Illness:
-    """Failures in a row of a pool's device, why the last one, and when the quarantine ends, on the runs' clock."""
+    """Failures in a row of a pool's device, the reason of the last, and the quarantine's end, on the runs' clock."""
 
     failures: int
     reason: str
@@ -275,7 +275,7 @@ def pool_health(work_pool: str, ended: Iterable[EndedRun], *, now: float) -> Poo
 
 
 def illness(work_pool: str, ended: Iterable[EndedRun]) -> Illness | None:
-    """Return why *work_pool* is in quarantine and until when (see `pool_health`), or None if it is well."""
+    """Return the illness for which *work_pool* is in quarantine (see `pool_health`), or None if it is well."""
     telling = [run for run in ended if run.work_pool == work_pool and run.outcome is not Outcome.MEDIA]
     telling.sort(key=lambda run: run.ended_at)
     failures = 0

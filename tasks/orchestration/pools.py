@@ -68,7 +68,7 @@ class GpuWorkPool:
     work_pool: WorkPool
     deployment_id: UUID
     online: bool
-    """Whether it has a worker that answers."""
+    """True if it has a worker that answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ SAMPLES = 20
 """Completed runs that are read for each pool; each one costs the server a millisecond."""
 
 MOST_SAMPLES = 200
-"""Most runs that Prefect's server returns for one read."""
+"""Maximum number of runs that Prefect's server returns for one read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +238,12 @@ def _pool(
 
 
 def _tells_speed(run: FlowRun) -> bool:
-    """Return whether how long *run* took says how fast its pool is: not if it was interrupted, or had nothing to do."""
+    """Return whether the duration of *run* tells its pool's speed: not if it was interrupted, or had nothing to do."""
     return run.run_count == 1 and not (run.state and run.state.message == ALREADY_PUBLISHED)
 
 
 def _device_kind(pool: WorkPool) -> Literal["cuda", "cpu"]:
-    """Return what the pool's template says of its device; where it says nothing, what its type lets one expect."""
+    """Return the device kind in the pool's template; where there is none, the one that its type suggests."""
     variables = pool.base_job_template.get("variables", {}).get("properties", {})
     said = variables.get(DEVICE_KIND_VARIABLE, {}).get("default") or ("cpu" if pool.type == WARM else "cuda")
     return "cuda" if said == "cuda" else "cpu"
@@ -280,7 +280,7 @@ def _model_wish(run: FlowRun) -> tuple[str, WhisperTask]:
 
 
 def _newest_wish(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> tuple[str, WhisperTask]:
-    """Return what model the pool's newest run was asked for; before the first one the worker loads the usual one."""
+    """Return the model that the pool's newest run was asked for; before the first one, the one loaded by default."""
     holding = [run for run in active if run.state is not None and run.state.is_running()]
     newest = holding[-1:] or completed[:1]
     return _model_wish(newest[0]) if newest else (AUTO, WhisperTask.TRANSCRIBE)

@@ -1,4 +1,4 @@
-"""Show how far a run is, as a progress artifact in Prefect."""
+"""Show the progress of a run, as a progress artifact in Prefect."""
 
 import asyncio
 import contextlib
@@ -10,13 +10,13 @@ from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifa
 
 SECONDS_BETWEEN_UPDATES = 2.0
 LONGEST_SILENCE_SECONDS = 60.0
-"""So often it is shown though it is the same: a run that shows none is taken for lost (`lost_runs`)."""
+"""Interval at which unchanged progress is shown again: a run that shows none is taken for lost (`lost_runs`)."""
 
 
 @contextlib.asynccontextmanager
 async def progress_shown(description: str) -> AsyncIterator[Callable[[float], None]]:
     """
-    Give a function that takes the progress (0 to 1, from any thread), and show the latest one at most every 2 s.
+    Yield a function that takes the progress (0 to 1, from any thread), and show the latest one at most every 2 s.
 
     The artifact has no key: keyed ones would make a new row in a collection for each version. A run shorter than the
     interval makes none at all.

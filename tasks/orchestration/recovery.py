@@ -1,5 +1,5 @@
 """
-What a batch run does with what it finds: the first start, a rerun after a crash and a retry by a person are one thing.
+Recovery of a batch run from what it finds: the first start, a rerun after a crash and a user's retry are one thing.
 
 A retry is a batch run that had ended and was started again. A child that failed before that moment is tried again. One
 that failed since then has failed in this very try, so a batch run that was killed and came back leaves it.
@@ -28,12 +28,12 @@ class RunState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether the run does nothing more by itself."""
+        """True if the run does nothing more on its own."""
         return self in (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED)
 
 
 class Step(StrEnum):
-    """What a batch run does next for a job."""
+    """The next step of a batch run for a job."""
 
     CONVERT = "convert"
     WAIT = "wait"
@@ -44,19 +44,19 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How the batch run had ended, and when it was started again."""
+    """The retry of a batch run: how it had ended, and when it was started again."""
 
     ended_as: RunState
     at: datetime
 
 
 def next_attempt(number: int, limit: int, reason: str) -> str:
-    """Return what a worker says when it starts a crashed run again; a person's retry says something else."""
+    """Return the message of a worker that starts a crashed run again; a user's retry has another one."""
     return f"Attempt {number} of {limit}: {reason}"
 
 
 def is_next_attempt(message: str) -> bool:
-    """Return whether a worker, and nobody else, started the crashed run again."""
+    """Return whether a worker, and not a user, started the crashed run again."""
     return re.match(r"Attempt \d+ of \d+: ", message) is not None
 
 
@@ -64,7 +64,7 @@ def step_for(
     child: RunState | None, *, child_changed_at: datetime | None, published: bool, retry: Retry | None
 ) -> Step:
     """
-    Return what to do for a job whose newest child is in state *child*, since *child_changed_at*.
+    Return the next step for a job whose newest child is in state *child*, since *child_changed_at*.
 
     *published* says whether all its documents are in the store.
     """

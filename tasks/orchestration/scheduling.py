@@ -8,7 +8,7 @@ of equal speed that is the one that is free soonest. Between unequal ones it dif
 slow GPU that is idle, if it would end earlier on a fast one that is still busy.
 
 Jobs are bound late: a pool gets as many runs as it has slots plus *look_ahead*, the rest wait, and with each call the
-plan is made anew from what is true by then.
+plan is made again from what is true by then.
 """
 
 import heapq
@@ -64,13 +64,13 @@ __all__ = [
 
 PLAN_JOBS_PER_POOL = 4
 """
-How far ahead a call plans, in jobs for each pool. What comes later hardly ever changes what is placed now, and with
+Planning horizon of a call, in jobs for each pool. What comes later hardly ever changes what is placed now, and with
 thousands of jobs a plan to the end would take too long for every second.
 """
 
 CAUTION = 2.0
 """
-What a job is feared to take, in times of what is expected, when it is put on a pool that is not its best. In the
+Factor on the expected time of a job, as a safety margin, when it is put on a pool that is not its best. In the
 simulation with unequal GPUs and estimates wrong by up to a factor 2 this brings what is over the bound down by half.
 """
 
@@ -78,7 +78,7 @@ simulation with unequal GPUs and estimates wrong by up to a factor 2 this brings
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """
-    When a job is expected to start and end, and where.
+    The expected start and end of a job, and its pool.
 
     ``queue_position`` counts from 1 and is None for a job that runs. Where no pool can take the job the times are
     infinite and ``work_pool`` is None.
@@ -110,7 +110,7 @@ def place(
 
     Several batches take turns in calling. While *active_batches* are more than one, a batch that holds its share of
     all places only fills slots that would be idle; the places behind them are for those with less. So do all jobs of
-    inboxes with *people_first*, which is to be set while a person's batch runs.
+    inboxes with *people_first*, which is to be set while a user's batch runs.
     """
     usable = _usable(pools)
     if not any(pool.room(look_ahead) for pool in usable):
@@ -133,7 +133,7 @@ def _place(
     *,
     look_ahead: int,
 ) -> list[Placement]:
-    """Return what becomes of *shortlist*, those of *jobs* that come first, in their order."""
+    """Return the placements for *shortlist*, those of *jobs* that come first, in their order."""
     loads = [PoolLoad.of(pool, look_ahead) for pool in usable if not pool.probing]
     end_of_all = seconds_until_level(loads, sum(map(attrgetter("audio_seconds"), jobs)))
     placements = _place_in_order(loads, shortlist, shares, end_of_all)
@@ -174,10 +174,10 @@ def _by_name(pools: Iterable[Pool]) -> list[Pool]:
 
 def forecast(pools: Iterable[Pool], waiting: Iterable[WaitingJob], *, look_ahead: int = 1) -> dict[str, Forecast]:
     """
-    Return what to expect for every job that runs, is queued on a pool or waits, by job id.
+    Return a forecast for every job that runs, is queued on a pool or waits, by job id.
 
-    It is what `place` would do now, carried on to the last job, each batch in its turn, people's before those of
-    inboxes, which by then do not fill what a person's next job is to have. Runs that their pool will not
+    It is what `place` would do now, carried on to the last job, each batch in its turn, users' before those of
+    inboxes, which by then do not fill what a user's next job is to have. Runs that their pool will not
     start, or not finish because it is offline, count as waiting. It is as accurate as the real-time factors are.
     """
     ordered = _by_name(pools)
@@ -218,10 +218,10 @@ def _numbered(expected: Iterable[tuple[str, Forecast]]) -> dict[str, Forecast]:
 
 def _expected(pool: Pool, line: Iterable[ActiveRun]) -> Iterator[tuple[str, Forecast]]:
     """
-    Yield when each run of *line* starts and ends if the device divides its speed equally among the runs in its slots.
+    Yield the start and end of each run of *line* if the device divides its speed equally among the runs in its slots.
 
     Runs are served in order. Time is counted in the audio that each running run gets: one that starts at *served* and
-    needs *audio* more ends at their sum, whatever comes and goes beside it.
+    needs *audio* more ends at their sum, whatever comes and goes next to it.
     """
     queue = deque(sorted(line, key=lambda run: not run.running))
     active: list[tuple[float, str, float, int | None]] = []

@@ -19,10 +19,10 @@ from tasks.orchestration.pools import read_pools
 from tasks.single_flight import SingleFlightCache
 
 SECONDS_GOOD = 0.9
-"""How old a shared look may be: a little less than the time between two looks of a batch."""
+"""Maximum age of a shared look: a little less than the time between two looks of a batch."""
 
 GATHERING_SECONDS = 0.05
-"""How long a look at runs waits for other batches to join it; all look at the same moments (`Pace`)."""
+"""Time that a look at runs waits for other batches to join it; all look at the same moments (`Pace`)."""
 
 
 class Looks:

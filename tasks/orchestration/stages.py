@@ -1,9 +1,9 @@
 """
-At which stage a job is, what a batch has come to: derived from what Prefect and the store say at one moment.
+The stage of a job and the state of a batch: derived from what Prefect and the store say at one moment.
 
 Nothing is remembered between two looks, so a run that was retried, moved or deleted in Prefect's own UI shows here as
 what it is. Two rules settle contradictions: documents in the store outweigh a run that says otherwise, and a job that
-nobody works on any more has failed, whatever it was waiting for.
+no run works on any more has failed, whatever it was waiting for.
 """
 
 import math
@@ -38,15 +38,15 @@ class RunFacts:
     audio_seconds: float | None = None
     url: str | None = None
     started_at: datetime | None = None
-    """When its latest attempt began to run; None while it waits."""
+    """Start of its latest attempt; None while it waits."""
     ended_at: datetime | None = None
     waits_for: str = ""
-    """What a batch run has said that it waits for; empty as long as it goes on."""
+    """The thing that a batch run has said it waits for; empty as long as it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """What is known of one job: its newest conversion, its newest run, its documents."""
+    """The known facts about one job: its newest conversion, its newest run, its documents."""
 
     job: Job | Upload
     conversion: RunFacts | None = None
@@ -57,24 +57,24 @@ class JobFacts:
     """Length of its recording in the store; None as long as there is none, or where a run says it."""
     forecast: Forecast | None = None
     cancelled: bool = False
-    """Whether a person cancelled it before it had a run."""
+    """True if a user cancelled it before it had a run."""
     upload_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
-    """What is known of one batch; *run_created* stays true when somebody deletes the run in Prefect."""
+    """The known facts about one batch; *run_created* stays true when the run is deleted in Prefect."""
 
     batch: Batch
     started: bool
     run: RunFacts | None = None
     run_created: bool = False
     uri_of: Callable[[str], str] = str
-    """Returns the address of a key of the store for other programs."""
+    """Function that returns the address of a key of the store for other programs."""
 
     @property
     def abandoned(self) -> bool:
-        """Whether the batch was started and nobody works on it any more."""
+        """True if the batch was started and no run works on it any more."""
         return self.run.state.ended if self.run else self.run_created
 
 
@@ -89,7 +89,7 @@ def newest_by_job(runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
 
 
 def attempts_by_job(runs: Iterable[RunFacts]) -> Mapping[str, int]:
-    """Return how often each job was tried, on whatever work pool."""
+    """Return the number of tries of each job, on whatever work pool."""
     attempts: Counter[str] = Counter()
     for run in runs:
         attempts[run.job_id] += run.attempts
@@ -97,7 +97,7 @@ def attempts_by_job(runs: Iterable[RunFacts]) -> Mapping[str, int]:
 
 
 def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
-    """Return where the job is."""
+    """Return the stage of the job."""
     child = facts.child
     if facts.publication is not None and (child is None or child.state.ended):
         return Stage.DONE
@@ -111,7 +111,7 @@ def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
 
 
 def _stage_before_dispatch(facts: JobFacts) -> Stage:
-    """Return where a job without a run is: its recording in the store counts more than how it came to be."""
+    """Return the stage of a job without a run: its recording in the store counts more than how it came to be."""
     if facts.conversion is not None and STOPPED_WITH_BATCH in facts.conversion.message:
         return Stage.CANCELLED
     converting = facts.conversion is not None and facts.conversion.state is RunState.RUNNING
@@ -145,7 +145,7 @@ def _stage_of_child(child: RunFacts, progress: float) -> Stage:
 
 
 def error_of(facts: JobFacts, batch: BatchFacts) -> str:
-    """Return why the job failed, as one sentence or two for a person; only of a job that failed."""
+    """Return the reason why the job failed, as one sentence or two for the user; only of a job that failed."""
     failure = facts.child or facts.conversion
     if facts.child is not None and facts.child.state is RunState.COMPLETED:
         return "The job was transcribed, but its documents are no longer in the store. Upload the file again."
@@ -184,7 +184,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
 
 
 def _attempt(facts: JobFacts, published: Publication | None) -> int:
-    """Return how often the job was tried; one that never got a run, how often it was converted."""
+    """Return the number of tries of the job; of one that never got a run, the number of its conversions."""
     tried = facts.child or (None if published else facts.conversion)
     if tried is not None:
         return tried.attempts
@@ -256,9 +256,9 @@ def batch_status(
 
 def state_of(facts: BatchFacts, stages: Sequence[Stage], *, stopping: bool = False) -> BatchState:
     """
-    Return what the batch has come to; *stopping* says that a cancelled job still holds its device.
+    Return the state of the batch; *stopping* says that a cancelled job still holds its device.
 
-    It has ended only when its run and all its jobs have. Its jobs decide how: one that was retried by itself and
+    It has ended only when its run and all its jobs have. Its jobs decide how: one that was retried on its own and
     succeeded makes the batch completed, though its run still says Failed.
     """
     if not facts.started:

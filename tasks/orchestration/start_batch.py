@@ -1,8 +1,8 @@
 """
-Start a batch: freeze what it consists of, then have Prefect create its run.
+Start a batch: freeze its contents, then have Prefect create its run.
 
 Both steps can be repeated: the manifest is created once, and one batch id is one run. A start that was interrupted
-between them is finished by whoever comes first, the dashboard or the next scan of the inbox.
+between them is finished by the dashboard or the next scan of the inbox, whichever comes first.
 """
 
 from prefect.client.orchestration import PrefectClient
@@ -16,7 +16,7 @@ from tasks.storage.records import understood
 
 
 def create_manifest(store: Store, manifest: Manifest) -> Manifest:
-    """Freeze what the batch consists of and return it; if that has been done before, return what was frozen."""
+    """Store the manifest, which freezes the batch, and return it; if that was done before, return the stored one."""
     key = BatchKeys.of(manifest.batch.batch_id).manifest
     if store.create(key, manifest.model_dump_json().encode()):
         return manifest

@@ -1,4 +1,4 @@
-"""What the HTTP API says about batches, jobs, work pools and the installation itself."""
+"""The HTTP API's models of batches, jobs, work pools and the installation itself."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from tasks.names import DocumentFormat
 
 
 class BatchState(StrEnum):
-    """Where a batch is. The last three are ends."""
+    """The state of a batch. The last three are final."""
 
     UPLOADING = "uploading"
     WAITING = "waiting"
@@ -24,7 +24,7 @@ class BatchState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more happens to the batch unless a person asks for it."""
+        """True if nothing more happens to the batch unless a user asks for it."""
         return self in (BatchState.COMPLETED, BatchState.FAILED, BatchState.CANCELLED)
 
 
@@ -39,7 +39,7 @@ class DocumentLink(StoredModel):
 
 
 class JobStatus(StoredModel):
-    """Where a job is, and what came of it."""
+    """The stage of a job, and its outcome."""
 
     job_id: str
     path: str
@@ -62,7 +62,7 @@ class JobStatus(StoredModel):
 
 
 class BatchSummary(StoredModel):
-    """How many jobs are at which stage; a job that is storing its documents counts as transcribing."""
+    """The number of jobs at each stage; a job that is storing its documents counts as transcribing."""
 
     total: int
     uploaded: int = 0
@@ -78,7 +78,7 @@ class BatchSummary(StoredModel):
 
 
 class Cause(StoredModel):
-    """Why jobs failed, and which: one entry for all that failed for the same reason."""
+    """A cause of failures, with its jobs: one entry for all that failed for the same reason."""
 
     reason: str = Field(description="one sentence or two; of several jobs, with … in place of their names")
     job_ids: tuple[str, ...]
@@ -115,7 +115,7 @@ class BatchStatus(BatchListEntry):
 
     @cached_property
     def as_json(self) -> bytes:
-        """The batch as the API tells it; written once for all who look at it, since 1,000 jobs take 10 ms."""
+        """The batch as the API returns it; written once for all readers, since 1,000 jobs take 10 ms."""
         # By Pydantic itself: FastAPI would make 1,000 dicts first, which takes five times as long.
         return self.model_dump_json().encode()
 
@@ -179,7 +179,7 @@ class PoolStatus(StoredModel):
 
 
 class Health(StoredModel):
-    """Whether the parts of the installation answer."""
+    """The health of the installation: whether its parts answer."""
 
     detail: str = Field(description="what is wrong and what to do, or that all is well")
     prefect_server: bool
@@ -190,5 +190,5 @@ class Health(StoredModel):
 
     @property
     def well(self) -> bool:
-        """Whether everything answers that a batch needs."""
+        """True if everything that a batch needs answers."""
         return self.prefect_server and self.store and self.worker

@@ -1,4 +1,4 @@
-"""What a batch came to, in words: the state message, and a Markdown page for people who have to act on it."""
+"""The outcome of a batch in words: the state message, and a Markdown page for users who have to act on it."""
 
 import re
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ _PREFECT_PREFIX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended."""
+    """The final state of a job."""
 
     job: Job
     stage: Stage
@@ -30,12 +30,12 @@ class Ending:
 
 
 def sentence(message: str) -> str:
-    """Return a state message as a person should read it: without Prefect's words in front, on one line."""
+    """Return a state message as shown to users: without Prefect's words in front, on one line."""
     return " ".join(_PREFECT_PREFIX.sub("", message).split())
 
 
 def verdict(endings: Sequence[Ending]) -> str:
-    """Return what became of the batch, in one sentence, with the first failures named."""
+    """Return the outcome of the batch in one sentence, with the first failures named."""
     failed = [ending for ending in endings if ending.stage is Stage.FAILED]
     cancelled = [ending for ending in endings if ending.stage is Stage.CANCELLED]
     done = len(endings) - len(failed) - len(cancelled)
@@ -119,7 +119,7 @@ def _cell(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time as people write it: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    """Return a length of time for display: ``8 s``, ``3 min 20 s``, ``2 h 05 min``."""
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 - seconds of a minute
         return f"{whole} s"
@@ -130,7 +130,7 @@ def duration(seconds: float) -> str:
 
 
 def summary_of(jobs: Sequence[JobStatus]) -> BatchSummary:
-    """Return how many jobs are at which stage, how much audio they hold and when the last of them will be done."""
+    """Return the number of jobs at each stage, the audio they hold and the time until the last of them is done."""
     counts = Counter(Stage.TRANSCRIBING if job.stage is Stage.STORING else job.stage for job in jobs)
     unfinished = [job.eta_seconds for job in jobs if not job.stage.ended]
     known = [seconds for seconds in unfinished if seconds is not None]
@@ -145,7 +145,7 @@ def summary_of(jobs: Sequence[JobStatus]) -> BatchSummary:
 
 def share_settled(jobs: Sequence[JobStatus]) -> float:
     """
-    Return how much of the work needs nobody any more, from 0 to 1: what is transcribed, and all of what has ended.
+    Return the share of the work that is settled, from 0 to 1: what is transcribed, and all of what has ended.
 
     Jobs count by the length of their audio. One whose audio is not measured yet counts as the average of the others.
     """
@@ -159,7 +159,7 @@ def share_settled(jobs: Sequence[JobStatus]) -> float:
 
 
 def causes_of(jobs: Sequence[JobStatus]) -> tuple[Cause, ...]:
-    """Return why jobs failed, the most frequent cause first; messages that differ in the file's name only are one."""
+    """Return the causes of failures, the most frequent first; messages that differ in the file's name only are one."""
     alike: dict[str, list[JobStatus]] = defaultdict(list)
     for job in jobs:
         if job.stage is Stage.FAILED:

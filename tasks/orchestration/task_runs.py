@@ -1,4 +1,4 @@
-"""Settle what a process that is gone left behind in Prefect."""
+"""Settle the task runs that a process that is gone left behind in Prefect."""
 
 import contextlib
 from collections.abc import Iterable, Mapping
@@ -28,7 +28,7 @@ UNDER_WAY = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 
 async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
     """
-    End the task runs of a flow run whose process is gone: nobody else would, and they would stay Running for ever.
+    End the task runs of a flow run whose process is gone: nothing else would, and they would stay Running for ever.
 
     Tasks of a next attempt have runs of their own. The links of a batch run to its jobs' runs follow these.
     """

@@ -1,4 +1,4 @@
-"""Tell in Prefect what a batch run waits for: a label of its flow run, which pages read with the run itself."""
+"""Show in Prefect what a batch run waits for: a label of its flow run, which pages read with the run itself."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 WAITS_LABEL = "batchscribe.waits-for"
 
 _told: dict[str, str] = {}
-"""What each run of this process told last."""
+"""The last message of each run of this process."""
 
 
 async def tell_waiting(reason: str) -> None:
@@ -35,5 +35,5 @@ def forget_waiting() -> None:
 
 
 def waits_for(run: FlowRun) -> str:
-    """Return what *run* said that it waits for; empty if it goes on."""
+    """Return the thing that *run* said it waits for; empty if it goes on."""
     return str(run.labels.get(WAITS_LABEL, ""))

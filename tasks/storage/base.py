@@ -10,7 +10,7 @@ caller may rely on:
 - Keys are relative paths with ``/`` between their parts; `BatchKeys` names those in use. A prefix ends with ``/``.
 - No key is both an object and a folder: ``a`` and ``a/b`` exclude each other, since a file system can't hold both.
 
-A store raises `NotFound`, `DiskFull` and `StoreUnavailable`, and `ValueError` for a key that is none.
+A store raises `NotFound`, `DiskFull` and `StoreUnavailable`, and `ValueError` for an invalid key.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ MAX_KEY_BYTES = 900
 
 CHECK_KEY = "check.txt"
 UNFINISHED = ".unfinished"
-"""First part of no key: a folder store writes there what is not yet an object."""
+"""First part that no key may have: a folder store writes there what is not yet an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,14 @@ class Store(Protocol):
 
     def unfinished(self, *, older_than_seconds: float) -> Iterator[StoredObject]:
         """
-        Yield what killed writers left, which no listing shows. Its names are no keys.
+        Yield what killed writers left, which no listing shows. Its names are not keys.
 
         S3 does not say how large the parts of an unfinished upload are: there the size is 0.
         """
         ...
 
     def sweep(self, *, older_than_seconds: float) -> int:
-        """Remove what `unfinished` yields, and return how many writes that were."""
+        """Remove what `unfinished` yields, and return the number of those writes."""
         ...
 
     def uri(self, key: str) -> str:
@@ -122,7 +122,7 @@ class Store(Protocol):
         ...
 
     def presigned_url(self, key: str, *, name: str, seconds: int) -> str | None:
-        """Return where a browser may load *key* as a file *name* for so long, or None if only we can read the store."""
+        """Return a URL for browsers to load *key* as a file *name* for so long; None if only we can read the store."""
         del key, name, seconds
         return None
 
@@ -161,7 +161,7 @@ def checked_prefix(prefix: str) -> str:
 
 
 def checked_folder_prefix(prefix: str) -> str:
-    """Return *prefix*. Raises `ValueError` also if it stands for the whole store, which nobody means to delete."""
+    """Return *prefix*. Raises `ValueError` also if it stands for the whole store, which is never to be deleted."""
     if not prefix:
         msg = "The whole store can't be deleted. Name a folder in it, with / at the end."
         raise ValueError(msg)
@@ -204,5 +204,5 @@ def save_file(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether *error* says that the disk, or the quota of this user on it, is used up."""
+    """Return whether *error* says that the disk, or the quota of this user on it, is used up."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -1,4 +1,4 @@
-"""The notes that the uploads of jobs are gone: written before they go, since a retry would look for them."""
+"""Expiry notes: the uploads of jobs are gone. Written before they go, since a retry would look for them."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
@@ -13,17 +13,17 @@ from tasks.storage.keys import BatchKeys
 
 
 class Expiry(StoredModel):
-    """Says that a job's upload and recording went, or are about to. Written before they do."""
+    """The note that a job's upload and recording are gone, or about to go. Written before they go."""
 
     job_id: str
     expired_at: datetime
     cancelled: bool = False
-    """Whether they went because the job was cancelled, and not because their time was over."""
+    """True if they went because the job was cancelled, and not because their time was over."""
 
 
 def note_expiries(store: Store, batch_id: str, job_ids: Iterable[str], *, cancelled: Collection[str] = ()) -> list[str]:
     """
-    Note that the uploads of these jobs go now, and return the jobs of which that had not been noted before.
+    Note that the uploads of these jobs go now, and return the jobs that had no such note before.
 
     Those of the *cancelled* ones go because of that, the others have expired.
     """

@@ -170,7 +170,7 @@ class FolderStore(Store):
 
     @contextlib.contextmanager
     def _unfinished(self, chunks: Iterable[bytes]) -> Iterator[Path]:
-        """Give a durable file with the content of *chunks*, to be renamed or linked; it is gone afterwards."""
+        """Yield a durable file with the content of *chunks*, to be renamed or linked; it is gone afterwards."""
         folder = self._root / UNFINISHED
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
@@ -214,7 +214,7 @@ class FolderStore(Store):
 
 @contextlib.contextmanager
 def _translated(root: Path) -> Iterator[None]:
-    """Raise what the file system refuses as `DiskFull` or `StoreUnavailable`."""
+    """Translate the file system's errors into `DiskFull` or `StoreUnavailable`."""
     try:
         yield
     except OSError as exc:
@@ -265,7 +265,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _scanned(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in *folder*, in the order of keys: a folder sorts as if its name ended with ``/``."""
+    """Return the entries of *folder*, in the order of keys: a folder sorts as if its name ended with ``/``."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: f"{entry.name}/" if entry.is_dir() else entry.name)
@@ -274,7 +274,7 @@ def _scanned(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _stored(path: Path, root: Path) -> StoredObject | None:
-    """Return the file *path* as the store lists it, or None if it was removed in this moment."""
+    """Return the file *path* as the store lists it, or None if it was just removed."""
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -1,5 +1,5 @@
 """
-Where things are kept in the store.
+The keys of the store.
 
 A batch is a flow run plus its folder in the store. The keys of that folder are named here and nowhere else:
 
@@ -11,7 +11,7 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/run.json                      StartedRun: written when Prefect has the batch's run
     batches/<batch id>/recordings/<job id>.mp3       what the model hears
     batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
-    batches/<batch id>/cancelled/<job id>.json       a person cancelled the job before it had a run
+    batches/<batch id>/cancelled/<job id>.json       CancelMark: a user cancelled the job before it had a run
     batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
                                                      batch.json instead of a job's: that of all its jobs
     batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads
@@ -21,7 +21,7 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
 No two attempts of a job write the same key: each has a token of its own, and the publication says whose documents
 count. It is created, not written, so the first of two attempts that end at the same time wins.
 
-Once they count, documents are kept a second time, under stable addresses that people can read (`result_key`).
+Once they count, documents are kept a second time, under stable, readable addresses (`result_key`).
 """
 
 import hashlib
@@ -58,7 +58,7 @@ class BatchKeys(StoredModel):
 
     @classmethod
     def of(cls, batch_id: str) -> Self:
-        """Return the keys of the batch. Raises `NotFound` if *batch_id* is no batch id."""
+        """Return the keys of the batch. Raises `NotFound` if *batch_id* is not a batch id."""
         return cls(batch_id=batch_id)
 
     @property
@@ -109,7 +109,7 @@ class BatchKeys(StoredModel):
         return f"{self.folder}cancelled/"
 
     def cancel_mark(self, job_id: str) -> str:
-        """The mark of a job that a person cancelled before it had a run."""
+        """The mark of a job that a user cancelled before it had a run."""
         return f"{self.cancel_marks}{job_id}.json"
 
     @property

@@ -2,8 +2,8 @@
 Open the store of an ``s3://bucket/prefix`` address.
 
 Credentials come from the prefect-aws block that the settings name, or from the usual AWS chain; an ``S3Bucket`` block
-names bucket and folder, too. Prefect retries what
-fails, so boto3 tries only twice: once more for a connection that the service had closed meanwhile.
+names bucket and folder, too. Prefect retries failures, so boto3 tries only twice: once more for a connection that the
+service had closed meanwhile.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def _credentials(name: str) -> "AwsCredentials | MinIOCredentials":
 
 
 def _options(settings: Settings) -> dict[str, str]:
-    """Return what goes with each write, by S3's names."""
+    """Return the options of each write, by S3's names."""
     chosen = {
         "ServerSideEncryption": settings.store_encryption,
         "SSEKMSKeyId": settings.store_encryption_key,
@@ -101,7 +101,7 @@ def _location(address: str) -> tuple[str, str]:
 
 
 def _load(names: Sequence[str]) -> Any:
-    """Return the first of these blocks that there is; each name has the kind of the block before it."""
+    """Return the first of these blocks that exists; each name has the kind of the block before it."""
     import httpx
     import prefect_aws  # noqa: F401 - makes its blocks known
     from prefect.blocks.core import Block
@@ -121,7 +121,7 @@ def _load(names: Sequence[str]) -> Any:
 
 
 def _config(*, custom: bool) -> Config:
-    """Return how to talk to S3; *custom* stands for a service at an address of its own."""
+    """Return the client's configuration for S3; *custom* stands for a service at an address of its own."""
     return Config(
         signature_version="s3v4",
         # A name like bucket.host, which AWS wants, is in no DNS of a service at home.

@@ -1,4 +1,4 @@
-"""Open the store of an installation, whatever it is."""
+"""Open the store of an installation, a folder or a bucket."""
 
 from pathlib import Path
 

@@ -72,7 +72,7 @@ class PartFile:
                 rest = rest[os.write(self._descriptor, rest) :]
 
     def complete(self) -> Received:
-        """Make the content durable and return what it is. The file stays locked until it is closed."""
+        """Make the content durable and return its size and checksum. The file stays locked until it is closed."""
         with self._guard, _errors_translated(self.path.parent):
             os.ftruncate(self._descriptor, self._size)  # more may have been reserved
             os.fsync(self._descriptor)
@@ -114,7 +114,7 @@ def _created_and_locked(path: Path) -> int:
 
 
 def free_bytes(settings: Settings) -> int:
-    """Return how much may still be uploaded: the free space of the disk without what is kept in reserve."""
+    """Return the bytes that may still be uploaded: the free space of the disk without the reserve."""
     folder = settings.uploads_folder
     with _errors_translated(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,10 +18,10 @@ _Answer = TypeVar("_Answer")
 
 def told_from_outage(store: Store, what: str, look: Callable[[], _Answer]) -> _Answer:
     """
-    Return what *look* reads of the store; *what* it is about is named if it cannot be read.
+    Return the result of *look*, which reads the store; *what* it reads is named if it cannot be read.
 
     Raises `StoreUnavailable` while the store is away, which passes, and `Unreadable` if the store answers and only
-    this cannot be read, which does not: whoever waited for it would wait for ever.
+    this cannot be read, which does not: a caller that waited for it would wait for ever.
     """
     try:
         return look()
@@ -35,7 +35,7 @@ def told_from_outage(store: Store, what: str, look: Callable[[], _Answer]) -> _A
 
 
 def understood(record: type[_Record], content: bytes, key: str) -> _Record:
-    """Return what *content*, which the store holds under *key*, says. Raises `RecordDamaged`."""
+    """Return the record in *content*, which the store holds under *key*. Raises `RecordDamaged`."""
     try:
         return record.model_validate_json(content)
     except ValidationError as error:
@@ -50,7 +50,7 @@ def understood(record: type[_Record], content: bytes, key: str) -> _Record:
 
 def read_manifest(store: Store, batch_id: str) -> Manifest:
     """
-    Return what the batch consists of.
+    Return the manifest of the batch.
 
     Raises `NotFound` if it was never started or was dismissed, and `RecordDamaged`.
     """

@@ -248,7 +248,7 @@ class S3Store(Store):
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        """Raise what boto3 and the service refuse as `DiskFull` or `StoreUnavailable`."""
+        """Translate errors of boto3 and the service into `DiskFull` or `StoreUnavailable`."""
         try:
             yield
         except (ClientError, BotoCoreError) as exc:
@@ -270,7 +270,7 @@ def _code(error: ClientError) -> str:
 
 
 def _complaint(error: ClientError | BotoCoreError) -> str:
-    """Return what the store did and what to do about it, to be read after its name."""
+    """Return the failure of the store and what to do about it, to be read after its name."""
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return (
             "needs credentials, and none were found. Set BATCHSCRIBE_STORE_CREDENTIALS to the name of an "

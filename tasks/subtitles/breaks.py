@@ -1,5 +1,5 @@
 """
-Phrases: how well a line or a cue may end between two units.
+Phrase borders: how well a line or a cue may end between two units.
 
 Broadcasters agree on the order: best after a sentence, then after a clause, then before a conjunction, then before a
 phrase; never between words that belong together (article and noun, pronoun and verb, number and unit, first and last
@@ -34,7 +34,7 @@ _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff々]")
 
 
 class Border(IntEnum):
-    """What lies between two units, from the best place to end to the worst."""
+    """The border between two units, from the best place to end to the worst."""
 
     SENTENCE = 0
     CLAUSE = 1
@@ -68,7 +68,7 @@ def _border(left: Unit, right: Unit, language: str, words: FunctionWords, *, lef
 
 
 def _border_of_signs(left: str, right: str, language: str, words: FunctionWords) -> Border | None:
-    """Return what the punctuation between *left* and *right* says, None if there is none."""
+    """Return the border that the punctuation between *left* and *right* marks, None if there is none."""
     bare = left.rstrip(_CLOSING_SIGNS)
     if not bare or bare[-1] not in _SENTENCE_SIGNS + _CLAUSE_SIGNS:
         return None

@@ -82,7 +82,7 @@ def _vtt_text(text: str) -> str:
 
 class Compliance(StoredModel):
     """
-    How many cues meet each rule of the standard.
+    The number of cues that meet each rule of the standard.
 
     Speech can be faster than anyone reads. Words are never left out for it, so a verbatim transcript of a fast speaker
     has cues over the reading speed, and they are counted here.
@@ -119,7 +119,7 @@ class _Verdict:
 
 def compliance(cues: Sequence[Cue], standard: SubtitleStandard) -> Compliance:
     """
-    Return how many of the cues meet each rule of *standard*.
+    Return the number of cues that meet each rule of *standard*.
 
     Characters are counted as the players show them: spaces count, the change of line does not.
     """

@@ -22,7 +22,7 @@ class FunctionWords:
     """Words whose point never ends a sentence. Not "etc.", which may: there the next word tells."""
 
     def binds(self, word: str) -> bool:
-        """Whether *word* (lower case) belongs to the word after it."""
+        """Return whether *word* (lower case) belongs to the word after it."""
         return word in self.binding or word.endswith(self.binding_endings)
 
 

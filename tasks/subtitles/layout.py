@@ -152,7 +152,7 @@ class _Candidates:
         )
 
     def cost(self, first: int, after: int) -> int | None:
-        """Return what the cue of these units costs; None if they can't share one, nor could any more units."""
+        """Return the cost of the cue of these units; None if they can't share one, nor could any more units."""
         if not self._may_be_heard_together(first, after):
             return None
         lines = self._line_break(first, after)
@@ -220,7 +220,7 @@ class _Candidates:
         return cost
 
     def _cost_of_words(self, first: int, after: int) -> int:
-        """Return what it costs to end the cue where it ends, and to have in it what it has."""
+        """Return the cost of ending the cue where it ends, and of its contents."""
         ending = self.borders[after]
         cost = _CUE_ENDS_AT[ending]
         if ending is not Border.BOUND:
@@ -235,7 +235,7 @@ class _Candidates:
         return cost + self.hidden_pauses[after - 1] - self.hidden_pauses[first]
 
     def _cost_of_time(self, first: int, after: int, columns: int) -> int:
-        """Return what it costs that the cue of so many *columns* is too fast, too short or too near the next."""
+        """Return the cost of a cue of so many *columns* being too fast, too short or too near the next."""
         start, end = self.units[first].start, self._end(first, after, columns)
         cost = 0
         columns_too_many = columns * 1000 - self.limits.columns_per_second * (end - start)
@@ -249,7 +249,7 @@ class _Candidates:
         return cost
 
     def _end(self, first: int, after: int, columns: int) -> int:
-        """Return when the cue ends: not before its words do, if the next cue leaves it the time."""
+        """Return the end of the cue: not before that of its words, if the next cue leaves it the time."""
         start, heard = self.units[first].start, self.units[after - 1].end
         latest = start + self.limits.longest
         readable = start + -(-columns * 1000 // self.limits.columns_per_second)

@@ -14,7 +14,7 @@ _INVISIBLE = ("Mn", "Me", "Cf")
 
 class SubtitleStandard(StoredModel):
     """
-    What a viewer can read in comfort.
+    The limits of what a viewer can read in comfort.
 
     The defaults are Netflix's for subtitles in the language of the speech (SDH): line length, reading speed and
     durations from its timed text style guides, the gap of two frames at 24 frames a second.
@@ -49,7 +49,7 @@ class Limits:
     """
     A standard in whole numbers: columns (see `columns`) and milliseconds.
 
-    What a cue may not stay below is rounded up, since 5/6 s is no whole number of milliseconds.
+    Minimums are rounded up, since 5/6 s is not a whole number of milliseconds.
     """
 
     line_columns: int

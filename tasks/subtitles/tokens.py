@@ -1,5 +1,5 @@
 """
-Units: what subtitles and paragraphs are laid out from. A unit is one word, or several that no border may separate.
+Units, from which subtitles and paragraphs are laid out. A unit is one word, or several that no border may separate.
 
 Here the peculiarities of the model's words end: words without spaces between them, times that stand still, overlap or
 run backwards by a hair, segments that came without word times.
@@ -33,14 +33,14 @@ _ZERO_WIDTH_JOINER = "\u200d"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Text that stays in one piece, when it is spoken (milliseconds) and how wide it is (columns)."""
+    """Text that stays in one piece, with its times (milliseconds) and its width (columns)."""
 
     text: str
     start: int
     end: int
     columns: int
     spaced: bool
-    """Whether a space separates it from the unit before."""
+    """True if a space separates it from the unit before."""
 
 
 def timed_words(segments: Sequence[Segment]) -> tuple[Word, ...]:

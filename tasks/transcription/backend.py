@@ -1,4 +1,4 @@
-"""What the engine asks of a model, and what goes in and out of it."""
+"""The interface between the engine and a model, with the model's inputs and outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Samples = NDArray[np.float32]
 Floats = NDArray[np.floating]
 
 FRAMES_PER_SECOND = 100
-"""Of Whisper's log-Mel features: one every 160 samples."""
+"""Frames of Whisper's log-Mel features: one every 160 samples."""
 
 
 class OutOfMemory(DeviceFailed):
@@ -24,12 +24,12 @@ class OutOfMemory(DeviceFailed):
 
 
 class TranscriptionCancelled(Exception):
-    """Whoever asked for the transcription does not want it any more."""
+    """The caller does not want the transcription any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How the speech of one recording is written down."""
+    """The decoding options for the speech of one recording."""
 
     language: str
     task: WhisperTask = WhisperTask.TRANSCRIBE
@@ -66,7 +66,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """What the model wrote for one chunk."""
+    """The model's output for one chunk."""
 
     text: str
     tokens: tuple[int, ...]

@@ -14,7 +14,7 @@ from tasks.transcription.watchdog import Answer, CallWatch
 
 class EngineJob:
     """
-    Which chunks of one recording went in, which texts came out, and what is next in order.
+    The progress of one recording: the chunks that went in, the texts that came out, and the next one in order.
 
     It has no lock of its own: the engine calls it under its lock.
     """
@@ -56,10 +56,10 @@ logger = logging.getLogger(__name__)
 
 CANCEL_CHECK_SECONDS = 0.1
 LINGER_SECONDS = 0.1
-"""How long a batch that is not full waits for chunks that are being made. Making one takes some 10 ms."""
+"""Time that a batch that is not full waits for chunks that are being made. Making one takes some 10 ms."""
 
 BATCHES_AHEAD = 2
-"""How many batches of chunks a recording may have waiting; a chunk is about 1 MB."""
+"""Batches of chunks that a recording may have waiting; a chunk is about 1 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +77,7 @@ class Engine:
 
     A batch takes chunks of all recordings in fair turns. A chunk that fails ends its own recording only; a batch that
     does not fit into the memory is halved, for good. *workers* threads call the model, one at a time each. If a call
-    takes longer than *call_seconds*, the device counts as failed: whoever waits for it notices.
+    takes longer than *call_seconds*, the device counts as failed, and the callers that wait for it notice.
     """
 
     def __init__(
@@ -109,12 +109,12 @@ class Engine:
 
     @property
     def batch_size(self) -> int:
-        """Most chunks that enter the model together; less than at the start if memory ran out."""
+        """Maximum number of chunks that enter the model together; less than at the start if memory ran out."""
         return self._batch_size
 
     @property
     def failure(self) -> Exception | None:
-        """What made the device unusable; nothing while it works."""
+        """The error that made the device unusable; None while it works."""
         return self._failure
 
     def texts(self, chunks: Iterable[Chunk], *, cancelled: Callable[[], bool]) -> Generator[tuple[Chunk, ChunkText]]:
@@ -342,7 +342,7 @@ class Engine:
 
 
 def _reason(error: Exception) -> Exception:
-    """Return what a person is told about *error* in a single chunk."""
+    """Return the error that is shown to users for *error* in a single chunk."""
     if isinstance(error, TranscriptionError):
         return error
     reason = TranscriptionError(f"The model failed on a part of the recording ({error}). Try the job again.")

@@ -1,4 +1,4 @@
-"""Which texts of the model are likely not what was said, and why. Whisper can loop, skip speech and make up words."""
+"""Hallucinations: texts of the model that were likely not said. Whisper can loop, skip speech and make up words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MIN_LOG_PROBABILITY = -1.0
 """Mean log probability of the tokens below which OpenAI's Whisper takes a text for a failure."""
 
 MAX_CHARACTERS_PER_SECOND = 40.0
-"""Nobody speaks so fast: 25 is a fast speaker of a language written in letters."""
+"""Faster than anyone speaks: 25 is a fast speaker of a language written in letters."""
 
 MIN_SKIPPED_SECONDS = 8.0
 """Shorter stretches without words can be a cough, a laugh or music that the voice detector took for speech."""
@@ -21,11 +21,11 @@ LONGEST_WORD_SECONDS = 2.0
 
 LONGEST_PHRASE_WORDS = 8
 MIN_REPETITIONS = {1: 8, 2: 6}
-"""How often a phrase of so many words comes in a row before it is a loop; longer ones: four times."""
+"""Times that a phrase of so many words comes in a row before it is a loop; longer ones: four times."""
 
 
 class Suspicion(StrEnum):
-    """Why a text is doubted, as a person reads it."""
+    """The reason why a text is doubted, as shown to users."""
 
     LOOP = "the same words again and again"
     REPETITIVE = "text that repeats itself"
@@ -35,7 +35,7 @@ class Suspicion(StrEnum):
 
     @property
     def invented(self) -> bool:
-        """Whether the text is doubted because nobody can have said it."""
+        """True if the text is doubted because it cannot have been said."""
         return self in (Suspicion.LOOP, Suspicion.REPETITIVE, Suspicion.TOO_FAST)
 
 
@@ -50,7 +50,7 @@ class WrittenWord:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What the model wrote for a stretch of speech, from which the pauses are taken out."""
+    """The model's text for a stretch of speech, from which the pauses are taken out."""
 
     words: tuple[WrittenWord, ...]
     speech_seconds: float
@@ -64,7 +64,7 @@ class Hypothesis:
 
 
 def suspicion_of(writing: Hypothesis) -> Suspicion | None:
-    """Return why *writing* is doubted; nothing if it is not."""
+    """Return the reason why *writing* is doubted; None if it is not."""
     if _longest_skipped_seconds(writing) >= MIN_SKIPPED_SECONDS:
         return Suspicion.SKIPPED
     if not writing.words:
@@ -82,7 +82,7 @@ def prefer_second(first: Hypothesis, second: Hypothesis) -> bool:
     """
     Return whether *second*, a slower try at the same speech, replaces the doubted *first*.
 
-    It does if nothing is wrong with it, and never by words that nobody can have said. If both are only doubted, the
+    It does if nothing is wrong with it, and never by words that cannot have been said. If both are only doubted, the
     model's own certainty decides.
     """
     doubt_first, doubt_second = suspicion_of(first), suspicion_of(second)
@@ -98,7 +98,7 @@ def prefer_second(first: Hypothesis, second: Hypothesis) -> bool:
 
 def find_loop(words: Sequence[str]) -> slice | None:
     """
-    Return which words only repeat the phrase before them; nothing if no phrase comes often enough in a row.
+    Return the slice of words that only repeat the phrase before them; None if no phrase comes often enough in a row.
 
     Case and punctuation do not count. The shortest phrase wins, then the first.
     """

@@ -1,4 +1,4 @@
-"""Which language a recording is in, and at which places to listen for it."""
+"""Language detection: the places of a recording to listen at, and the vote on its language."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LanguageVote:
-    """What one stretch of speech sounds like: a probability for each language code."""
+    """The language of one stretch of speech: a probability for each language code."""
 
     speech_seconds: float
     probabilities: Mapping[str, float]

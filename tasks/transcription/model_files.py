@@ -12,7 +12,7 @@ from tasks.errors import DeviceFailed, ModelUnavailable
 from tasks.transcription.backend import device_error
 
 SMALLER_NUMBERS = {"float32": "int8", "float16": "int8_float16", "bfloat16": "int8_bfloat16"}
-"""CTranslate2's number formats, and what takes about half of their memory with nearly the same texts."""
+"""CTranslate2's number formats, each with one that takes about half the memory and gives nearly the same texts."""
 
 
 def smaller_numbers(device: Device, compute_type: str) -> str | None:
@@ -61,7 +61,7 @@ def _device_index(device: Device) -> int:
 
 
 def workers_of(device: Device) -> int:
-    """Return how many threads call the model at the same time: on a GPU one, since it works through one batch."""
+    """Return the number of threads that call the model at once: on a GPU one, since it works through one batch."""
     return device.cpu_threads if device.kind == "cpu" else 1
 
 

@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class PlacedModel:
     """
-    A model on a device: what a recording asks for.
+    A model on a device, as a recording asks for it.
 
     *call_seconds* is the longest that one call of the model may take before the device counts as failed.
     """
@@ -80,7 +80,7 @@ class Engines:
             yield loaded
 
     def unload_idle(self) -> None:
-        """Free the memory of all models that nobody uses or waits for."""
+        """Free the memory of all models that are neither in use nor waited for."""
         with self._lock:
             seats = list(self._seats.values())
         for seat in seats:
@@ -90,10 +90,10 @@ class Engines:
 
 class _ModelSlot:
     """
-    The place of one device: who uses its model, and who waits for it.
+    The slot of one device: the users of its model, and those that wait for it.
 
     Those who wait are served in order, so that a stream of jobs of one model cannot keep out a job of another. Models
-    are loaded and unloaded in a thread of the seat's own: neither can be stopped, and who waits may be cancelled.
+    are loaded and unloaded in a thread of the slot's own: neither can be stopped, and one that waits may be cancelled.
     """
 
     def __init__(self) -> None:
@@ -181,4 +181,4 @@ class _ModelSlot:
 
 
 ENGINES = Engines()
-"""Those of this process."""
+"""The engines of this process."""

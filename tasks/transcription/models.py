@@ -1,4 +1,4 @@
-"""Which Whisper model transcribes a job, by name."""
+"""The choice of the Whisper model that transcribes a job, by name."""
 
 import re
 from typing import Literal
@@ -12,7 +12,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)?"
 
 def model_for(wanted: str, *, device_kind: Literal["cuda", "cpu"], task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
     """
-    Return the name of the model to use: *wanted*, or what suits the device if it is ``auto``.
+    Return the name of the model to use: *wanted*, or the one that suits the device if it is ``auto``.
 
     The turbo model was trained without translation and answers in the spoken language, so translations on a GPU get
     large-v3. Raises `ModelUnavailable` for what is not a name such as ``small`` or ``owner/name``.

@@ -1,4 +1,4 @@
-"""A second try for the chunks whose text is doubted, and out with what nobody can have said."""
+"""The review of doubted texts: a second try for their chunks, and removal of what cannot have been said."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """What a chunk comes to in the transcript."""
+    """A chunk's part of the transcript."""
 
     segments: tuple[Segment, ...]
     removed: tuple[RemovedText, ...] = ()

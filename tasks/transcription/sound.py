@@ -13,7 +13,7 @@ from tasks.errors import MediaRejected
 from tasks.transcription.backend import TranscriptionCancelled
 
 SAMPLE_RATE = 16_000
-"""What Whisper hears."""
+"""Sample rate of Whisper's input, in Hz."""
 
 Sound = NDArray[np.int16]
 """Mono sound at 16 kHz. A quarter of what faster-whisper's own decoder needs: 115 MB an hour in place of 460."""

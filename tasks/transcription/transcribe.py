@@ -22,12 +22,12 @@ AUTO = "auto"
 NO_SPEECH = "No speech detected"
 
 LANGUAGE_WINDOWS = 5
-"""At how many places the language is listened for. What is heard there need not be encoded again."""
+"""Number of places at which the language is listened for. What is heard there need not be encoded again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Heard:
-    """How a recording is decoded, and what was encoded to find that out: encodings by the index of their chunk."""
+    """The decoding options of a recording, and the encodings made to find them, by the index of their chunk."""
 
     decoding: Decoding
     probability: float = 1.0
@@ -62,7 +62,7 @@ def transcribe(
     initial_offset_seconds: float = 0.0,
 ) -> Transcript:
     """
-    Return what is said in *audio_file*, the recording of the upload *name*. Blocks until it is done.
+    Return the transcript of *audio_file*, the recording of the upload *name*. Blocks until it is done.
 
     *on_progress* gets the share of the speech that is written down, from 0 to 1, rising. *initial_offset_seconds* is
     added to all times: where the sound of the upload starts on its own clock. Several recordings may be transcribed
@@ -103,7 +103,7 @@ def _written(
     on_progress: Callable[[float], None],
     cancelled: Callable[[], bool],
 ) -> Iterator[Reviewed]:
-    """Yield what each chunk comes to, and tell how far it is."""
+    """Yield each chunk's part of the transcript, and report the progress."""
     done_seconds = 0.0
 
     def decode_again(spoken: SpokenChunk, decoding: Decoding) -> tuple[Segment, ...]:
@@ -119,7 +119,7 @@ def _written(
 def _listen_for_language(
     loaded: LoadedModel, speech: Speech, options: TranscriptionOptions, cancelled: Callable[[], bool]
 ) -> _Heard:
-    """Return how to decode *speech*: in the language of the options, or in the one that several places vote for."""
+    """Return the decoding of *speech*: in the language of the options, or in the one that several places vote for."""
     backend = loaded.backend
     if options.language != AUTO or not backend.multilingual:
         return _Heard(backend.decoding(options.language, options.task, options.vocabulary))

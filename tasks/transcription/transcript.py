@@ -1,4 +1,4 @@
-"""Transcripts: what was said, word for word, and when. Times are seconds from the start."""
+"""Transcripts: the spoken words, one by one, with their times in seconds from the start."""
 
 from pydantic import Field
 

@@ -13,25 +13,25 @@ CHUNK_SECONDS = 30
 
 BLOCK_SECONDS = 15 * 60
 """
-How much is listened to at once. The voice detector needs some 2 s and 250 MB for it; a recording of many hours would
-take its memory many times over and could not be cancelled meanwhile.
+Seconds of sound listened to at once. The voice detector needs some 2 s and 250 MB for it; a recording of many hours
+would take its memory many times over and could not be cancelled meanwhile.
 """
 
 
 WINDOW_SAMPLES = 512
-"""What the voice detector judges at a time. Blocks start on its grid."""
+"""Samples that the voice detector judges at a time. Blocks start on its grid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where somebody speaks, in samples of the recording."""
+    """A span of speech, in samples of the recording."""
 
     start: int
     end: int
 
     @property
     def samples(self) -> int:
-        """How long it is."""
+        """Length of the span in samples."""
         return self.end - self.start
 
 
@@ -50,13 +50,13 @@ class SpokenChunk:
 
     @property
     def speech_seconds(self) -> float:
-        """How long the spans are together."""
+        """Total length of the spans."""
         return sum(span.samples for span in self.spans) / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """A recording and where somebody speaks in it."""
+    """A recording and the spans of speech in it."""
 
     sound: Sound
     spans: tuple[Span, ...]
@@ -69,12 +69,12 @@ class Speech:
 
     @property
     def speech_seconds(self) -> float:
-        """Length of what is spoken, with a little air around it."""
+        """Length of the speech, with a little air around it."""
         return sum(span.samples for span in self.spans) / SAMPLE_RATE
 
 
 def find_speech(sound: Sound, *, cancelled: Callable[[], bool], block_seconds: int = BLOCK_SECONDS) -> Speech:
-    """Return where somebody speaks. Raises `TranscriptionCancelled` between two blocks."""
+    """Return the speech in *sound*. Raises `TranscriptionCancelled` between two blocks."""
     spans = tuple(_spans(sound, block_seconds * SAMPLE_RATE, cancelled))
     return Speech(sound, spans, tuple(_pack(sound, spans)))
 

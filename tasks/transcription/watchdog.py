@@ -1,4 +1,4 @@
-"""The calls of a model that are under way, and whether one of them will ever come back."""
+"""Watchdog for the calls of a model that are under way: it tells whether one of them has hung."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 class CallWatch:
     """
-    Knows since when the calls of one model are under way; usable from any thread.
+    Tracks the calls of one model that are under way, and since when; usable from any thread.
 
     A GPU can stop answering in the middle of a call: no error comes, and the thread that waits for it cannot be
     stopped. A call that takes longer than *longest_seconds* counts as such.
@@ -37,7 +37,7 @@ class CallWatch:
                 self._changed.notify_all()
 
     def start(self, call: Callable[[], Answer]) -> "Future[Answer]":
-        """Make *call* in a thread of its own, and return what its answer will be."""
+        """Make *call* in a thread of its own, and return the future of its answer."""
         answer: Future[Answer] = Future()
         threading.Thread(target=self._make, args=(call, answer), name="engine-call", daemon=True).start()
         return answer
@@ -53,7 +53,7 @@ class CallWatch:
 
     @property
     def hung(self) -> bool:
-        """Whether a call takes longer than any may."""
+        """True if a call takes longer than any may."""
         with self._changed:
             return self._seconds_left() <= 0
 
@@ -67,5 +67,5 @@ class CallWatch:
             return True
 
     def _seconds_left(self) -> float:
-        """Return how much longer the oldest call may take."""
+        """Return the seconds that the oldest call may still take."""
         return min(self._begun.values(), default=time.monotonic()) + self.longest_seconds - time.monotonic()

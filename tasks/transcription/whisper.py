@@ -72,17 +72,17 @@ class WhisperBackend:
 
     @property
     def compute_type(self) -> str:
-        """In which number format it calculates; another than at the start if memory ran out."""
+        """Number format in which it calculates; another than at the start if memory ran out."""
         return self._compute_type
 
     @property
     def multilingual(self) -> bool:
-        """Whether the model knows languages other than English."""
+        """True if the model knows languages other than English."""
         return bool(self._model.model.is_multilingual)
 
     def decoding(self, language: str, task: WhisperTask, vocabulary: Sequence[str]) -> Decoding:
         """
-        Return how to decode; models that know English only always write down English.
+        Return the decoding options; models that know English only always write down English.
 
         Raises `TranscriptionError` if Whisper has no such language.
         """
@@ -105,7 +105,7 @@ class WhisperBackend:
         )
 
     def detect_language(self, spoken: SpokenChunk) -> tuple[LanguageVote, Floats]:
-        """Return what language *spoken* sounds like, and its encoding, which need not be computed a second time."""
+        """Return the language vote of *spoken*, and its encoding, which need not be computed a second time."""
         features = self._features(spoken)
         try:
             with self._calls:
@@ -158,7 +158,7 @@ class WhisperBackend:
             raise device_error(exc) from exc
 
     def shrink(self) -> bool:
-        """Load the model anew in half the memory; see `Backend`."""
+        """Load the model again in half the memory; see `Backend`."""
         smaller = self._smaller_than(self._compute_type)
         if smaller is None:
             return False
@@ -250,7 +250,7 @@ class WhisperBackend:
         return words
 
     def _frames(self, chunk: Chunk) -> int:
-        """Return how many frames of the chunk are speech, rounded up to seconds as faster-whisper does it."""
+        """Return the number of frames of the chunk that are speech, rounded up to seconds as faster-whisper does it."""
         return min(math.ceil(chunk.speech_seconds), CHUNK_SECONDS) * FRAMES_PER_SECOND
 
     def _text_tokens(self, chunk: Chunk, result: Any) -> tuple[int, ...]:

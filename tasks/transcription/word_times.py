@@ -1,4 +1,4 @@
-"""From the texts of chunks to the segments and words of a recording, in its own time."""
+"""Word times: from the texts of chunks to the segments and words of a recording, in its own time."""
 
 import math
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class SegmentWriter:
         self._last_speech_seconds = 0.0
 
     def write(self, chunk: Chunk, text: ChunkText) -> Segment | None:
-        """Return the segment of the next chunk, or nothing if the model wrote nothing."""
+        """Return the segment of the next chunk, or None if the model wrote nothing."""
         words = self._place_words(chunk, text)
         if not text.text.strip():
             return None

@@ -1,4 +1,4 @@
-"""What the cards of the board say, as words: the browser only lays them out."""
+"""The texts on the cards of the board: the browser only lays them out."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -21,6 +21,6 @@ def _component() -> Any:
 
 
 def show_board(board: Board) -> str:
-    """Show the board and return the id of the batch that a person wants to see; empty as long as nobody does."""
+    """Show the board and return the id of the batch that the user wants to see; empty if there is none."""
     result = _component()(data=as_json(board), key="board", on_batch_change=lambda: None)
     return str(getattr(result, "batch", None) or "")

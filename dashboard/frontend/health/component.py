@@ -24,5 +24,5 @@ def _component() -> Any:
 
 
 def show_banner() -> None:
-    """Show what is wrong with the installation, as long as something is."""
+    """Show the problems of the installation, as long as there are any."""
     _component()(key="banner")

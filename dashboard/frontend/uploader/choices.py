@@ -1,4 +1,4 @@
-"""What can be chosen for a batch on the upload page, beside what `tasks.batches.Options` takes as it is."""
+"""Models and languages to choose from on the upload page, for `tasks.batches.TranscriptionOptions`."""
 
 MODELS = ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo", "distil-large-v3.5")
 """Whisper models that are offered by name. Any other can be written in."""

@@ -75,4 +75,4 @@ def uploader(*, parallel_uploads: int) -> StartedBatch | None:
 
 
 def _noticed() -> None:
-    """Have Streamlit run the script when a batch was started; the result itself says which."""
+    """Make Streamlit run the script when a batch was started; the result itself names the batch."""
