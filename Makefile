@@ -30,8 +30,8 @@ worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker 
 deploy: $(VENV)/$(RUN).stamp  ## Set up a Prefect server of your own, or Cloud: make deploy PREFECT_API_URL=http://…/api
 	@exec $(BIN)/python -m deployments.local.deploy
 
-# Two test files at a time: most of them wait, for processes to start and jobs to end.
-SIDE_BY_SIDE := -n 2 --dist loadfile
+# Two test files at a time: most of them wait, for processes to start and jobs to end. At the end: what took longest.
+SIDE_BY_SIDE := -n 2 --dist loadfile --durations 12 --durations-min 10
 
 .PHONY: test
 test: check integration browser  ## Lint, check types and import directions, run all tests
@@ -40,10 +40,9 @@ test: check integration browser  ## Lint, check types and import directions, run
 unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
 	$(BIN)/python -m pytest tests/unit
 
-# What takes longest comes first, so that no process of two waits long for the other.
 .PHONY: integration
 integration: test-models databases  ## Run the tests with a real server, ffmpeg, model, S3 service, PostgreSQL and Redis
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder tests/chaos tests/integration/worker tests/integration
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --no-loadscope-reorder tests/chaos tests/integration
 
 .PHONY: test-models
 test-models: $(VENV)/dev.stamp

@@ -55,7 +55,7 @@ class Machine:
 
     def workers(self):
         lines = processes_with(f"BATCHSCRIBE_DATA={self._environment['BATCHSCRIBE_DATA']}")
-        return [pid for pid, line in lines.items() if "deployments.worker" in line]
+        return [pid for pid, line in lines.items() if f"deployments.worker {POOL}" in line]
 
     def heartbeat(self):
         workers = self._stack.prefect.post(f"/work_pools/{POOL}/workers/filter", json={})

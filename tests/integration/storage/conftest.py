@@ -82,7 +82,9 @@ def store(settings: Settings) -> Store:
 def started(settings: Settings) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Start a Python program in a process of its own, in which ``store`` is the same store."""
     preamble = (
-        "from pathlib import Path; from tasks.settings import Settings; from tasks.storage.base import open_store\n"
+        "from pathlib import Path\n"
+        "from tasks.settings import Settings\n"
+        "from tasks.storage.open_store import open_store\n"
         "store = open_store(Settings())\n"
     )
     environment = os.environ | {
