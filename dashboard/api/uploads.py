@@ -1,6 +1,5 @@
 """Routes for uploads: check whether files would be accepted, and send one."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -129,12 +128,13 @@ async def part_file(client: Client, batch: OpenBatch, length: int) -> AsyncItera
     try:
         await in_thread(WRITE_THREADS, part.open, length)
         yield part
-    finally:
-        try:
-            await in_thread(WRITE_THREADS, part.close)  # to remove 20 GB takes a while
-        except asyncio.CancelledError:  # the process is being stopped, and the thread may not have come to it
-            part.close()
-            raise
+    except Exception:
+        await in_thread(WRITE_THREADS, part.close)  # removing 20 GB takes a while
+        raise
+    except BaseException:  # the process is being stopped, and waits for no thread
+        part.close()
+        raise
+    await in_thread(WRITE_THREADS, part.close)
 
 
 async def _receive_body(request: Request, client: Client, feed: Callable[[memoryview], None], length: int) -> None:
