@@ -116,7 +116,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
             pace.note(jobs.progress)
             await converted.wait(pace.seconds_until_next(time.monotonic()))
     except RunCancelled:
-        await _until_taken(partial(cancel, client, list(jobs.children.values()), "The batch was cancelled."))
+        async with _outages_waited_out():  # once: there are seconds, and Prefect's server stops them as well
+            await cancel(client, jobs.children.values(), "The batch was cancelled.")
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
         async with _outages_waited_out():

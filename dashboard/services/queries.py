@@ -64,7 +64,7 @@ class Search:
             async with places:
                 try:
                     batch = await self._records.batch(batch_id)
-                except (NotFound, RecordDamaged):  # being made or dismissed in this moment; or nobody knows its name
+                except (NotFound, RecordDamaged):  # just being made or dismissed, or its name is unknown
                     return
                 self._names[batch_id] = _comparable(batch.name)
 

@@ -156,7 +156,7 @@ class RecordCache:
         return await in_thread(STORE_THREADS, cancelled_jobs, self._store, batch_id)
 
     async def publications(self, batch_id: str, *, anew: bool = False) -> dict[str, Publication]:
-        """Return the publications by job id; with *anew*, reread known ones: damaged ones are made again."""
+        """Return the publications by job id; with *anew*, read known ones again, since damaged ones are replaced."""
         kept = self._of(batch_id)
         if anew:
             kept.publications = {}

@@ -255,7 +255,7 @@ def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
     model, task = _model_wish(run)
     elapsed = (now - run.state.timestamp).total_seconds() if running and run.state is not None else 0.0
     return ActiveRun(
-        job_id=job_of(run) or str(run.id),  # somebody's own flow may run on the pool as well
+        job_id=job_of(run) or str(run.id),  # other flows of the user may run on the pool as well
         batch_id=batch_of(run),
         audio_seconds=audio_seconds_of(run),
         elapsed_seconds=max(elapsed, 0.0),

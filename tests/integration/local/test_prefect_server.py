@@ -67,7 +67,7 @@ def test_a_statement_that_failed_holds_up_no_other(database):
             event.listen(
                 connection.sync_connection,
                 "before_cursor_execute",
-                lambda *_: loop.call_later(0.5, begun.set),  # it waits in a thread, which tells nobody that it does
+                lambda *_: loop.call_later(0.5, begun.set),  # it waits in a thread, unseen from here
             )
             waiting = asyncio.create_task(connection.execute(text("INSERT INTO runs VALUES ('waited')")))
             await begun.wait()
