@@ -22,7 +22,12 @@ from deployments.worker.child_process import CANCEL_GRACE_SECONDS, WarmProcess
 START_SECONDS = 180.0
 SECONDS_BETWEEN_LOOKS = 0.2
 MOST_ADDED = 8
-"""Most processes that are added for single runs: each polls Prefect on its own."""
+"""
+Processes that are added for single runs at most, since each polls Prefect on its own. Further runs share, but those
+that lost one more process that way get one of their own all the same (`STARTS_SHARED`): who is to blame dies alone.
+"""
+STARTS_SHARED = 3
+"""Number of starts of a run after which it shares a process with none, if it may be killing processes."""
 SECONDS_BETWEEN_SUCCESSORS = 10.0
 """Minimum time between successors, so that one that dies at once is not followed at once by the next."""
 LONGEST_PAUSE_SECONDS = 30.0
@@ -111,17 +116,18 @@ class WarmProcesses:
                 self._start_missing()
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
-    async def reserve(self, flow_run_id: UUID, *, alone: bool = False) -> WarmProcess:
+    async def reserve(self, flow_run_id: UUID, *, alone: bool = False, starts: int = 0) -> WarmProcess:
         """
         Wait for a process with a free slot, and return it with the slot reserved for the run.
 
         A run that is to be *alone* gets a process without runs, which takes no others until that one has ended. Where
-        processes may be added it gets one of these, as long as there are few; else it shares one until its next start.
+        processes may be added it gets one of these, as long as there are few or after so many *starts* of it; else it
+        shares one until its next start.
 
         While a cancelled run has not ended its process takes nothing new (it may have to be killed), and no other one
         is started in its place: a device has no second process but a successor.
         """
-        if alone and self._may_add and sum(process.loner is not None for process in self.all) < MOST_ADDED:
+        if alone and self._may_add and (starts >= STARTS_SHARED or self._added() < MOST_ADDED):
             return await self._add_for(flow_run_id)
         alone = alone and not self._may_add
         async with self._choosing:
@@ -131,6 +137,9 @@ class WarmProcesses:
                     chosen.reserve(flow_run_id, alone=alone)
                     return chosen
                 await asyncio.sleep(0.05)
+
+    def _added(self) -> int:
+        return sum(process.loner is not None for process in self.all)
 
     async def _add_for(self, flow_run_id: UUID) -> WarmProcess:
         """Return a new process that has this run and will end with it."""

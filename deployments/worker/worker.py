@@ -226,7 +226,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         """Execute the run in a warm process and see to it that it does not end without a final state."""
         with _kept_in(self._executing, flow_run.id):
             alone = await is_suspect(self.client, flow_run, crashes=CRASHES_SHARED if self._shares else 1)
-            process = await self._processes.reserve(flow_run.id, alone=alone)
+            process = await self._processes.reserve(flow_run.id, alone=alone, starts=flow_run.run_count)
             if task_status is not None:
                 task_status.started(process.pid)
             try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import PROJECT
+from tests.support.stack import PROJECT
 
 FORMATS = PROJECT / "dashboard" / "frontend" / "shared" / "formats.js"
 

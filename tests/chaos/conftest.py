@@ -13,7 +13,7 @@ from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.open_store import open_store
 from tests.chaos.seeds import DEFAULT_SEEDS, seeds_of
-from tests.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
+from tests.support.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
 
 DISK_BYTES = 256 * 2**20
 

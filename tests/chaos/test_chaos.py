@@ -18,6 +18,7 @@ import pytest
 
 from tasks.storage.keys import BatchKeys
 from tests.chaos.seeds import DEFAULT_SEEDS, Blow, drawn, seeds_of
+from tests.support.waiting import wait_until
 
 ACTIVE = ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"]
 SHORT_CLIPS = ("short-answer.mp3", "lecture-welcome.mp3", "study-advice.opus", "rain-report.opus", "library-tour.mp3")
@@ -202,17 +203,9 @@ def working_in(folder: Path) -> list[str]:
     return found
 
 
-def until(holds, what: str, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not (outcome := holds()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.5)
-    assert outcome
-
-
 @pytest.fixture
 def chaos(tough, new_batch, seed):
-    until(tough.stack.answers, "the stack")
+    wait_until(tough.stack.answers, "the stack")
     return Chaos(tough, new_batch(tough.stack, f"chaos {seed}"), seed)
 
 
@@ -237,7 +230,7 @@ def test_every_job_is_done_once_whatever_happens(chaos, clips, request):
     finally:
         chaos.thaw()
         print("; ".join(chaos.told))  # noqa: T201 - for whoever looks into a failure
-    until(chaos.stack.answers, "the stack")
+    wait_until(chaos.stack.answers, "the stack")
     status = chaos.finish()
     assert_nothing_lost_or_left(chaos.tough, chaos.batch, status, chaos.cancelled)
 
@@ -253,13 +246,13 @@ def assert_nothing_lost_or_left(tough, batch, status, cancelled: set[str]) -> No
             "vtt",
             "json",
         }
-    until(lambda: not runs_of(stack, batch, "flow_runs", ACTIVE), "the end of all flow runs")
+    wait_until(lambda: not runs_of(stack, batch, "flow_runs", ACTIVE), "the end of all flow runs")
     assert runs_of(stack, batch, "task_runs", ACTIVE) == []
     assert_done_once(stack, batch)
     limit = "/v2/concurrency_limits/gpu-router"
-    until(lambda: stack.prefect.get(limit).json()["active_slots"] == 0, "the router's slot")
+    wait_until(lambda: stack.prefect.get(limit).json()["active_slots"] == 0, "the router's slot")
     assert list(stack.data.rglob("*.part")) == []
-    until(lambda: not working_in(stack.data / "work"), "the end of all conversions", 30)
+    wait_until(lambda: not working_in(stack.data / "work"), "the end of all conversions", 30)
     clean_up(stack)
     assert [path for path in (stack.data / "work").rglob("*") if path.is_file()] == []
     keys = BatchKeys.of(batch.batch_id)
@@ -287,5 +280,5 @@ def clean_up(stack) -> None:
     deployment = stack.prefect.get("/deployments/name/clean-up/cpu").json()["id"]
     answer = stack.prefect.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": {"dry_run": False}})
     run = f"/flow_runs/{answer.json()['id']}"
-    until(lambda: stack.prefect.get(run).json()["state_type"] not in ACTIVE, "the clean-up")
+    wait_until(lambda: stack.prefect.get(run).json()["state_type"] not in ACTIVE, "the clean-up")
     assert stack.prefect.get(run).json()["state_type"] == "COMPLETED"

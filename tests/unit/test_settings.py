@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tasks.settings import Settings
-from tests.conftest import PROJECT
+from tests.support.stack import PROJECT
 
 DOCUMENTED = set(re.findall(r"BATCHSCRIBE_([A-Z_]+)", (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")))
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import free_ports, wait_until
+from tests.support.processes import free_ports
+from tests.support.waiting import wait_until
 
 AUTH_STRING = "admin:a-good-one"
 SERVER_SECONDS = 180.0

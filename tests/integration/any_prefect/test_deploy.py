@@ -9,8 +9,10 @@ import pytest
 from deployments.local.environment import cpu_slots
 from deployments.local.prefect_settings import AUTH_STRING as AUTH_STRING_VARIABLE
 from tasks.settings import Settings
-from tests.conftest import MODEL, PROJECT, free_ports, processes_with, wait_until
 from tests.integration.any_prefect.conftest import AUTH_STRING
+from tests.support.processes import free_ports, processes_with
+from tests.support.stack import MODEL, PROJECT
+from tests.support.waiting import wait_until
 
 START_SECONDS = 180.0
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import wait_until
 from tests.integration.any_prefect.conftest import AUTH_STRING
-from tests.s3_server import BUCKET, CREDENTIALS, S3Server
+from tests.support.s3_server import BUCKET, CREDENTIALS, S3Server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 import pytest
 from redis import Redis
 
-from tests.conftest import ENDED, wait_until
 from tests.integration.any_prefect.conftest import AUTH_STRING
+from tests.support.stack import ENDED
+from tests.support.waiting import wait_until
 
 GOOD = ("garden-podcast.mp3", "library-tour.mp3", "short-answer.mp3")
 

@@ -8,36 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, GPU_TAG, RECORDING_FLOW, batch_tag, job_tag
-
-PATIENCE_SECONDS = 240
-
-
-def wait_until(holds: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS):
-    """Return what *holds* returns once it is true."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := holds():
-            return answer
-        time.sleep(0.05)
-    pytest.fail(f"{what} did not happen within {seconds} s")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.support.prefect_server import running_prefect_server
+from tests.support.processes import free_ports
+from tests.support.waiting import wait_until
 
 
 def answers(url):
@@ -65,25 +47,12 @@ def process(command, *, log: Path, env, cwd):
                 running.wait()
 
 
-class AskingAgain(httpx.HTTPTransport):
-    """Asks again as Prefect's clients do: this stock server answers 503 when others use its database (decision 5)."""
-
-    def handle_request(self, request):
-        for _ in range(20):
-            answer = super().handle_request(request)
-            if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
-                break
-            answer.close()
-            time.sleep(0.25)
-        return answer
-
-
 class Prefect:
     """A Prefect server, spoken to as its own UI does."""
 
     def __init__(self, url):
         self.url = url
-        self.http = httpx.Client(base_url=f"{url}/", timeout=30, transport=AskingAgain())
+        self.http = httpx.Client(base_url=f"{url}/", timeout=30)
 
     def post(self, path, **body):
         answer = self.http.post(path, json=body)
@@ -189,17 +158,10 @@ class Dashboard:
 
 @pytest.fixture(scope="session")
 def prefect(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prefect")
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "prefect", "server", "start"),
-        *("--host", "127.0.0.1", "--port", str(port), "--no-services"),
-    ]
-    env = {"PREFECT_HOME": str(folder), "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-    env |= {"PREFECT_API_URL": "", "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "false"}
-    with process(command, log=folder / "log.txt", env=env, cwd=folder):
-        server = Prefect(f"http://127.0.0.1:{port}/api")
-        wait_until(lambda: answers(f"{server.url}/health"), "the start of the Prefect server")
+    """A server of this folder's own, since tests look at all there is on it. Its services are not needed."""
+    home = tmp_path_factory.mktemp("prefect-of-the-dashboard")
+    with running_prefect_server(home, PREFECT__SERVER_WEBSERVER_ONLY="1") as running:
+        server = Prefect(running.url)
         for pool, flow in (("cpu", BATCH_FLOW), ("gpu-0", RECORDING_FLOW)):
             server.post("work_pools/", name=pool, type="warm", description=f"device of {pool}", concurrency_limit=2)
             server.make_deployment(flow, pool)
@@ -213,7 +175,7 @@ def run_dashboard(prefect):
 
     @contextmanager
     def run(data: Path, **settings):
-        port = free_port()
+        (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
         env = {"BATCHSCRIBE_DATA": str(data), "BATCHSCRIBE_PORT": str(port), "PREFECT_API_URL": prefect.url}
         env |= {"BATCHSCRIBE_DISK_RESERVE_BYTES": "0"}

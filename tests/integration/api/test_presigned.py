@@ -5,7 +5,7 @@ import pytest
 
 from tasks.settings import Settings
 from tasks.storage.open_store import open_store
-from tests.s3_server import BUCKET, CREDENTIALS, running_s3_server
+from tests.support.s3_server import BUCKET, CREDENTIALS, running_s3_server
 
 SOUND = bytes(range(256)) * 8
 

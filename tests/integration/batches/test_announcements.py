@@ -22,7 +22,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from tasks.announcements.unannounced import announce_untold
 from tasks.settings import Settings
 from tasks.storage.open_store import open_store
-from tests.conftest import PROJECT, free_ports, wait_until
+from tests.support.processes import free_ports
+from tests.support.stack import PROJECT
+from tests.support.waiting import wait_until
 
 KEY = bytes(range(32))
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"

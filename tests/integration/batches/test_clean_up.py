@@ -4,11 +4,12 @@ import json
 import os
 import re
 import signal
-import time
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.support.waiting import wait_until
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED")
 LEFTOVERS = 4000
@@ -46,13 +47,6 @@ def ended(stack, run_id: str, seconds: float = 120) -> dict:
 
 def read_run(stack, run_id: str) -> dict:
     return stack.prefect.get(f"/flow_runs/{run_id}").json()
-
-
-def wait_until(holds, what: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.02)
 
 
 def retried(stack, run_id: str) -> dict:

@@ -7,7 +7,7 @@ from tasks.batches import Batch, Upload, job_id_for, manifest_of
 from tasks.media.conversion_slots import turns_on_this_host
 from tasks.orchestration.conversions import Conversions, most_begun
 from tasks.settings import Settings
-from tests.conftest import wait_until
+from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID = "20260101-120000-abcdef"

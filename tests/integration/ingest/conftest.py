@@ -3,10 +3,7 @@
 import asyncio
 import hashlib
 import os
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +13,6 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.states import AwaitingRetry, Completed, Failed
 
 from tasks.batches import BATCH_FLOW, RECORDING_FLOW, Document, Publication, batch_tag, job_tag
@@ -29,47 +25,15 @@ from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 from tasks.storage.open_store import open_store
 from tasks.storage.records import read_manifest
-from tests.conftest import free_ports, wait_until
-from tests.s3_server import CREDENTIALS, S3Server, running_s3_server
-
-READY_SECONDS = 180
+from tests.support.prefect_server import PrefectServer
+from tests.support.s3_server import CREDENTIALS, S3Server, running_s3_server
 
 
-@dataclass(frozen=True, slots=True)
-class PrefectServer:
-    """A running server."""
-
-    url: str
-    home: Path
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory) -> Iterator[PrefectServer]:
+@pytest.fixture(scope="module")
+def batches_deployed(prefect_server: PrefectServer) -> PrefectServer:
     """A server that knows the deployment of batches, and on which nothing runs them."""
-    home, (port,) = tmp_path_factory.mktemp("prefect"), free_ports(1)
-    url = f"http://127.0.0.1:{port}/api"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")} | {
-        "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": url,
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    command = [sys.executable, "-m", "deployments.local.prefect_server", str(port)]
-    with (home / "server.log").open("ab") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        with temporary_settings({PREFECT_API_URL: url, PREFECT_HOME: home}):
-            wait_until(lambda: asyncio.run(_answers()), "Prefect's server", READY_SECONDS)
-            asyncio.run(_deploy_batches())
-            yield PrefectServer(url, home)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-async def _answers() -> bool:
-    async with get_client() as client:
-        return await client.api_healthcheck() is None
+    asyncio.run(_deploy_batches())
+    return prefect_server
 
 
 async def _deploy_batches() -> None:
@@ -228,9 +192,9 @@ class WatchedInbox:
 
 
 @pytest.fixture
-def watch(prefect_server, tmp_path) -> Callable[..., WatchedInbox]:
+def watch(batches_deployed, tmp_path) -> Callable[..., WatchedInbox]:
     """Makes inboxes."""
-    assert prefect_server
+    assert batches_deployed
 
     def make(name: str = "lectures", **keys: object) -> WatchedInbox:
         settings = Settings(_env_file=None, data=tmp_path / "data", store="", store_endpoint="", disk_reserve_bytes=0)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.s3_server import BUCKET
+from tests.support.s3_server import BUCKET
 
 ODD = ("a b+c&d=e.mp3", "Ü/ø ?.mp3", "per%20cent.mp3", "semi;colon:.mp3")
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from tests.conftest import wait_until
+from tests.support.waiting import wait_until
 
 PATIENCE_SECONDS = 240
 

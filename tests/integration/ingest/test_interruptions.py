@@ -202,7 +202,7 @@ def test_a_second_scan_does_nothing_while_one_runs_and_takes_over_from_a_dead_on
         os._exit(0)
     os.close(release)
     lease = inbox.settings.data / "store/ingest" / inbox.inbox.name / "lease"
-    from tests.conftest import wait_until
+    from tests.support.waiting import wait_until
 
     wait_until(lambda: list(lease.glob("*")), "the other's lease", 30)
     assert inbox.scanned() is None

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.support.waiting import wait_until
 
 
 def _online(stack):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import processes_with
+from tests.support.processes import processes_with
 
 PROJECT = Path(__file__).parents[3]
 POOL = "gpu-7"

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,15 +104,3 @@ def level_of() -> Callable[..., float]:
         return float(listing.split("mean_volume: ")[1].split(" dB")[0])
 
     return level
-
-
-@pytest.fixture(scope="session")
-def prefect() -> Iterator[None]:
-    from prefect.settings import PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW, temporary_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    with (
-        prefect_test_harness(server_startup_timeout=120),
-        temporary_settings({PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore"}),
-    ):
-        yield

@@ -14,7 +14,7 @@ from tasks.storage.open_store import open_store
 BATCH_ID = "20261122-101112-abcdef"
 KEYS = BatchKeys.of(BATCH_ID)
 
-pytestmark = pytest.mark.usefixtures("prefect")
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 @pytest.fixture

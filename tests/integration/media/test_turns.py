@@ -15,7 +15,8 @@ import pytest
 from tasks.batches import Batch
 from tasks.cancellation import CancelToken, RunCancelled, set_current_token
 from tasks.media.conversion_slots import Turn, Turns
-from tests.conftest import PROJECT, wait_until
+from tests.support.stack import PROJECT
+from tests.support.waiting import wait_until
 
 SLOTS = 2
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

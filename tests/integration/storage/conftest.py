@@ -4,7 +4,6 @@ import itertools
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,17 +12,7 @@ import pytest
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.open_store import open_store
-from tests.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
-
-DEADLINE_SECONDS = 60
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Return as soon as *condition* holds."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {DEADLINE_SECONDS} s"
-        time.sleep(0.01)
+from tests.support.s3_server import BUCKET, CREDENTIALS, S3Server, running_s3_server
 
 
 @pytest.fixture(scope="session")
@@ -115,8 +104,3 @@ def unfinished_writes(settings: Settings, request: pytest.FixtureRequest) -> Cal
         return lambda: len(client.list_multipart_uploads(Bucket=BUCKET, Prefix=prefix).get("Uploads", ()))
     folder = Path(settings.store_address) / ".unfinished"
     return lambda: len(list(folder.glob("*")))
-
-
-@pytest.fixture(name="wait_until")
-def _wait_until() -> Callable[[Callable[[], bool], str], None]:
-    return wait_until

@@ -16,6 +16,7 @@ import pytest
 from tasks.errors import DiskFull, NotFound, StoreUnavailable
 from tasks.storage.base import CHUNK_BYTES
 from tasks.storage.open_store import open_store
+from tests.support.waiting import wait_until
 
 MIB = 2**20
 
@@ -314,9 +315,7 @@ def test_writing_and_deleting_in_one_folder_do_not_disturb_each_other(store):
     assert list(store.list("")) == []
 
 
-def test_a_killed_writer_leaves_the_old_content_and_nothing_that_is_listed(
-    store, started, unfinished_writes, wait_until, tmp_path
-):
+def test_a_killed_writer_leaves_the_old_content_and_nothing_that_is_listed(store, started, unfinished_writes, tmp_path):
     store.write("recordings/a.mp3", b"old")
     large = tmp_path / "large"
     with large.open("wb") as file:

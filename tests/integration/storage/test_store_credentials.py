@@ -1,21 +1,15 @@
 """The credentials of a bucket may be a block in a real Prefect server."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
-from prefect.testing.utilities import prefect_test_harness
 from prefect_aws import AwsCredentials, MinIOCredentials, S3Bucket
 from prefect_aws.client_parameters import AwsClientParameters
 
 from tasks.errors import StoreUnavailable
 from tasks.storage.open_store import open_store
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _prefect_server() -> Iterator[None]:
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +12,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+
+from tests.support.prefect_server import PrefectServer
 
 HERE = Path(__file__).parent
 FLOWS = (
@@ -31,61 +31,6 @@ FLOWS = (
     "listens",
 )
 POOL = "gpu-test"
-
-
-class PrefectServer:
-    """A Prefect server of its own on SQLite, to be killed and started again."""
-
-    def __init__(self, home: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.home = home
-        self.url = f"http://127.0.0.1:{self.port}/api"
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")} | {
-            "PREFECT_HOME": str(home),
-            "PREFECT_API_URL": self.url,
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with (self.home / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "deployments.local.prefect_server", str(self.port)],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        end = time.monotonic() + 180
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 2) as server:
-                server.sendall(b"GET /api/health HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
-                if b" 200 " in server.recv(64):
-                    return
-            time.sleep(0.2)
-        pytest.fail(f"no Prefect server: {(self.home / 'server.log').read_text()[-2000:]}")
-
-    def kill(self) -> None:
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
-
-
-@pytest.fixture(scope="module")
-def prefect_server(tmp_path_factory) -> Iterator[PrefectServer]:
-    from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
-
-    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    try:
-        server.start()
-        with temporary_settings({PREFECT_API_URL: server.url, PREFECT_HOME: server.home}):
-            yield server
-    finally:
-        server.kill()
 
 
 @dataclass

@@ -4,21 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import wait_until
+
 SEVERAL_RUNS = 2
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    return pytest.fail("not within the deadline")
 
 
 def ended(state):
@@ -52,13 +44,13 @@ def test_a_process_goes_on_until_its_successor_is_warm_and_ends_with_its_last_ru
     assert [pid_of_next_run(pool) for _ in range(SEVERAL_RUNS)] == [first] * SEVERAL_RUNS
 
     held.unlink()
-    second = wait_until(lambda: (pid := pid_of_next_run(pool)) != first and pid)
+    second = wait_until(lambda: (pid := pid_of_next_run(pool)) != first and pid, "a run in another process")
 
     assert not is_gone(first)
     end.touch()
     last = pool.wait(lasting, ended)
     assert (last.state.name, last.run_count, int(last.infrastructure_pid)) == ("Completed", 1, first)
-    wait_until(lambda: is_gone(first))
+    wait_until(lambda: is_gone(first), "the end of the first process")
     assert second != first
     assert log.read_text() == "started\n"
 
@@ -68,7 +60,9 @@ def test_a_successor_that_found_no_memory_waits_for_the_end_of_the_old_process(p
     end = tmp_path / "end"
     lasting = pool.create("counted", log=str(tmp_path / "log"), end=str(end))
     first = int(pool.wait(lasting, lambda state: state.is_running()).infrastructure_pid)
-    wait_until(lambda: pool.log.read_text().count("The warm-up failed") >= SEVERAL_RUNS)  # its own, its successor's
+    wait_until(
+        lambda: pool.log.read_text().count("The warm-up failed") >= SEVERAL_RUNS, "two attempts"
+    )  # its own, its successor's
     waiting = pool.create("polite", seconds=0)
     end.touch()
 
@@ -76,7 +70,7 @@ def test_a_successor_that_found_no_memory_waits_for_the_end_of_the_old_process(p
 
     assert pool.wait(lasting, ended).run_count == 1
     assert after.run_count == 1
-    wait_until(lambda: is_gone(first))
+    wait_until(lambda: is_gone(first), "the end of the first process")
 
 
 CHANGING = """
@@ -104,7 +98,7 @@ def test_new_code_runs_once_it_is_deployed_and_not_before(pool, tmp_path):
     file.write_text(CHANGING.format(said="something new"))
     assert said() == (old, first) == ("old", first)
     deploy(pool, flow(name="changing")(lambda: None))
-    wait_until(lambda: is_gone(first))
+    wait_until(lambda: is_gone(first), "the end of the first process")
     assert said()[0] == "something new"
 
 
@@ -151,7 +145,7 @@ def test_a_model_that_nobody_uses_is_unloaded_and_comes_back_with_the_next_run(p
     loaded = memory_bytes(pid)
     weights = (multilingual_model / "model.bin").stat().st_size // 2  # they are kept as int8, the file has float16
 
-    wait_until(lambda: memory_bytes(pid) < loaded - weights // 2)
+    wait_until(lambda: memory_bytes(pid) < loaded - weights // 2, "memory given back")
 
     assert heard() == before
 

@@ -6,7 +6,7 @@ import time
 from uuid import uuid4
 
 from deployments.worker import services
-from deployments.worker.process_pool import WarmProcesses
+from deployments.worker.process_pool import MOST_ADDED, STARTS_SHARED, WarmProcesses
 from deployments.worker.services import keep_going
 
 PATIENCE_SECONDS = 20.0
@@ -42,7 +42,7 @@ class Process:
 class Pool:
     """Processes under care, and those that were started for it."""
 
-    def __init__(self, start=Process, slots=2):
+    def __init__(self, start=Process, slots=2, *, may_add=False):
         self.started, self.failed_at = [], []
         self.processes = WarmProcesses(
             wanted=1,
@@ -51,6 +51,7 @@ class Pool:
             runs_each=0,
             on_failed_start=lambda: self.failed_at.append(time.monotonic()),
             start=lambda: self.started.append(start()) or self.started[-1],
+            may_add=may_add,
         )
 
     async def live(self, scene):
@@ -104,6 +105,20 @@ def test_a_suspect_waits_for_a_process_of_its_own_and_nobody_joins_it():
         assert await asyncio.wait_for(joining, PATIENCE_SECONDS) is process
 
     asyncio.run(Pool().live(scene))
+
+
+def test_suspects_beyond_the_added_processes_share_one_until_it_dies_of_one_of_them():
+    async def scene(pool):
+        added = [await pool.processes.reserve(uuid4(), alone=True, starts=2) for _ in range(MOST_ADDED)]
+        assert all(len(process.runs) == 1 for process in added)
+        innocent, guilty = uuid4(), uuid4()
+        shared = [await pool.processes.reserve(run, alone=True, starts=2) for run in (innocent, guilty)]
+        assert shared == [pool.started[0]] * 2
+        shared[0].dead = True
+        own = [await pool.processes.reserve(run, alone=True, starts=STARTS_SHARED) for run in (innocent, guilty)]
+        assert [list(process.runs) for process in own] == [[innocent], [guilty]]
+
+    asyncio.run(Pool(slots=MOST_ADDED, may_add=True).live(scene))
 
 
 def test_processes_that_do_not_come_up_are_told_of_and_started_ever_more_slowly():

@@ -2,12 +2,13 @@
 
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.states import AwaitingRetry, Cancelling
+
+from tests.support.waiting import wait_until
 
 POOL = "gpu-test"
 
@@ -26,15 +27,6 @@ def failed(state):
 
 def running(state):
     return state.is_running()
-
-
-def wait_until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    return pytest.fail("not within the deadline")
 
 
 def children_of(pid: int) -> list[int]:
@@ -78,7 +70,7 @@ def test_two_runs_side_by_side_keep_their_logs_results_and_ids_apart(warm):
         assert result["in_thread"] == number
         assert result["run"] == str(run.id)
         pids.add(result["pid"])
-        lines = wait_until(lambda run=run: (found := logs_of(warm, run)) and len(found) >= 6 and found)
+        lines = wait_until(lambda run=run: (found := logs_of(warm, run)) and len(found) >= 6 and found, "its log")
         assert not any(str(300 - number) in line for line in lines if line.startswith(("line", "task")))
     assert len(pids) == 1
 
@@ -133,7 +125,7 @@ def test_a_run_that_kills_its_process_three_times_fails_and_its_pool_is_quaranti
     assert "stopped the process it ran in 3 times" in end.state.message
     assert "SIGKILL" in end.state.message
     # It looks like a sick device: the pool is paused for a while, for everybody to see.
-    pool = wait_until(lambda: (pool := warm.client.read_work_pool(POOL)).is_paused and pool)
+    pool = wait_until(lambda: (pool := warm.client.read_work_pool(POOL)).is_paused and pool, "the pause")
     assert pool.description.startswith("Quarantined: ")
     waiting = warm.create("polite", seconds=0)
     # A worker that is started anew knows that this pause is none of a person's.
@@ -149,7 +141,7 @@ def test_a_run_beside_one_that_kills_processes_loses_one_attempt_and_no_more(war
     neighbour = warm_pool.create("counted", log=str(tmp_path / "log"), end=str(end))
     warm_pool.wait(neighbour, running)
     poisonous = warm_pool.create("poisonous")
-    wait_until(lambda: "Crashed" in warm_pool.state_names(neighbour))
+    wait_until(lambda: "Crashed" in warm_pool.state_names(neighbour), "a crash of the neighbour")
     end.touch()
     assert warm_pool.wait(poisonous, failed).run_count == 3
     warm_pool.restart_worker()  # its predecessor may have put the pool into quarantine
@@ -176,7 +168,7 @@ def test_a_killed_worker_takes_its_process_along_and_its_successor_starts_the_ru
     warm.wait(run, running)
     processes = children_of(warm.worker.pid)
     warm.stop_worker(signal.SIGKILL)
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes))
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "the end of the processes")
     assert warm.client.read_flow_run(run.id).state.is_running()
     warm.start_worker()
     assert warm.wait(run, completed).run_count == 2
@@ -231,7 +223,7 @@ def test_a_queued_run_that_has_run_before_is_cancelled_within_seconds(warm, tmp_
 
 def test_a_run_that_is_begun_again_although_it_runs_takes_no_second_slot(warm, tmp_path):
     run = warm.create("counted", log=str(tmp_path / "log"), end=str(tmp_path / "end"))
-    wait_until((tmp_path / "log").exists)
+    wait_until((tmp_path / "log").exists, "the start")
     warm.client.set_flow_run_state(run.id, AwaitingRetry(), force=True)
     beside = warm.create("polite", seconds=0)  # it comes after the other in the pool's queue
     assert warm.wait(beside, ended, 30).state.name == "Completed"
@@ -246,7 +238,9 @@ def test_a_run_that_is_begun_again_although_it_runs_takes_no_second_slot(warm, t
 def test_a_server_that_is_away_for_25_seconds_costs_no_run_and_none_is_started_twice(warm, prefect_server, tmp_path):
     ends = {name: tmp_path / f"{name} may end" for name in ("meanwhile", "after", "waiting")}
     runs = {name: warm.create("counted", log=str(tmp_path / name), end=str(end)) for name, end in ends.items()}
-    in_slots = wait_until(lambda: len(found := [name for name in runs if (tmp_path / name).exists()]) == 2 and found)
+    in_slots = wait_until(
+        lambda: len(found := [name for name in runs if (tmp_path / name).exists()]) == 2 and found, "two running"
+    )
     back = threading.Timer(25, prefect_server.start)
     prefect_server.kill()
     back.start()

@@ -1,0 +1,1 @@
+"""What tests of several subjects need: real servers, started once for many tests."""

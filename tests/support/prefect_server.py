@@ -1,0 +1,70 @@
+"""A Prefect server of the project's own, on SQLite, that tests may kill and start again."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from tests.support.processes import free_ports
+from tests.support.waiting import wait_until
+
+READY_SECONDS = 180
+
+
+class PrefectServer:
+    """A server with a folder and a port of its own, which it keeps through its restarts."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        (self.port,) = free_ports(1)
+        self.home = home
+        self.url = f"http://127.0.0.1:{self.port}/api"
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")} | {
+            "PREFECT_HOME": str(home),
+            "PREFECT_API_URL": self.url,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with (self.home / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "deployments.local.prefect_server", str(self.port)],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until(self.answers, f"Prefect's server ({self.home / 'server.log'})", READY_SECONDS)
+
+    def answers(self) -> bool:
+        """Whether it does."""
+        try:
+            return httpx.get(f"{self.url}/health", timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        """End it as a power failure would."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@contextlib.contextmanager
+def running_prefect_server(home: Path, **environment: str) -> Iterator[PrefectServer]:
+    """Run a server with its database in the folder *home*, and with further variables in its environment."""
+    server = PrefectServer(home, **environment)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
