@@ -2,10 +2,10 @@
 
 import asyncio
 import math
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from cachetools import LRUCache
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -139,7 +139,7 @@ class PoolService:
         self._facts = facts
         self._failures: SingleFlightCache[dict[str, tuple[PoolFailure, ...]]] = SingleFlightCache()
         self._reports: SingleFlightCache[dict[str, DeviceReport]] = SingleFlightCache()
-        self._names: OrderedDict[str, str] = OrderedDict()
+        self._names: LRUCache[str, str] = LRUCache(NAMES_KEPT)
 
     async def describe(self, pools: Sequence[Pool]) -> tuple[PoolStatus, ...]:
         """Return *pools* with their runs, their latest failures and their workers' reports, ordered by number."""
@@ -177,8 +177,6 @@ class PoolService:
                     self._names[batch_id] = (await self._records.batch(batch_id)).name
                 except (NotFound, RecordDamaged, StoreUnavailable):
                     continue
-        while len(self._names) > NAMES_KEPT:
-            self._names.popitem(last=False)
         return self._names
 
 

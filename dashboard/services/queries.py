@@ -2,10 +2,11 @@
 
 import asyncio
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+
+from cachetools import LRUCache
 
 from dashboard.services.pools import PoolService
 from dashboard.services.record_cache import RecordCache
@@ -123,7 +124,7 @@ class BatchQueries:
         self._floor = floor
         self._search = Search(records)
         self._statuses: SingleFlightCache[BatchStatus] = SingleFlightCache()
-        self._done: OrderedDict[str, DoneJobs] = OrderedDict()
+        self._done: LRUCache[str, DoneJobs] = LRUCache(BATCHES_REMEMBERED)
         self._pools: SingleFlightCache[tuple[Pool, ...]] = SingleFlightCache()
         self._running: SingleFlightCache[RunningBatches] = SingleFlightCache()
         self._batch_pool: SingleFlightCache[BatchPool] = SingleFlightCache()
@@ -182,7 +183,7 @@ class BatchQueries:
     async def _read_started(self, manifest: Manifest) -> BatchStatus:
         batch, jobs = await self._read_facts(manifest)
         with_forecasts = await self._with_forecasts(manifest, batch, jobs)
-        status = batch_status(batch, with_forecasts, self._done_of(manifest.batch.batch_id).status)
+        status = batch_status(batch, with_forecasts, self._done.setdefault(manifest.batch.batch_id, DoneJobs()).status)
         if status.state.ended:
             return status
         installation, outage = await self.installation(), batch.run.waits_for if batch.run else ""
@@ -237,13 +238,6 @@ class BatchQueries:
             for job in manifest.jobs
         ]
         return batch, jobs
-
-    def _done_of(self, batch_id: str) -> DoneJobs:
-        done = self._done.setdefault(batch_id, DoneJobs())
-        self._done.move_to_end(batch_id)
-        if len(self._done) > BATCHES_REMEMBERED:
-            self._done.popitem(last=False)
-        return done
 
     async def _read_conversions(
         self,

@@ -1,9 +1,10 @@
 """Cache of the records of batches: those that never change are kept for the batches asked for most recently."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
+
+from cachetools import LRUCache
 
 from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload
@@ -43,7 +44,7 @@ class RecordCache:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._kept: LRUCache[str, _Kept] = LRUCache(BATCHES_KEPT)
 
     def uri(self, key: str) -> str:
         """Return the address of a key of the store for other programs."""
@@ -174,11 +175,7 @@ class RecordCache:
         return kept.recording_seconds
 
     def _of(self, batch_id: str) -> _Kept:
-        kept = self._kept.setdefault(batch_id, _Kept())
-        self._kept.move_to_end(batch_id)
-        if len(self._kept) > BATCHES_KEPT:
-            self._kept.popitem(last=False)
-        return kept
+        return self._kept.setdefault(batch_id, _Kept())
 
     async def _read(self, key: str, record: type[_Record]) -> _Record | None:
         try:

@@ -4,12 +4,12 @@ Prefect's runs, artifacts and work pools as plain facts, and the few operations 
 Prefect is asked each time; `tasks.orchestration.stages` derives from its answers the stage of a job.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from cachetools import LRUCache
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -76,7 +76,7 @@ class PrefectService:
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
-        self._completed: OrderedDict[str, dict[str, RunFacts]] = OrderedDict()
+        self._completed: LRUCache[str, dict[str, RunFacts]] = LRUCache(BATCHES_REMEMBERED)
 
     async def read_batch(self, batch_id: str) -> BatchRuns:
         """
@@ -85,7 +85,7 @@ class PrefectService:
         A completed run is read once and remembered, since most runs of a large batch are. If it runs again, which only
         a user can cause, it is read like any other.
         """
-        completed = self._completed_of(batch_id)
+        completed = self._completed.setdefault(batch_id, {})
         tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
         async with translated_errors(SECONDS_TO_READ_A_BATCH):
             # In this order: a run that completes in between is then read twice, and not missed.
@@ -254,13 +254,6 @@ class PrefectService:
             except ObjectNotFound:
                 return None
         return RouterLimit(limit=limit.limit, active=limit.active)
-
-    def _completed_of(self, batch_id: str) -> dict[str, RunFacts]:
-        completed = self._completed.setdefault(batch_id, {})
-        self._completed.move_to_end(batch_id)
-        if len(self._completed) > BATCHES_REMEMBERED:
-            self._completed.popitem(last=False)
-        return completed
 
 
 def _by_id(runs: Iterable[FlowRun]) -> dict[str, RunFacts]:

@@ -1,10 +1,11 @@
 """Transcripts to read: the jobs that have documents, and the status of one that has none yet."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+
+from cachetools import LRUCache
 
 from dashboard.services.queries import BatchQueries
 from dashboard.services.record_cache import RecordCache
@@ -82,7 +83,7 @@ class TranscriptService:
         self._store = store
         self._records = records
         self._overview = overview
-        self._mp4s: OrderedDict[str, asyncio.Future[Mp4]] = OrderedDict()
+        self._mp4s: LRUCache[str, asyncio.Future[Mp4]] = LRUCache(MP4_HEADERS_KEPT)
 
     async def job(self, job_id: str) -> ReadableJob | UnreadableJob:
         """Return the job to read, or its status. Raises `NotFound`, and `PrefectUnavailable` if it is not done."""
@@ -113,12 +114,10 @@ class TranscriptService:
 
     async def mp4(self, recording: Recording) -> Mp4:
         """Return the recording as MP4. It is read once for that. Raises `NotFound` and `NotSeekable`."""
-        mp4 = self._mp4s.pop(recording.sha256, None)
+        mp4 = self._mp4s.get(recording.sha256)
         if mp4 is None or (mp4.done() and mp4.exception() is not None):
             mp4 = asyncio.ensure_future(in_thread(STORE_THREADS, _read_mp4, self._store, recording))
-        self._mp4s[recording.sha256] = mp4
-        if len(self._mp4s) > MP4_HEADERS_KEPT:
-            self._mp4s.popitem(last=False)
+            self._mp4s[recording.sha256] = mp4
         return await asyncio.shield(mp4)
 
     async def _readable_batch(self, batch_id: str) -> ReadableBatch | None:
