@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from simulated_devices import SLOTS, Device, Job, Run, Waiting
 
 from tasks.orchestration.planning import longest_first
-from tasks.orchestration.scheduling import place, stuck
+from tasks.orchestration.pool_model import stuck
+from tasks.orchestration.scheduling import place
 
 
 class LeastBusy:

@@ -15,22 +15,22 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from itertools import count, groupby
 from operator import attrgetter
 from typing import Protocol
+from uuid import UUID
 
-from tasks.orchestration.scheduling import (
-    ActiveRun,
-    EndedRun,
-    Outcome,
-    Pool,
-    PoolHealth,
-    WaitingJob,
-    measured_rtf,
-    pool_health,
-)
+from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.planning import WaitingJob
+from tasks.orchestration.pool_model import EndedRun, Outcome, Pool, PoolHealth, measured_rtf, pool_health
+
+BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
+"""Time of the calendar at which a simulation begins."""
+NO_RUN = UUID(int=0)
+"""Id of all runs: the policy does not look at it."""
 
 SLOTS = 2
 MODEL = "large-v3-turbo"
@@ -156,24 +156,30 @@ class Device:
             work_pool=self.work_pool,
             slots=SLOTS,
             real_time_factor=self.real_time_factor,
-            runs=tuple(_as_active_run(run, now) for run in (*self.running, *self.queued)),
+            runs=tuple(self._as_job_run(run, now) for run in (*self.running, *self.queued)),
             online=self.online,
             quarantined=health is PoolHealth.QUARANTINED,
             loaded_model=MODEL,
             probing=health is PoolHealth.PROBE,
+            seen_at=_time(now),
+        )
+
+    def _as_job_run(self, run: Run, now: float) -> JobRun:
+        return JobRun(
+            NO_RUN,
+            RunState.SCHEDULED if run.slot is None else RunState.RUNNING,
+            _time(now if run.slot is None else run.started_at),
+            job_id=run.job.job_id,
+            batch_id=run.job.batch_id,
+            work_pool=self.work_pool,
+            audio_seconds=run.job.audio_seconds,
+            model=MODEL,
         )
 
 
-def _as_active_run(run: Run, now: float) -> ActiveRun:
-    elapsed = 0.0 if run.slot is None else now - run.started_at
-    return ActiveRun(
-        run.job.job_id,
-        run.job.batch_id,
-        run.job.audio_seconds,
-        elapsed,
-        running=run.slot is not None,
-        model=MODEL,
-    )
+def _time(seconds: float) -> datetime:
+    """Return a time of the simulation's clock as one of a calendar."""
+    return BEGIN + timedelta(seconds=seconds)
 
 
 Waiting = dict[str, dict[str, Job]]

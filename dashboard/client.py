@@ -20,9 +20,9 @@ from dashboard.services.health import HealthCheck
 from dashboard.services.inboxes import Inboxes
 from dashboard.services.late_store import open_late
 from dashboard.services.pools import PoolFacts, PoolService
+from dashboard.services.prefect_links import ui_url
 from dashboard.services.queries import BatchQueries
 from dashboard.services.record_cache import RecordCache
-from dashboard.services.run_facts import ui_url
 from dashboard.services.runs import PrefectService
 from dashboard.services.transcripts import TranscriptService
 from dashboard.services.uploads import UploadService

@@ -51,7 +51,7 @@ from tasks.orchestration.batch_run import (
 )
 from tasks.orchestration.conversions import Conversions, ConversionThreads, most_begun
 from tasks.orchestration.dispatcher import Dispatcher, cancel
-from tasks.orchestration.job_runs import read_retry
+from tasks.orchestration.prefect_runs import read_retry
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending, summary_markdown, verdict
 from tasks.orchestration.task_runs import settle_earlier_attempts, settle_never_began
@@ -117,7 +117,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
             await converted.wait(pace.seconds_until_next(time.monotonic()))
     except RunCancelled:
         async with _outages_waited_out():  # once: there are seconds, and Prefect's server stops them as well
-            await cancel(client, jobs.children.values(), "The batch was cancelled.")
+            await cancel(client, jobs.runs.values(), "The batch was cancelled.")
         ended = len(jobs.endings)
         await _wait_for_stops(client, store, jobs, converted)
         async with _outages_waited_out():
@@ -128,7 +128,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         )
     finally:
         converted.withdraw()
-    attempts = {child.flow_run_id: child.attempt for child in jobs.ended.values()}
+    attempts = {run.run_id: run.attempts for run in jobs.ended.values()}
     await _until_taken(
         partial(settle_never_began, client, jobs.never_began),
         partial(settle_earlier_attempts, client, batch_id, attempts),
@@ -164,7 +164,7 @@ async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, c
     jobs.restartable.clear()
     withdraw_conversions(jobs, converted)
     deadline = time.monotonic() + SECONDS_TO_STOP
-    while (jobs.children or jobs.converting) and time.monotonic() < deadline:
+    while (jobs.runs or jobs.converting) and time.monotonic() < deadline:
         async with _outages_waited_out():
             await take_converted(client, jobs, converted)
             await collect(client, store, jobs, Settings().uploads_folder)
@@ -172,8 +172,8 @@ async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, c
 
 
 async def _move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
-    for child in await move_stuck(store, dispatcher, jobs):
-        get_run_logger().warning("Job %s was moved to %s: its pool takes no jobs", child.job_id, child.work_pool)
+    for run in await move_stuck(store, dispatcher, jobs):
+        get_run_logger().warning("Job %s was moved to %s: its pool takes no jobs", run.job_id, run.work_pool)
 
 
 @contextlib.asynccontextmanager

@@ -35,8 +35,8 @@ from tasks.devices import Device
 from tasks.documents.formats import Processing, render
 from tasks.documents.publish import publish_documents
 from tasks.errors import DeviceFailed, ModelUnavailable, TranscriptionError
-from tasks.orchestration.job_runs import is_attempt_under_way, read_retry
 from tasks.orchestration.look_up import Found, look_up_job
+from tasks.orchestration.prefect_runs import is_attempt_under_way, read_retry
 from tasks.orchestration.progress import progress_shown
 from tasks.settings import Settings
 from tasks.storage.keys import attempt_token
@@ -90,7 +90,7 @@ async def _transcribe(
     settings = Settings()
     store, found = await unless_cancelled(look_up_job(settings, batch_id, job))
     if found is Found.PUBLISHED:
-        return Completed(message=ALREADY_PUBLISHED)
+        return Completed(name=ALREADY_PUBLISHED, message="Its documents were already published.")
     if found is Found.CANCELLED and not await _was_retried():
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)

@@ -33,8 +33,8 @@ BATCH_QUEUE = "batches"
 WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
-ALREADY_PUBLISHED = "Its documents were already published."
-"""The message of a run that found nothing to do."""
+ALREADY_PUBLISHED = "Already published"
+"""Name of the state of a completed run that found nothing to do: its duration tells no speed."""
 
 
 def batch_tag(batch_id: str) -> str:

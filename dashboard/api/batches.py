@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response, status
 from pydantic import ConfigDict, Field
 
 from dashboard.api.client import ClientOfProcess
-from dashboard.services.run_facts import flow_run_url
+from dashboard.services.prefect_links import flow_run_url
 from tasks.batches import StoredModel, TranscriptionOptions
 from tasks.orchestration.status import BatchPage, BatchStatus
 

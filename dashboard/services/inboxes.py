@@ -22,14 +22,14 @@ from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from pydantic import Field
 
 from dashboard.services.prefect_errors import translated_errors
-from dashboard.services.run_facts import flow_run_url, ui_url
+from dashboard.services.prefect_links import flow_run_url, ui_url
 from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import INGEST_FLOW, StoredModel
 from tasks.errors import NotFound, RecordDamaged
 from tasks.ingest.report import InboxReport, report_key
 from tasks.names import shown
-from tasks.orchestration.job_runs import ACTIVE
 from tasks.orchestration.paging import read_all
+from tasks.orchestration.prefect_runs import ACTIVE
 from tasks.orchestration.summary import duration, sentence
 from tasks.single_flight import SingleFlightCache
 from tasks.storage.base import Store

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from cachetools import LRUCache
 from prefect.client.orchestration import PrefectClient
@@ -14,21 +15,20 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType, Variable
+from prefect.client.schemas.objects import StateType, Variable
 from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import ValidationError
 
 from dashboard.services.prefect_errors import translated_errors
+from dashboard.services.prefect_links import flow_run_url, ui_url
 from dashboard.services.record_cache import RecordCache
-from dashboard.services.run_facts import flow_run_url, known_time, ui_url
 from dashboard.services.runs import PrefectService
 from tasks.devices import REPORT_PREFIX, DeviceReport, Quarantine
 from tasks.errors import NotFound, RecordDamaged, StoreUnavailable
-from tasks.orchestration.job_runs import batch_of
+from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import GONE_MARK, QUARANTINE_MARK, ActiveRun, Pool
-from tasks.orchestration.recovery import RunState
-from tasks.orchestration.stages import RunFacts
+from tasks.orchestration.pool_model import GONE_MARK, QUARANTINE_MARK, Pool
+from tasks.orchestration.prefect_runs import job_run_of
 from tasks.orchestration.status import PoolFailure, PoolRun, PoolStatus
 from tasks.orchestration.summary import duration, sentence
 from tasks.single_flight import SingleFlightCache
@@ -86,8 +86,8 @@ class PoolFacts:
                 sort=FlowRunSort.END_TIME_DESC,
                 limit=FAILURES_READ,
             )
-        for run in runs:
-            failures.setdefault(run.work_pool_name or "", []).append(_failure(run))
+        for run in map(job_run_of, runs):
+            failures.setdefault(run.work_pool, []).append(_failure(run))
         return {pool: tuple(latest[:FAILURES_PER_POOL]) for pool, latest in failures.items()}
 
     async def read_reports(self) -> dict[str, DeviceReport]:
@@ -112,13 +112,13 @@ class PoolFacts:
         return Variable.model_validate_list(answer.json())
 
 
-def _failure(run: FlowRun) -> PoolFailure:
+def _failure(run: JobRun) -> PoolFailure:
     return PoolFailure(
         name=run.name,
-        batch_id=batch_of(run),
-        ended_at=known_time(run.end_time or (run.state.timestamp if run.state else None)),
-        reason=sentence(run.state.message or "") if run.state else "",
-        flow_run_url=flow_run_url(str(run.id)),
+        batch_id=run.batch_id,
+        ended_at=run.ended_at or run.changed_at,
+        reason=sentence(run.message),
+        flow_run_url=flow_run_url(run.run_id),
     )
 
 
@@ -146,7 +146,7 @@ class PoolService:
         names = [pool.work_pool for pool in pools]
         runs = [run for pool in pools for run in pool.runs]
         progress, failures, reports, batch_names = await asyncio.gather(
-            self._runs.read_progress(_run_facts(runs)),
+            self._runs.read_progress(runs),
             self._failures.get(" ".join(names), lambda: self._facts.read_failures(names), max_age=FAILURES_MAX_AGE),
             self._read_reports(),
             self._batch_names({run.batch_id for run in runs}),
@@ -213,38 +213,23 @@ def _quarantine(pool: Pool, report: DeviceReport | None) -> Quarantine | None:
     return report.quarantine if report is not None and pool.online and not pool.paused else None
 
 
-def _pool_run(run: ActiveRun, progress: Mapping[str, float], batch_names: Mapping[str, str]) -> PoolRun:
+def _pool_run(run: JobRun, progress: Mapping[UUID, float], batch_names: Mapping[str, str]) -> PoolRun:
     return PoolRun(
         job_id=run.job_id,
         batch_id=run.batch_id,
         batch_name=batch_names.get(run.batch_id, ""),
         name=run.name,
-        running=run.running,
-        progress=progress.get(run.flow_run_id, 0.0),
+        running=run.state.holds_slot,
+        progress=progress.get(run.run_id, 0.0),
         audio_seconds=run.audio_seconds,
-        attempt=run.attempt,
-        note="" if run.running else sentence(run.message),
-        flow_run_url=flow_run_url(run.flow_run_id),
+        attempt=max(run.attempts, 1),
+        note="" if run.state.holds_slot else sentence(run.message),
+        flow_run_url=flow_run_url(run.run_id),
     )
 
 
-def _run_facts(runs: Iterable[ActiveRun]) -> list[RunFacts]:
-    now = datetime.now(UTC)
-    return [
-        RunFacts(
-            run_id=run.flow_run_id,
-            job_id=run.job_id,
-            state=RunState.RUNNING,
-            created_at=now,
-            changed_at=now - timedelta(seconds=run.elapsed_seconds),
-        )
-        for run in runs
-        if run.running
-    ]
-
-
-def _holders_first(run: ActiveRun) -> bool:
-    return not run.running
+def _holders_first(run: JobRun) -> bool:
+    return not run.state.holds_slot
 
 
 def _by_number(work_pool: str) -> tuple[str, int]:

@@ -9,19 +9,22 @@ from functools import partial
 from cachetools import LRUCache
 
 from dashboard.services.pools import PoolService
+from dashboard.services.prefect_links import flow_run_url
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.runs import BATCHES_REMEMBERED, PrefectService
 from dashboard.services.uploads import UploadService
-from tasks.batches import Manifest, Publication, Stage
+from tasks.batches import Batch, Manifest, Publication, Stage
 from tasks.errors import NotFound, RecordDamaged, WrongStage
+from tasks.names import DocumentFormat
+from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
-from tasks.orchestration.planning import RunningBatches
+from tasks.orchestration.planning import RunningBatches, WaitingJob
 from tasks.orchestration.pool_model import Pool
-from tasks.orchestration.scheduling import WaitingJob, forecast
+from tasks.orchestration.scheduling import forecast
 from tasks.orchestration.stages import (
+    Addresses,
     BatchFacts,
     JobFacts,
-    RunFacts,
     attempts_by_job,
     batch_status,
     job_status,
@@ -98,7 +101,7 @@ class DoneJobs:
 
 
 def _same(facts: JobFacts, then: JobFacts) -> bool:
-    return facts.child is then.child and facts.publication is then.publication
+    return facts.run is then.run and facts.publication is then.publication
 
 
 STATUS_MAX_AGE = 0.5
@@ -123,6 +126,7 @@ class BatchQueries:
         self._intake = intake
         self._floor = floor
         self._search = Search(records)
+        self._addresses = Addresses(of_document=document_url, of_key=records.uri, of_run=flow_run_url)
         self._statuses: SingleFlightCache[BatchStatus] = SingleFlightCache()
         self._done: LRUCache[str, DoneJobs] = LRUCache(BATCHES_REMEMBERED)
         self._pools: SingleFlightCache[tuple[Pool, ...]] = SingleFlightCache()
@@ -175,10 +179,14 @@ class BatchQueries:
             except WrongStage:  # started in this moment
                 manifest = await self._records.manifest(batch_id)
             else:
-                return batch_status(BatchFacts(batch=batch, started=False), [JobFacts(job=job) for job in uploads])
+                return batch_status(self._open(batch), [JobFacts(job=job) for job in uploads])
         if manifest is None:
-            return batch_status(BatchFacts(batch=batch, started=False), [])
+            return batch_status(self._open(batch), [])
         return await self._read_started(manifest)
+
+    def _open(self, batch: Batch) -> BatchFacts:
+        """Return the facts about a batch that was not started."""
+        return BatchFacts(batch=batch, started=False, addresses=self._addresses)
 
     async def _read_started(self, manifest: Manifest) -> BatchStatus:
         batch, jobs = await self._read_facts(manifest)
@@ -212,24 +220,24 @@ class BatchQueries:
         runs = await self._runs.read_batch(batch_id)
         # Read after the runs: a run that is completed by then has its publication.
         publications = await self._records.publications(batch_id)
-        created = runs.run is not None or await self._records.started_run(batch_id) is not None
+        created = runs.own is not None or await self._records.started_run(batch_id) is not None
         batch = BatchFacts(
-            batch=manifest.batch, started=True, run=runs.run, run_created=created, uri_of=self._records.uri
+            batch=manifest.batch, started=True, run=runs.own, run_created=created, addresses=self._addresses
         )
-        children = _counted(runs.children)
+        job_runs = _counted(runs.of_jobs)
         conversions, lengths, cancelled, removed, progress = await asyncio.gather(
-            self._read_conversions(manifest, runs.run, children, publications),
-            self._read_lengths(manifest, children, publications),
-            self._read_cancelled(manifest, children, publications),
+            self._read_conversions(manifest, runs.own, job_runs, publications),
+            self._read_lengths(manifest, job_runs, publications),
+            self._read_cancelled(manifest, job_runs, publications),
             self._read_removed(manifest, batch, publications),
-            self._runs.read_progress(children.values()),
+            self._runs.read_progress(job_runs.values()),
         )
         jobs = [
             JobFacts(
                 job=job,
                 conversion=conversions.get(job.job_id),
-                child=(child := children.get(job.job_id)),
-                progress=progress.get(child.run_id, 0.0) if child else 0.0,
+                run=(run := job_runs.get(job.job_id)),
+                progress=progress.get(run.run_id, 0.0) if run else 0.0,
                 publication=publications.get(job.job_id),
                 recording_seconds=lengths.get(job.job_id),
                 cancelled=job.job_id in cancelled,
@@ -242,28 +250,28 @@ class BatchQueries:
     async def _read_conversions(
         self,
         manifest: Manifest,
-        run: RunFacts | None,
-        children: Mapping[str, RunFacts],
+        run: JobRun | None,
+        job_runs: Mapping[str, JobRun],
         publications: Mapping[str, Publication],
-    ) -> dict[str, RunFacts]:
+    ) -> dict[str, JobRun]:
         """Return the newest conversion of each job that is not converted; no request once all have a run."""
-        if run is None or _all_dispatched(manifest, children, publications):
+        if run is None or _all_dispatched(manifest, job_runs, publications):
             return {}
         return _counted(await self._runs.read_conversions(run.run_id))
 
     async def _read_lengths(
-        self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+        self, manifest: Manifest, job_runs: Mapping[str, JobRun], publications: Mapping[str, Publication]
     ) -> Mapping[str, float]:
         """Return the lengths of the recordings that wait for a run; no request once all have one."""
-        if _all_dispatched(manifest, children, publications):
+        if _all_dispatched(manifest, job_runs, publications):
             return {}
         return await self._records.recording_seconds(manifest.batch.batch_id)
 
     async def _read_cancelled(
-        self, manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+        self, manifest: Manifest, job_runs: Mapping[str, JobRun], publications: Mapping[str, Publication]
     ) -> frozenset[str]:
         """Return the jobs that were cancelled before they had a run; no request once all have one."""
-        if _all_dispatched(manifest, children, publications):
+        if _all_dispatched(manifest, job_runs, publications):
             return frozenset()
         return await self._records.cancelled_jobs(manifest.batch.batch_id)
 
@@ -304,17 +312,22 @@ class BatchQueries:
         return _waiting(manifest, *await self._read_facts(manifest)) if manifest is not None else []
 
 
+def document_url(job_id: str, document_format: DocumentFormat) -> str:
+    """Return the path of a document in the HTTP API, for a download."""
+    return f"/api/jobs/{job_id}/documents/{document_format}"
+
+
 def _waiting(manifest: Manifest, batch: BatchFacts, jobs: Iterable[JobFacts]) -> list[WaitingJob]:
     """Return the jobs whose recording is ready and that have no run yet."""
     batch_id, options, inbox = manifest.batch.batch_id, manifest.batch.options, bool(manifest.batch.inbox)
     return [
         WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task, inbox=inbox)
         for job in jobs
-        if job.child is None and job.recording_seconds is not None and not stage_of(job, batch).ended
+        if job.run is None and job.recording_seconds is not None and not stage_of(job, batch).ended
     ]
 
 
-def _counted(all_runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
+def _counted(all_runs: Iterable[JobRun]) -> dict[str, JobRun]:
     """Return each job's newest run, with the attempts of all its runs: a job that was moved is tried again."""
     runs = list(all_runs)
     attempts = attempts_by_job(runs)
@@ -325,6 +338,6 @@ def _counted(all_runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
 
 
 def _all_dispatched(
-    manifest: Manifest, children: Mapping[str, RunFacts], publications: Mapping[str, Publication]
+    manifest: Manifest, job_runs: Mapping[str, JobRun], publications: Mapping[str, Publication]
 ) -> bool:
-    return all(job.job_id in children or job.job_id in publications for job in manifest.jobs)
+    return all(job.job_id in job_runs or job.job_id in publications for job in manifest.jobs)

@@ -6,6 +6,7 @@ Prefect is asked each time; `tasks.orchestration.stages` derives from its answer
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,19 +34,17 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelling
 
 from dashboard.services.prefect_errors import translated_errors
-from dashboard.services.run_facts import facts_of_flow_run, facts_of_task_run, known_time, share_of
 from tasks.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_tag
 from tasks.cleanup.cleaner import Cleaner, read_activity
 from tasks.errors import WrongInstallation, WrongStage
 from tasks.orchestration.installation import check_installation
-from tasks.orchestration.job_runs import ACTIVE, read_running_batches, read_runs
+from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
 from tasks.orchestration.notices import BatchPool, RouterLimit
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
 from tasks.orchestration.pools import read_pools
-from tasks.orchestration.recovery import RunState
-from tasks.orchestration.stages import RunFacts
+from tasks.orchestration.prefect_runs import ACTIVE, conversion_of, job_run_of, read_running_batches, read_runs
 from tasks.orchestration.start_batch import create_batch_run
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -67,8 +66,8 @@ NOT_COMPLETED = [state_type for state_type in StateType if state_type is not Sta
 class BatchRuns:
     """The runs of one batch: its own, and those of its jobs; a job that was moved has several."""
 
-    run: RunFacts | None
-    children: tuple[RunFacts, ...]
+    own: JobRun | None
+    of_jobs: tuple[JobRun, ...]
 
 
 class PrefectService:
@@ -76,7 +75,7 @@ class PrefectService:
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
-        self._completed: LRUCache[str, dict[str, RunFacts]] = LRUCache(BATCHES_REMEMBERED)
+        self._completed: LRUCache[str, dict[UUID, JobRun]] = LRUCache(BATCHES_REMEMBERED)
 
     async def read_batch(self, batch_id: str) -> BatchRuns:
         """
@@ -93,14 +92,16 @@ class PrefectService:
             news = await self._read_news(FlowRunFilter(tags=tags, state=_state_filter(any_=_COMPLETED)), completed)
         runs = {**completed, **_by_id(others), **news}
         completed.update(news)
-        own = [run for run in runs.values() if not run.job_id]
+        now = datetime.now(UTC)
+        all_runs = [run.as_of(now) for run in runs.values()]
+        own = [run for run in all_runs if not run.job_id]
         newest = max(own, key=lambda run: run.created_at, default=None)
-        return BatchRuns(run=newest, children=tuple(run for run in runs.values() if run.job_id))
+        return BatchRuns(own=newest, of_jobs=tuple(run for run in all_runs if run.job_id))
 
-    async def _read_news(self, completed_filter: FlowRunFilter, known: Mapping[str, RunFacts]) -> dict[str, RunFacts]:
+    async def _read_news(self, completed_filter: FlowRunFilter, known: Mapping[UUID, JobRun]) -> dict[UUID, JobRun]:
         """Return the completed runs from the newest on, up to a page of which all are known."""
         page_size = NEWS_PAGE if known else PAGE  # each run in an answer costs the server a millisecond
-        news: dict[str, RunFacts] = {}
+        news: dict[UUID, JobRun] = {}
         offset = 0
         while True:
             page = await self._client.read_flow_runs(
@@ -108,11 +109,11 @@ class PrefectService:
             )
             news |= _by_id(page)
             offset += len(page)
-            if len(page) < page_size or all(str(run.id) in known for run in page):
+            if len(page) < page_size or all(run.id in known for run in page):
                 return news
             page_size = min(2 * page_size, PAGE)
 
-    async def read_conversions(self, flow_run_id: str) -> tuple[RunFacts, ...]:
+    async def read_conversions(self, flow_run_id: UUID) -> tuple[JobRun, ...]:
         """
         Return the unfinished and failed task runs of the batch run that carry a job's tag: they convert its upload.
 
@@ -122,13 +123,13 @@ class PrefectService:
         async with translated_errors():
             task_runs = await read_all(
                 self._client.read_task_runs,
-                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)])),
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
                 task_run_filter=unfinished,
                 sort=TaskRunSort.EXPECTED_START_TIME_ASC,
             )
-        return tuple(facts for run in task_runs if (facts := facts_of_task_run(run)).job_id)
+        return tuple(run for run in map(conversion_of, task_runs) if run.job_id)
 
-    async def read_progress(self, runs: Iterable[RunFacts]) -> dict[str, float]:
+    async def read_progress(self, runs: Iterable[JobRun]) -> dict[UUID, float]:
         """Return how far the runs that are running are, from 0 to 1, by run id; one that shows nothing is missing."""
         running = {run.run_id: run.changed_at for run in runs if run.state is RunState.RUNNING}
         if not running:
@@ -137,16 +138,16 @@ class PrefectService:
             artifacts = await read_all(
                 self._client.read_artifacts,
                 artifact_filter=ArtifactFilter(
-                    flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id) for run_id in running]),
+                    flow_run_id=ArtifactFilterFlowRunId(any_=list(running)),
                     type=ArtifactFilterType(any_=["progress"]),
                 ),
                 sort=ArtifactSort.ID_DESC,
             )
-        in_time = sorted(artifacts, key=lambda artifact: known_time(artifact.updated))
+        in_time = sorted(artifacts, key=lambda artifact: artifact.updated or LONG_AGO)
         return {
-            str(artifact.flow_run_id): share_of(artifact.data)
+            run_id: _share(artifact.data)
             for artifact in in_time  # each attempt has an artifact of its own: the newest counts
-            if known_time(artifact.updated) >= running[str(artifact.flow_run_id)]
+            if (run_id := artifact.flow_run_id) and (artifact.updated or LONG_AGO) >= running[run_id]
         }
 
     async def create(self, batch: Batch) -> str:
@@ -256,8 +257,16 @@ class PrefectService:
         return RouterLimit(limit=limit.limit, active=limit.active)
 
 
-def _by_id(runs: Iterable[FlowRun]) -> dict[str, RunFacts]:
-    return {str(run.id): facts_of_flow_run(run) for run in runs}
+def _by_id(runs: Iterable[FlowRun]) -> dict[UUID, JobRun]:
+    return {run.id: job_run_of(run) for run in runs}
+
+
+def _share(percent: object) -> float:
+    """Return a progress artifact's percentage as a share; Prefect stores it as a number or as text."""
+    try:
+        return min(max(float(str(percent)) / 100, 0.0), 1.0)
+    except ValueError:
+        return 0.0
 
 
 def _state_filter(*, any_: list[StateType] | None = None, not_any: list[StateType] | None = None) -> FlowRunFilterState:

@@ -168,7 +168,7 @@ class WarmChild:
         running = run_flow(flow, flow_run=flow_run, return_type="state", error_logger=logger)
         state = await cast("Awaitable[State[Any] | None]", running)  # what it is for an async flow
         if state is not None and state.is_final():
-            worked = state.is_completed() and state.message != ALREADY_PUBLISHED
+            worked = state.is_completed() and state.name != ALREADY_PUBLISHED
             return RunEnded(flow_run.id, settled=True, worked=worked)
         return RunEnded(flow_run.id, detail=f"the server refused its end: {state.name if state else 'no state'}")
 

@@ -15,7 +15,7 @@ from prefect.states import AwaitingRetry, Cancelled, Failed
 from deployments.worker.messages import RunEnded
 from tasks.cancellation import reason_told
 from tasks.orchestration.crashes import MAX_CRASHES, count_crashes, crash, stopped
-from tasks.orchestration.job_runs import crashes_before
+from tasks.orchestration.prefect_runs import crashes_before
 from tasks.orchestration.task_runs import settle_task_runs
 
 ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]

@@ -12,7 +12,7 @@ from prefect.logging import get_run_logger
 
 from tasks.announcements.batch_end import BATCH_FINISHED, BatchEnd, end_id
 from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, WEBHOOK_DEPLOYMENT
-from tasks.orchestration.job_runs import read_retry
+from tasks.orchestration.prefect_runs import read_retry
 from tasks.outages import is_passing
 from tasks.settings import Settings
 

@@ -20,16 +20,17 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from tasks.announcements.announce import announce
 from tasks.announcements.batch_end import BatchEnd, batch_end, end_id
-from tasks.batches import BATCH_FLOW, Job, Manifest, Stage, batch_tag
+from tasks.batches import BATCH_FLOW, Job, Manifest, Stage
 from tasks.documents.results import document_uri
 from tasks.errors import NotFound, RecordDamaged
-from tasks.orchestration.job_runs import read_retry
+from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.paging import read_all
+from tasks.orchestration.prefect_runs import job_run_of, read_retry
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending
 from tasks.settings import Settings
@@ -49,8 +50,8 @@ async def announce_untold(client: PrefectClient, store: Store, settings: Setting
     """Announce the ends that were not announced yet, and return their number."""
     announced = 0
     for run in await _read_ended(client, ended_before):
-        retry = await read_retry(client, run.id)
-        if not await _is_told(client, end_id(str(run.id), retry)):
+        retry = await read_retry(client, run.run_id)
+        if not await _is_told(client, end_id(str(run.run_id), retry)):
             try:
                 end = await asyncio.to_thread(_end, store, settings, run)
             except (
@@ -63,8 +64,8 @@ async def announce_untold(client: PrefectClient, store: Store, settings: Setting
     return announced
 
 
-async def _read_ended(client: PrefectClient, ended_before: datetime) -> list[FlowRun]:
-    return await read_all(
+async def _read_ended(client: PrefectClient, ended_before: datetime) -> list[JobRun]:
+    ended = await read_all(
         client.read_flow_runs,
         flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
         flow_run_filter=FlowRunFilter(
@@ -73,6 +74,7 @@ async def _read_ended(client: PrefectClient, ended_before: datetime) -> list[Flo
         ),
         sort=FlowRunSort.END_TIME_DESC,
     )
+    return [job_run_of(run) for run in ended]
 
 
 async def _is_told(client: PrefectClient, event_id: UUID) -> bool:
@@ -81,31 +83,24 @@ async def _is_told(client: PrefectClient, event_id: UUID) -> bool:
     return bool(answer.json()["events"])
 
 
-def _end(store: Store, settings: Settings, run: FlowRun) -> BatchEnd:
-    manifest = read_manifest(store, _batch_id_of(run))
-    message = (run.state.message or "") if run.state else ""
+def _end(store: Store, settings: Settings, run: JobRun) -> BatchEnd:
+    manifest = read_manifest(store, run.batch_id)
     state = _state_of(run)
     return batch_end(
         manifest.batch,
-        [_ending(store, manifest, job, state, message) for job in manifest.jobs],
+        [_ending(store, manifest, job, state, run.message) for job in manifest.jobs],
         state=state,
-        message=message,
-        finished_at=run.end_time or datetime.now(UTC),
+        message=run.message,
+        finished_at=run.ended_at or datetime.now(UTC),
         batch_url=settings.batch_url(manifest.batch.batch_id),
-        flow_run_id=str(run.id),
+        flow_run_id=str(run.run_id),
         uri_of=partial(document_uri, store, manifest.batch),
     )
 
 
-def _state_of(run: FlowRun) -> BatchState:
-    if run.state is not None and run.state.is_completed():
-        return BatchState.COMPLETED
-    return BatchState.CANCELLED if run.state is not None and run.state.is_cancelled() else BatchState.FAILED
-
-
-def _batch_id_of(run: FlowRun) -> str:
-    prefix = batch_tag("")
-    return next((tag.removeprefix(prefix) for tag in run.tags if tag.startswith(prefix)), "")
+def _state_of(run: JobRun) -> BatchState:
+    ended = {RunState.COMPLETED: BatchState.COMPLETED, RunState.CANCELLED: BatchState.CANCELLED}
+    return ended.get(run.state, BatchState.FAILED)
 
 
 def _ending(store: Store, manifest: Manifest, job: Job, state: BatchState, message: str) -> Ending:

@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from tasks.announcements.batch_end import BatchEnd
 from tasks.cancellation import current_token
 from tasks.errors import WebhookUnavailable, WebhookUnset
-from tasks.orchestration.job_runs import read_retry
+from tasks.orchestration.prefect_runs import read_retry
 from tasks.settings import Settings
 from tasks.webhook_signature import signed_headers, webhook_key
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -25,8 +26,8 @@ from tasks.batches import Stage, batch_tag
 from tasks.cleanup.deletion import remove_unless_received
 from tasks.errors import TranscriptionError
 from tasks.orchestration.batch_run import OpenJobs
-from tasks.orchestration.job_runs import ACTIVE, created, job_of, read_runs, run_state
-from tasks.orchestration.recovery import RunState
+from tasks.orchestration.job_run import RunState
+from tasks.orchestration.prefect_runs import ACTIVE, job_run_of, read_runs
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import not_kept
@@ -60,7 +61,7 @@ class CancelledUploads:
 
     async def remove_of_all(self, jobs: OpenJobs) -> None:
         """Remove the uploads of all jobs that were cancelled with their batch, but for those still under way."""
-        under_way = jobs.children.keys() | jobs.converting.keys()
+        under_way = jobs.runs.keys() | jobs.converting.keys()
         not_cancelled = {job_id for job_id, ending in jobs.endings.items() if ending.stage is not Stage.CANCELLED}
         await self._remove({job.job_id for job in jobs.manifest.jobs} - under_way - not_cancelled - self._settled)
 
@@ -89,13 +90,13 @@ class CancelledUploads:
 
     async def _taken_up(self, job_ids: set[str]) -> set[str]:
         """Return those of the jobs that were started again; all of them if the batch was."""
-        own = await self.client.read_flow_run(self.run_id)
-        waits = own.state is not None and run_state(own.state.type) in (RunState.SCHEDULED, RunState.PENDING)
-        if waits or own.run_count != self.attempt:
+        own = job_run_of(await self.client.read_flow_run(self.run_id))
+        if own.state in (RunState.SCHEDULED, RunState.PENDING) or own.attempts != self.attempt:
             return job_ids
         active = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
         tags = FlowRunFilterTags(all_=[batch_tag(self.batch_id)])
-        return {job_of(run) for run in await read_runs(self.client, FlowRunFilter(tags=tags, state=active))} & job_ids
+        runs = await read_runs(self.client, FlowRunFilter(tags=tags, state=active))
+        return {run.job_id for run in map(job_run_of, runs)} & job_ids
 
     def _withdraw(self, job_ids: Iterable[str]) -> None:
         """Take the notes back, also those of an earlier try, of jobs whose upload or recording is still there."""
@@ -125,8 +126,8 @@ async def read_cancelled_jobs(
     One without a run was cancelled with its batch. Only for jobs without documents.
     """
     runs = await read_runs(client, FlowRunFilter(tags=FlowRunFilterTags(all_=[batch_tag(batch_id)])))
-    newest = {job_of(run): run for run in sorted(runs, key=created)}
-    states = {job_id: run_state(run.state.type) for job_id, run in newest.items() if run.state}
+    in_order = sorted(map(job_run_of, runs), key=attrgetter("created_at"))
+    states = {run.job_id: run.state for run in in_order}  # the newest counts
     with_batch = states.get("") is RunState.CANCELLED  # the batch's own run is of no job
     return frozenset(
         job_id

@@ -39,8 +39,8 @@ from tasks.documents.results import complete_job_results, find_result_folders
 from tasks.errors import DiskFull, RecordDamaged, WrongInstallation
 from tasks.names import shown
 from tasks.orchestration.installation import check_installation
-from tasks.orchestration.job_runs import ACTIVE, read_runs
 from tasks.orchestration.paging import PAGE, read_all
+from tasks.orchestration.prefect_runs import ACTIVE, read_runs
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.expiries import note_expiries, withdraw_expiries
@@ -216,9 +216,7 @@ class Cleaner:
             for run in runs:
                 await end_abandoned(self.client, run)
         now = datetime.now(UTC)
-        held = (
-            (StoredItem(Location.PREFECT, f"slot of flow run {run.name}", 0, now), run.work_pool_name) for run in runs
-        )
+        held = ((StoredItem(Location.PREFECT, f"slot of flow run {run.name}", 0, now), run.work_pool) for run in runs)
         return Cleaned(tuple(Removal(each, f"The worker of {pool} is gone: retry the job.") for each, pool in held))
 
     async def progress(self) -> Cleaned:

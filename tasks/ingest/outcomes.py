@@ -21,17 +21,17 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import TaskRunSort
 
-from tasks.batches import Stage, batch_tag, inbox_tag
+from tasks.batches import Stage, inbox_tag
 from tasks.errors import NotFound
 from tasks.ingest.context import ScanContext
 from tasks.ingest.index import OPEN
 from tasks.ingest.records import Ended, Outcome, Plan
-from tasks.orchestration.job_runs import Child, read_children, read_runs
-from tasks.orchestration.paging import PAGE
-from tasks.orchestration.recovery import CRASH_SETTLES_SECONDS, RunState
+from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.paging import PAGE, read_all
+from tasks.orchestration.prefect_runs import conversion_of, job_run_of, read_job_runs, read_runs
 from tasks.orchestration.stages import STOPPED_WITH_BATCH
 from tasks.orchestration.summary import sentence
 from tasks.storage.keys import BatchKeys
@@ -52,17 +52,17 @@ NO_REASON = "The job failed without giving a reason. Look into the log of its ru
 class _Ends:
     """The ends of the runs of a batch: those of its jobs, its failed conversions, and its own for all other jobs."""
 
-    children: Mapping[str, Child]
+    runs: Mapping[str, JobRun]
     conversions: Mapping[str, str]
     other: tuple[Stage, str]
 
     def of(self, job_id: str) -> tuple[Stage, str]:
         """Return the outcome of a job without documents, and the reason."""
-        child, conversion = self.children.get(job_id), self.conversions.get(job_id)
-        if child is not None and child.state in (RunState.CANCELLED, RunState.CANCELLING):
+        run, conversion = self.runs.get(job_id), self.conversions.get(job_id)
+        if run is not None and run.state in (RunState.CANCELLED, RunState.CANCELLING):
             return Stage.CANCELLED, ""
-        if child is not None:
-            return Stage.FAILED, sentence(child.message) or NO_REASON
+        if run is not None:
+            return Stage.FAILED, sentence(run.message) or NO_REASON
         if conversion is None:
             return self.other
         if STOPPED_WITH_BATCH in conversion:
@@ -81,31 +81,23 @@ async def open_and_ended(
     scan: ScanContext, client: PrefectClient, plans: Sequence[Plan]
 ) -> tuple[list[Plan], list[Plan]]:
     """Return the started plans whose batch still runs, and those whose batch has ended."""
-    runs = await _runs_of(client, plans)
+    runs, now = await _runs_of(client, plans), datetime.now(UTC)
     still_open: list[Plan] = []
     ended: list[Plan] = []
     for plan in plans:
         run = runs.get(plan.flow_run_id)
         dismissed = await asyncio.to_thread(scan.store.stat, BatchKeys.of(plan.batch_id).batch) is None
-        (ended if dismissed or run is None or _has_ended(run) else still_open).append(plan)
+        (ended if dismissed or run is None or run.has_ended(now) else still_open).append(plan)
     return still_open, ended
 
 
-async def _runs_of(client: PrefectClient, plans: Sequence[Plan]) -> Mapping[str, FlowRun]:
+async def _runs_of(client: PrefectClient, plans: Sequence[Plan]) -> Mapping[str, JobRun]:
     ids = [UUID(plan.flow_run_id) for plan in plans]
-    found: dict[str, FlowRun] = {}
+    found: dict[str, JobRun] = {}
     for first in range(0, len(ids), PAGE):
         runs = await read_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=ids[first : first + PAGE])))
-        found |= {str(run.id): run for run in runs}
+        found |= {str(run.id): job_run_of(run) for run in runs}
     return found
-
-
-def _has_ended(run: FlowRun) -> bool:
-    """Return whether the run has ended; one that has just crashed is about to be started again by its worker."""
-    if run.state is None or not run.state.is_final():
-        return False
-    settled = datetime.now(UTC) - run.state.timestamp > timedelta(seconds=CRASH_SETTLES_SECONDS)
-    return settled or not run.state.is_crashed()
 
 
 async def end_plan(scan: ScanContext, client: PrefectClient, plan: Plan) -> Ended:
@@ -113,41 +105,32 @@ async def end_plan(scan: ScanContext, client: PrefectClient, plan: Plan) -> Ende
     scan.go_on()
     run = (await _runs_of(client, [plan])).get(plan.flow_run_id)
     ends = _Ends(
-        children=(await read_children(client, plan.batch_id)).newest,
+        runs=(await read_job_runs(client, plan.batch_id)).newest,
         conversions=await _failed_conversions(client, plan),
-        other=_end_without_child(run),
+        other=_end_without_run(run),
     )
     return await asyncio.to_thread(_write_ended, scan, plan, ends)
 
 
-def _end_without_child(run: FlowRun | None) -> tuple[Stage, str]:
+def _end_without_run(run: JobRun | None) -> tuple[Stage, str]:
     """Return the outcome of the jobs that had no run of their own when the batch's run ended."""
     if run is None:
         return Stage.FAILED, DELETED
-    if run.state is not None and run.state.is_cancelled():
+    if run.state is RunState.CANCELLED:
         return Stage.CANCELLED, ""
-    return Stage.FAILED, sentence((run.state.message or "") if run.state else "") or NO_REASON
+    return Stage.FAILED, sentence(run.message) or NO_REASON
 
 
 async def _failed_conversions(client: PrefectClient, plan: Plan) -> Mapping[str, str]:
     """Return the reasons why uploads of the batch could not be converted, by job id; the latest try counts."""
     failed = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED]))
-    reasons: dict[str, str] = {}
-    offset, page_size = 0, PAGE
-    while page_size == PAGE:
-        page = await client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(plan.flow_run_id)])),
-            task_run_filter=TaskRunFilter(state=failed),
-            sort=TaskRunSort.EXPECTED_START_TIME_ASC,
-            limit=PAGE,
-            offset=offset,
-        )
-        for run in page:
-            job_id = next((tag.removeprefix("job:") for tag in run.tags if tag.startswith("job:")), "")
-            reasons[job_id] = (run.state.message or "") if run.state else ""
-        page_size = len(page)
-        offset += page_size
-    return reasons
+    found = await read_all(
+        client.read_task_runs,
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(plan.flow_run_id)])),
+        task_run_filter=TaskRunFilter(state=failed),
+        sort=TaskRunSort.EXPECTED_START_TIME_ASC,
+    )
+    return {conversion.job_id: conversion.message for conversion in map(conversion_of, found)}
 
 
 def _write_ended(scan: ScanContext, plan: Plan, ends: _Ends) -> Ended:
@@ -186,12 +169,11 @@ async def ended_again(scan: ScanContext, client: PrefectClient, known: Iterable[
     )
     under_way = set(known)
     again = []
-    for run in runs:
-        batch_id = next((tag.removeprefix(batch_tag("")) for tag in run.tags if tag.startswith(batch_tag(""))), "")
-        if batch_id in under_way or not _has_ended(run):
+    for run in map(job_run_of, runs):
+        if run.batch_id in under_way or not run.has_ended(asked_at):
             continue
-        ended = await asyncio.to_thread(read_ended, scan, batch_id)
-        if ended is not None and run.end_time is not None and run.end_time > ended.ended_at:
+        ended = await asyncio.to_thread(read_ended, scan, run.batch_id)
+        if ended is not None and run.ended_at is not None and run.ended_at > ended.ended_at:
             again.append(await end_plan(scan, client, ended.plan))
     scan.index.keep_fact(LOOKED_AT, asked_at.isoformat())
     return again

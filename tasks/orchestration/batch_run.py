@@ -29,8 +29,9 @@ from tasks.names import shown
 from tasks.orchestration.conversions import Conversions
 from tasks.orchestration.crashes import go_on_after_crash
 from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, cancel, fail, restart
-from tasks.orchestration.job_runs import Child, read_children, refresh
-from tasks.orchestration.recovery import CRASH_SETTLES_SECONDS, Retry, RunState, Step, step_for
+from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.prefect_runs import read_job_runs, refresh
+from tasks.orchestration.recovery import Retry, Step, step_for
 from tasks.orchestration.shared_looks import looks_with
 from tasks.orchestration.summary import Ending, sentence
 from tasks.storage.base import Store
@@ -78,15 +79,15 @@ class OpenJobs:
     converting: dict[str, Job] = field(default_factory=dict)
     waiting: dict[str, ReadyJob] = field(default_factory=dict)
     ready: dict[str, ReadyJob] = field(default_factory=dict)
-    children: dict[str, Child] = field(default_factory=dict)
-    restartable: dict[str, Child] = field(default_factory=dict)
+    runs: dict[str, JobRun] = field(default_factory=dict)
+    restartable: dict[str, JobRun] = field(default_factory=dict)
     stopping: set[str] = field(default_factory=set)
     """Jobs to be run again as soon as the run that is being cancelled has stopped."""
-    moved: deque[tuple[Child, Child]] = field(default_factory=deque)
+    moved: deque[tuple[JobRun, JobRun]] = field(default_factory=deque)
     """Runs that are still to be given up, each with its successor."""
     never_began: set[UUID] = field(default_factory=set)
     """Task runs of conversions that an outage kept from beginning; others took their place."""
-    ended: dict[str, Child] = field(default_factory=dict)
+    ended: dict[str, JobRun] = field(default_factory=dict)
     """The runs of jobs that have ended, as they were then."""
     endings: dict[str, Ending] = field(default_factory=dict)
 
@@ -98,48 +99,48 @@ class OpenJobs:
     @property
     def progress(self) -> Hashable:
         """A value that stays equal as long as nothing happens to any job."""
-        children = tuple((child.flow_run_id, child.state, child.attempt) for child in self.children.values())
-        return len(self.converting), len(self.waiting), len(self.endings), children
+        runs = tuple((run.run_id, run.state, run.attempts) for run in self.runs.values())
+        return len(self.converting), len(self.waiting), len(self.endings), runs
 
 
 async def adopt(client: PrefectClient, store: Store, manifest: Manifest, retry: Retry | None) -> OpenJobs:
     """Return the batch's jobs as an earlier try of it left them; all to be converted if there was none."""
-    children = await read_children(client, manifest.batch.batch_id)
-    await cancel(client, children.superseded, "Moved to another pool.")
+    runs = await read_job_runs(client, manifest.batch.batch_id)
+    await cancel(client, runs.superseded, "Moved to another pool.")
     if retry is not None and retry.ended_as is RunState.CANCELLED:
         await asyncio.to_thread(forget_cancels, store, manifest.batch.batch_id, before=retry.at)
     jobs = OpenJobs(manifest)
     for job in manifest.jobs:
-        await _adopt(client, store, jobs, job, children.newest.get(job.job_id), retry=retry)
+        await _adopt(client, store, jobs, job, runs.newest.get(job.job_id), retry=retry)
     return jobs
 
 
 async def _adopt(
-    client: PrefectClient, store: Store, jobs: OpenJobs, job: Job, child: Child | None, *, retry: Retry | None
+    client: PrefectClient, store: Store, jobs: OpenJobs, job: Job, run: JobRun | None, *, retry: Retry | None
 ) -> None:
     batch_id = jobs.manifest.batch.batch_id
-    ending = await _ending(store, batch_id, job, child) if child is None or child.state.ended else None
+    ending = await _ending(store, batch_id, job, run) if run is None or run.state.ended else None
     step = step_for(
-        child.state if child else None,
-        child_changed_at=child.changed_at if child else None,
+        run.state if run else None,
+        run_changed_at=run.changed_at if run else None,
         published=ending is not None and ending.stage is Stage.DONE,
         retry=retry,
     )
     if step is Step.LEAVE and ending is not None:
-        _note_ending(jobs, ending, child)
+        _note_ending(jobs, ending, run)
         return
-    if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and child is not None:
-        jobs.children[job.job_id] = child
+    if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and run is not None:
+        jobs.runs[job.job_id] = run
         if step is Step.RESTART_ONCE_STOPPED:
             jobs.stopping.add(job.job_id)
         return
-    if step is Step.RESTART and child is not None:
-        jobs.restartable[job.job_id] = child
+    if step is Step.RESTART and run is not None:
+        jobs.restartable[job.job_id] = run
     try:
         recording = await _recording(store, batch_id, job)
     except Unreadable as error:
         jobs.restartable.pop(job.job_id, None)
-        _note_ending(jobs, Ending(job, Stage.FAILED, str(error)), child)
+        _note_ending(jobs, Ending(job, Stage.FAILED, str(error)), run)
         return
     if recording is None:
         jobs.converting[job.job_id] = job
@@ -153,20 +154,20 @@ async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
     return await asyncio.to_thread(told_from_outage, store, f"The recording of {shown(job.name)}", look)
 
 
-def _note_ending(jobs: OpenJobs, ending: Ending, child: Child | None) -> None:
+def _note_ending(jobs: OpenJobs, ending: Ending, run: JobRun | None) -> None:
     jobs.endings[ending.job.job_id] = ending
-    if child is not None:
-        jobs.ended[ending.job.job_id] = child
+    if run is not None:
+        jobs.ended[ending.job.job_id] = run
 
 
 async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Recording) -> None:
     """Have a job whose recording is there transcribed: by the run it has, or by one to be created."""
-    child = jobs.restartable.get(job.job_id)
-    if child is None:
+    run = jobs.restartable.get(job.job_id)
+    if run is None:
         jobs.waiting[job.job_id] = ReadyJob(job, recording)
         return
-    await restart(client, child, "The batch was retried.")
-    jobs.children[job.job_id] = jobs.restartable.pop(job.job_id)
+    await restart(client, run, "The batch was retried.")
+    jobs.runs[job.job_id] = jobs.restartable.pop(job.job_id)
 
 
 async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Conversions) -> None:
@@ -226,18 +227,18 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
     if not jobs.waiting:
         return
     running = await looks_with(client).running_batches(client)
-    for child in await dispatcher.dispatch(jobs.waiting, running):
-        jobs.children[child.job_id] = child
-        jobs.ready[child.job_id] = jobs.waiting.pop(child.job_id)
+    for run in await dispatcher.dispatch(jobs.waiting, running):
+        jobs.runs[run.job_id] = run
+        jobs.ready[run.job_id] = jobs.waiting.pop(run.job_id)
 
 
-async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[Child]:
+async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[JobRun]:
     """Move runs from pools that take no jobs to ones that do, and return their successors; end the cancelled ones."""
     await _give_up_moved(dispatcher, jobs)  # where an outage came between the two steps of a move
-    found = await dispatcher.find_stuck(jobs.children.values())
-    await dispatcher.end_cancelled(run for run in found if run.cancelling)
-    movable = {run.flow_run_id for run in found if not run.cancelling}
-    stuck = {job_id: child for job_id, child in jobs.children.items() if str(child.flow_run_id) in movable}
+    found = await dispatcher.find_stuck(jobs.runs.values())
+    await dispatcher.end_cancelled(run for run in found if run.state is RunState.CANCELLING)
+    movable = {run.run_id for run in found if run.state is not RunState.CANCELLING}
+    stuck = {job_id: run for job_id, run in jobs.runs.items() if run.run_id in movable}
     if not stuck:
         return []
     for job in jobs.manifest.jobs:
@@ -246,8 +247,8 @@ async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> li
                 if recording := await _recording(store, jobs.manifest.batch.batch_id, job):
                     jobs.ready[job.job_id] = ReadyJob(job, recording)
     moved = await dispatcher.move({job_id: jobs.ready[job_id] for job_id in stuck if job_id in jobs.ready}, stuck)
-    jobs.children.update({child.job_id: child for child in moved})
-    jobs.moved += [(stuck[child.job_id], child) for child in moved]
+    jobs.runs.update({run.job_id: run for run in moved})
+    jobs.moved += [(stuck[run.job_id], run) for run in moved]
     await _give_up_moved(dispatcher, jobs)
     return moved
 
@@ -260,30 +261,30 @@ async def _give_up_moved(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
 
 async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
     """Look at all runs under way in one read, and return the jobs that ended since the last look."""
-    if not jobs.children:
+    if not jobs.runs:
         return []
-    found = await looks_with(client).children(client, jobs.children.values())
-    current = {child.flow_run_id: child for child in found}
+    found = await looks_with(client).runs(client, jobs.runs.values())
+    current = {run.run_id: run for run in found}
     by_id = {job.job_id: job for job in jobs.manifest.jobs}
     ended = []
-    for job_id, known in list(jobs.children.items()):
-        child = current.get(known.flow_run_id)
-        if child is not None and not _has_ended(child):
-            jobs.children[job_id] = child
+    for job_id, known in list(jobs.runs.items()):
+        run = current.get(known.run_id)
+        if run is not None and not run.has_ended(datetime.now(UTC)):
+            jobs.runs[job_id] = run
             continue
-        if child is not None and job_id in jobs.stopping:
+        if run is not None and job_id in jobs.stopping:
             jobs.stopping.discard(job_id)
-            if child.state is RunState.CANCELLED:
-                await restart(client, child, "The batch was retried.")
+            if run.state is RunState.CANCELLED:
+                await restart(client, run, "The batch was retried.")
                 continue
-        ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], child)
-        if child is not None and child.state is RunState.CRASHED and ending.stage is not Stage.DONE:
+        ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], run)
+        if run is not None and run.state is RunState.CRASHED and ending.stage is not Stage.DONE:
             if not current_token().cancelled:  # its worker, one of Prefect's own, leaves it so
                 with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment: the next look tells
-                    await go_on_after_crash(client, child)
+                    await go_on_after_crash(client, run)
             continue
-        _note_ending(jobs, ending, child or known)
-        del jobs.children[job_id]
+        _note_ending(jobs, ending, run or known)
+        del jobs.runs[job_id]
         ended.append(ending)
         if ending.stage is Stage.DONE:
             await asyncio.to_thread(_remove_upload, uploads_folder, jobs.manifest.batch.batch_id, job_id)
@@ -292,50 +293,44 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
 
 async def reopen(client: PrefectClient, jobs: OpenJobs) -> bool:
     """Take up again the jobs whose run a user has restarted since it failed, and return whether there are any."""
-    failed = [child for job_id, child in jobs.ended.items() if jobs.endings[job_id].stage is not Stage.DONE]
-    for child in await refresh(client, failed):
+    failed = [run for job_id, run in jobs.ended.items() if jobs.endings[job_id].stage is not Stage.DONE]
+    for run in await refresh(client, failed):
         # A run that is as it was is not looked at again: one whose documents are damaged says Completed for ever.
-        if child.changed_at > jobs.ended[child.job_id].changed_at:
-            jobs.children[child.job_id] = child
-            del jobs.endings[child.job_id], jobs.ended[child.job_id]
+        if run.changed_at > jobs.ended[run.job_id].changed_at:
+            jobs.runs[run.job_id] = run
+            del jobs.endings[run.job_id], jobs.ended[run.job_id]
     return jobs.any_open
 
 
-def _has_ended(child: Child) -> bool:
-    if child.state is not RunState.CRASHED:
-        return child.state.ended
-    return (datetime.now(UTC) - child.changed_at).total_seconds() > CRASH_SETTLES_SECONDS
-
-
-async def _ending(store: Store, batch_id: str, job: Job, child: Child | None) -> Ending:
+async def _ending(store: Store, batch_id: str, job: Job, run: JobRun | None) -> Ending:
     """Return the job's ending. It is done if its documents are in the store and intact, whatever its run says."""
     look = partial(published_and_intact, store, batch_id, job.job_id)
     try:
         publication = await asyncio.to_thread(told_from_outage, store, f"What {shown(job.name)} became", look)
     except Unreadable as error:
         return Ending(job, Stage.FAILED, f"{error} Mend that, then retry the batch.")
-    stage = Stage.DONE if publication else _stage_without_documents(child)
+    stage = Stage.DONE if publication else _stage_without_documents(run)
     return Ending(
         job=job,
         stage=stage,
-        error="" if publication else _error_without_documents(child),
-        work_pool=child.work_pool if child else "",
+        error="" if publication else _error_without_documents(run),
+        work_pool=run.work_pool if run else "",
         audio_seconds=publication.audio_seconds if publication else 0.0,
-        run_seconds=child.run_seconds if child else 0.0,
+        run_seconds=run.run_seconds if run else 0.0,
         documents=publication.documents if publication else (),
     )
 
 
-def _stage_without_documents(child: Child | None) -> Stage:
-    return Stage.CANCELLED if child is not None and child.state is RunState.CANCELLED else Stage.FAILED
+def _stage_without_documents(run: JobRun | None) -> Stage:
+    return Stage.CANCELLED if run is not None and run.state is RunState.CANCELLED else Stage.FAILED
 
 
-def _error_without_documents(child: Child | None) -> str:
-    if child is None:
+def _error_without_documents(run: JobRun | None) -> str:
+    if run is None:
         return "Its run was deleted in Prefect. Retry the batch."
-    if child.state is RunState.COMPLETED:
+    if run.state is RunState.COMPLETED:
         return "Its documents are not in the store, or damaged. Retry the batch."
-    return sentence(child.message)
+    return sentence(run.message)
 
 
 def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:

@@ -10,7 +10,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
 
 from tasks.cancellation import reason_told
-from tasks.orchestration.job_runs import Child, child_of, crashes_before, crashes_since_last_end
+from tasks.orchestration.job_run import JobRun
+from tasks.orchestration.prefect_runs import crashes_before, crashes_since_last_end, job_run_of
 from tasks.orchestration.recovery import next_attempt
 from tasks.orchestration.summary import sentence
 from tasks.orchestration.task_runs import settle_task_runs
@@ -45,9 +46,9 @@ def stopped(reason: str) -> str:
     return f"Stopped: {reason}"
 
 
-async def go_on_after_crash(client: PrefectClient, child: Child) -> None:
+async def go_on_after_crash(client: PrefectClient, run: JobRun) -> None:
     """Start the job's run again if it is still Crashed, unless that happened too often: then it has failed."""
-    flow_run = await client.read_flow_run(child.flow_run_id)
+    flow_run = await client.read_flow_run(run.run_id)
     if flow_run.state is None or not flow_run.state.is_crashed():
         return
     reason = sentence(flow_run.state.message or "its process ended.").removeprefix(stopped(""))
@@ -55,11 +56,11 @@ async def go_on_after_crash(client: PrefectClient, child: Child) -> None:
     await crash(client, flow_run, reason)
 
 
-async def restart_lost(client: PrefectClient, child: Child) -> None:
+async def restart_lost(client: PrefectClient, run: JobRun) -> None:
     """Start a run again that no process executes any more, unless it has just gone on."""
-    flow_run = await client.read_flow_run(child.flow_run_id)
-    now = child_of(flow_run)
-    if (now.state, now.attempt, now.changed_at) != (child.state, child.attempt, child.changed_at):
+    flow_run = await client.read_flow_run(run.run_id)
+    now = job_run_of(flow_run)
+    if (now.state, now.attempts, now.changed_at) != (run.state, run.attempts, run.changed_at):
         return
     reason = "its process gave no sign of life any more."
     await settle_task_runs(client, flow_run.id, reason)

@@ -22,14 +22,20 @@ from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 from tasks.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, inbox_tag, job_tag
 from tasks.names import shown
 from tasks.orchestration.crashes import restart_lost
-from tasks.orchestration.job_runs import CRASHES_TAG, Child, child_of, crashes_before, crashes_since_last_end, refresh
+from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.lost_runs import LostRuns
 from tasks.orchestration.notices import router_problem
-from tasks.orchestration.planning import RunningBatches
-from tasks.orchestration.pool_model import Pool, StuckRun, stuck, without_pool
+from tasks.orchestration.planning import Placement, RunningBatches, WaitingJob
+from tasks.orchestration.pool_model import Pool, stuck, without_pool
 from tasks.orchestration.pools import forget_deployments
-from tasks.orchestration.recovery import RunState
-from tasks.orchestration.scheduling import Placement, WaitingJob, place
+from tasks.orchestration.prefect_runs import (
+    CRASHES_TAG,
+    crashes_before,
+    crashes_since_last_end,
+    job_run_of,
+    refresh,
+)
+from tasks.orchestration.scheduling import place
 from tasks.orchestration.shared_looks import looks_with
 from tasks.orchestration.task_runs import settle_task_runs
 
@@ -73,7 +79,7 @@ class Dispatcher:
         self._lost_runs = LostRuns(client)
         self._unusable_since: dict[str, float] = {}
 
-    async def dispatch(self, waiting: Mapping[str, ReadyJob], running: RunningBatches) -> list[Child]:
+    async def dispatch(self, waiting: Mapping[str, ReadyJob], running: RunningBatches) -> list[JobRun]:
         """
         Create a run for each waiting job that a pool has room for now, and return them.
 
@@ -88,7 +94,7 @@ class Dispatcher:
             async with _router(self._client):
                 pools = await self._pools(now=True)
                 placements = self._place(pools, waiting, running)
-                return [child async for child in self._create_all(placements, pools, waiting)]
+                return [run async for run in self._create_all(placements, pools, waiting)]
 
     def _place(
         self, pools: Sequence[Pool], waiting: Mapping[str, ReadyJob], running: RunningBatches
@@ -111,8 +117,8 @@ class Dispatcher:
         placements: Iterable[Placement],
         pools: Iterable[Pool],
         ready: Mapping[str, ReadyJob],
-        old: Mapping[str, Child] = MappingProxyType({}),
-    ) -> AsyncIterator[Child]:
+        old: Mapping[str, JobRun] = MappingProxyType({}),
+    ) -> AsyncIterator[JobRun]:
         """Create the runs of *placements*; a pool whose deployment was just deleted gets none."""
         deployments = {pool.work_pool: UUID(pool.deployment_id) for pool in pools}
         for placed in placements:
@@ -140,15 +146,15 @@ class Dispatcher:
         finally:
             dispatching.release()
 
-    async def find_stuck(self, children: Iterable[Child]) -> list[StuckRun]:
+    async def find_stuck(self, runs: Iterable[JobRun]) -> list[JobRun]:
         """
-        Return the batch's runs on pools that have taken none for a while, or that were deleted.
+        Return those of the batch's *runs* that are on pools that have taken none for a while, or that were deleted.
 
         None, as long as no other pool could take them, but for those that are being cancelled.
         """
-        children, pools = list(children), await self._pools()
+        runs, pools = list(runs), await self._pools()
         self._watch(pools)
-        await self._restart_lost(children, pools)
+        await self._restart_lost(runs, pools)
         long_unusable = {
             work_pool
             for work_pool, since in self._unusable_since.items()
@@ -156,20 +162,17 @@ class Dispatcher:
         }
         batch_id = self._batch.batch_id
         lost = [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == batch_id]
-        queued = {child.job_id: child for child in children if child.state is RunState.SCHEDULED}
-        poolless = without_pool({job_id: child.work_pool for job_id, child in queued.items()}, pools)
-        return lost + [
-            StuckRun(job_id, batch_id, queued[job_id].work_pool, str(queued[job_id].flow_run_id))
-            for job_id in sorted(poolless)
-        ]
+        queued = {run.job_id: run for run in runs if run.state is RunState.SCHEDULED}
+        poolless = without_pool({job_id: run.work_pool for job_id, run in queued.items()}, pools)
+        return lost + [queued[job_id] for job_id in sorted(poolless)]
 
-    async def _restart_lost(self, children: Iterable[Child], pools: Iterable[Pool]) -> None:
+    async def _restart_lost(self, runs: Iterable[JobRun], pools: Iterable[Pool]) -> None:
         """Have runs go on that no process executes any more, where their worker does not know of them."""
         elsewhere = {pool.work_pool for pool in pools if not pool.warm}
-        for child in await self._lost_runs.find(child for child in children if child.work_pool in elsewhere):
-            logger.warning("Job %s gives no sign of life on %s; starting again", child.job_id, child.work_pool)
+        for run in await self._lost_runs.find(run for run in runs if run.work_pool in elsewhere):
+            logger.warning("Job %s gives no sign of life on %s; starting again", run.job_id, run.work_pool)
             with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment
-                await restart_lost(self._client, child)
+                await restart_lost(self._client, run)
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()
@@ -177,14 +180,14 @@ class Dispatcher:
             pool.work_pool: self._unusable_since.get(pool.work_pool, now) for pool in pools if not pool.usable
         }
 
-    async def end_cancelled(self, lost: Iterable[StuckRun]) -> None:
+    async def end_cancelled(self, lost: Iterable[JobRun]) -> None:
         """End runs that were asked to stop on a pool without a worker: nothing else would stop them."""
         for run in lost:
             message = f"Cancelled. The worker of {run.work_pool} is gone."
-            await self._client.set_flow_run_state(UUID(run.flow_run_id), Cancelled(message=message))
-            await settle_task_runs(self._client, UUID(run.flow_run_id), message)
+            await self._client.set_flow_run_state(run.run_id, Cancelled(message=message))
+            await settle_task_runs(self._client, run.run_id, message)
 
-    async def move(self, ready: Mapping[str, ReadyJob], old: Mapping[str, Child]) -> list[Child]:
+    async def move(self, ready: Mapping[str, ReadyJob], old: Mapping[str, JobRun]) -> list[JobRun]:
         """
         Create successors of stuck runs on other pools, as far as these have room, and return them.
 
@@ -194,15 +197,15 @@ class Dispatcher:
         async with _router(self._client):
             pools = await self._pools(now=True)
             placements = place(pools, self._candidates(ready))
-            return [child async for child in self._create_all(placements, pools, ready, old)]
+            return [run async for run in self._create_all(placements, pools, ready, old)]
 
-    async def give_up(self, predecessor: Child, successor: Child) -> None:
+    async def give_up(self, predecessor: JobRun, successor: JobRun) -> None:
         """End a run that has a successor."""
         where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
         message = f"Moved to {successor.work_pool}: {where}."
         with contextlib.suppress(ObjectNotFound):  # it was deleted
-            await self._client.set_flow_run_state(predecessor.flow_run_id, Cancelled(message=message), force=True)
-            await settle_task_runs(self._client, predecessor.flow_run_id, message)
+            await self._client.set_flow_run_state(predecessor.run_id, Cancelled(message=message), force=True)
+            await settle_task_runs(self._client, predecessor.run_id, message)
 
     async def _pools(self, *, now: bool = False) -> Sequence[Pool]:
         return await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))
@@ -219,7 +222,7 @@ class Dispatcher:
                 inbox=bool(self._batch.inbox),
             )
 
-    async def _create(self, ready: ReadyJob, deployment_id: UUID, predecessor: Child | None) -> Child:
+    async def _create(self, ready: ReadyJob, deployment_id: UUID, predecessor: JobRun | None) -> JobRun:
         """
         Create the run of a job on a pool, linked to the batch run.
 
@@ -228,7 +231,7 @@ class Dispatcher:
         run back, also one that has ended since.
         """
         job_id = ready.job.job_id
-        key = job_id if predecessor is None else f"{job_id} after {predecessor.flow_run_id}"
+        key = job_id if predecessor is None else f"{job_id} after {predecessor.run_id}"
         name = shown(ready.job.path)
         link = await self._client.create_task_run(
             Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, key, name=f"{RECORDING_FLOW} {name}"
@@ -243,14 +246,14 @@ class Dispatcher:
             parent_task_run_id=link.id,
         )
         self._looks.forget_pools()  # this one holds a run more
-        return child_of(run)
+        return job_run_of(run)
 
-    async def _history(self, predecessor: Child | None) -> list[str]:
+    async def _history(self, predecessor: JobRun | None) -> list[str]:
         """Return the tag that keeps a job which crashes every pool from going round all of them."""
         if predecessor is None:
             return []
-        run = await self._client.read_flow_run(predecessor.flow_run_id)
-        states = await self._client.read_flow_run_states(predecessor.flow_run_id)
+        run = await self._client.read_flow_run(predecessor.run_id)
+        states = await self._client.read_flow_run_states(predecessor.run_id)
         crashes = crashes_before(run) + crashes_since_last_end(states)
         return [f"{CRASHES_TAG}{crashes}"] if crashes else []
 
@@ -317,20 +320,20 @@ async def _made_router_limit(client: PrefectClient, error: Exception) -> bool:
     return False
 
 
-async def restart(client: PrefectClient, child: Child, reason: str) -> None:
-    """Have the child run again under the same id, unless it does already: its known state may be minutes old."""
-    for current in await refresh(client, [child]):
+async def restart(client: PrefectClient, run: JobRun, reason: str) -> None:
+    """Have the run begin again under the same id, unless it does already: its known state may be minutes old."""
+    for current in await refresh(client, [run]):
         if current.state.ended:
-            await client.set_flow_run_state(child.flow_run_id, AwaitingRetry(message=reason), force=True)
+            await client.set_flow_run_state(run.run_id, AwaitingRetry(message=reason), force=True)
 
 
-async def fail(client: PrefectClient, child: Child, reason: str) -> None:
-    """Have the child end as failed for a new reason, without running again."""
-    await client.set_flow_run_state(child.flow_run_id, Failed(message=reason), force=True)
+async def fail(client: PrefectClient, run: JobRun, reason: str) -> None:
+    """Have the run end as failed for a new reason, without running again."""
+    await client.set_flow_run_state(run.run_id, Failed(message=reason), force=True)
 
 
-async def cancel(client: PrefectClient, children: Iterable[Child], reason: str) -> None:
+async def cancel(client: PrefectClient, runs: Iterable[JobRun], reason: str) -> None:
     """Ask those that have not ended to stop; one that has not begun is cancelled at once by the server."""
-    for child in await refresh(client, children):
-        if not child.state.ended:
-            await client.set_flow_run_state(child.flow_run_id, Cancelling(message=reason))
+    for run in await refresh(client, runs):
+        if not run.state.ended:
+            await client.set_flow_run_state(run.run_id, Cancelling(message=reason))

@@ -16,9 +16,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterType
 from prefect.client.schemas.sorting import ArtifactSort
 
-from tasks.orchestration.job_runs import Child
+from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.recovery import RunState
 
 RUNNING_SECONDS = 300.0
 PENDING_SECONDS = 900.0
@@ -45,10 +44,10 @@ class LostRuns:
         self._signs: dict[UUID, _Sign] = {}
         self._searched_at = -math.inf
 
-    async def find(self, children: Iterable[Child], *, now: float | None = None) -> list[Child]:
-        """Return those of *children* that have given no sign of life for too long; searched for twice a minute."""
+    async def find(self, runs: Iterable[JobRun], *, now: float | None = None) -> list[JobRun]:
+        """Return those of *runs* that have given no sign of life for too long; searched for twice a minute."""
         now = time.monotonic() if now is None else now
-        holding = {child.flow_run_id: child for child in children if child.state in PATIENCE}
+        holding = {run.run_id: run for run in runs if run.state in PATIENCE}
         since_search = now - self._searched_at
         if since_search < SECONDS_BETWEEN_SEARCHES:
             return []
@@ -57,12 +56,12 @@ class LostRuns:
             self._signs = {}  # nothing could be shown, or seen, in the meantime
         self._searched_at = now
         signs = {}
-        for run_id, child in holding.items():
-            sign = _Sign((child.state, child.changed_at, child.attempt, shown.get(run_id)), now)
+        for run_id, run in holding.items():
+            sign = _Sign((run.state, run.changed_at, run.attempts, shown.get(run_id)), now)
             known = self._signs.get(run_id)
             signs[run_id] = known if known is not None and known.shown == sign.shown else sign
         self._signs = signs
-        return [child for run_id, child in holding.items() if now - signs[run_id].since > PATIENCE[child.state]]
+        return [run for run_id, run in holding.items() if now - signs[run_id].since > PATIENCE[run.state]]
 
     async def _read_progress(self, run_ids: Iterable[UUID]) -> Mapping[UUID, datetime]:
         """Return the time at which the progress of each run was shown last."""

@@ -8,12 +8,14 @@ its speed; ``real_time_factor`` is measured per run, under that load.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal
 
 from tasks.batches import WhisperTask
 from tasks.errors import ModelUnavailable
+from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
 from tasks.transcription.models import AUTO, model_for
 
 OVERDUE_SHARE = 0.1
@@ -46,31 +48,6 @@ LONGEST_QUARANTINE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveRun:
-    """
-    A run that was created on a pool and has not ended.
-
-    ``running`` means that it holds a slot, ``cancelling`` that it was asked to stop and still does.
-    """
-
-    job_id: str
-    batch_id: str
-    audio_seconds: float
-    elapsed_seconds: float
-    running: bool
-    model: str
-    task: WhisperTask = WhisperTask.TRANSCRIBE
-    flow_run_id: str = ""
-    name: str = ""
-    attempt: int = 1
-    cancelling: bool = False
-    message: str = ""
-    """Message of Prefect's state, for example why the run is tried again."""
-    inbox: bool = False
-    """True if its batch was ingested from an inbox."""
-
-
-@dataclass(frozen=True, slots=True)
 class Pool:
     """
     A GPU work pool and the runs on it; ``probing`` means that it is tried with one job after a quarantine.
@@ -81,7 +58,8 @@ class Pool:
     work_pool: str
     slots: int
     real_time_factor: float
-    runs: tuple[ActiveRun, ...]
+    runs: tuple[JobRun, ...]
+    """Runs that were created here and have not ended, those of other flows too; ``job_id`` is never empty."""
     online: bool = True
     paused: bool = False
     quarantined: bool = False
@@ -95,6 +73,8 @@ class Pool:
     """True if its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
     limited: bool = True
     """True if runs beyond its slots wait. Without a limit a worker of Prefect's own would start them at once."""
+    seen_at: datetime = LONG_AGO
+    """Time at which all this was so."""
 
     def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
         """Return the name of the model that a job gets here: ``auto`` is a different one on a GPU than on a CPU."""
@@ -134,16 +114,16 @@ class Pool:
         """
         return self.pending_audio_seconds / self.audio_per_second
 
-    def remaining_audio_seconds(self, run: ActiveRun) -> float:
+    def remaining_audio_seconds(self, run: JobRun) -> float:
         """
         Return the part of *run* that is not transcribed yet, at least a tenth.
 
         For an overdue run that is a tenth of all it should have done by now, so that a run which hangs makes its pool
         look worse with time, and nothing waits for it.
         """
-        if not run.running:
+        if not run.state.holds_slot:
             return run.audio_seconds
-        done = run.elapsed_seconds / self.real_time_factor
+        done = run.executed_seconds(self.seen_at) / self.real_time_factor
         return max(run.audio_seconds - done, OVERDUE_SHARE * max(run.audio_seconds, done))
 
     def room(self, look_ahead: int = 1) -> int:
@@ -162,18 +142,7 @@ def _named(wanted: str, device_kind: Literal["cuda", "cpu"], task: WhisperTask) 
         return wanted
 
 
-@dataclass(frozen=True, slots=True)
-class StuckRun:
-    """A run on a pool that does nothing for it; a ``cancelling`` one is to end and not to be dispatched again."""
-
-    job_id: str
-    batch_id: str
-    work_pool: str
-    flow_run_id: str = ""
-    cancelling: bool = False
-
-
-def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
+def stuck(pools: Iterable[Pool]) -> tuple[JobRun, ...]:
     """
     Return the queued runs of offline, paused and quarantined pools, by pool: they are to be dispatched again.
 
@@ -183,11 +152,11 @@ def stuck(pools: Iterable[Pool]) -> tuple[StuckRun, ...]:
     ordered = sorted(pools, key=lambda pool: pool.work_pool)
     movable = any(pool.usable for pool in ordered)
     return tuple(
-        StuckRun(run.job_id, run.batch_id, pool.work_pool, run.flow_run_id, cancelling=run.cancelling)
+        run
         for pool in ordered
         if not pool.usable
         for run in pool.runs
-        if (not run.running or not pool.online) and (movable or run.cancelling)
+        if (not run.state.holds_slot or not pool.online) and (movable or run.state is RunState.CANCELLING)
     )
 
 

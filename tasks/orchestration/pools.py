@@ -42,7 +42,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 
 from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW, WhisperTask
-from tasks.orchestration.job_runs import ACTIVE, audio_seconds_of, batch_of, is_of_inbox, job_of, read_runs
+from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import (
     DEVICE_KIND_VARIABLE,
@@ -50,10 +50,10 @@ from tasks.orchestration.pool_model import (
     QUARANTINE_MARK,
     SLOTS_WITHOUT_LIMIT,
     WARM,
-    ActiveRun,
     Pool,
     measured_rtf,
 )
+from tasks.orchestration.prefect_runs import ACTIVE, job_run_of, read_runs
 from tasks.settings import Settings
 from tasks.transcription.models import AUTO
 
@@ -209,11 +209,8 @@ def _pool(
     gpu_pool: GpuWorkPool, default_model: str, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime
 ) -> Pool:
     pool = gpu_pool.work_pool
-    samples = [
-        (run.total_run_time.total_seconds(), audio_seconds_of(run))
-        for run in completed
-        if audio_seconds_of(run) > 0 and _tells_speed(run)
-    ]
+    told = [job_run_of(run) for run in completed if _tells_speed(run)]
+    samples = [(run.run_seconds, run.audio_seconds) for run in told if run.audio_seconds > 0]
     description = pool.description or ""
     warm = pool.type == WARM
     mark = description if warm else ""  # no other worker sets one
@@ -222,7 +219,7 @@ def _pool(
         work_pool=pool.name,
         slots=SLOTS_WITHOUT_LIMIT if pool.concurrency_limit is None else pool.concurrency_limit,
         real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
-        runs=tuple(_active_run(run, now) for run in active),
+        runs=tuple(map(_active, active)),
         online=gpu_pool.online,
         paused=pool.is_paused and not quarantined,
         quarantined=quarantined,
@@ -233,13 +230,14 @@ def _pool(
         deployment_id=str(gpu_pool.deployment_id),
         warm=warm,
         limited=warm or pool.concurrency_limit is not None,
+        seen_at=now,
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
 
 
 def _tells_speed(run: FlowRun) -> bool:
     """Return whether the duration of *run* tells its pool's speed: not if it was interrupted, or had nothing to do."""
-    return run.run_count == 1 and not (run.state and run.state.message == ALREADY_PUBLISHED)
+    return run.run_count == 1 and not (run.state and run.state.name == ALREADY_PUBLISHED)
 
 
 def _device_kind(pool: WorkPool) -> Literal["cuda", "cpu"]:
@@ -249,38 +247,14 @@ def _device_kind(pool: WorkPool) -> Literal["cuda", "cpu"]:
     return "cuda" if said == "cuda" else "cpu"
 
 
-def _active_run(run: FlowRun, now: datetime) -> ActiveRun:
-    running = run.state is not None and run.state.type in (StateType.RUNNING, StateType.CANCELLING)
-    holds_slot = running or (run.state is not None and run.state.is_pending())
-    model, task = _model_wish(run)
-    elapsed = (now - run.state.timestamp).total_seconds() if running and run.state is not None else 0.0
-    return ActiveRun(
-        job_id=job_of(run) or str(run.id),  # other flows of the user may run on the pool as well
-        batch_id=batch_of(run),
-        audio_seconds=audio_seconds_of(run),
-        elapsed_seconds=max(elapsed, 0.0),
-        running=holds_slot,
-        cancelling=run.state is not None and run.state.is_cancelling(),
-        model=model,
-        task=task,
-        flow_run_id=str(run.id),
-        name=run.name,
-        attempt=max(run.run_count, 1),
-        message=(run.state.message or "") if run.state else "",
-        inbox=is_of_inbox(run),
-    )
-
-
-def _model_wish(run: FlowRun) -> tuple[str, WhisperTask]:
-    """Return the model that a run was asked for, which may be ``auto``, and its task, which then decides as well."""
-    options = run.parameters.get("options")
-    if not isinstance(options, Mapping):
-        return AUTO, WhisperTask.TRANSCRIBE
-    return str(options.get("model", AUTO)), WhisperTask(options.get("task", WhisperTask.TRANSCRIBE))
+def _active(run: FlowRun) -> JobRun:
+    """Return a run on a pool; other flows of the user may run there as well, which are of no job."""
+    active = job_run_of(run)
+    return active if active.job_id else replace(active, job_id=str(run.id))
 
 
 def _newest_wish(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> tuple[str, WhisperTask]:
     """Return the model that the pool's newest run was asked for; before the first one, the one loaded by default."""
     holding = [run for run in active if run.state is not None and run.state.is_running()]
-    newest = holding[-1:] or completed[:1]
-    return _model_wish(newest[0]) if newest else (AUTO, WhisperTask.TRANSCRIBE)
+    newest = [job_run_of(run) for run in holding[-1:] or completed[:1]]
+    return (newest[0].model, newest[0].task) if newest else (AUTO, WhisperTask.TRANSCRIBE)

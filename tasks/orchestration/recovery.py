@@ -1,7 +1,7 @@
 """
 Recovery of a batch run from what it finds: the first start, a rerun after a crash and a user's retry are one thing.
 
-A retry is a batch run that had ended and was started again. A child that failed before that moment is tried again. One
+A retry is a batch run that had ended and was started again. A run that failed before that moment is tried again. One
 that failed since then has failed in this very try, so a batch run that was killed and came back leaves it.
 """
 
@@ -10,26 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-CRASH_SETTLES_SECONDS = 20.0
-"""A crashed run is given this long to be started again by its worker before it counts as ended."""
-
-
-class RunState(StrEnum):
-    """Prefect's state types, as far as they differ for a batch."""
-
-    SCHEDULED = "scheduled"
-    PENDING = "pending"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CRASHED = "crashed"
-    CANCELLED = "cancelled"
-
-    @property
-    def ended(self) -> bool:
-        """True if the run does nothing more on its own."""
-        return self in (RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED)
+from tasks.orchestration.job_run import RunState
 
 
 class Step(StrEnum):
@@ -60,26 +41,24 @@ def is_next_attempt(message: str) -> bool:
     return re.match(r"Attempt \d+ of \d+: ", message) is not None
 
 
-def step_for(
-    child: RunState | None, *, child_changed_at: datetime | None, published: bool, retry: Retry | None
-) -> Step:
+def step_for(run: RunState | None, *, run_changed_at: datetime | None, published: bool, retry: Retry | None) -> Step:
     """
-    Return the next step for a job whose newest child is in state *child*, since *child_changed_at*.
+    Return the next step for a job whose newest run is in state *run*, since *run_changed_at*.
 
     *published* says whether all its documents are in the store.
     """
-    if published and (child is None or child.ended):
+    if published and (run is None or run.ended):
         return Step.LEAVE
-    if child is None:
+    if run is None:
         return Step.CONVERT
-    retried_since = retry is not None and child_changed_at is not None and child_changed_at <= retry.at
+    retried_since = retry is not None and run_changed_at is not None and run_changed_at <= retry.at
     batch_was_cancelled = retry is not None and retry.ended_as is RunState.CANCELLED
-    if child is RunState.CRASHED and not retried_since:
+    if run is RunState.CRASHED and not retried_since:
         return Step.WAIT  # its worker may be about to start it again
-    if not child.ended:
+    if not run.ended:
         # A batch can be retried before all of it has stopped.
-        stopping = child is RunState.CANCELLING and retried_since and batch_was_cancelled
+        stopping = run is RunState.CANCELLING and retried_since and batch_was_cancelled
         return Step.RESTART_ONCE_STOPPED if stopping else Step.WAIT
-    if child is RunState.CANCELLED and not batch_was_cancelled:
+    if run is RunState.CANCELLED and not batch_was_cancelled:
         return Step.LEAVE  # somebody wanted this one job to stop
     return Step.RESTART if retried_since else Step.LEAVE

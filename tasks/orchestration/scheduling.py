@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
+from uuid import UUID
 
 from tasks.errors import WorkPoolUnavailable
+from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
 from tasks.orchestration.planning import (
-    MODEL_SWITCH_SECONDS,
     Placement,
     PoolLoad,
     Shares,
@@ -31,36 +32,7 @@ from tasks.orchestration.planning import (
     longest_first,
     seconds_until_level,
 )
-from tasks.orchestration.pool_model import (
-    ActiveRun,
-    EndedRun,
-    Outcome,
-    Pool,
-    PoolHealth,
-    StuckRun,
-    measured_rtf,
-    pool_health,
-    stuck,
-)
-
-__all__ = [
-    "MODEL_SWITCH_SECONDS",
-    "ActiveRun",
-    "EndedRun",
-    "Forecast",
-    "Outcome",
-    "Placement",
-    "Pool",
-    "PoolHealth",
-    "StuckRun",
-    "WaitingJob",
-    "forecast",
-    "least_busy",
-    "measured_rtf",
-    "place",
-    "pool_health",
-    "stuck",
-]
+from tasks.orchestration.pool_model import Pool
 
 PLAN_JOBS_PER_POOL = 4
 """
@@ -73,6 +45,9 @@ CAUTION = 2.0
 Factor on the expected time of a job, as a safety margin, when it is put on a pool that is not its best. In the
 simulation with unequal GPUs and estimates wrong by up to a factor 2 this brings what is over the bound down by half.
 """
+
+
+NO_RUN = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,21 +191,21 @@ def _numbered(expected: Iterable[tuple[str, Forecast]]) -> dict[str, Forecast]:
     return numbered
 
 
-def _expected(pool: Pool, line: Iterable[ActiveRun]) -> Iterator[tuple[str, Forecast]]:
+def _expected(pool: Pool, line: Iterable[JobRun]) -> Iterator[tuple[str, Forecast]]:
     """
     Yield the start and end of each run of *line* if the device divides its speed equally among the runs in its slots.
 
     Runs are served in order. Time is counted in the audio that each running run gets: one that starts at *served* and
     needs *audio* more ends at their sum, whatever comes and goes next to it.
     """
-    queue = deque(sorted(line, key=lambda run: not run.running))
+    queue = deque(sorted(line, key=lambda run: not run.state.holds_slot))
     active: list[tuple[float, str, float, int | None]] = []
     clock = served = 0.0
     while queue or active:
-        while queue and (queue[0].running or len(active) < pool.slots):
+        while queue and (queue[0].state.holds_slot or len(active) < pool.slots):
             run = queue.popleft()
             needed = pool.remaining_audio_seconds(run)
-            heapq.heappush(active, (served + needed, run.job_id, clock, None if run.running else 0))
+            heapq.heappush(active, (served + needed, run.job_id, clock, None if run.state.holds_slot else 0))
         sharing = len(active)
         end, job_id, started, position = heapq.heappop(active)
         clock += (end - served) * sharing / pool.audio_per_second
@@ -238,16 +213,26 @@ def _expected(pool: Pool, line: Iterable[ActiveRun]) -> Iterator[tuple[str, Fore
         yield job_id, Forecast(position, pool.work_pool, started, clock)
 
 
-def _stays(run: ActiveRun, pool: Pool) -> bool:
-    return pool.usable or (run.running and pool.online)
+def _stays(run: JobRun, pool: Pool) -> bool:
+    return pool.usable or (run.state.holds_slot and pool.online)
 
 
-def _waiting(run: ActiveRun) -> WaitingJob:
+def _waiting(run: JobRun) -> WaitingJob:
     return WaitingJob(run.job_id, run.batch_id, run.audio_seconds, run.model, run.task, inbox=run.inbox)
 
 
-def _queued(job: WaitingJob) -> ActiveRun:
-    return ActiveRun(job.job_id, job.batch_id, job.audio_seconds, 0.0, running=False, model=job.model, task=job.task)
+def _queued(job: WaitingJob) -> JobRun:
+    """Return the run that the job would have."""
+    return JobRun(
+        NO_RUN,
+        RunState.SCHEDULED,
+        LONG_AGO,
+        job_id=job.job_id,
+        batch_id=job.batch_id,
+        audio_seconds=job.audio_seconds,
+        model=job.model,
+        task=job.task,
+    )
 
 
 def least_busy(pools: Iterable[Pool]) -> Pool:

@@ -12,10 +12,11 @@ from weakref import WeakKeyDictionary
 
 from prefect.client.orchestration import PrefectClient
 
-from tasks.orchestration.job_runs import Child, read_running_batches, refresh
+from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
 from tasks.orchestration.pools import read_pools
+from tasks.orchestration.prefect_runs import read_running_batches, refresh
 from tasks.single_flight import SingleFlightCache
 
 SECONDS_GOOD = 0.9
@@ -33,8 +34,8 @@ class Looks:
         """Held by the batch that fills the pools: the others of the process then need not read them again."""
         self._pools: SingleFlightCache[tuple[Pool, ...]] = SingleFlightCache()
         self._batches: SingleFlightCache[RunningBatches] = SingleFlightCache()
-        self._wanted: dict[UUID, Child] = {}
-        self._gathering: asyncio.Task[dict[UUID, Child]] | None = None
+        self._wanted: dict[UUID, JobRun] = {}
+        self._gathering: asyncio.Task[dict[UUID, JobRun]] | None = None
 
     async def pools(self, client: PrefectClient) -> tuple[Pool, ...]:
         """Return the GPU pools with their runs, as of a second ago at the most."""
@@ -55,21 +56,21 @@ class Looks:
         """Return the running batches, as of a second ago at the most."""
         return await self._batches.get("batches", lambda: read_running_batches(client), max_age=SECONDS_GOOD)
 
-    async def children(self, client: PrefectClient, known: Iterable[Child]) -> list[Child]:
-        """Return the present state of the children, read together with those of the other batches."""
-        wanted = {child.flow_run_id: child for child in known}
+    async def runs(self, client: PrefectClient, known: Iterable[JobRun]) -> list[JobRun]:
+        """Return the present state of the runs, read together with those of the other batches."""
+        wanted = {run.run_id: run for run in known}
         if not wanted:
             return []
         self._wanted |= wanted
         if self._gathering is None:
             self._gathering = asyncio.ensure_future(self._read_gathered(client))
         found = await asyncio.shield(self._gathering)
-        return [found[flow_run_id] for flow_run_id in wanted if flow_run_id in found]
+        return [found[run_id] for run_id in wanted if run_id in found]
 
-    async def _read_gathered(self, client: PrefectClient) -> dict[UUID, Child]:
+    async def _read_gathered(self, client: PrefectClient) -> dict[UUID, JobRun]:
         await asyncio.sleep(GATHERING_SECONDS)
         wanted, self._wanted, self._gathering = self._wanted, {}, None
-        return {child.flow_run_id: child for child in await refresh(client, wanted.values())}
+        return {run.run_id: run for run in await refresh(client, wanted.values())}
 
 
 _looks: WeakKeyDictionary[PrefectClient, Looks] = WeakKeyDictionary()

@@ -10,10 +10,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from uuid import UUID
 
 from tasks.batches import Batch, Document, Job, Publication, Stage, Upload
-from tasks.orchestration.recovery import RunState
+from tasks.names import DocumentFormat
+from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.scheduling import Forecast
 from tasks.orchestration.status import BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.orchestration.summary import causes_of, sentence, summary_of
@@ -24,33 +25,12 @@ STOPPED_WITH_BATCH = "Task run cancelled by the task runner"
 
 
 @dataclass(frozen=True, slots=True)
-class RunFacts:
-    """A flow run or task run in Prefect; a job's attempts are counted over all its runs."""
-
-    run_id: str
-    job_id: str
-    state: RunState
-    created_at: datetime
-    changed_at: datetime
-    message: str = ""
-    attempts: int = 0
-    work_pool: str | None = None
-    audio_seconds: float | None = None
-    url: str | None = None
-    started_at: datetime | None = None
-    """Start of its latest attempt; None while it waits."""
-    ended_at: datetime | None = None
-    waits_for: str = ""
-    """The thing that a batch run has said it waits for; empty as long as it goes on."""
-
-
-@dataclass(frozen=True, slots=True)
 class JobFacts:
     """The known facts about one job: its newest conversion, its newest run, its documents."""
 
     job: Job | Upload
-    conversion: RunFacts | None = None
-    child: RunFacts | None = None
+    conversion: JobRun | None = None
+    run: JobRun | None = None
     progress: float = 0.0
     publication: Publication | None = None
     recording_seconds: float | None = None
@@ -62,15 +42,26 @@ class JobFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Addresses:
+    """Functions that return where the things of a status are found, for a program that shows it."""
+
+    of_document: Callable[[str, DocumentFormat], str]
+    """Address of a document of a job id, for a download."""
+    of_key: Callable[[str], str]
+    """Address of a key of the store, for other programs."""
+    of_run: Callable[[UUID], str]
+    """Page of a run in Prefect's UI."""
+
+
+@dataclass(frozen=True, slots=True)
 class BatchFacts:
     """The known facts about one batch; *run_created* stays true when the run is deleted in Prefect."""
 
     batch: Batch
     started: bool
-    run: RunFacts | None = None
+    addresses: Addresses
+    run: JobRun | None = None
     run_created: bool = False
-    uri_of: Callable[[str], str] = str
-    """Function that returns the address of a key of the store for other programs."""
 
     @property
     def abandoned(self) -> bool:
@@ -78,9 +69,9 @@ class BatchFacts:
         return self.run.state.ended if self.run else self.run_created
 
 
-def newest_by_job(runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
+def newest_by_job(runs: Iterable[JobRun]) -> dict[str, JobRun]:
     """Return each job's newest run; a job that was moved to another work pool has several."""
-    newest: dict[str, RunFacts] = {}
+    newest: dict[str, JobRun] = {}
     for run in runs:
         known = newest.get(run.job_id)
         if known is None or (run.created_at, run.run_id) > (known.created_at, known.run_id):
@@ -88,7 +79,7 @@ def newest_by_job(runs: Iterable[RunFacts]) -> dict[str, RunFacts]:
     return newest
 
 
-def attempts_by_job(runs: Iterable[RunFacts]) -> Mapping[str, int]:
+def attempts_by_job(runs: Iterable[JobRun]) -> Mapping[str, int]:
     """Return the number of tries of each job, on whatever work pool."""
     attempts: Counter[str] = Counter()
     for run in runs:
@@ -98,13 +89,13 @@ def attempts_by_job(runs: Iterable[RunFacts]) -> Mapping[str, int]:
 
 def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
     """Return the stage of the job."""
-    child = facts.child
-    if facts.publication is not None and (child is None or child.state.ended):
+    run = facts.run
+    if facts.publication is not None and (run is None or run.state.ended):
         return Stage.DONE
-    if child is None and facts.cancelled:
+    if run is None and facts.cancelled:
         return Stage.CANCELLED
-    stage = _stage_before_dispatch(facts) if child is None else _stage_of_child(child, facts.progress)
-    if child is None and not stage.ended and batch.abandoned:
+    stage = _stage_before_dispatch(facts) if run is None else _stage_of_run(run, facts.progress)
+    if run is None and not stage.ended and batch.abandoned:
         cancelled = batch.run is not None and batch.run.state is RunState.CANCELLED
         return Stage.CANCELLED if cancelled else Stage.FAILED
     return stage
@@ -131,7 +122,7 @@ def _stage_before_dispatch(facts: JobFacts) -> Stage:
     }[facts.conversion.state]
 
 
-def _stage_of_child(child: RunFacts, progress: float) -> Stage:
+def _stage_of_run(run: JobRun, progress: float) -> Stage:
     return {
         RunState.SCHEDULED: Stage.QUEUED,
         RunState.PENDING: Stage.QUEUED,
@@ -141,13 +132,13 @@ def _stage_of_child(child: RunFacts, progress: float) -> Stage:
         RunState.CRASHED: Stage.FAILED,
         RunState.CANCELLING: Stage.CANCELLED,
         RunState.CANCELLED: Stage.CANCELLED,
-    }[child.state]
+    }[run.state]
 
 
 def error_of(facts: JobFacts, batch: BatchFacts) -> str:
     """Return the reason why the job failed, as one sentence or two for the user; only of a job that failed."""
-    failure = facts.child or facts.conversion
-    if facts.child is not None and facts.child.state is RunState.COMPLETED:
+    failure = facts.run or facts.conversion
+    if facts.run is not None and facts.run.state is RunState.COMPLETED:
         return "The job was transcribed, but its documents are no longer in the store. Upload the file again."
     if failure is not None and failure.state in (RunState.FAILED, RunState.CRASHED):
         return sentence(failure.message) or "The job failed without giving a reason. Look into the log of its run."
@@ -167,7 +158,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         size=facts.job.size,
         stage=stage,
         progress=_progress(stage, facts.progress),
-        work_pool=facts.child.work_pool if facts.child else None,
+        work_pool=(facts.run.work_pool or None) if facts.run else None,
         queue_position=_queue_position(stage, facts.forecast),
         eta_seconds=_eta_seconds(stage, facts.forecast),
         attempt=_attempt(facts, published),
@@ -176,16 +167,16 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         language=published.language if published else None,
         documents=_links(published, facts.job, batch) if published else (),
         upload_removed=facts.upload_removed and stage in (Stage.FAILED, Stage.CANCELLED),
-        flow_run_id=facts.child.run_id if facts.child else None,
-        flow_run_url=facts.child.url if facts.child else None,
-        started_at=facts.child.started_at if facts.child else None,
-        ended_at=facts.child.ended_at if facts.child else None,
+        flow_run_id=str(facts.run.run_id) if facts.run else None,
+        flow_run_url=batch.addresses.of_run(facts.run.run_id) if facts.run else None,
+        started_at=facts.run.started_at if facts.run else None,
+        ended_at=facts.run.ended_at if facts.run else None,
     )
 
 
 def _attempt(facts: JobFacts, published: Publication | None) -> int:
     """Return the number of tries of the job; of one that never got a run, the number of its conversions."""
-    tried = facts.child or (None if published else facts.conversion)
+    tried = facts.run or (None if published else facts.conversion)
     if tried is not None:
         return tried.attempts
     return published.attempt if published else 0
@@ -210,8 +201,7 @@ def _eta_seconds(stage: Stage, forecast: Forecast | None) -> float | None:
 def _audio_seconds(facts: JobFacts) -> float | None:
     if facts.publication is not None:
         return facts.publication.audio_seconds
-    child_seconds = facts.child.audio_seconds if facts.child else None
-    return facts.recording_seconds if child_seconds is None else child_seconds
+    return (facts.run.audio_seconds if facts.run else 0.0) or facts.recording_seconds
 
 
 def _links(publication: Publication, job: Job | Upload, batch: BatchFacts) -> tuple[DocumentLink, ...]:
@@ -223,8 +213,8 @@ def _links(publication: Publication, job: Job | Upload, batch: BatchFacts) -> tu
             format=document.format,
             name=document.key.rpartition("/")[2],
             size=document.size,
-            url=f"/api/jobs/{publication.job_id}/documents/{document.format}",
-            uri=batch.uri_of(key_of(document)),
+            url=batch.addresses.of_document(publication.job_id, document.format),
+            uri=batch.addresses.of_key(key_of(document)),
         )
         for document in publication.documents
     )
@@ -238,15 +228,15 @@ def batch_status(
     """Return everything the API says of one batch and its jobs; *status_of* may know that of a job already."""
     jobs = list(jobs)
     statuses = tuple(status_of(job, facts) for job in jobs)
-    stopping = any(job.child is not None and job.child.state is RunState.CANCELLING for job in jobs)
+    stopping = any(job.run is not None and job.run.state is RunState.CANCELLING for job in jobs)
     return BatchStatus(
         batch_id=facts.batch.batch_id,
         name=facts.batch.name,
         state=state_of(facts, [status.stage for status in statuses], stopping=stopping),
         created_at=facts.batch.created_at,
         summary=summary_of(statuses),
-        flow_run_id=facts.run.run_id if facts.run else None,
-        flow_run_url=facts.run.url if facts.run else None,
+        flow_run_id=str(facts.run.run_id) if facts.run else None,
+        flow_run_url=facts.addresses.of_run(facts.run.run_id) if facts.run else None,
         started_at=facts.run.started_at if facts.run else None,
         ended_at=facts.run.ended_at if facts.run else None,
         causes=causes_of(statuses),

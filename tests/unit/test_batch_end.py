@@ -7,7 +7,8 @@ from functools import partial
 from tasks.announcements.batch_end import MAX_BYTES, batch_end, end_id
 from tasks.batches import Batch, Document, Job, Stage
 from tasks.names import DocumentFormat
-from tasks.orchestration.recovery import Retry, RunState
+from tasks.orchestration.job_run import RunState
+from tasks.orchestration.recovery import Retry
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending
 

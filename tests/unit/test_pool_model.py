@@ -4,28 +4,24 @@ import math
 
 import pytest
 
+from tasks.orchestration.job_run import RunState
 from tasks.orchestration.pool_model import (
-    ActiveRun,
     EndedRun,
     Illness,
     Outcome,
-    Pool,
     PoolHealth,
-    StuckRun,
     illness,
     measured_rtf,
     pool_health,
     stuck,
     without_pool,
 )
+from tests.support.runs import pool_at_noon, pool_run
 
 
-def run(job_id="other", audio=100.0, *, elapsed=0.0, running=True, batch="other", model="base", cancelling=False):
-    return ActiveRun(job_id, batch, audio, elapsed, running=running, model=model, cancelling=cancelling)
-
-
-def pool(name="gpu-0", *runs, slots=2, rtf=1.0, **condition):
-    return Pool(name, slots, rtf, tuple(runs), **{"loaded_model": "base", **condition})
+def run(job_id="other", audio=100.0, *, running=True, cancelling=False, **more):
+    held = RunState.CANCELLING if cancelling else RunState.RUNNING
+    return pool_run(job_id, audio, state=held if running else RunState.SCHEDULED, **more)
 
 
 # How busy a pool is
@@ -44,7 +40,7 @@ def pool(name="gpu-0", *runs, slots=2, rtf=1.0, **condition):
     ],
 )
 def test_a_pool_is_free_when_its_pending_audio_is_transcribed(runs, slots, rtf, pending, free_in):
-    busy = pool("gpu-0", *runs, slots=slots, rtf=rtf)
+    busy = pool_at_noon("gpu-0", *runs, slots=slots, rtf=rtf)
     assert busy.pending_audio_seconds == pytest.approx(pending)
     assert busy.seconds_until_free == pytest.approx(free_in)
 
@@ -67,7 +63,7 @@ def test_a_pool_is_free_when_its_pending_audio_is_transcribed(runs, slots, rtf, 
     ],
 )
 def test_a_pool_has_room_for_its_slots_and_the_look_ahead(runs, condition, look_ahead, room):
-    assert pool("gpu-0", *[run(str(number)) for number in range(runs)], **condition).room(look_ahead) == room
+    assert pool_at_noon("gpu-0", *[run(str(number)) for number in range(runs)], **condition).room(look_ahead) == room
 
 
 # Sick pools and stuck runs
@@ -108,37 +104,38 @@ def test_an_ill_pool_says_why_and_until_when():
 
 @pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])
 def test_queued_runs_of_a_pool_that_starts_nothing_are_stuck(condition):
-    sick = pool("gpu-0", run("x", running=True), run("y", running=False, batch="b"), **condition)
-    well = pool("gpu-1", run("z", running=False))
-    assert stuck([well, sick]) == (StuckRun("y", "b", "gpu-0"),)
+    sick = pool_at_noon("gpu-0", run("x", running=True), run("y", running=False, batch="b"), **condition)
+    well = pool_at_noon("gpu-1", run("z", running=False))
+    assert stuck([well, sick]) == (sick.runs[1],)
 
 
 def test_all_runs_of_an_offline_pool_are_stuck_as_nobody_is_there_to_end_them():
-    offline = pool("gpu-0", run("x", running=True), run("y", running=False), online=False)
-    assert [stuck_run.job_id for stuck_run in stuck([pool("gpu-1"), offline])] == ["x", "y"]
+    offline = pool_at_noon("gpu-0", run("x", running=True), run("y", running=False), online=False)
+    assert [stuck_run.job_id for stuck_run in stuck([pool_at_noon("gpu-1"), offline])] == ["x", "y"]
 
 
 @pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])
 def test_a_pause_keeps_no_run_on_a_pool_whose_worker_is_gone(condition):
-    gone = pool("gpu-0", run("x", running=True), run("y", running=False), online=False, **condition)
-    assert [stuck_run.job_id for stuck_run in stuck([pool("gpu-1"), gone])] == ["x", "y"]
+    gone = pool_at_noon("gpu-0", run("x", running=True), run("y", running=False), online=False, **condition)
+    assert [stuck_run.job_id for stuck_run in stuck([pool_at_noon("gpu-1"), gone])] == ["x", "y"]
 
 
 def test_a_cancelled_run_of_a_pool_whose_worker_is_gone_is_to_end_and_not_to_go_elsewhere():
-    gone = pool("gpu-0", run("x", cancelling=True), run("y"), online=False)
-    assert stuck([gone]) == (StuckRun("x", "other", "gpu-0", cancelling=True),)
-    assert [stuck_run.cancelling for stuck_run in stuck([pool("gpu-1"), gone])] == [True, False]
-    assert stuck([pool("gpu-0", run("x", cancelling=True), paused=True), pool("gpu-1")]) == ()  # it ends by itself
+    gone = pool_at_noon("gpu-0", run("x", cancelling=True), run("y"), online=False)
+    assert stuck([gone]) == (gone.runs[0],)
+    assert stuck([pool_at_noon("gpu-1"), gone]) == gone.runs
+    ends_by_itself = pool_at_noon("gpu-0", run("x", cancelling=True), paused=True)
+    assert stuck([ends_by_itself, pool_at_noon("gpu-1")]) == ()
 
 
 def test_runs_whose_pool_was_deleted_are_stuck_if_another_could_take_them():
     queued = {"x": "", "y": "gpu-7", "z": "gpu-0"}
-    assert without_pool(queued, [pool("gpu-0"), pool("gpu-1", online=False)]) == {"x", "y"}
-    assert without_pool(queued, [pool("gpu-1", online=False)]) == set()
+    assert without_pool(queued, [pool_at_noon("gpu-0"), pool_at_noon("gpu-1", online=False)]) == {"x", "y"}
+    assert without_pool(queued, [pool_at_noon("gpu-1", online=False)]) == set()
 
 
 def test_nothing_is_stuck_if_there_is_nowhere_to_go():
-    assert stuck([pool("gpu-0", run("y", running=False), online=False)]) == ()
+    assert stuck([pool_at_noon("gpu-0", run("y", running=False), online=False)]) == ()
 
 
 # How fast a pool is

@@ -3,8 +3,11 @@
 import pytest
 
 from tasks.batches import WhisperTask
-from tasks.orchestration.pool_model import ActiveRun, Pool
-from tasks.orchestration.scheduling import WaitingJob, forecast, place
+from tasks.orchestration.job_run import RunState
+from tasks.orchestration.planning import WaitingJob
+from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.scheduling import forecast, place
+from tests.support.runs import pool_run
 
 TRANSLATE = WhisperTask.TRANSLATE
 
@@ -14,7 +17,7 @@ def pool(name, *runs, **condition):
 
 
 def queued(audio, model="auto", task=WhisperTask.TRANSCRIBE):
-    return ActiveRun("queued", "batch", audio, 0.0, running=False, model=model, task=task)
+    return pool_run("queued", audio, state=RunState.SCHEDULED, batch="batch", model=model, task=task)
 
 
 def job(model="auto", task=WhisperTask.TRANSCRIBE):

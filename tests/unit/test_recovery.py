@@ -2,7 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.orchestration.recovery import Retry, RunState, Step, is_next_attempt, next_attempt, step_for
+from tasks.orchestration.job_run import RunState
+from tasks.orchestration.recovery import Retry, Step, is_next_attempt, next_attempt, step_for
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BEFORE, AFTER = NOON - timedelta(minutes=1), NOON + timedelta(minutes=1)
@@ -52,7 +53,7 @@ CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON)
     ],
 )
 def test_a_batch_run_adopts_what_it_finds(child, changed_at, published, retry, step):
-    assert step_for(child, child_changed_at=changed_at, published=published, retry=retry) is step
+    assert step_for(child, run_changed_at=changed_at, published=published, retry=retry) is step
 
 
 @pytest.mark.parametrize(

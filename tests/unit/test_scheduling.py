@@ -9,24 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import WorkPoolUnavailable
-from tasks.orchestration.scheduling import (
-    MODEL_SWITCH_SECONDS,
-    ActiveRun,
-    Placement,
-    Pool,
-    WaitingJob,
-    forecast,
-    least_busy,
-    place,
-)
+from tasks.orchestration.job_run import RunState
+from tasks.orchestration.planning import MODEL_SWITCH_SECONDS, Placement, WaitingJob
+from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.scheduling import forecast, least_busy, place
+from tests.support.runs import pool_at_noon, pool_run
 
 
-def run(job_id="other", audio=100.0, *, elapsed=0.0, running=True, batch="other", model="base", inbox=False):
-    return ActiveRun(job_id, batch, audio, elapsed, running=running, model=model, inbox=inbox)
-
-
-def pool(name="gpu-0", *runs, slots=2, rtf=1.0, **condition):
-    return Pool(name, slots, rtf, tuple(runs), **{"loaded_model": "base", **condition})
+def run(job_id="other", audio=100.0, *, running=True, cancelling=False, **more):
+    held = RunState.CANCELLING if cancelling else RunState.RUNNING
+    return pool_run(job_id, audio, state=held if running else RunState.SCHEDULED, **more)
 
 
 def job(job_id="a", audio=100.0, batch="mine", model="base", *, inbox=False):
@@ -41,46 +33,46 @@ def placed(pools, *jobs, **options):
 
 
 def test_the_longest_job_is_placed_first():
-    assert placed([pool(slots=1)], job("a", 5), job("b", 50), job("c", 20)) == [("b", "gpu-0"), ("c", "gpu-0")]
+    assert placed([pool_at_noon(slots=1)], job("a", 5), job("b", 50), job("c", 20)) == [("b", "gpu-0"), ("c", "gpu-0")]
 
 
 def test_equal_pools_are_chosen_by_name_and_equal_jobs_by_id():
-    pools = [pool("gpu-1", slots=1), pool("gpu-0", slots=1)]
+    pools = [pool_at_noon("gpu-1", slots=1), pool_at_noon("gpu-0", slots=1)]
     assert placed(pools, job("b"), job("a"), look_ahead=0) == [("a", "gpu-0"), ("b", "gpu-1")]
 
 
 def test_a_job_goes_to_the_pool_that_is_free_soonest_in_seconds_not_by_count():
-    pools = [pool("gpu-0", run(audio=900)), pool("gpu-1", run("x", 100), run("y", 100))]
+    pools = [pool_at_noon("gpu-0", run(audio=900)), pool_at_noon("gpu-1", run("x", 100), run("y", 100))]
     assert placed(pools, job()) == [("a", "gpu-1")]
 
 
 def test_a_faster_pool_with_more_pending_audio_may_be_free_sooner():
-    pools = [pool("gpu-0", run(audio=400), rtf=1.0), pool("gpu-1", run("x", 600), rtf=0.2)]
+    pools = [pool_at_noon("gpu-0", run(audio=400), rtf=1.0), pool_at_noon("gpu-1", run("x", 600), rtf=0.2)]
     assert placed(pools, job()) == [("a", "gpu-1")]
 
 
 def test_a_long_job_waits_for_a_fast_pool_instead_of_starting_on_a_slow_one():
-    fast = pool("gpu-0", run("x", 30), run("y", 30), run("z", 30, running=False), rtf=0.1)
-    assert placed([fast, pool("gpu-1", rtf=1.0)], job(audio=1000)) == []
+    fast = pool_at_noon("gpu-0", run("x", 30), run("y", 30), run("z", 30, running=False), rtf=0.1)
+    assert placed([fast, pool_at_noon("gpu-1", rtf=1.0)], job(audio=1000)) == []
 
 
 def test_a_short_job_passes_a_long_one_that_waits_for_a_faster_pool():
-    fast = pool("gpu-0", run("x", 300), run("y", 300), run("z", 300, running=False), rtf=0.1)
-    assert placed([fast, pool("gpu-1", rtf=1.0)], job("long", 1000), job("short", 50)) == [("short", "gpu-1")]
+    fast = pool_at_noon("gpu-0", run("x", 300), run("y", 300), run("z", 300, running=False), rtf=0.1)
+    assert placed([fast, pool_at_noon("gpu-1", rtf=1.0)], job("long", 1000), job("short", 50)) == [("short", "gpu-1")]
 
 
 def test_a_slow_pool_takes_a_long_job_if_the_rest_lasts_longer_anyway():
-    fast = pool("gpu-0", run("x", 30), run("y", 30), run("z", 30, running=False), rtf=0.1)
+    fast = pool_at_noon("gpu-0", run("x", 30), run("y", 30), run("z", 30, running=False), rtf=0.1)
     many = [job(f"{number:03}", 1000) for number in range(200)]
-    assert placed([fast, pool("gpu-1", rtf=1.0)], *many)[0] == ("000", "gpu-1")
+    assert placed([fast, pool_at_noon("gpu-1", rtf=1.0)], *many)[0] == ("000", "gpu-1")
 
 
 def test_jobs_beyond_the_look_ahead_wait():
-    assert len(placed([pool(), pool("gpu-1")], *[job(str(number)) for number in range(10)])) == 6
+    assert len(placed([pool_at_noon(), pool_at_noon("gpu-1")], *[job(str(number)) for number in range(10)])) == 6
 
 
 def test_nothing_is_placed_where_there_is_no_room():
-    assert placed([pool("gpu-0", run("x"), run("y"), run("z"))], job()) == []
+    assert placed([pool_at_noon("gpu-0", run("x"), run("y"), run("z"))], job()) == []
 
 
 def test_nothing_is_placed_without_pools():
@@ -92,38 +84,41 @@ def test_nothing_is_placed_without_pools():
 )
 def test_a_pool_that_holds_the_model_wins_within_a_few_seconds(lead_seconds, choice):
     pools = [
-        pool("gpu-0", loaded_model="base", slots=1),
-        pool("gpu-1", run(audio=lead_seconds, running=False, model="large-v3"), slots=1),
+        pool_at_noon("gpu-0", loaded_model="base", slots=1),
+        pool_at_noon("gpu-1", run(audio=lead_seconds, running=False, model="large-v3"), slots=1),
     ]
     assert placed(pools, job(model="large-v3")) == [("a", choice)]
 
 
 def test_a_pool_on_probation_gets_one_job_the_shortest():
-    pools = [pool("gpu-0", slots=1, probing=True), pool("gpu-1", slots=1)]
+    pools = [pool_at_noon("gpu-0", slots=1, probing=True), pool_at_noon("gpu-1", slots=1)]
     jobs = [job("a", 10), job("b", 20), job("c", 30), job("d", 40)]
     assert placed(pools, *jobs) == [("d", "gpu-1"), ("c", "gpu-1"), ("a", "gpu-0")]
 
 
 def test_a_batch_with_its_share_leaves_the_look_ahead_to_others():
-    pools = [pool("gpu-0", run("x", batch="mine"), run("y", batch="mine")), pool("gpu-1", run("z"), run("w"))]
+    pools = [
+        pool_at_noon("gpu-0", run("x", batch="mine"), run("y", batch="mine")),
+        pool_at_noon("gpu-1", run("z"), run("w")),
+    ]
     assert len(placed(pools, job("a"), job("b"), active_batches=2)) == 1
     assert len(placed(pools, job("a"), job("b"), active_batches=1)) == 2
 
 
 def test_a_batch_with_its_share_still_fills_slots_that_would_be_idle():
-    pools = [pool("gpu-0", run("x", batch="mine"), run("y", batch="mine")), pool("gpu-1")]
+    pools = [pool_at_noon("gpu-0", run("x", batch="mine"), run("y", batch="mine")), pool_at_noon("gpu-1")]
     assert placed(pools, job("a"), job("b"), job("c"), active_batches=3) == [("a", "gpu-1"), ("b", "gpu-1")]
 
 
 def test_an_inbox_gives_way_while_a_persons_batch_runs_and_takes_only_idle_slots():
-    pools = [pool("gpu-0", run("x"), run("y")), pool("gpu-1", run("z"))]
+    pools = [pool_at_noon("gpu-0", run("x"), run("y")), pool_at_noon("gpu-1", run("z"))]
     files = [job(str(number), inbox=True) for number in range(9)]
     assert placed(pools, *files, people_first=True) == [("0", "gpu-1")]
     assert len(placed(pools, *files)) == 3, "alone it is a batch like any other"
 
 
 def test_a_person_is_not_held_up_by_the_rule_for_inboxes():
-    pools = [pool("gpu-0", run("x", inbox=True), run("y", inbox=True))]
+    pools = [pool_at_noon("gpu-0", run("x", inbox=True), run("y", inbox=True))]
     assert placed(pools, job("a"), people_first=True) == [("a", "gpu-0")]
 
 
@@ -153,7 +148,7 @@ def any_pools(draw):
             for index, length in enumerate(audio)
         ]
         rtf = draw(st.floats(min_value=0.001, max_value=10))
-        pools.append(pool(f"gpu-{number}", *runs, slots=slots, rtf=rtf, **draw(conditions)))
+        pools.append(pool_at_noon(f"gpu-{number}", *runs, slots=slots, rtf=rtf, **draw(conditions)))
     return pools
 
 
@@ -209,7 +204,7 @@ def carried_out(audio, pool_count, slots):
     clock = 0.0
     while waiting or any(remaining.values()):
         pools = [
-            pool(
+            pool_at_noon(
                 name,
                 *[run(key, left, running=index < slots) for index, (key, left) in enumerate(runs.items())],
                 slots=slots,
@@ -255,33 +250,33 @@ def test_the_last_job_ends_within_four_thirds_of_the_best_if_estimates_are_right
 
 
 def test_a_forecast_tells_when_jobs_start_and_end():
-    busy = pool("gpu-0", run("running", 100), run("queued", 30, running=False), slots=1, rtf=0.5)
+    busy = pool_at_noon("gpu-0", run("running", 100), run("queued", 30, running=False), slots=1, rtf=0.5)
     expected = forecast([busy], [job("short", 10), job("long", 40)])
     told = {key: (each.queue_position, each.starts_in_seconds, each.ends_in_seconds) for key, each in expected.items()}
     assert told == {"running": (None, 0, 50), "queued": (1, 50, 65), "long": (2, 65, 85), "short": (3, 85, 90)}
 
 
 def test_runs_that_share_a_device_end_when_they_would_beside_each_other():
-    expected = forecast([pool("gpu-0", run("a", 10), run("b", 30), slots=2, rtf=1.0)], [])
+    expected = forecast([pool_at_noon("gpu-0", run("a", 10), run("b", 30), slots=2, rtf=1.0)], [])
     # Both at real time until a is done; then b alone, twice as fast.
     assert (expected["a"].ends_in_seconds, expected["b"].ends_in_seconds) == (10, 20)
 
 
 def test_jobs_of_two_batches_take_turns_in_the_forecast():
-    expected = forecast([pool(slots=1)], [job("a1", 90), job("a2", 80), job("b1", 20, "b"), job("b2", 10, "b")])
+    expected = forecast([pool_at_noon(slots=1)], [job("a1", 90), job("a2", 80), job("b1", 20, "b"), job("b2", 10, "b")])
     assert sorted(expected, key=lambda key: expected[key].queue_position) == ["a1", "b1", "a2", "b2"]
 
 
 def test_peoples_jobs_come_before_those_of_inboxes_in_the_forecast():
     files = [job(f"file {number}", 900, "scan", inbox=True) for number in range(3)]
-    busy = pool("gpu-0", run("x"), slots=1)
+    busy = pool_at_noon("gpu-0", run("x"), slots=1)
     expected = forecast([busy], [*files, job("short", 5), job("long", 50)])
     waiting = sorted((each for each in expected if each != "x"), key=lambda key: expected[key].queue_position)
     assert waiting == ["long", "short", "file 0", "file 1", "file 2"]
 
 
 def test_without_people_the_files_of_an_inbox_are_forecast_as_they_will_be_placed():
-    pools = [pool("gpu-0", slots=1), pool("gpu-1", slots=1, rtf=0.5)]
+    pools = [pool_at_noon("gpu-0", slots=1), pool_at_noon("gpu-1", slots=1, rtf=0.5)]
     files = [job(f"{number}", 100 * number, "scan", inbox=True) for number in range(1, 9)]
     expected = forecast(pools, files)
     placements = place(pools, files)
@@ -292,19 +287,19 @@ def test_without_people_the_files_of_an_inbox_are_forecast_as_they_will_be_place
 
 
 def test_a_job_that_no_pool_can_take_has_a_position_but_no_end():
-    expected = forecast([pool(online=False)], [job()])
+    expected = forecast([pool_at_noon(online=False)], [job()])
     assert (expected["a"].queue_position, expected["a"].work_pool, expected["a"].ends_in_seconds) == (1, None, math.inf)
 
 
 def test_runs_of_an_offline_pool_are_forecast_where_they_will_go():
-    offline = pool("gpu-0", run("x"), run("y", running=False), online=False)
-    expected = forecast([offline, pool("gpu-1")], [])
+    offline = pool_at_noon("gpu-0", run("x"), run("y", running=False), online=False)
+    expected = forecast([offline, pool_at_noon("gpu-1")], [])
     assert {each.work_pool for each in expected.values()} == {"gpu-1"}
 
 
 def test_the_forecast_of_the_next_jobs_is_what_will_be_done():
     dice = random.Random(1)  # noqa: S311 - any lengths, but the same ones each time
-    pools = [pool(f"gpu-{number}", rtf=dice.uniform(0.1, 1)) for number in range(5)]
+    pools = [pool_at_noon(f"gpu-{number}", rtf=dice.uniform(0.1, 1)) for number in range(5)]
     jobs = [job(f"{number:03}", dice.lognormvariate(5, 1)) for number in range(100)]
     expected = forecast(pools, jobs)
     for placement in place(pools, jobs):
@@ -312,7 +307,12 @@ def test_the_forecast_of_the_next_jobs_is_what_will_be_done():
 
 
 def test_the_least_busy_pool_is_the_one_that_is_free_soonest():
-    pools = [pool("gpu-0", run()), pool("gpu-2"), pool("gpu-1"), pool("gpu-3", paused=True)]
+    pools = [
+        pool_at_noon("gpu-0", run()),
+        pool_at_noon("gpu-2"),
+        pool_at_noon("gpu-1"),
+        pool_at_noon("gpu-3", paused=True),
+    ]
     assert least_busy(pools).work_pool == "gpu-1"
 
 
@@ -320,9 +320,9 @@ def test_the_least_busy_pool_is_the_one_that_is_free_soonest():
     ("pools", "sentence"),
     [
         ([], "No GPU work pool is online. Start one: make worker POOL=gpu-0"),
-        ([pool(online=False)], "No GPU work pool is online. Start one: make worker POOL=gpu-0"),
+        ([pool_at_noon(online=False)], "No GPU work pool is online. Start one: make worker POOL=gpu-0"),
         (
-            [pool("gpu-1", quarantined=True), pool("gpu-0", paused=True)],
+            [pool_at_noon("gpu-1", quarantined=True), pool_at_noon("gpu-0", paused=True)],
             (
                 "No GPU work pool takes jobs: gpu-0 is paused, gpu-1 is quarantined. "
                 "Resume the paused ones, or start another: make worker POOL=gpu-0"
@@ -337,4 +337,4 @@ def test_a_person_reads_why_no_pool_takes_jobs(pools, sentence):
 
 
 def test_a_placement_names_the_job_and_the_pool():
-    assert place([pool()], [job()]) == (Placement("a", "gpu-0"),)
+    assert place([pool_at_noon()], [job()]) == (Placement("a", "gpu-0"),)

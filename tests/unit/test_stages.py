@@ -8,12 +8,12 @@ import pytest
 
 from tasks.batches import Batch, Document, Job, Publication, Stage
 from tasks.names import DocumentFormat
-from tasks.orchestration.recovery import RunState
+from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.scheduling import Forecast
 from tasks.orchestration.stages import (
+    Addresses,
     BatchFacts,
     JobFacts,
-    RunFacts,
     attempts_by_job,
     batch_status,
     job_status,
@@ -23,7 +23,11 @@ from tasks.orchestration.stages import (
 )
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import summary_of
+from tests.support.runs import run_id_of
 
+ADDRESSES = Addresses(
+    of_document=lambda job_id, form: f"/documents/{job_id}/{form}", of_key=str, of_run="http://prefect/{}".format
+)
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 BATCH = Batch(batch_id="20260304-120000-abcdef", name="Talks", created_at=NOON)
 JOB = Job(
@@ -39,10 +43,10 @@ PUBLICATION = Publication(
 )
 
 
-def run(state, *, message="", minutes=0, job_id=JOB.job_id, attempts=1, audio_seconds=None, run_id="run"):
+def run(state, *, message="", minutes=0, job_id=JOB.job_id, attempts=1, audio_seconds=0.0, run_id="run"):
     at = NOON + timedelta(minutes=minutes)
-    return RunFacts(
-        run_id=run_id,
+    return JobRun(
+        run_id=run_id_of(run_id),
         job_id=job_id,
         state=state,
         created_at=at,
@@ -51,13 +55,12 @@ def run(state, *, message="", minutes=0, job_id=JOB.job_id, attempts=1, audio_se
         attempts=attempts,
         work_pool="gpu-0",
         audio_seconds=audio_seconds,
-        url=f"http://prefect/{run_id}",
     )
 
 
 def batch(state=RunState.RUNNING, *, message=""):
     own = run(state, message=message, job_id="") if state else None
-    return BatchFacts(batch=BATCH, started=True, run=own, run_created=True)
+    return BatchFacts(batch=BATCH, addresses=ADDRESSES, started=True, run=own, run_created=True)
 
 
 STAGES_BEFORE_DISPATCH = [
@@ -109,20 +112,20 @@ STAGES_AFTER_DISPATCH = [
 ]
 
 
-@pytest.mark.parametrize(("child", "progress", "stage"), STAGES_AFTER_DISPATCH)
-def test_after_its_dispatch_a_job_is_where_its_run_is(child, progress, stage):
-    facts = JobFacts(job=JOB, conversion=run(RunState.COMPLETED), child=run(child), progress=progress)
+@pytest.mark.parametrize(("state", "progress", "stage"), STAGES_AFTER_DISPATCH)
+def test_after_its_dispatch_a_job_is_where_its_run_is(state, progress, stage):
+    facts = JobFacts(job=JOB, conversion=run(RunState.COMPLETED), run=run(state), progress=progress)
     assert stage_of(facts, batch()) is stage
 
 
-@pytest.mark.parametrize("child", [None, RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED])
-def test_a_job_with_documents_is_done_whatever_became_of_its_run(child):
-    facts = JobFacts(job=JOB, child=run(child) if child else None, publication=PUBLICATION)
+@pytest.mark.parametrize("state", [None, RunState.COMPLETED, RunState.FAILED, RunState.CRASHED, RunState.CANCELLED])
+def test_a_job_with_documents_is_done_whatever_became_of_its_run(state):
+    facts = JobFacts(job=JOB, run=run(state) if state else None, publication=PUBLICATION)
     assert stage_of(facts, batch(None)) is Stage.DONE
 
 
 def test_a_job_that_runs_once_more_is_not_done_although_it_has_documents():
-    facts = JobFacts(job=JOB, child=run(RunState.RUNNING), publication=PUBLICATION)
+    facts = JobFacts(job=JOB, run=run(RunState.RUNNING), publication=PUBLICATION)
     assert stage_of(facts, batch()) is Stage.TRANSCRIBING
 
 
@@ -143,7 +146,7 @@ def test_a_job_without_a_run_goes_the_way_of_its_batch(batch_run, stage):
 
 
 def test_jobs_of_a_start_that_was_interrupted_are_uploaded():
-    facts = BatchFacts(batch=BATCH, started=True, run=None, run_created=False)
+    facts = BatchFacts(batch=BATCH, addresses=ADDRESSES, started=True, run=None, run_created=False)
     assert stage_of(JobFacts(job=JOB), facts) is Stage.UPLOADED
 
 
@@ -160,17 +163,17 @@ REASONS = [
         "a.mp3 has no audio stream.",
     ),
     (
-        JobFacts(job=JOB, child=run(RunState.FAILED, message="The GPU stopped.")),
+        JobFacts(job=JOB, run=run(RunState.FAILED, message="The GPU stopped.")),
         batch(),
         "The GPU stopped.",
     ),
     (
-        JobFacts(job=JOB, child=run(RunState.CRASHED)),
+        JobFacts(job=JOB, run=run(RunState.CRASHED)),
         batch(),
         "The job failed without giving a reason. Look into the log of its run.",
     ),
     (
-        JobFacts(job=JOB, child=run(RunState.COMPLETED)),
+        JobFacts(job=JOB, run=run(RunState.COMPLETED)),
         batch(),
         "The job was transcribed, but its documents are no longer in the store. Upload the file again.",
     ),
@@ -193,21 +196,21 @@ def test_a_failed_job_says_why_in_a_sentence(facts, of_batch, reason):
 
 
 def test_only_failed_jobs_have_an_error():
-    cancelled = JobFacts(job=JOB, child=run(RunState.CANCELLED, message="Cancelled from the dashboard"))
+    cancelled = JobFacts(job=JOB, run=run(RunState.CANCELLED, message="Cancelled from the dashboard"))
     assert job_status(cancelled, batch()).error is None
 
 
 def test_a_done_job_links_its_documents_and_tells_its_language():
-    status = job_status(JobFacts(job=JOB, child=run(RunState.COMPLETED), publication=PUBLICATION), batch())
+    status = job_status(JobFacts(job=JOB, run=run(RunState.COMPLETED), publication=PUBLICATION), batch())
     assert (status.progress, status.language, status.audio_seconds) == (1.0, "de", 60.0)
     assert [(link.name, link.url) for link in status.documents] == [
-        ("a.txt", f"/api/jobs/{JOB.job_id}/documents/txt"),
+        ("a.txt", f"/documents/{JOB.job_id}/txt"),
     ]
 
 
 def test_a_document_tells_its_stable_address_and_without_one_where_it_is_kept():
-    facts = JobFacts(job=JOB, child=run(RunState.COMPLETED), publication=PUBLICATION)
-    named = replace(batch(), uri_of="s3://media/{}".format)
+    facts = JobFacts(job=JOB, run=run(RunState.COMPLETED), publication=PUBLICATION)
+    named = replace(batch(), addresses=replace(ADDRESSES, of_key="s3://media/{}".format))
     (link,) = job_status(facts, named).documents
     assert link.uri == "s3://media/batches/b/documents/talks/a.txt"
     stable = replace(named, batch=BATCH.model_copy(update={"results": "results/{batch}/{tree}/{name}"}))
@@ -216,22 +219,22 @@ def test_a_document_tells_its_stable_address_and_without_one_where_it_is_kept():
 
 
 def test_a_removed_upload_is_told_of_a_job_that_is_not_done():
-    gone = JobFacts(job=JOB, child=run(RunState.CANCELLED), upload_removed=True)
+    gone = JobFacts(job=JOB, run=run(RunState.CANCELLED), upload_removed=True)
     assert job_status(gone, batch()).upload_removed
-    assert not job_status(replace(gone, child=run(RunState.COMPLETED), publication=PUBLICATION), batch()).upload_removed
+    assert not job_status(replace(gone, run=run(RunState.COMPLETED), publication=PUBLICATION), batch()).upload_removed
 
 
 def test_a_queued_job_tells_its_place_and_a_running_one_its_end():
     expected = Forecast(queue_position=3, work_pool="gpu-0", starts_in_seconds=10, ends_in_seconds=25.04)
-    queued = job_status(JobFacts(job=JOB, child=run(RunState.SCHEDULED), forecast=expected), batch())
-    running = job_status(JobFacts(job=JOB, child=run(RunState.RUNNING), forecast=expected), batch())
+    queued = job_status(JobFacts(job=JOB, run=run(RunState.SCHEDULED), forecast=expected), batch())
+    running = job_status(JobFacts(job=JOB, run=run(RunState.RUNNING), forecast=expected), batch())
     assert (queued.queue_position, queued.eta_seconds) == (3, 25.0)
     assert (running.queue_position, running.eta_seconds) == (None, 25.0)
 
 
 def test_a_job_that_no_pool_can_take_has_no_time():
     never = Forecast(queue_position=1, work_pool=None, starts_in_seconds=math.inf, ends_in_seconds=math.inf)
-    assert job_status(JobFacts(job=JOB, child=run(RunState.SCHEDULED), forecast=never), batch()).eta_seconds is None
+    assert job_status(JobFacts(job=JOB, run=run(RunState.SCHEDULED), forecast=never), batch()).eta_seconds is None
 
 
 def test_of_a_moved_job_the_newest_run_counts_and_all_its_tries():
@@ -239,7 +242,7 @@ def test_of_a_moved_job_the_newest_run_counts_and_all_its_tries():
         run(RunState.CANCELLED, run_id="first", minutes=0, attempts=1),
         run(RunState.RUNNING, run_id="second", minutes=5, attempts=2),
     ]
-    assert newest_by_job(reversed(runs))[JOB.job_id].run_id == "second"
+    assert newest_by_job(reversed(runs))[JOB.job_id].run_id == run_id_of("second")
     assert attempts_by_job(runs)[JOB.job_id] == 3
 
 
@@ -267,12 +270,12 @@ def test_a_batch_is_what_its_run_and_its_jobs_are(batch_run, stages, state):
 
 
 def test_a_batch_without_a_start_takes_uploads():
-    status = batch_status(BatchFacts(batch=BATCH, started=False), [JobFacts(job=JOB)])
+    status = batch_status(BatchFacts(batch=BATCH, addresses=ADDRESSES, started=False), [JobFacts(job=JOB)])
     assert (status.state, status.jobs[0].stage) == (BatchState.UPLOADING, Stage.UPLOADED)
 
 
 def test_the_stages_of_a_summary_add_up_to_its_total():
-    jobs = [JobFacts(job=JOB, child=run(state), progress=1.0) for state in RunState]
+    jobs = [JobFacts(job=JOB, run=run(state), progress=1.0) for state in RunState]
     summary = summary_of([job_status(facts, batch()) for facts in jobs])
     counted = summary.model_dump(exclude={"total", "audio_seconds", "eta_seconds", "progress"})
     assert sum(counted.values()) == summary.total == len(RunState)
@@ -281,7 +284,7 @@ def test_the_stages_of_a_summary_add_up_to_its_total():
 def test_a_batch_ends_with_its_last_job_and_tells_no_time_while_one_is_unknown():
     def status(seconds):
         expected = Forecast(1, "gpu-0", 0.0, seconds) if seconds else None
-        return job_status(JobFacts(job=JOB, child=run(RunState.SCHEDULED), forecast=expected), batch())
+        return job_status(JobFacts(job=JOB, run=run(RunState.SCHEDULED), forecast=expected), batch())
 
     assert summary_of([status(10.0), status(30.0)]).eta_seconds == 30.0
     assert summary_of([status(10.0), status(None)]).eta_seconds is None

@@ -20,10 +20,10 @@ from tasks.cleanup.abandoned import read_abandoned
 from tasks.orchestration import paging
 from tasks.orchestration.crashes import MAX_CRASHES, go_on_after_crash
 from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, RouterUnusable
-from tasks.orchestration.job_runs import child_of, read_running_batches
 from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pools import read_gpu_pools, read_pools
+from tasks.orchestration.prefect_runs import job_run_of, read_running_batches
 from tasks.orchestration.waiting import forget_waiting, tell_waiting, waits_for
 
 MANY, PAGE = 23, 10
@@ -139,10 +139,10 @@ def test_the_first_batch_that_needs_the_routers_limit_makes_it(on_server, ready)
     async def dispatch(client, _requests):
         await forget_router(client)
         async with gpu_pools(client, "attic"):
-            children = await dispatched(client, *ready)
-            link = await client.read_flow_run(children[0].flow_run_id)
+            runs = await dispatched(client, *ready)
+            link = await client.read_flow_run(runs[0].run_id)
             named = await client.read_task_run(link.parent_task_run_id)
-        return children, named.name, (await client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)).limit
+        return runs, named.name, (await client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)).limit
 
     (child,), name, limit = on_server(dispatch)
     assert (child.work_pool, limit) == ("attic", 1)
@@ -174,7 +174,7 @@ def test_a_batch_of_an_inbox_takes_a_slot_only_after_people_have_seen_it_idle(on
             at_once = await dispatcher.dispatch({waiting.job.job_id: waiting}, running)
             monkeypatch.setattr("tasks.orchestration.dispatcher.GIVE_WAY_SECONDS", 0.0)
             (later,) = await dispatcher.dispatch({waiting.job.job_id: waiting}, running)
-            return at_once, (await client.read_flow_run(later.flow_run_id)).tags
+            return at_once, (await client.read_flow_run(later.run_id)).tags
 
     at_once, tags = on_server(dispatch)
     assert at_once == []
@@ -210,7 +210,7 @@ def test_a_run_that_crashes_is_started_again_until_its_process_has_died_three_ti
         for _ in range(MAX_CRASHES):
             await client.set_flow_run_state(UUID(run_id), Running(), force=True)
             prefect.set_state("flow_runs", run_id, "CRASHED", "Process exited with status code: -9. Killed.")
-            await go_on_after_crash(client, child_of(await client.read_flow_run(UUID(run_id))))
+            await go_on_after_crash(client, job_run_of(await client.read_flow_run(UUID(run_id))))
             state = (await client.read_flow_run(UUID(run_id))).state
             told.append((state.name, state.message))
         return told
@@ -248,15 +248,15 @@ def test_a_run_that_shows_no_progress_for_long_is_lost_and_one_that_does_is_not(
         silent, alive = (prefect.make_child(batch.batch_id, waiting.job.job_id) for _ in range(2))
         for run in (silent, alive):
             prefect.set_state("flow_runs", run, "RUNNING")
-        children = [child_of(await client.read_flow_run(UUID(run))) for run in (silent, alive)]
+        runs = [job_run_of(await client.read_flow_run(UUID(run))) for run in (silent, alive)]
         lost_runs, now, lost = LostRuns(client), 1000.0, []
         while not lost and now < 1000 + 2 * RUNNING_SECONDS:
             prefect.show_progress(alive, 10)
-            lost, now = await lost_runs.find(children, now=now), now + step
-        after_pause = await lost_runs.find(children, now=now + 10_000)
+            lost, now = await lost_runs.find(runs, now=now), now + step
+        after_pause = await lost_runs.find(runs, now=now + 10_000)
         for run in (silent, alive):
             prefect.set_state("flow_runs", run, "CANCELLED")
-        return [str(child.flow_run_id) for child in lost], silent, now - 1000 - step, after_pause
+        return [str(run.run_id) for run in lost], silent, now - 1000 - step, after_pause
 
     lost, silent, seconds, after_pause = on_server(watch)
     assert lost == [silent]

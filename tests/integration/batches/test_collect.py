@@ -16,9 +16,9 @@ from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
 from tasks.orchestration.batch_run import OpenJobs, adopt, collect, move_stuck, reopen, take_converted
 from tasks.orchestration.dispatcher import ReadyJob, restart
-from tasks.orchestration.job_runs import child_of, crashes_since_last_end, read_retry
-from tasks.orchestration.pool_model import StuckRun
-from tasks.orchestration.recovery import Retry, RunState, next_attempt
+from tasks.orchestration.job_run import RunState
+from tasks.orchestration.prefect_runs import crashes_since_last_end, job_run_of, read_retry
+from tasks.orchestration.recovery import Retry, next_attempt
 from tasks.orchestration.summary import Ending
 from tasks.orchestration.task_runs import settle_earlier_attempts, settle_task_runs
 from tasks.storage.folder import open_folder
@@ -98,11 +98,11 @@ def test_a_failed_job_is_taken_up_again_only_if_its_run_has_changed_since(now, m
     then = StateType.COMPLETED if now is StateType.COMPLETED and not minutes else StateType.FAILED
     jobs = OpenJobs(
         manifest,
-        ended={job.job_id: child_of(run_of(job, then, 0))},
+        ended={job.job_id: job_run_of(run_of(job, then, 0))},
         endings={job.job_id: Ending(job, Stage.FAILED, "Its documents are damaged.")},
     )
     assert asyncio.run(reopen(OneRun(run_of(job, now, minutes)), jobs)) is taken_up
-    assert (job.job_id in jobs.children, job.job_id in jobs.endings) == (taken_up, not taken_up)
+    assert (job.job_id in jobs.runs, job.job_id in jobs.endings) == (taken_up, not taken_up)
 
 
 @pytest.mark.parametrize("error", [ConcurrencySlotAcquisitionError("no slot"), httpx.ConnectError("refused")])
@@ -127,7 +127,7 @@ def test_a_conversion_that_an_outage_kept_from_beginning_is_begun_again(error):
 def test_a_job_is_restarted_only_if_its_run_has_ended_by_now(by_now, set_to):
     _, job = one_job()
     server = OneRun(run_of(job, by_now, 1))
-    asyncio.run(restart(server, child_of(run_of(job, StateType.FAILED, 0)), "The batch was retried."))
+    asyncio.run(restart(server, job_run_of(run_of(job, StateType.FAILED, 0)), "The batch was retried."))
     assert server.set_to == set_to
 
 
@@ -154,7 +154,7 @@ def make_unreadable(path: Path) -> None:
 def test_a_job_whose_documents_are_there_is_done_whatever_its_run_says(said, store, tmp_path):
     manifest, job = one_job()
     published(store, manifest, job)
-    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    jobs = OpenJobs(manifest, runs={job.job_id: job_run_of(run_of(job, StateType.RUNNING, 0))})
     (ending,) = asyncio.run(collect(OneRun(run_of(job, said, 1)), store, jobs, tmp_path))
     assert (ending.stage, ending.error) == (Stage.DONE, "")
 
@@ -163,7 +163,7 @@ def test_a_document_that_cannot_be_read_fails_its_job_and_no_other(store, tmp_pa
     manifest, job = one_job()
     (document,) = published(store, manifest, job).documents
     make_unreadable(tmp_path / "store" / document.key)
-    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    jobs = OpenJobs(manifest, runs={job.job_id: job_run_of(run_of(job, StateType.RUNNING, 0))})
     (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
     assert ending.stage is Stage.FAILED
     assert ending.error.startswith("What a.mp3 became cannot be read, though the store answers otherwise.")
@@ -181,7 +181,7 @@ def test_an_upload_that_cannot_be_removed_stops_nothing(store, tmp_path):
     manifest, job = one_job()
     published(store, manifest, job)
     (tmp_path / BATCH_ID / job.job_id / "in the way").mkdir(parents=True)
-    jobs = OpenJobs(manifest, children={job.job_id: child_of(run_of(job, StateType.RUNNING, 0))})
+    jobs = OpenJobs(manifest, runs={job.job_id: job_run_of(run_of(job, StateType.RUNNING, 0))})
     (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
     assert ending.stage is Stage.DONE
 
@@ -242,7 +242,7 @@ class Mover:
         self.outages = 1
         self.given_up = []
 
-    async def find_stuck(self, _children):
+    async def find_stuck(self, _runs):
         return self.stuck
 
     async def end_cancelled(self, lost):
@@ -261,13 +261,13 @@ class Mover:
 
 def test_a_move_that_an_outage_interrupts_is_finished_after_it(store):
     manifest, job = one_job()
-    old, new = child_of(run_of(job, SCHEDULED, 0)), child_of(run_of(job, SCHEDULED, 1))
+    old, new = job_run_of(run_of(job, SCHEDULED, 0)), job_run_of(run_of(job, SCHEDULED, 1))
     recording = Recording(job_id=job.job_id, key="a.mp3", size=1, sha256="0" * 64, audio_seconds=1.0)
-    jobs = OpenJobs(manifest, children={job.job_id: old}, ready={job.job_id: ReadyJob(job, recording)})
-    dispatcher = Mover([StuckRun(job.job_id, manifest.batch.batch_id, "gpu-0", str(old.flow_run_id))], new)
+    jobs = OpenJobs(manifest, runs={job.job_id: old}, ready={job.job_id: ReadyJob(job, recording)})
+    dispatcher = Mover([old], new)
     with pytest.raises(httpx.ConnectError):
         asyncio.run(move_stuck(store, dispatcher, jobs))
-    assert jobs.children == {job.job_id: new}, "it watches the run that was given up"
+    assert jobs.runs == {job.job_id: new}, "it watches the run that was given up"
     assert asyncio.run(move_stuck(store, dispatcher, jobs)) == []
     assert dispatcher.given_up == [(old, new)]
 

@@ -8,7 +8,7 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from tasks.batches import job_tag
-from tasks.orchestration.job_runs import child_of
+from tasks.orchestration.prefect_runs import job_run_of
 from tasks.orchestration.shared_looks import looks_with
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ def look_all_at_once(server: Server, *batches: list[FlowRun]) -> list:
     async def look():
         looks = looks_with(server)
         return await asyncio.gather(
-            *(looks.children(server, map(child_of, runs)) for runs in batches), return_exceptions=True
+            *(looks.runs(server, map(job_run_of, runs)) for runs in batches), return_exceptions=True
         )
 
     return asyncio.run(look())
@@ -54,7 +54,7 @@ def test_the_runs_of_all_batches_are_read_at_once_and_each_batch_gets_its_own():
     batches = [[run_of(f"{batch}-{job}") for job in range(3)] for batch in range(50)]
     server = Server(*(run for runs in batches for run in runs))
     found = look_all_at_once(server, *batches)
-    assert [[child.job_id for child in children] for children in found] == [
+    assert [[run.job_id for run in runs] for runs in found] == [
         [f"{batch}-{job}" for job in range(3)] for batch in range(50)
     ]
     assert len(server.reads) == 1

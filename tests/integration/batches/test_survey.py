@@ -37,7 +37,7 @@ def pool(name: str, pool_type: str = "warm", **known: object) -> WorkPool:
     return WorkPool(id=uuid4(), name=name, type=pool_type, **known)
 
 
-def completed(seconds: float, message: str = "") -> FlowRun:
+def completed(seconds: float, name: str = "Completed") -> FlowRun:
     """A run of an hour of audio that took so long."""
     return FlowRun(
         flow_id=uuid4(),
@@ -45,7 +45,7 @@ def completed(seconds: float, message: str = "") -> FlowRun:
         run_count=1,
         total_run_time=timedelta(seconds=seconds),
         parameters={"recording": {"audio_seconds": 3600.0}},
-        state=Completed(message=message),
+        state=Completed(name=name),
     )
 
 
