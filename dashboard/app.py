@@ -19,10 +19,11 @@ from streamlit import config
 
 from dashboard.api.service import make_api
 from dashboard.client import Client, open_client
-from dashboard.middleware import CrossOriginProtection
+from dashboard.middleware import RequestLimits
 from dashboard.services.threads import STORE_THREADS, in_thread
 from dashboard.services.uploads import sweep_uploads
 from dashboard.theme import THEME
+from tasks.cross_origin import CrossOriginProtection
 from tasks.errors import StoreUnavailable
 from tasks.settings import Settings
 
@@ -84,4 +85,12 @@ def _beside(name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
 for _name, _value in (STREAMLIT_OPTIONS | THEME).items():
     config.set_option(_name, _value)
 api = make_api()
-app = st.App(PAGES, routes=[Mount("/api", app=api)], middleware=[Middleware(CrossOriginProtection)], lifespan=_lifespan)
+app = st.App(
+    PAGES,
+    routes=[Mount("/api", app=api)],
+    middleware=[
+        Middleware(RequestLimits),
+        Middleware(CrossOriginProtection, server="The dashboard", instead="Open it as 127.0.0.1 or localhost."),
+    ],
+    lifespan=_lifespan,
+)

@@ -27,11 +27,9 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_SERVER
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransaction
-from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from tasks.cross_origin import SAFE_METHODS, is_addressed_here, is_of_same_site
+from tasks.cross_origin import CrossOriginProtection
 
 STOP_SECONDS = 5
 SECONDS_TO_CONNECT = 10.0
@@ -115,50 +113,21 @@ def _close_failed_cursors(_dialect: Any, _record: Any, _arguments: list[Any], na
     named["factory"] = ClosingConnection
 
 
-class CrossOriginProtection:
-    """
-    ASGI middleware around Prefect's application: it refuses requests that `tasks.cross_origin` does not let in.
-
-    A server that *signs_in* its callers may be called by any name: a page of another site lacks the auth string.
-    """
-
-    def __init__(self, app: ASGIApp, *, signs_in: bool) -> None:
-        self._app = app
-        self._signs_in = signs_in
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        refusal = "" if self._signs_in or scope["type"] not in ("http", "websocket") else _refusal(scope)
-        if not refusal:
-            await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-        else:
-            await JSONResponse({"detail": refusal}, status_code=403)(scope, receive, send)
-
-
-def _refusal(scope: Scope) -> str:
-    """Return why the request is refused, or an empty string."""
-    headers = Headers(scope=scope)
-    host = headers.get("host", "")
-    if not is_addressed_here(host):
-        return (
-            f"Prefect's server does not answer to the name {host!r}. Call it as 127.0.0.1, from elsewhere through SSH: "
-            "ssh -L 4200:127.0.0.1:4200 this-machine"
-        )
-    if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
-        return ""
-    if not is_of_same_site(host=host, origin=headers.get("origin"), fetch_site=headers.get("sec-fetch-site")):
-        return "The call comes from a page of another site. Use Prefect's own pages."
-    return ""
-
-
 def app() -> ASGIApp:
-    """Return Prefect's own application, guarded; a database other than SQLite is left as it is."""
+    """
+    Return Prefect's own application, protected from pages of other sites.
+
+    One that has its callers sign in may be called by any name: a page of another site lacks the auth string. A database
+    other than SQLite is left as it is.
+    """
     address = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if address.startswith("sqlite"):
         set_database_config(ImmediateSqlite(connection_url=address))
-    return CrossOriginProtection(create_app(final=True), signs_in=bool(PREFECT_SERVER_API_AUTH_STRING.value()))
+    prefect = create_app(final=True)
+    if PREFECT_SERVER_API_AUTH_STRING.value():
+        return prefect
+    elsewhere = "Call it as 127.0.0.1, from elsewhere through SSH: ssh -L 4200:127.0.0.1:4200 this-machine"
+    return CrossOriginProtection(prefect, server="Prefect's server", instead=elsewhere)
 
 
 async def wait_for_database(address: str) -> None:
