@@ -54,13 +54,13 @@ from tasks.orchestration.dispatcher import Dispatcher, cancel
 from tasks.orchestration.prefect_runs import read_retry
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending, summary_markdown, verdict
-from tasks.orchestration.task_runs import settle_earlier_attempts, settle_never_began
+from tasks.orchestration.task_runs import end_earlier_attempts, end_never_begun
 from tasks.orchestration.waiting import forget_waiting, tell_waiting
 from tasks.outages import check_passing
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.open_store import open_store
-from tasks.storage.records import read_manifest, told_from_outage
+from tasks.storage.records import distinguish_outage, read_manifest
 
 SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0
@@ -130,8 +130,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         converted.withdraw()
     attempts = {run.run_id: run.attempts for run in jobs.ended.values()}
     await _until_taken(
-        partial(settle_never_began, client, jobs.never_began),
-        partial(settle_earlier_attempts, client, batch_id, attempts),
+        partial(end_never_begun, client, jobs.never_began),
+        partial(end_earlier_attempts, client, batch_id, attempts),
         partial(asyncio.to_thread, complete_results, store, jobs.manifest),
     )
     return await _summed_up(client, store, settings, jobs, _final_state(jobs), wall_seconds=time.monotonic() - began)
@@ -148,7 +148,7 @@ async def _adopt(client: PrefectClient, settings: Settings, batch_id: str, run_i
 
 
 def _read_manifest(store: Store, batch_id: str) -> Manifest:
-    return told_from_outage(store, f"The record of batch {batch_id}", partial(read_manifest, store, batch_id))
+    return distinguish_outage(store, f"The record of batch {batch_id}", partial(read_manifest, store, batch_id))
 
 
 async def _reopened(client: PrefectClient, jobs: OpenJobs) -> bool:

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.errors import NotFound
-from tasks.names import DocumentFormat, document_stems, shown
+from tasks.names import DocumentFormat, display_name, document_stems
 from tasks.result_template import ResultTemplate
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
@@ -217,7 +217,7 @@ def batch_id_of(job_id: str) -> str:
     """Return the id of the batch that *job_id* belongs to. Raises `NotFound` if it is not a job id."""
     match = JOB_ID.fullmatch(job_id)
     if match is None:
-        msg = f"There is no job {shown(job_id)}."
+        msg = f"There is no job {display_name(job_id)}."
         raise NotFound(msg)
     return match["batch_id"]
 

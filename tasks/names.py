@@ -13,7 +13,7 @@ from tasks.errors import UploadRejected
 
 MAX_PATH_CHARACTERS = 1024
 MAX_PATH_DEPTH = 16
-MAX_SHOWN_CHARACTERS = 80
+MAX_DISPLAY_CHARACTERS = 80
 _ODD = re.compile(r'[\\:*?"<>|]')
 """Characters that not every file system can have in a name."""
 
@@ -38,7 +38,7 @@ def clean_path(raw: str) -> str:
     folder that was dropped.
     """
     path = unicodedata.normalize("NFC", raw)
-    named = shown(path)
+    named = display_name(path)
     if not path:
         msg = "The upload has no name. Send the file's name, or its path below the folder, as path=…"
         raise UploadRejected(msg)
@@ -71,10 +71,10 @@ def _encodes(text: str) -> bool:
     return True
 
 
-def shown(path: str) -> str:
+def display_name(path: str) -> str:
     """Return *path* for a message: printable, on one line, at most 80 characters."""
     printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in path)
-    return printable if len(printable) <= MAX_SHOWN_CHARACTERS else f"{printable[:40]}…{printable[-39:]}"
+    return printable if len(printable) <= MAX_DISPLAY_CHARACTERS else f"{printable[:40]}…{printable[-39:]}"
 
 
 def document_stems(paths: Iterable[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from dashboard.services.zip_export import JobOutcome, zip_results
 from tasks.batches import Publication, Recording, batch_id_of
 from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.media.mp4 import NotSeekable
-from tasks.names import DocumentFormat, attachment, media_type, shown
+from tasks.names import DocumentFormat, attachment, display_name, media_type
 from tasks.storage.records import read_publication, read_recording
 
 router = APIRouter(tags=["downloads"])
@@ -64,7 +64,7 @@ async def play_mp4(request: Request, client: ClientOfProcess, job_id: str) -> Re
     try:
         mp4 = await client.reading.mp4(recording)
     except NotSeekable as error:
-        msg = f"There is no MP4 of job {shown(job_id)}: {error} Get the recording as it is, from …/audio."
+        msg = f"There is no MP4 of job {display_name(job_id)}: {error} Get the recording as it is, from …/audio."
         raise NotFound(msg) from error
 
     def read(start: int, stop: int) -> Iterator[bytes]:
@@ -127,7 +127,7 @@ async def _publication(client: ClientOfProcess, job_id: str) -> Publication:
     await client.records.batch(batch_id_of(job_id))  # what is left of a dismissed batch is nobody's
     publication = await in_thread(STORE_THREADS, read_publication, client.store, batch_id_of(job_id), job_id)
     if publication is None:
-        msg = f"There are no documents of job {shown(job_id)}: it is not done, or they were removed."
+        msg = f"There are no documents of job {display_name(job_id)}: it is not done, or they were removed."
         raise NotFound(msg)
     return publication
 
@@ -136,6 +136,6 @@ async def _recording(client: ClientOfProcess, job_id: str) -> Recording:
     await client.records.batch(batch_id_of(job_id))
     recording = await in_thread(STORE_THREADS, read_recording, client.store, batch_id_of(job_id), job_id)
     if recording is None:
-        msg = f"There is no recording of job {shown(job_id)}: it is not converted yet, or it was removed."
+        msg = f"There is no recording of job {display_name(job_id)}: it is not converted yet, or it was removed."
         raise NotFound(msg)
     return recording

@@ -28,7 +28,7 @@ from tasks.errors import (
     TranscriptionError,
     WrongStage,
 )
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.orchestration.status import BatchState, BatchStatus, JobStatus
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -173,7 +173,7 @@ class BatchService:
         if job.stage is Stage.CANCELLED:
             return
         if job.stage.ended:
-            msg = f"{shown(job.path)} is {job.stage}, so there is nothing to cancel."
+            msg = f"{display_name(job.path)} is {job.stage}, so there is nothing to cancel."
             raise WrongStage(msg)
         await self._note_keep(batch_id, keep=keep, job_id=job_id)
         if job.flow_run_id is None:
@@ -191,7 +191,7 @@ class BatchService:
         for job in status.jobs:
             if job.job_id == job_id:
                 return job
-        msg = f"Batch {batch_id} has no job {shown(job_id)}."
+        msg = f"Batch {batch_id} has no job {display_name(job_id)}."
         raise NotFound(msg)
 
     async def dismiss(self, batch_id: str) -> None:

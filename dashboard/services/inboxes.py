@@ -27,13 +27,13 @@ from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import INGEST_FLOW, StoredModel
 from tasks.errors import NotFound, RecordDamaged
 from tasks.ingest.report import InboxReport, report_key
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.prefect_runs import ACTIVE
 from tasks.orchestration.summary import duration, sentence
 from tasks.single_flight import SingleFlightCache
 from tasks.storage.base import Store
-from tasks.storage.records import understood
+from tasks.storage.records import parse_record
 
 MAX_AGE = 2.0
 LATE = timedelta(minutes=1)
@@ -111,7 +111,7 @@ class Inboxes:
         for deployment in await self._read_deployments():
             if deployment.name == name:
                 return deployment
-        msg = f"There is no inbox {shown(name)}. Those there are: GET /api/inboxes"
+        msg = f"There is no inbox {display_name(name)}. Those there are: GET /api/inboxes"
         raise NotFound(msg)
 
     async def _read_deployments(self) -> list[DeploymentResponse]:
@@ -160,7 +160,7 @@ def _read_report(store: Store, inbox: str) -> tuple[InboxReport | None, str]:
     """Return the report of the latest scan, None if there is none, and its problem, if any."""
     key = report_key(inbox)
     try:
-        return understood(InboxReport, store.read(key), key), ""
+        return parse_record(InboxReport, store.read(key), key), ""
     except NotFound:
         return None, ""
     except RecordDamaged:

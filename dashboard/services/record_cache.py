@@ -16,7 +16,7 @@ from tasks.storage.base import Store
 from tasks.storage.cancel_requests import cancelled_jobs, forget_kept, mark_cancelled, mark_kept
 from tasks.storage.expiries import Expiry, read_expiry
 from tasks.storage.keys import BATCHES, BatchKeys
-from tasks.storage.records import read_publication, read_recording, understood
+from tasks.storage.records import parse_record, read_publication, read_recording
 
 BATCHES_KEPT = 64
 RECORD = ".json"
@@ -67,7 +67,7 @@ class RecordCache:
         except NotFound as error:
             msg = f"There is no batch {batch_id}. It may have been dismissed."
             raise NotFound(msg) from error
-        return understood(Batch, content, key)
+        return parse_record(Batch, content, key)
 
     async def write_batch(self, batch: Batch) -> None:
         """Make the batch known."""
@@ -182,7 +182,7 @@ class RecordCache:
             content = await in_thread(STORE_THREADS, self._store.read, key)
         except NotFound:
             return None
-        return understood(record, content, key)
+        return parse_record(record, content, key)
 
 
 def _find_interrupted_starts(store: Store) -> list[str]:
@@ -199,7 +199,7 @@ def _read_uploads(store: Store, prefix: str) -> dict[str, Upload]:
     uploads: dict[str, Upload] = {}
     for key in store.list(prefix):
         try:
-            upload = understood(Upload, store.read(key), key)
+            upload = parse_record(Upload, store.read(key), key)
         except NotFound:  # deleted since it was listed
             continue
         uploads[upload.job_id] = upload

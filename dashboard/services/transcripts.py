@@ -13,7 +13,7 @@ from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import Batch, Job, Manifest, Publication, Recording, batch_id_of
 from tasks.errors import NotFound, RecordDamaged
 from tasks.media.mp4 import find_frames, mp4_header
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.orchestration.status import JobStatus
 from tasks.storage.base import Store
 from tasks.storage.records import read_publication, read_recording
@@ -98,7 +98,7 @@ class TranscriptService:
         jobs = (await self._overview.batch(batch_id)).jobs
         status = next((status for status in jobs if status.job_id == job_id), None)
         if status is None:
-            msg = f"There is no job {shown(job_id)} in its batch. Open the transcript from the page Batches."
+            msg = f"There is no job {display_name(job_id)} in its batch. Open the transcript from the page Batches."
             raise NotFound(msg)
         return UnreadableJob(batch, status)
 

@@ -31,7 +31,7 @@ from tasks.errors import (
     WrongStage,
 )
 from tasks.media.formats import is_media
-from tasks.names import clean_path, shown
+from tasks.names import clean_path, display_name
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
@@ -168,7 +168,7 @@ class UploadService:
         """Remove an upload from a batch that has not been started."""
         async with self._locked(batch_id) as batch:
             if job_id not in batch.uploads:
-                msg = f"Batch {batch_id} holds no upload {shown(job_id)}."
+                msg = f"Batch {batch_id} holds no upload {display_name(job_id)}."
                 raise NotFound(msg)
             await self._records.delete_upload(batch_id, job_id)
             batch.held_bytes -= batch.uploads.pop(job_id).size
@@ -262,7 +262,7 @@ def media_path(raw: str) -> str:
     """Return the path of an upload as it is kept. Raises `UploadRejected`, and `NotMedia` by the name's ending."""
     path = clean_path(raw)
     if not is_media(path):
-        msg = f"{shown(path)} does not have the ending of an audio or video file. Upload only such files."
+        msg = f"{display_name(path)} does not have the ending of an audio or video file. Upload only such files."
         raise NotMedia(msg)
     return path
 
@@ -277,7 +277,9 @@ def _started(batch_id: str) -> WrongStage:
 
 
 def _path_taken(path: str) -> PathTaken:
-    return PathTaken(f"The batch holds another file as {shown(path)}. Remove that one first, or rename this one.")
+    return PathTaken(
+        f"The batch holds another file as {display_name(path)}. Remove that one first, or rename this one."
+    )
 
 
 class OfferedFile(StoredModel):

@@ -42,7 +42,7 @@ _RUN_HOUSEKEEPING = re.compile(r"Beginning (sub)?flow run|Created |View at |Fini
 _HARMLESS = re.compile(r".*Worker channel heartbeat persistence failed")
 
 
-def shown(line: str) -> LogLine | None:
+def console_line(line: str) -> LogLine | None:
     """Return the part of *line* to show to the user, or None."""
     match = next((match for form in _FORMATS if (match := form.fullmatch(line))), None)
     if match is None or match["level"] not in _LEVELS:

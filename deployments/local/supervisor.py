@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from deployments.local.console import READY, Console, Level, shown
+from deployments.local.console import READY, Console, Level, console_line
 
 LINE_BYTES = 2**20
 LOG_BYTES = 8 * 2**20
@@ -186,7 +186,7 @@ class KeptProcess:
             self._last_line = line.strip() or self._last_line
             if READY in line:
                 self.ready.set()
-            shown_line = shown(line)
+            shown_line = console_line(line)
             if shown_line is not None and not self._stopping.is_set():  # how it takes its end is for the log
                 self._console.show(self.name, shown_line)
 

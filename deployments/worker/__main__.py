@@ -13,7 +13,7 @@ import sys
 import httpx
 from prefect.client.orchestration import get_client
 
-from deployments.worker.orphans import hand_back_all
+from deployments.worker.orphans import requeue_all
 from deployments.worker.worker import WarmWorker
 
 HAND_BACK_SECONDS = 15.0
@@ -34,14 +34,14 @@ async def serve(pool: str) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await working
     if stop.is_set():
-        await hand_back(pool)
+        await requeue(pool)
 
 
-async def hand_back(pool: str) -> None:
+async def requeue(pool: str) -> None:
     """Hand back all runs that the worker held, now that it has stopped; the next start does whatever fails."""
     with contextlib.suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(HAND_BACK_SECONDS), get_client() as client:
-            await hand_back_all(client, pool, "The worker was stopped; handed back.")
+            await requeue_all(client, pool, "The worker was stopped; handed back.")
 
 
 def main() -> None:

@@ -22,12 +22,12 @@ from prefect.states import Cancelled
 
 from deployments.worker.process_pool import WarmProcesses
 from tasks.cancellation import reason_told
-from tasks.orchestration.task_runs import settle_task_runs
+from tasks.orchestration.task_runs import end_task_runs
 
 WATCH_SECONDS = 1.0
 
 
-async def pass_on_cancels(
+async def forward_cancels(
     client: PrefectClient,
     work_pool: str,
     processes: WarmProcesses,
@@ -88,7 +88,7 @@ async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[
             message = reason_told(asked_with, "Cancelled while no process had it.")
             # Not forced: if it has ended by now, that stands.
             await client.set_flow_run_state(flow_run.id, Cancelled(message=message))
-            await settle_task_runs(client, flow_run.id, "it was cancelled.")
+            await end_task_runs(client, flow_run.id, "it was cancelled.")
 
 
 def _in_states(*types: StateType, among: Iterable[UUID] | None = None) -> FlowRunFilter:

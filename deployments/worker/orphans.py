@@ -19,8 +19,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from deployments.worker.run_ends import ACTIVE, hand_back
-from deployments.worker.services import outages_waited_out
+from deployments.worker.run_ends import ACTIVE, requeue
+from deployments.worker.services import skipped_in_outage
 
 FORGOTTEN_SECONDS = 60.0
 """Time that a run may be Pending without a process; longer than any request for it is repeated."""
@@ -29,7 +29,7 @@ SECONDS_BETWEEN_SEARCHES = 30.0
 logger = logging.getLogger("batchscribe.warm_worker")
 
 
-async def hand_back_all(client: PrefectClient, work_pool: str, reason: str) -> None:
+async def requeue_all(client: PrefectClient, work_pool: str, reason: str) -> None:
     """
     Hand back the runs that are Running or Pending in the pool, and end those that are Cancelling.
 
@@ -39,17 +39,17 @@ async def hand_back_all(client: PrefectClient, work_pool: str, reason: str) -> N
         for flow_run in under_way:
             logger.warning("%s: %s", flow_run.name, reason)
             with contextlib.suppress(ObjectNotFound):  # somebody deleted it meanwhile
-                await hand_back(client, flow_run.id, reason)
+                await requeue(client, flow_run.id, reason)
 
 
-async def look_for_forgotten(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
+async def requeue_forgotten(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
     """
     Hand back, until cancelled, runs that stay Pending although the worker does not hold them.
 
     That happens if Prefect's server took a run's state, but its answer was lost in an outage.
     """
     while True:
-        with outages_waited_out("The search for forgotten runs"):
+        with skipped_in_outage("The search for forgotten runs"):
             await hand_back_forgotten(client, work_pool, is_held, now=datetime.now(UTC))
         await asyncio.sleep(SECONDS_BETWEEN_SEARCHES)
 
@@ -63,7 +63,7 @@ async def hand_back_forgotten(
         if pending_seconds > FORGOTTEN_SECONDS and not is_held(flow_run.id):
             logger.warning("%s is Pending and nobody has it; handing it back", flow_run.name)
             with contextlib.suppress(ObjectNotFound):
-                await hand_back(client, flow_run.id, "An outage kept it from starting; starting again.")
+                await requeue(client, flow_run.id, "An outage kept it from starting; starting again.")
 
 
 async def _read(client: PrefectClient, work_pool: str, states: Sequence[StateType]) -> list[FlowRun]:

@@ -16,7 +16,7 @@ from deployments.worker.messages import RunEnded
 from tasks.cancellation import reason_told
 from tasks.orchestration.crashes import MAX_CRASHES, count_crashes, crash, stopped
 from tasks.orchestration.prefect_runs import crashes_before
-from tasks.orchestration.task_runs import settle_task_runs
+from tasks.orchestration.task_runs import end_task_runs
 
 ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 MAX_STARTS = 20
@@ -28,7 +28,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 logger = logging.getLogger("batchscribe.warm_worker")
 
 
-async def insist(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[], bool]) -> bool:
+async def until_taken(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[], bool]) -> bool:
     """
     Call *settle* until Prefect's server has taken it, and return its result.
 
@@ -47,7 +47,7 @@ async def insist(settle: Callable[[], Awaitable[bool]], *, stopped: Callable[[],
     return False
 
 
-async def settle_dead(
+async def recover_from_death(
     client: PrefectClient, flow_run: FlowRun, reason: str, *, innocent: bool, shared: bool = False
 ) -> bool:
     """
@@ -59,20 +59,20 @@ async def settle_dead(
     flow_run_id, current = flow_run.id, await client.read_flow_run(flow_run.id)
     if current.state is None or current.state.is_scheduled() or _has_begun_again(flow_run, current):
         return False
-    await settle_task_runs(client, flow_run_id, reason)
+    await end_task_runs(client, flow_run_id, reason)
     if current.state.is_final() and not _is_crashed_by_us(current, reason):
         return False
     cancelling = current.state.is_cancelling()
     if shared and not current.state.is_crashed():
         innocent = innocent or await count_crashes(client, current) >= MAX_CRASHES - 1
     if innocent and not cancelling:
-        await hand_back(client, flow_run_id, "Its process was ended because of another run; starting again.")
+        await requeue(client, flow_run_id, "Its process was ended because of another run; starting again.")
         return False
     await crash(client, current, reason)
     return not cancelling
 
 
-async def settle_unfinished(client: PrefectClient, flow_run: FlowRun, end: RunEnded) -> bool:
+async def recover_unfinished(client: PrefectClient, flow_run: FlowRun, end: RunEnded) -> bool:
     """
     Settle a run that its process is done with, but that has no final state, and return whether it had none.
 
@@ -116,12 +116,12 @@ async def is_suspect(client: PrefectClient, flow_run: FlowRun, *, crashes: int =
         return True
 
 
-async def hand_back(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
+async def requeue(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
     """Put a run that is under way back into its pool's queue, without a mark against it."""
     current = await client.read_flow_run(flow_run_id)
     if current.state is None or current.state.type not in ACTIVE:
         return
-    await settle_task_runs(client, flow_run_id, reason)
+    await end_task_runs(client, flow_run_id, reason)
     if current.state.is_cancelling():
         message = reason_told(current.state.message or "", f"Cancelled. {reason}")
         await client.set_flow_run_state(flow_run_id, Cancelled(message=message), force=True)

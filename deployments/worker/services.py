@@ -14,7 +14,7 @@ SECONDS_BETWEEN_TRIES = 5.0
 logger = logging.getLogger("batchscribe.warm_worker")
 
 
-async def keep_going(service: Callable[[], Awaitable[None]], name: str) -> None:
+async def run_forever(service: Callable[[], Awaitable[None]], name: str) -> None:
     """
     Run a service that has no end, and run it again whenever an error ends it, until cancelled.
 
@@ -29,7 +29,7 @@ async def keep_going(service: Callable[[], Awaitable[None]], name: str) -> None:
 
 
 @contextlib.contextmanager
-def outages_waited_out(what: str) -> Iterator[None]:
+def skipped_in_outage(what: str) -> Iterator[None]:
     """Leave *what* undone, for the next time, if Prefect's server is away or in trouble. Other errors propagate."""
     try:
         yield

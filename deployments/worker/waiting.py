@@ -29,7 +29,7 @@ class NoAnswer(Exception):
     """Prefect's server has not answered in the time that it was given."""
 
 
-async def answer_to(
+async def wait_for_answer(
     question: Callable[[PrefectClient], Awaitable[_Answer]], *, warn: Callable[[str], None], seconds: float = math.inf
 ) -> _Answer:
     """
@@ -57,13 +57,13 @@ async def answer_to(
 
 async def wait_for_server(*, warn: Callable[[str], None], seconds: float = math.inf) -> None:
     """Wait until the server answers a request that needs authentication. Raises `NoAnswer`."""
-    await answer_to(lambda client: client.read_work_pools(limit=1), warn=warn, seconds=seconds)
+    await wait_for_answer(lambda client: client.read_work_pools(limit=1), warn=warn, seconds=seconds)
 
 
 async def wait_for_pool(name: str, *, warn: Callable[[str], None]) -> None:
     """Wait until the server has the work pool *name*."""
     answered_at, warned = 0.0, False
-    while not await answer_to(lambda client: _has_pool(client, name), warn=warn):
+    while not await wait_for_answer(lambda client: _has_pool(client, name), warn=warn):
         answered_at = answered_at or time.monotonic()
         if not warned and time.monotonic() - answered_at > SECONDS_BEFORE_WARNING:
             warned = True

@@ -38,16 +38,16 @@ from prefect.workers.base import BaseWorker
 from deployments.local.console import READY
 from deployments.local.environment import WARM_CHILDREN_VARIABLE
 from deployments.worker.by_hand import HEARTBEAT_SECONDS, find_out, is_by_hand
-from deployments.worker.cancels import pass_on_cancels
+from deployments.worker.cancels import forward_cancels
 from deployments.worker.child_process import ProcessDied, WarmProcess
 from deployments.worker.circuit_breaker import CircuitBreaker
 from deployments.worker.device_reporter import DeviceReporter, open_sensor
 from deployments.worker.job import WarmJobConfiguration, WarmResult, WarmVariables
 from deployments.worker.messages import RunEnded
-from deployments.worker.orphans import hand_back_all, look_for_forgotten
+from deployments.worker.orphans import requeue_all, requeue_forgotten
 from deployments.worker.process_pool import WarmProcesses, start_process
-from deployments.worker.run_ends import exit_in_words, insist, is_suspect, settle_dead, settle_unfinished
-from deployments.worker.services import keep_going, outages_waited_out
+from deployments.worker.run_ends import exit_in_words, is_suspect, recover_from_death, recover_unfinished, until_taken
+from deployments.worker.services import run_forever, skipped_in_outage
 from deployments.worker.template import CAN_FORK, Template
 from deployments.worker.upkeep import SLOTS_VARIABLE
 from deployments.worker.waiting import wait_for_pool
@@ -128,7 +128,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         }
         if self._template is not None:
             services["care of its template"] = self._look_after_template
-        self._services = [asyncio.create_task(keep_going(service, name)) for name, service in services.items()]
+        self._services = [asyncio.create_task(run_forever(service, name)) for name, service in services.items()]
 
     async def teardown(self, *exc_info: Any) -> None:
         """End the processes; their runs are handed back by `deployments.worker` or by the next start."""
@@ -146,7 +146,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
 
     async def sync_with_backend(self) -> None:
         """Tell Prefect's server that the worker is there, and hear of its pool."""
-        with outages_waited_out("The worker's heartbeat"):
+        with skipped_in_outage("The worker's heartbeat"):
             await super().sync_with_backend()
             if not self._said_ready:
                 self._said_ready = True
@@ -155,7 +155,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Look for runs, one look at a time, and not before the predecessor's are settled and a process is there."""
         async with self._polling:
-            with outages_waited_out("The search for runs"):
+            with skipped_in_outage("The search for runs"):
                 if await self._may_take_runs():
                     return await super().get_and_submit_flow_runs()
                 if not self._draining:
@@ -171,7 +171,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         if self._draining:
             return False
         if not self._orphans_settled:
-            await hand_back_all(self.client, self._pool_name, "The worker was lost and is back; starting again.")
+            await requeue_all(self.client, self._pool_name, "The worker was lost and is back; starting again.")
             self._orphans_settled = True
         return await self._breaker.may_work(self.client, self.limiter) and self._processes.any_ready
 
@@ -191,13 +191,13 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """
-        Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `look_for_forgotten`.
+        Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `requeue_forgotten`.
 
         In the base class such an error ends the worker. The method is not public: if Prefect does without it,
         `tests/integration/worker/test_outages.py` fails.
         """
         with _kept_in(self._submitting, flow_run.id):
-            with outages_waited_out(f"The start of {flow_run.name}"):
+            with skipped_in_outage(f"The start of {flow_run.name}"):
                 await super()._submit_run(flow_run)
             if flow_run.id not in self._executing:  # it did not come to `run`, which would free its slot at its end
                 self._submitting_flow_run_ids.discard(flow_run.id)
@@ -212,8 +212,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         In the base class it ends as Crashed, of one failed request. Not public either, and tested likewise.
         """
         with _kept_in(self._executing, flow_run.id):
-            await insist(
-                lambda: settle_dead(client or self.client, flow_run, message, innocent=False),
+            await until_taken(
+                lambda: recover_from_death(client or self.client, flow_run, message, innocent=False),
                 stopped=lambda: self._draining,
             )
 
@@ -248,14 +248,14 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         if end.device_lost:
             self._note_failure(process, end.detail)
             process.kill(end.detail, frozenset({flow_run.id}))
-        await insist(lambda: settle_unfinished(self.client, flow_run, end), stopped=lambda: self._draining)
+        await until_taken(lambda: recover_unfinished(self.client, flow_run, end), stopped=lambda: self._draining)
 
     async def _after_death(self, flow_run: FlowRun, process: WarmProcess, end: ProcessDied) -> None:
         innocent = bool(process.killed_for) and flow_run.id not in process.killed_for
         reason = process.kill_reason or f"its process ended ({exit_in_words(end.exit_code)})"
         shared = self._shares and process.shared_death
-        blamed = await insist(
-            lambda: settle_dead(self.client, flow_run, reason, innocent=innocent, shared=shared),
+        blamed = await until_taken(
+            lambda: recover_from_death(self.client, flow_run, reason, innocent=innocent, shared=shared),
             stopped=lambda: self._draining,
         )
         if blamed:
@@ -303,10 +303,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
 
     async def _pass_on_cancels(self) -> None:
-        await pass_on_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self._holds)
+        await forward_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self._holds)
 
     async def _look_for_forgotten(self) -> None:
-        await look_for_forgotten(self.client, self._pool_name, self._holds)
+        await requeue_forgotten(self.client, self._pool_name, self._holds)
 
     async def _listen(self) -> None:
         """Wake the loops by events. A missed event costs a second: the polls are the truth."""

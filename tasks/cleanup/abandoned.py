@@ -24,7 +24,7 @@ from tasks.batches import BATCH_FLOW, batch_tag
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.pools import read_gpu_pools, read_workers
 from tasks.orchestration.prefect_runs import ACTIVE, job_run_of, read_runs
-from tasks.orchestration.task_runs import settle_task_runs
+from tasks.orchestration.task_runs import end_task_runs
 
 HOLDING = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
@@ -49,7 +49,7 @@ async def end_abandoned(client: PrefectClient, run: JobRun) -> None:
         else Crashed(message=f"{reason} Retry the job.")
     )
     await client.set_flow_run_state(run.run_id, ended, force=True)
-    await settle_task_runs(client, run.run_id, reason)
+    await end_task_runs(client, run.run_id, reason)
 
 
 async def _is_gone(client: PrefectClient, work_pool: str, *, away_for: timedelta) -> bool:

@@ -37,7 +37,7 @@ from tasks.cleanup.retention import Activity, Plan, Rules, may_hold_anything, pl
 from tasks.cleanup.stored_items import BatchInventory
 from tasks.documents.results import complete_job_results, find_result_folders
 from tasks.errors import DiskFull, RecordDamaged, WrongInstallation
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.orchestration.installation import check_installation
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.prefect_runs import ACTIVE, read_runs
@@ -244,8 +244,8 @@ def _documents_damaged(stock: BatchInventory, job_id: str) -> str:
     jobs = stock.manifest.jobs if stock.manifest else ()
     path = next((job.path for job in jobs if job.job_id == job_id), job_id)
     return (
-        f"{shown(path)} of batch {stock.batch_id}: its documents are not in the store, or damaged. Its upload and "
-        "recording stay: retry the batch in Prefect."
+        f"{display_name(path)} of batch {stock.batch_id}: its documents are not in the store, or damaged. Its upload "
+        "and recording stay: retry the batch in Prefect."
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tasks.names import shown
+from tasks.names import display_name
 
 MAX_LISTED = 500
 """Things that a report names one by one; the rest is counted."""
@@ -75,7 +75,7 @@ def _reasons(removals: Sequence[Removal]) -> list[str]:
 
 def _row(removal: Removal) -> str:
     held = removal.held
-    return f"| {_cell(shown(held.name))} | {held.place} | {in_bytes(held.size)} | {_cell(removal.why)} |"
+    return f"| {_cell(display_name(held.name))} | {held.place} | {in_bytes(held.size)} | {_cell(removal.why)} |"
 
 
 def _cell(text: str) -> str:

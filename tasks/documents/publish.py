@@ -20,7 +20,7 @@ from tasks.batches import Document, Job, Publication
 from tasks.cancellation import to_its_end
 from tasks.documents.results import keep_results
 from tasks.errors import NotFound, StoreUnavailable
-from tasks.names import DocumentFormat, shown
+from tasks.names import DocumentFormat, display_name
 from tasks.retries import LONG_OUTAGE_SECONDS, ask_the_error
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
@@ -64,7 +64,7 @@ def publish(
     """Publish the documents, without Prefect. Raises `NotFound` for a batch that was dismissed meanwhile."""
     keys = BatchKeys.of(batch_id)
     if store.stat(keys.manifest) is None:
-        msg = f"The batch of {shown(job.name)} was dismissed before its documents were stored."
+        msg = f"The batch of {display_name(job.name)} was dismissed before its documents were stored."
         raise NotFound(msg)
     publication = Publication(
         job_id=job.job_id,

@@ -16,7 +16,7 @@ from tasks.names import DocumentFormat
 from tasks.result_template import ResultTemplate
 from tasks.storage.base import Store, StoredObject
 from tasks.storage.keys import BatchKeys, jobs_without_results, result_folders, result_key
-from tasks.storage.records import read_publication, understood
+from tasks.storage.records import parse_record, read_publication
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def find_result_folders(store: Store, template: str) -> Iterator[tuple[str, str]
 def _read_batch(store: Store, job: Job) -> Batch | None:
     key = BatchKeys.of(batch_id_of(job.job_id)).batch
     with contextlib.suppress(NotFound):
-        return understood(Batch, store.read(key), key)
+        return parse_record(Batch, store.read(key), key)
     return None
 
 

@@ -18,7 +18,7 @@ from tasks.ingest.sources import SourceChanged, SourceDenied, numbered
 from tasks.names import clean_path
 from tasks.storage.keys import BatchKeys
 from tasks.storage.part_file import free_bytes
-from tasks.storage.records import understood
+from tasks.storage.records import parse_record
 
 MAX_NAME_CHARACTERS = 80
 
@@ -131,7 +131,7 @@ def _claim_of(scan: ScanContext, hashed: _Hashed) -> Claim | None:
     """Return the claim of the content, unless it is one of a batch that was never made."""
     key = scan.keys.claim(hashed.sha256, hashed.file.wanted)
     try:
-        claim = understood(Claim, scan.store.read(key), key)
+        claim = parse_record(Claim, scan.store.read(key), key)
     except NotFound:
         return None
     records = (

@@ -25,7 +25,7 @@ from tasks.ingest.sources import SourceChanged, SourceDenied
 from tasks.orchestration.start_batch import create_batch_run, create_manifest
 from tasks.storage.keys import BatchKeys
 from tasks.storage.part_file import PartFile
-from tasks.storage.records import understood
+from tasks.storage.records import parse_record
 
 
 async def carry_out(scan: ScanContext, client: PrefectClient, plan: Plan) -> Plan | None:
@@ -47,7 +47,7 @@ async def _started_run(scan: ScanContext, client: PrefectClient, batch: Batch) -
     scan.go_on()
     key = BatchKeys.of(batch.batch_id).run
     try:
-        return understood(StartedRun, await asyncio.to_thread(scan.store.read, key), key).flow_run_id
+        return parse_record(StartedRun, await asyncio.to_thread(scan.store.read, key), key).flow_run_id
     except NotFound:
         run = StartedRun(flow_run_id=await create_batch_run(client, batch), created_at=datetime.now(UTC))
         await asyncio.to_thread(scan.store.write, key, run.model_dump_json().encode())
@@ -57,7 +57,7 @@ async def _started_run(scan: ScanContext, client: PrefectClient, batch: Batch) -
 def _fill(scan: ScanContext, plan: Plan) -> Manifest | None:
     keys = BatchKeys.of(plan.batch_id)
     try:
-        manifest = understood(Manifest, scan.store.read(keys.manifest), keys.manifest)
+        manifest = parse_record(Manifest, scan.store.read(keys.manifest), keys.manifest)
     except NotFound:
         uploads = _uploads(scan, plan)
         if not uploads:
@@ -100,7 +100,7 @@ def _claim(scan: ScanContext, plan: Plan, file: PlannedFile) -> bool:
     key, ours = _claim_of(scan, plan, file)
     if scan.store.create(key, ours.model_dump_json().encode()):
         return True
-    standing = understood(Claim, scan.store.read(key), key)
+    standing = parse_record(Claim, scan.store.read(key), key)
     if standing.job_id != ours.job_id:
         note_known(scan, file.source, file.signature, plan.fingerprint, standing)
         return False
@@ -118,7 +118,7 @@ def _arrived(scan: ScanContext, plan: Plan, file: PlannedFile) -> Upload | None:
     if not (_folder(scan, plan) / file.job_id).is_file():
         return None
     try:
-        return understood(Upload, scan.store.read(key), key)
+        return parse_record(Upload, scan.store.read(key), key)
     except NotFound:
         return None
 
@@ -179,7 +179,7 @@ def _drop(scan: ScanContext, plan: Plan) -> None:
 def _give_back(scan: ScanContext, plan: Plan, file: PlannedFile) -> None:
     key, ours = _claim_of(scan, plan, file)
     try:
-        standing = understood(Claim, scan.store.read(key), key)
+        standing = parse_record(Claim, scan.store.read(key), key)
     except NotFound:
         return
     if standing.job_id == ours.job_id:

@@ -16,7 +16,7 @@ from tasks.ingest.context import ScanContext, pause_after
 from tasks.ingest.records import Ended, Outcome, PlannedFile, Written
 from tasks.ingest.sources import SourceChanged, SourceDenied
 from tasks.names import DocumentFormat, document_name, document_stems
-from tasks.storage.records import published_and_intact, understood
+from tasks.storage.records import parse_record, published_and_intact
 
 ERROR_NOTE = ".batchscribe-error.txt"
 
@@ -113,7 +113,7 @@ def _write(scan: ScanContext, path: str, source: str, content: bytes) -> bool:
     digest = hashlib.sha256(content).hexdigest()
     key = scan.keys.written(path)
     try:
-        known = understood(Written, scan.store.read(key), key)
+        known = parse_record(Written, scan.store.read(key), key)
     except NotFound:
         known = Written(path=path, source=source, sha256=())
     if known.source != source:
@@ -137,7 +137,7 @@ def _remove_error_note(scan: ScanContext, file: PlannedFile) -> None:
     if note is None:
         return
     try:
-        known = understood(Written, scan.store.read(key), key)
+        known = parse_record(Written, scan.store.read(key), key)
     except NotFound:
         return
     if hashlib.sha256(scan.source.read(path)).hexdigest() in known.sha256:

@@ -35,7 +35,7 @@ from tasks.orchestration.prefect_runs import conversion_of, job_run_of, read_job
 from tasks.orchestration.stages import STOPPED_WITH_BATCH
 from tasks.orchestration.summary import sentence
 from tasks.storage.keys import BatchKeys
-from tasks.storage.records import published_and_intact, understood
+from tasks.storage.records import parse_record, published_and_intact
 
 LOOKED_AT = "ended looked at"
 OVERLAP = timedelta(minutes=5)
@@ -183,6 +183,6 @@ def read_ended(scan: ScanContext, batch_id: str) -> Ended | None:
     """Return the outcome of a batch, or None if it has not ended."""
     key = scan.keys.ended(batch_id)
     try:
-        return understood(Ended, scan.store.read(key), key)
+        return parse_record(Ended, scan.store.read(key), key)
     except NotFound:
         return None

@@ -43,7 +43,7 @@ from tasks.outages import check_passing
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.open_store import open_store
-from tasks.storage.records import understood
+from tasks.storage.records import parse_record
 
 BEGAN = "the latest scan began"
 DEVICE = "device"
@@ -122,7 +122,7 @@ def _skip_existing(scan: ScanContext) -> None:
     key = scan.keys.existing
     files = [(file.path, file.size, file.mtime_ns) for file in scan.index.waiting(-1)]
     if not scan.store.create(key, Existing(files=tuple(files)).model_dump_json().encode()):
-        files = list(understood(Existing, scan.store.read(key), key).files)
+        files = list(parse_record(Existing, scan.store.read(key), key).files)
     with scan.index.transaction():
         scan.index.skip(files)
         scan.index.keep_fact("existing", "skipped")
@@ -158,7 +158,7 @@ def _read_plans(scan: ScanContext) -> Sequence[Plan]:
     plans = []
     for key in scan.store.list(scan.keys.plans):
         try:
-            plans.append(understood(Plan, scan.store.read(key), key))
+            plans.append(parse_record(Plan, scan.store.read(key), key))
         except NotFound:  # the store's listing was behind
             continue
         except RecordDamaged as error:  # the others go on

@@ -33,7 +33,7 @@ from tasks.media.plan import (
 )
 from tasks.media.sandbox import run_confined
 from tasks.media.validation import check_complete, check_duration, check_opened, check_recording
-from tasks.names import shown
+from tasks.names import display_name
 
 
 def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLimits) -> Conversion:
@@ -44,7 +44,7 @@ def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLim
     is no *target*.
     """
     began = time.monotonic()
-    name = shown(name)
+    name = display_name(name)
     size = _size(upload, name)
     wav = _wav_header(upload, size)
     with tempfile.TemporaryDirectory(dir=target.parent) as place:

@@ -3,7 +3,7 @@
 from tasks.errors import ConversionInterrupted, MediaRejected
 from tasks.media.ffmpeg_log import Report
 from tasks.media.plan import ESTIMATE_TOLERANCE, PACKET_SECONDS, TOLERANCE_SECONDS, ConversionLimits
-from tasks.names import shown
+from tasks.names import display_name
 
 SECONDS_PER_MINUTE = 60
 REPAIR = "Repair it or export it again, then upload it."
@@ -61,7 +61,7 @@ def check_complete(report: Report, *, name: str, offset_seconds: float, wav_shar
         raise MediaRejected(msg)
     if report.exit_code:
         why = report.errors[-1] if report.errors else f"exit code {report.exit_code}"
-        msg = f"{name} can't be converted (ffmpeg: {shown(why)}). Export it as MP3 or WAV and upload that."
+        msg = f"{name} can't be converted (ffmpeg: {display_name(why)}). Export it as MP3 or WAV and upload that."
         raise MediaRejected(msg)
 
 

@@ -25,9 +25,9 @@ from prefect.exceptions import ObjectNotFound
 from tasks.batches import Job, Manifest, Recording, Stage
 from tasks.cancellation import current_token
 from tasks.errors import Unreadable
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.orchestration.conversions import Conversions
-from tasks.orchestration.crashes import go_on_after_crash
+from tasks.orchestration.crashes import restart_crashed
 from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, cancel, fail, restart
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.prefect_runs import read_job_runs, refresh
@@ -36,7 +36,7 @@ from tasks.orchestration.shared_looks import looks_with
 from tasks.orchestration.summary import Ending, sentence
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import cancelled_jobs, forget_cancels
-from tasks.storage.records import published_and_intact, read_recording, told_from_outage
+from tasks.storage.records import distinguish_outage, published_and_intact, read_recording
 
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_QUIET_LOOKS = 2.0
@@ -151,7 +151,7 @@ async def _adopt(
 async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
     """Return the job's recording, or None if it is not in the store. Raises `StoreUnavailable` and `Unreadable`."""
     look = partial(read_recording, store, batch_id, job.job_id)
-    return await asyncio.to_thread(told_from_outage, store, f"The recording of {shown(job.name)}", look)
+    return await asyncio.to_thread(distinguish_outage, store, f"The recording of {display_name(job.name)}", look)
 
 
 def _note_ending(jobs: OpenJobs, ending: Ending, run: JobRun | None) -> None:
@@ -281,7 +281,7 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
         if run is not None and run.state is RunState.CRASHED and ending.stage is not Stage.DONE:
             if not current_token().cancelled:  # its worker, one of Prefect's own, leaves it so
                 with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment: the next look tells
-                    await go_on_after_crash(client, run)
+                    await restart_crashed(client, run)
             continue
         _note_ending(jobs, ending, run or known)
         del jobs.runs[job_id]
@@ -306,7 +306,7 @@ async def _ending(store: Store, batch_id: str, job: Job, run: JobRun | None) -> 
     """Return the job's ending. It is done if its documents are in the store and intact, whatever its run says."""
     look = partial(published_and_intact, store, batch_id, job.job_id)
     try:
-        publication = await asyncio.to_thread(told_from_outage, store, f"What {shown(job.name)} became", look)
+        publication = await asyncio.to_thread(distinguish_outage, store, f"What {display_name(job.name)} became", look)
     except Unreadable as error:
         return Ending(job, Stage.FAILED, f"{error} Mend that, then retry the batch.")
     stage = Stage.DONE if publication else _stage_without_documents(run)

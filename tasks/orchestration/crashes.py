@@ -14,7 +14,7 @@ from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.prefect_runs import crashes_before, crashes_since_last_end, job_run_of
 from tasks.orchestration.recovery import next_attempt
 from tasks.orchestration.summary import sentence
-from tasks.orchestration.task_runs import settle_task_runs
+from tasks.orchestration.task_runs import end_task_runs
 
 MAX_CRASHES = 3
 
@@ -46,13 +46,13 @@ def stopped(reason: str) -> str:
     return f"Stopped: {reason}"
 
 
-async def go_on_after_crash(client: PrefectClient, run: JobRun) -> None:
+async def restart_crashed(client: PrefectClient, run: JobRun) -> None:
     """Start the job's run again if it is still Crashed, unless that happened too often: then it has failed."""
     flow_run = await client.read_flow_run(run.run_id)
     if flow_run.state is None or not flow_run.state.is_crashed():
         return
     reason = sentence(flow_run.state.message or "its process ended.").removeprefix(stopped(""))
-    await settle_task_runs(client, flow_run.id, reason)
+    await end_task_runs(client, flow_run.id, reason)
     await crash(client, flow_run, reason)
 
 
@@ -63,5 +63,5 @@ async def restart_lost(client: PrefectClient, run: JobRun) -> None:
     if (now.state, now.attempts, now.changed_at) != (run.state, run.attempts, run.changed_at):
         return
     reason = "its process gave no sign of life any more."
-    await settle_task_runs(client, flow_run.id, reason)
+    await end_task_runs(client, flow_run.id, reason)
     await crash(client, flow_run, reason)

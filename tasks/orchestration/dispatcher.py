@@ -20,7 +20,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
 from tasks.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, inbox_tag, job_tag
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.orchestration.crashes import restart_lost
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.lost_runs import LostRuns
@@ -37,7 +37,7 @@ from tasks.orchestration.prefect_runs import (
 )
 from tasks.orchestration.scheduling import place
 from tasks.orchestration.shared_looks import looks_with
-from tasks.orchestration.task_runs import settle_task_runs
+from tasks.orchestration.task_runs import end_task_runs
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ class Dispatcher:
         for run in lost:
             message = f"Cancelled. The worker of {run.work_pool} is gone."
             await self._client.set_flow_run_state(run.run_id, Cancelled(message=message))
-            await settle_task_runs(self._client, run.run_id, message)
+            await end_task_runs(self._client, run.run_id, message)
 
     async def move(self, ready: Mapping[str, ReadyJob], old: Mapping[str, JobRun]) -> list[JobRun]:
         """
@@ -205,7 +205,7 @@ class Dispatcher:
         message = f"Moved to {successor.work_pool}: {where}."
         with contextlib.suppress(ObjectNotFound):  # it was deleted
             await self._client.set_flow_run_state(predecessor.run_id, Cancelled(message=message), force=True)
-            await settle_task_runs(self._client, predecessor.run_id, message)
+            await end_task_runs(self._client, predecessor.run_id, message)
 
     async def _pools(self, *, now: bool = False) -> Sequence[Pool]:
         return await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))
@@ -232,7 +232,7 @@ class Dispatcher:
         """
         job_id = ready.job.job_id
         key = job_id if predecessor is None else f"{job_id} after {predecessor.run_id}"
-        name = shown(ready.job.path)
+        name = display_name(ready.job.path)
         link = await self._client.create_task_run(
             Task(lambda: None, name=RECORDING_FLOW), self._batch_flow_run_id, key, name=f"{RECORDING_FLOW} {name}"
         )

@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from tasks.batches import StoredModel
 from tasks.errors import NotFound, WrongInstallation
 from tasks.storage.base import Store
-from tasks.storage.records import understood
+from tasks.storage.records import parse_record
 
 INSTALLATION_KEY = "installation.json"
 INSTALLATION_VARIABLE = "batchscribe-installation"
@@ -70,7 +70,7 @@ async def _create_variable(client: PrefectClient) -> str:
 
 def _read_mark(store: Store) -> Installation | None:
     try:
-        return understood(Installation, store.read(INSTALLATION_KEY), INSTALLATION_KEY)
+        return parse_record(Installation, store.read(INSTALLATION_KEY), INSTALLATION_KEY)
     except NotFound:
         return None
 

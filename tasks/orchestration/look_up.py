@@ -9,13 +9,13 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.batches import Job
 from tasks.documents.results import complete_job_results
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.retries import OUTAGE_SECONDS, ask_the_error
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import is_marked_cancelled
 from tasks.storage.open_store import open_store
-from tasks.storage.records import published_and_intact, told_from_outage
+from tasks.storage.records import distinguish_outage, published_and_intact
 
 
 class Found(StrEnum):
@@ -41,7 +41,7 @@ async def look_up_job(settings: Settings, batch_id: str, job: Job) -> tuple[Stor
 def _look_up(settings: Settings, batch_id: str, job: Job) -> tuple[Store, Found]:
     store = open_store(settings)
     published = partial(published_and_intact, store, batch_id, job.job_id)
-    if told_from_outage(store, f"What {shown(job.name)} became", published):
+    if distinguish_outage(store, f"What {display_name(job.name)} became", published):
         complete_job_results(store, job)  # an earlier attempt may have been killed before it got there
         return store, Found.PUBLISHED
     return store, Found.CANCELLED if is_marked_cancelled(store, batch_id, job.job_id) else Found.TO_BE_DONE

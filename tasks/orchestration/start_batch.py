@@ -12,7 +12,7 @@ from tasks.batches import BATCH_DEPLOYMENT, Batch, Manifest, batch_tag, inbox_ta
 from tasks.errors import PrefectUnavailable
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
-from tasks.storage.records import understood
+from tasks.storage.records import parse_record
 
 
 def create_manifest(store: Store, manifest: Manifest) -> Manifest:
@@ -20,7 +20,7 @@ def create_manifest(store: Store, manifest: Manifest) -> Manifest:
     key = BatchKeys.of(manifest.batch.batch_id).manifest
     if store.create(key, manifest.model_dump_json().encode()):
         return manifest
-    return understood(Manifest, store.read(key), key)
+    return parse_record(Manifest, store.read(key), key)
 
 
 async def create_batch_run(client: PrefectClient, batch: Batch) -> str:

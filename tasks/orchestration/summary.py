@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from tasks.batches import Batch, Document, Job, Stage
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.orchestration.status import BatchSummary, Cause, JobStatus
 
 _PREFECT_PREFIX = re.compile(
@@ -48,7 +48,7 @@ def verdict(endings: Sequence[Ending]) -> str:
 
 
 def _with_name(ending: Ending) -> str:
-    name = shown(ending.job.name)
+    name = display_name(ending.job.name)
     return ending.error if ending.error.startswith(name) else f"{name}: {ending.error}"
 
 
@@ -115,7 +115,7 @@ def _pools(endings: Iterable[Ending]) -> list[str]:
 
 def _cell(text: str) -> str:
     """Return *text* so that Markdown shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", shown(text) if "\n" in text else text)
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", display_name(text) if "\n" in text else text)
 
 
 def duration(seconds: float) -> str:
@@ -176,4 +176,4 @@ def causes_of(jobs: Sequence[JobStatus]) -> tuple[Cause, ...]:
 
 def nameless(error: str, path: str) -> str:
     """Return *error* with … in place of the name of the file that it is about."""
-    return error.replace(shown(PurePosixPath(path).name), "…")
+    return error.replace(display_name(PurePosixPath(path).name), "…")

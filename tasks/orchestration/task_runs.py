@@ -26,7 +26,7 @@ UNDER_WAY = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 """Scheduled is a task that waits for its next try."""
 
 
-async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
+async def end_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
     """
     End the task runs of a flow run whose process is gone: nothing else would, and they would stay Running for ever.
 
@@ -36,7 +36,7 @@ async def settle_task_runs(client: PrefectClient, flow_run_id: UUID, reason: str
     await _end(client, await _under_way(client, of_run), reason)
 
 
-async def settle_earlier_attempts(client: PrefectClient, batch_id: str, attempts: Mapping[UUID, int]) -> None:
+async def end_earlier_attempts(client: PrefectClient, batch_id: str, attempts: Mapping[UUID, int]) -> None:
     """
     End the task runs that earlier attempts at a batch's jobs left under way; *attempts* has the last one of each run.
 
@@ -66,7 +66,7 @@ async def _end(client: PrefectClient, task_runs: Iterable[TaskRun], reason: str)
             await client.set_task_run_state(task_run.id, Crashed(message=f"Stopped: {reason}"), force=True)
 
 
-async def settle_never_began(client: PrefectClient, task_run_ids: Iterable[UUID]) -> None:
+async def end_never_begun(client: PrefectClient, task_run_ids: Iterable[UUID]) -> None:
     """End task runs that an outage kept from beginning, and in whose place others ran."""
     state: State[Any] = Crashed(message="Prefect's server was away when it was to begin; another took its place.")
     for task_run_id in task_run_ids:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.errors import DiskFull, NotFound, StoreUnavailable
-from tasks.names import shown
+from tasks.names import display_name
 
 CHUNK_BYTES = 256 * 1024
 MAX_PART_BYTES = 255
@@ -177,7 +177,7 @@ def check_range(start: int, stop: int | None) -> None:
 
 def not_found(key: str) -> NotFound:
     """Return the error for an object that is not there."""
-    return NotFound(f"The store holds no {shown(key)}: it was removed, or never written.")
+    return NotFound(f"The store holds no {display_name(key)}: it was removed, or never written.")
 
 
 def save_file(path: Path, chunks: Iterable[bytes]) -> None:

@@ -16,7 +16,7 @@ from tasks.batches import CancelMark, KeepMark
 from tasks.errors import NotFound, Unreadable
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
-from tasks.storage.records import told_from_outage
+from tasks.storage.records import distinguish_outage
 
 
 def mark_cancelled(store: Store, batch_id: str, mark: CancelMark) -> None:
@@ -58,14 +58,14 @@ def forget_cancels(store: Store, batch_id: str, *, before: datetime) -> None:
     """Remove the marks that were made before a moment: the batch was retried then, and everything is to run."""
     for key in store.list(BatchKeys.of(batch_id).keep_marks):
         try:
-            kept = KeepMark.model_validate_json(told_from_outage(store, key, partial(store.read, key)))
+            kept = KeepMark.model_validate_json(distinguish_outage(store, key, partial(store.read, key)))
         except (NotFound, Unreadable, ValidationError):  # the upload stays as long as that of a failed job
             continue
         if kept.kept_at < before:
             store.delete(key)
     for key in store.list(BatchKeys.of(batch_id).cancel_marks):
         try:
-            mark = CancelMark.model_validate_json(told_from_outage(store, key, partial(store.read, key)))
+            mark = CancelMark.model_validate_json(distinguish_outage(store, key, partial(store.read, key)))
         except (NotFound, Unreadable, ValidationError):  # that job stays cancelled
             continue
         if mark.cancelled_at < before:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tasks.batches import StoredModel
 from tasks.errors import NotFound
-from tasks.names import shown
+from tasks.names import display_name
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 
@@ -51,10 +51,10 @@ def read_expiry(store: Store, batch_id: str, job_id: str) -> Expiry | None:
 
 def expired(names: Sequence[str], expiry: Expiry) -> str:
     """Return the sentence for uploads that went before their jobs could be retried; *expiry* is that of the first."""
-    uploads, verb, them = f"The upload of {shown(names[0])}", "was", "it"
+    uploads, verb, them = f"The upload of {display_name(names[0])}", "was", "it"
     if len(names) > 1:
         others = "1 other" if len(names) == 2 else f"{len(names) - 1} others"  # noqa: PLR2004 - two of them
-        uploads, verb, them = f"The uploads of {shown(names[0])} and {others}", "were", "them"
+        uploads, verb, them = f"The uploads of {display_name(names[0])} and {others}", "were", "them"
     if expiry.cancelled:
         when = "it was cancelled" if them == "it" else "they were cancelled"
         return f"{uploads} {verb} removed when {when}; upload {them} again."

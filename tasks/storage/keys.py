@@ -33,7 +33,7 @@ from pydantic import field_validator
 
 from tasks.batches import BATCH_ID, Batch, Job, Manifest, StoredModel
 from tasks.errors import NotFound
-from tasks.names import DocumentFormat, document_name, shown, storable
+from tasks.names import DocumentFormat, display_name, document_name, storable
 from tasks.result_template import BatchLabels, ResultTemplate
 
 BATCHES = "batches/"
@@ -52,7 +52,7 @@ class BatchKeys(StoredModel):
     @classmethod
     def _is_batch_id(cls, batch_id: str) -> str:
         if not BATCH_ID.fullmatch(batch_id):
-            msg = f"There is no batch {shown(batch_id)}."
+            msg = f"There is no batch {display_name(batch_id)}."
             raise NotFound(msg)
         return batch_id
 

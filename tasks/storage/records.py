@@ -16,7 +16,7 @@ _Record = TypeVar("_Record", bound=BaseModel)
 _Answer = TypeVar("_Answer")
 
 
-def told_from_outage(store: Store, what: str, look: Callable[[], _Answer]) -> _Answer:
+def distinguish_outage(store: Store, what: str, look: Callable[[], _Answer]) -> _Answer:
     """
     Return the result of *look*, which reads the store; *what* it reads is named if it cannot be read.
 
@@ -34,7 +34,7 @@ def told_from_outage(store: Store, what: str, look: Callable[[], _Answer]) -> _A
         raise Unreadable(msg) from error
 
 
-def understood(record: type[_Record], content: bytes, key: str) -> _Record:
+def parse_record(record: type[_Record], content: bytes, key: str) -> _Record:
     """Return the record in *content*, which the store holds under *key*. Raises `RecordDamaged`."""
     try:
         return record.model_validate_json(content)
@@ -58,7 +58,7 @@ def read_manifest(store: Store, batch_id: str) -> Manifest:
     if store.stat(keys.batch) is None:
         msg = f"Batch {batch_id} was dismissed, so there is nothing left to do. Upload its files as another batch."
         raise NotFound(msg)
-    return understood(Manifest, store.read(keys.manifest), keys.manifest)
+    return parse_record(Manifest, store.read(keys.manifest), keys.manifest)
 
 
 def read_publication(store: Store, batch_id: str, job_id: str) -> Publication | None:

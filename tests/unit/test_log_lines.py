@@ -1,6 +1,6 @@
 import pytest
 
-from deployments.local.console import Level, LogLine, shown
+from deployments.local.console import Level, LogLine, console_line
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from deployments.local.console import Level, LogLine, shown
     ],
 )
 def test_runs_and_warnings_are_shown_without_the_time_and_level_in_front(line, expected):
-    assert shown(line) == expected
+    assert console_line(line) == expected
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_runs_and_warnings_are_shown_without_the_time_and_level_in_front(line, e
     ],
 )
 def test_banners_access_logs_and_housekeeping_are_not(line):
-    assert shown(line) is None
+    assert console_line(line) is None

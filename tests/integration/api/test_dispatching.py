@@ -18,7 +18,7 @@ from prefect.states import Cancelled, Running
 from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
 from tasks.cleanup.abandoned import read_abandoned
 from tasks.orchestration import paging
-from tasks.orchestration.crashes import MAX_CRASHES, go_on_after_crash
+from tasks.orchestration.crashes import MAX_CRASHES, restart_crashed
 from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, RouterUnusable
 from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
 from tasks.orchestration.planning import RunningBatches
@@ -210,7 +210,7 @@ def test_a_run_that_crashes_is_started_again_until_its_process_has_died_three_ti
         for _ in range(MAX_CRASHES):
             await client.set_flow_run_state(UUID(run_id), Running(), force=True)
             prefect.set_state("flow_runs", run_id, "CRASHED", "Process exited with status code: -9. Killed.")
-            await go_on_after_crash(client, job_run_of(await client.read_flow_run(UUID(run_id))))
+            await restart_crashed(client, job_run_of(await client.read_flow_run(UUID(run_id))))
             state = (await client.read_flow_run(UUID(run_id))).state
             told.append((state.name, state.message))
         return told

@@ -20,7 +20,7 @@ from tasks.orchestration.job_run import RunState
 from tasks.orchestration.prefect_runs import crashes_since_last_end, job_run_of, read_retry
 from tasks.orchestration.recovery import Retry, next_attempt
 from tasks.orchestration.summary import Ending
-from tasks.orchestration.task_runs import settle_earlier_attempts, settle_task_runs
+from tasks.orchestration.task_runs import end_earlier_attempts, end_task_runs
 from tasks.storage.folder import open_folder
 from tasks.storage.keys import BatchKeys, attempt_token
 from tasks.transcription.transcript import Transcript
@@ -290,7 +290,7 @@ class ManyTaskRuns:
 
 def test_all_that_a_lost_process_had_begun_ends_also_what_waited_for_its_next_try():
     server = ManyTaskRuns(*[RUNNING] * 150, *[SCHEDULED] * 150, StateType.COMPLETED)
-    asyncio.run(settle_task_runs(server, RUN_ID, "its process ended"))
+    asyncio.run(end_task_runs(server, RUN_ID, "its process ended"))
     assert server.ended == {run.id for run in server.task_runs[:300]}
 
 
@@ -298,5 +298,5 @@ def test_what_the_last_attempt_had_begun_may_be_completed_and_not_recorded_yet()
     server = ManyTaskRuns(RUNNING, RUNNING)
     for attempt, run in enumerate(server.task_runs, start=1):
         run.flow_run_id, run.flow_run_run_count = RUN_ID, attempt
-    asyncio.run(settle_earlier_attempts(server, "20260101-120000-abcdef", {RUN_ID: 2}))
+    asyncio.run(end_earlier_attempts(server, "20260101-120000-abcdef", {RUN_ID: 2}))
     assert server.ended == {server.task_runs[0].id}

@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.errors import NotFound, StoreUnavailable, Unreadable
-from tasks.storage.records import told_from_outage
+from tasks.storage.records import distinguish_outage
 
 AWAY = "The store did not answer."
 BROKEN = "The store can't be used: Input/output error."
@@ -30,18 +30,18 @@ class TroubledStore:
 def test_while_the_store_is_away_it_is_an_outage():
     store = TroubledStore(failures=1, away=True)
     with pytest.raises(StoreUnavailable, match=AWAY):
-        told_from_outage(store, "The document", store.read)
+        distinguish_outage(store, "The document", store.read)
 
 
 def test_at_the_end_of_an_outage_the_second_look_succeeds():
     store = TroubledStore(failures=1)
-    assert told_from_outage(store, "The document", store.read) == b"content"
+    assert distinguish_outage(store, "The document", store.read) == b"content"
 
 
 def test_what_alone_cannot_be_read_is_named():
     store = TroubledStore(failures=2)
     with pytest.raises(Unreadable, match=r"^The document cannot be read, .* Input/output error"):
-        told_from_outage(store, "The document", store.read)
+        distinguish_outage(store, "The document", store.read)
 
 
 def test_what_is_not_there_is_neither():
@@ -49,4 +49,4 @@ def test_what_is_not_there_is_neither():
         raise NotFound
 
     with pytest.raises(NotFound):
-        told_from_outage(TroubledStore(failures=0), "The document", look)
+        distinguish_outage(TroubledStore(failures=0), "The document", look)

@@ -14,7 +14,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Cancelling, Pending
 
-from deployments.worker.cancels import pass_on_cancels
+from deployments.worker.cancels import forward_cancels
 from deployments.worker.orphans import FORGOTTEN_SECONDS, hand_back_forgotten
 from deployments.worker.process_pool import WarmProcesses
 from deployments.worker.worker import WarmWorker
@@ -121,7 +121,7 @@ def test_a_cancelled_run_that_is_on_its_way_into_a_process_is_left_to_that(idle_
         new_cancel.set()
         async with get_client() as client:
             processes = WarmProcesses(wanted=0, slots=1, silence_seconds=60, runs_each=0, on_failed_start=lambda: None)
-            watching = pass_on_cancels(client, POOL, processes, new_cancel, lambda run_id: held and run_id == run.id)
+            watching = forward_cancels(client, POOL, processes, new_cancel, lambda run_id: held and run_id == run.id)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(watching, 3)
         return idle_pool.client.read_flow_run(run.id).state.name

@@ -10,7 +10,7 @@ from prefect.states import Completed, Crashed, Running
 
 from deployments.worker import run_ends
 from deployments.worker.messages import RunEnded
-from deployments.worker.run_ends import insist, is_suspect, settle_dead, settle_unfinished
+from deployments.worker.run_ends import is_suspect, recover_from_death, recover_unfinished, until_taken
 
 
 class Server:
@@ -55,7 +55,9 @@ class Server:
 
 def settled(server, *, innocent=False):
     return asyncio.run(
-        insist(lambda: settle_dead(server, server.before, "killed", innocent=innocent), stopped=lambda: False)
+        until_taken(
+            lambda: recover_from_death(server, server.before, "killed", innocent=innocent), stopped=lambda: False
+        )
     )
 
 
@@ -74,7 +76,7 @@ def test_an_outage_at_any_step_costs_a_crashed_run_no_attempt(outage):
 def test_a_process_that_is_done_with_a_run_insists_likewise():
     server = Server(Running(), outages=["history"])
     end = RunEnded(server.run.id, detail="ValueError: no")
-    assert asyncio.run(insist(lambda: settle_unfinished(server, server.before, end), stopped=lambda: False))
+    assert asyncio.run(until_taken(lambda: recover_unfinished(server, server.before, end), stopped=lambda: False))
     assert server.names == ["Running", "Crashed", "AwaitingRetry"]
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from deployments.worker import services
 from deployments.worker.process_pool import MOST_ADDED, STARTS_SHARED, WarmProcesses
-from deployments.worker.services import keep_going
+from deployments.worker.services import run_forever
 
 PATIENCE_SECONDS = 20.0
 
@@ -55,7 +55,7 @@ class Pool:
         )
 
     async def live(self, scene):
-        caring = asyncio.create_task(keep_going(self.processes.keep, "care"))
+        caring = asyncio.create_task(run_forever(self.processes.keep, "care"))
         try:
             await until(lambda: self.started or self.failed_at)
             await scene(self)
