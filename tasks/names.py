@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import Self
 from urllib.parse import quote
 
 from tasks.errors import UploadRejected
@@ -22,12 +23,31 @@ MAX_PART_BYTES = 200
 
 
 class DocumentFormat(StrEnum):
-    """The documents a transcript is written as."""
+    """
+    The documents a transcript is written as.
 
-    TXT = "txt"
-    SRT = "srt"
-    VTT = "vtt"
-    JSON = "json"
+    A member has all that is known of a format but how it is written: that is in `tasks.documents.formats`.
+    """
+
+    label: str
+    """Its name on a button."""
+    description: str
+    """Its name where there is room for it."""
+    ending: str
+    """What follows the stem in a document's name."""
+    media_type: str
+
+    def __new__(cls, value: str, label: str, description: str, ending: str, media_type: str) -> Self:
+        """Make a member whose value in the API and in records is *value*."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label, member.description, member.ending, member.media_type = label, description, ending, media_type
+        return member
+
+    TXT = "txt", "Text", "Text", "_formatted_refined.txt", "text/plain; charset=utf-8"
+    SRT = "srt", "SRT", "SubRip subtitles", "_refined.srt", "application/x-subrip; charset=utf-8"
+    VTT = "vtt", "VTT", "WebVTT subtitles", "_refined.vtt", "text/vtt; charset=utf-8"
+    JSON = "json", "JSON", "JSON with word times", ".json", "application/json"
 
 
 def clean_path(raw: str) -> str:
@@ -122,22 +142,10 @@ def _first_free(stem: str, taken: set[str], folders: set[str]) -> str:
 
 def document_name(stem: str, document_format: DocumentFormat) -> str:
     """Return a document's path for display: ``talks/a`` as srt → ``talks/a_refined.srt``."""
-    endings = {
-        DocumentFormat.TXT: "_formatted_refined.txt",
-        DocumentFormat.SRT: "_refined.srt",
-        DocumentFormat.VTT: "_refined.vtt",
-        DocumentFormat.JSON: ".json",
-    }
-    return stem + endings[document_format]
+    return stem + document_format.ending
 
 
-MEDIA_TYPES = {
-    "txt": "text/plain; charset=utf-8",
-    "srt": "application/x-subrip; charset=utf-8",
-    "vtt": "text/vtt; charset=utf-8",
-    "json": "application/json",
-    "mp3": "audio/mpeg",
-}
+MEDIA_TYPES = {"mp3": "audio/mpeg"} | {each.value: each.media_type for each in DocumentFormat}
 
 
 def media_type(name: str) -> str:

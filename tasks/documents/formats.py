@@ -1,6 +1,7 @@
 """The documents that a user gets for an upload: text to read, subtitles in two formats, and everything as JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import Field
@@ -8,9 +9,9 @@ from pydantic import Field
 from tasks.batches import Job, StoredModel, WhisperTask
 from tasks.documents.paragraphs import paragraphs
 from tasks.names import DocumentFormat
-from tasks.subtitles.formats import Compliance, compliance, to_srt, to_vtt
+from tasks.subtitles.formats import Compliance, Cue, compliance, to_srt, to_vtt
 from tasks.subtitles.layout import lay_out
-from tasks.subtitles.standards import standard_for
+from tasks.subtitles.standards import SubtitleStandard, standard_for
 from tasks.subtitles.tokens import timed_words
 from tasks.transcription.transcript import RemovedText, Segment, Transcript
 
@@ -82,20 +83,40 @@ def render(
     """Return the documents of *transcript* in UTF-8. The same transcript gives the same bytes."""
     standard = standard_for("en" if processing.task is WhisperTask.TRANSLATE else transcript.language)
     words = timed_words(transcript.segments)
-    cues = lay_out(words, standard)
     text = "\n\n".join(paragraphs(words, standard))
+    material = Material(transcript, job, processing, standard, text, cues=lay_out(words, standard))
+    return {document_format: WRITERS[document_format](material).encode() for document_format in formats}
 
-    def document(document_format: DocumentFormat) -> str:
-        match document_format:
-            case DocumentFormat.TXT:
-                return f"{text}\n" if text else ""
-            case DocumentFormat.SRT:
-                return to_srt(cues)
-            case DocumentFormat.VTT:
-                return to_vtt(cues)
-            case DocumentFormat.JSON:
-                subtitles = compliance(cues, standard)
-                record = JsonDocument.of(transcript, job, processing, text=text, subtitles=subtitles)
-                return f"{record.model_dump_json(indent=2)}\n"
 
-    return {document_format: document(document_format).encode() for document_format in formats}
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a document can be written from: the transcript, and what was made of it once for all formats."""
+
+    transcript: Transcript
+    job: Job
+    processing: Processing
+    standard: SubtitleStandard
+    text: str
+    """The paragraphs, with an empty line between them; empty if nothing was said."""
+    cues: tuple[Cue, ...]
+
+
+def _to_txt(material: Material) -> str:
+    return f"{material.text}\n" if material.text else ""
+
+
+def _to_json(material: Material) -> str:
+    subtitles = compliance(material.cues, material.standard)
+    document = JsonDocument.of(
+        material.transcript, material.job, material.processing, text=material.text, subtitles=subtitles
+    )
+    return f"{document.model_dump_json(indent=2)}\n"
+
+
+WRITERS: Mapping[DocumentFormat, Callable[[Material], str]] = {
+    DocumentFormat.TXT: _to_txt,
+    DocumentFormat.SRT: lambda material: to_srt(material.cues),
+    DocumentFormat.VTT: lambda material: to_vtt(material.cues),
+    DocumentFormat.JSON: _to_json,
+}
+"""How each format is written. A new one is a member of `DocumentFormat` and a line here."""

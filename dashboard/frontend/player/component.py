@@ -34,7 +34,10 @@ def show_player(readable: ReadableJob) -> None:
         data={
             "job_id": job.job_id,
             "path": job.path,
-            "formats": [document.format.value for document in readable.publication.documents],
+            "formats": [
+                {"value": document.format.value, "label": document.format.label}
+                for document in readable.publication.documents
+            ],
             "has_recording": recording is not None,
             "offset_seconds": recording.offset_seconds if recording else 0.0,
         },

@@ -3,7 +3,6 @@
 const SECONDS_BETWEEN_TRIES = 5
 const SECONDS_A_NOTE_STAYS = 2
 const AWAY = "The dashboard does not answer. The transcript opens as soon as it does."
-const ENDINGS = { txt: "Text", srt: "SRT", vtt: "VTT", json: "JSON" }
 
 /** The dashboard refused; if that is final, asking again does not help. */
 class Refused extends Error {
@@ -33,16 +32,16 @@ class Player {
     return `/api/jobs/${encodeURIComponent(this.data.job_id)}/${document}`
   }
 
-  downloadLink(format) {
-    const link = make("a", "button", ENDINGS[format] ?? format)
-    link.href = this.url(`documents/${format}`)
+  downloadLink({ value, label }) {
+    const link = make("a", "button", label)
+    link.href = this.url(`documents/${value}`)
     link.download = ""
     return link
   }
 
   async load() {
     clearTimeout(this.retry)
-    const format = ["json", "txt"].find(wanted => this.data.formats.includes(wanted))
+    const format = ["json", "txt"].find(wanted => this.data.formats.some(({ value }) => value === wanted))
     try {
       if (!format) throw new Refused("Only subtitles were asked for, so there is no text to show.", { isFinal: true })
       const content = await this.fetch(`documents/${format}`, format === "json" ? "json" : "text")

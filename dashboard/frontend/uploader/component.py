@@ -66,7 +66,7 @@ def uploader(*, parallel_uploads: int) -> StartedBatch | None:
         "endings": sorted(MEDIA_ENDINGS),
         "models": MODELS,
         "languages": LANGUAGES,
-        "formats": list(DocumentFormat),
+        "formats": [{"value": each.value, "description": each.description} for each in DocumentFormat],
     }
     # The key is what keeps the component's identity from one run to the next, whatever is around it.
     result = _component()(key="uploader", data=constants, on_started_change=_noticed)

@@ -3,7 +3,6 @@
 const CHOICES = "batchscribe.options";
 const OTHER_MODEL = "other";
 const MOST_WORDS = 200;
-const FORMAT_NAMES = { txt: "Text", srt: "SubRip subtitles", vtt: "WebVTT subtitles", json: "JSON with word times" };
 const NAMES_BROWSERS_LACK = { ba: "Bashkir", bo: "Tibetan", jw: "Javanese" };
 
 class OptionsForm {
@@ -12,7 +11,7 @@ class OptionsForm {
     this.details = root.querySelector("#options");
     this.fields = this.form.elements;
     this.#offer(constants);
-    this.#show({ ...DEFAULT_CHOICES, formats: constants.formats, ...stored(CHOICES) });
+    this.#show({ ...DEFAULT_CHOICES, formats: this.formats, ...stored(CHOICES) });
     this.form.oninput = (event) => this.#changed(event);
     this.form.onsubmit = (event) => event.preventDefault();
     this.#describe();
@@ -54,11 +53,11 @@ class OptionsForm {
     known.sort((one, other) => byPath(one[1], other[1]));
     this.fields.language.append(...known.map(([code, name]) => new Option(name, code)));
     this.fields.model.append(...models.map((model) => new Option(model, model)), new Option("Another…", OTHER_MODEL));
-    this.formats = formats;
-    const boxes = formats.map((format) => {
+    this.formats = formats.map(({ value }) => value);
+    const boxes = formats.map(({ value, description }) => {
       const label = document.createElement("label");
-      const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "formats", value: format });
-      label.append(box, `${FORMAT_NAMES[format] ?? ""} (${format})`);
+      const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "formats", value });
+      label.append(box, `${description} (${value})`);
       return label;
     });
     this.form.querySelector(".formats").append(...boxes);
