@@ -30,8 +30,8 @@ worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker 
 deploy: $(VENV)/$(RUN).stamp  ## Set up a Prefect server of your own, or Cloud: make deploy PREFECT_API_URL=http://…/api
 	@exec $(BIN)/python -m deployments.local.deploy
 
-# Two test files at a time: most of them wait, for processes to start and jobs to end. At the end: what took longest.
-SIDE_BY_SIDE := -n 2 --dist loadfile --durations 12 --durations-min 10
+# Three test files at a time: most of them wait, for processes to start and jobs to end. At the end: what took longest.
+SIDE_BY_SIDE := -n 3 --dist loadfile --durations 12 --durations-min 10
 
 .PHONY: test
 test: check integration browser  ## Lint, check types and import directions, run all tests
