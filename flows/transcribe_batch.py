@@ -36,7 +36,6 @@ from tasks.documents.results import complete_results, document_uri
 from tasks.errors import StoreUnavailable, TranscriptionError
 from tasks.orchestration.batch_run import (
     SECONDS_BETWEEN_LOOKS,
-    OpenJobs,
     Pace,
     adopt,
     collect,
@@ -51,6 +50,7 @@ from tasks.orchestration.batch_run import (
 )
 from tasks.orchestration.conversions import Conversions, ConversionThreads, most_begun
 from tasks.orchestration.dispatcher import Dispatcher, cancel
+from tasks.orchestration.open_jobs import OpenJobs
 from tasks.orchestration.prefect_runs import read_retry
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending, summary_markdown, verdict
@@ -97,7 +97,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     run_id = UUID(flow_run.get_id() or "")
     store, jobs = await _adopt(client, settings, batch_id, run_id)
     converted = Conversions(jobs.manifest.batch, settings)
-    converted.start(jobs.converting.values())
+    converted.start(converting.job for converting in jobs.converting.values())
     dispatcher = Dispatcher(client, jobs.manifest.batch, run_id)
     cancelled = CancelledUploads(client, store, settings, batch_id, run_id, flow_run.get_run_count())
     pace, next_search = Pace(), 0.0
@@ -118,7 +118,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     except RunCancelled:
         async with _outages_waited_out():  # once: there are seconds, and Prefect's server stops them as well
             await cancel(client, jobs.runs.values(), "The batch was cancelled.")
-        ended = len(jobs.endings)
+        ended = len(jobs.ended)
         await _wait_for_stops(client, store, jobs, converted)
         async with _outages_waited_out():
             await cancelled.remove_of_all(jobs)
@@ -128,7 +128,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         )
     finally:
         converted.withdraw()
-    attempts = {run.run_id: run.attempts for run in jobs.ended.values()}
+    attempts = {ended.run.run_id: ended.run.attempts for ended in jobs.ended.values() if ended.run}
     await _until_taken(
         partial(end_never_begun, client, jobs.never_began),
         partial(end_earlier_attempts, client, batch_id, attempts),
@@ -160,11 +160,10 @@ async def _reopened(client: PrefectClient, jobs: OpenJobs) -> bool:
 
 async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, converted: Conversions) -> None:
     """Give running work a few seconds to stop: a batch that has ended holds no device and no ffmpeg."""
-    jobs.stopping.clear()
-    jobs.restartable.clear()
+    jobs.restart_nothing()
     withdraw_conversions(jobs, converted)
     deadline = time.monotonic() + SECONDS_TO_STOP
-    while (jobs.runs or jobs.converting) and time.monotonic() < deadline:
+    while (jobs.running or jobs.converting) and time.monotonic() < deadline:
         async with _outages_waited_out():
             await take_converted(client, jobs, converted)
             await collect(client, store, jobs, Settings().uploads_folder)

@@ -42,7 +42,7 @@ async def requeue_all(client: PrefectClient, work_pool: str, reason: str) -> Non
                 await requeue(client, flow_run.id, reason)
 
 
-async def requeue_forgotten(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
+async def watch_for_forgotten(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
     """
     Hand back, until cancelled, runs that stay Pending although the worker does not hold them.
 
@@ -50,11 +50,11 @@ async def requeue_forgotten(client: PrefectClient, work_pool: str, is_held: Call
     """
     while True:
         with skipped_in_outage("The search for forgotten runs"):
-            await hand_back_forgotten(client, work_pool, is_held, now=datetime.now(UTC))
+            await requeue_forgotten(client, work_pool, is_held, now=datetime.now(UTC))
         await asyncio.sleep(SECONDS_BETWEEN_SEARCHES)
 
 
-async def hand_back_forgotten(
+async def requeue_forgotten(
     client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool], *, now: datetime
 ) -> None:
     """Hand back the pool's runs that have been Pending for a minute and that the worker does not hold."""

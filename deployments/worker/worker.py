@@ -44,7 +44,7 @@ from deployments.worker.circuit_breaker import CircuitBreaker
 from deployments.worker.device_reporter import DeviceReporter, open_sensor
 from deployments.worker.job import WarmJobConfiguration, WarmResult, WarmVariables
 from deployments.worker.messages import RunEnded
-from deployments.worker.orphans import requeue_all, requeue_forgotten
+from deployments.worker.orphans import requeue_all, watch_for_forgotten
 from deployments.worker.process_pool import WarmProcesses, start_process
 from deployments.worker.run_ends import exit_in_words, is_suspect, recover_from_death, recover_unfinished, until_taken
 from deployments.worker.services import run_forever, skipped_in_outage
@@ -123,8 +123,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             "subscription to events": self._listen,
             "watch over deployments": self._watch_deployments,
             "report on the device": self._report_device,
-            "search for cancels": self._pass_on_cancels,
-            "search for forgotten runs": self._look_for_forgotten,
+            "search for cancels": self._forward_cancels,
+            "search for forgotten runs": self._watch_for_forgotten,
         }
         if self._template is not None:
             services["care of its template"] = self._look_after_template
@@ -191,7 +191,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """
-        Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `requeue_forgotten`.
+        Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `watch_for_forgotten`.
 
         In the base class such an error ends the worker. The method is not public: if Prefect does without it,
         `tests/integration/worker/test_outages.py` fails.
@@ -302,11 +302,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             self._template.look_after()
             await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
 
-    async def _pass_on_cancels(self) -> None:
+    async def _forward_cancels(self) -> None:
         await forward_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self._holds)
 
-    async def _look_for_forgotten(self) -> None:
-        await requeue_forgotten(self.client, self._pool_name, self._holds)
+    async def _watch_for_forgotten(self) -> None:
+        await watch_for_forgotten(self.client, self._pool_name, self._holds)
 
     async def _listen(self) -> None:
         """Wake the loops by events. A missed event costs a second: the polls are the truth."""

@@ -25,8 +25,8 @@ from prefect.client.schemas.filters import (
 from tasks.batches import Stage, batch_tag
 from tasks.cleanup.deletion import remove_unless_received
 from tasks.errors import TranscriptionError
-from tasks.orchestration.batch_run import OpenJobs
 from tasks.orchestration.job_run import RunState
+from tasks.orchestration.open_jobs import OpenJobs
 from tasks.orchestration.prefect_runs import ACTIVE, job_run_of, read_runs
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -54,15 +54,15 @@ class CancelledUploads:
 
     async def remove_of_ended(self, jobs: OpenJobs) -> None:
         """Remove the uploads of the jobs that have ended cancelled since the last call."""
-        cancelled = {job_id for job_id, ending in jobs.endings.items() if ending.stage is Stage.CANCELLED}
+        cancelled = {job_id for job_id, ended in jobs.ended.items() if ended.ending.stage is Stage.CANCELLED}
         self._settled &= cancelled  # one that was retried since may be cancelled again
         await self._remove(cancelled - self._settled)
         self._settled |= cancelled
 
     async def remove_of_all(self, jobs: OpenJobs) -> None:
         """Remove the uploads of all jobs that were cancelled with their batch, but for those still under way."""
-        under_way = jobs.runs.keys() | jobs.converting.keys()
-        not_cancelled = {job_id for job_id, ending in jobs.endings.items() if ending.stage is not Stage.CANCELLED}
+        under_way = jobs.running.keys() | jobs.converting.keys()
+        not_cancelled = {job_id for job_id, ended in jobs.ended.items() if ended.ending.stage is not Stage.CANCELLED}
         await self._remove({job.job_id for job in jobs.manifest.jobs} - under_way - not_cancelled - self._settled)
 
     async def _remove(self, job_ids: Collection[str]) -> None:

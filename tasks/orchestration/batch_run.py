@@ -1,24 +1,24 @@
 """
 Collect the outcomes of a batch's jobs: adopt what an earlier try left, convert, restart, and note how each ended.
 
-`OpenJobs` says where each job is. Nothing of it is kept anywhere: a batch run that starts again reads it once more from
-Prefect and the store.
+`OpenJobs` says in which state each job is. Nothing of it is kept anywhere: a batch run that starts again reads it once
+more from Prefect and the store.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from uuid import UUID
+from typing import Any
 
 import httpx
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import State
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.exceptions import ObjectNotFound
 
@@ -28,8 +28,9 @@ from tasks.errors import Unreadable
 from tasks.names import display_name
 from tasks.orchestration.conversions import Conversions
 from tasks.orchestration.crashes import restart_crashed
-from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, cancel, fail, restart
+from tasks.orchestration.dispatcher import Dispatcher, cancel, fail, restart
 from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.open_jobs import Converting, Ended, JobState, OpenJobs, Running, Waiting
 from tasks.orchestration.prefect_runs import read_job_runs, refresh
 from tasks.orchestration.recovery import Retry, Step, step_for
 from tasks.orchestration.shared_looks import looks_with
@@ -71,38 +72,6 @@ class Pace:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class OpenJobs:
-    """The jobs of one batch: ended, or on their way there."""
-
-    manifest: Manifest
-    converting: dict[str, Job] = field(default_factory=dict)
-    waiting: dict[str, ReadyJob] = field(default_factory=dict)
-    ready: dict[str, ReadyJob] = field(default_factory=dict)
-    runs: dict[str, JobRun] = field(default_factory=dict)
-    restartable: dict[str, JobRun] = field(default_factory=dict)
-    stopping: set[str] = field(default_factory=set)
-    """Jobs to be run again as soon as the run that is being cancelled has stopped."""
-    moved: deque[tuple[JobRun, JobRun]] = field(default_factory=deque)
-    """Runs that are still to be given up, each with its successor."""
-    never_began: set[UUID] = field(default_factory=set)
-    """Task runs of conversions that an outage kept from beginning; others took their place."""
-    ended: dict[str, JobRun] = field(default_factory=dict)
-    """The runs of jobs that have ended, as they were then."""
-    endings: dict[str, Ending] = field(default_factory=dict)
-
-    @property
-    def any_open(self) -> bool:
-        """True if a job has not ended yet."""
-        return len(self.endings) < len(self.manifest.jobs)
-
-    @property
-    def progress(self) -> Hashable:
-        """A value that stays equal as long as nothing happens to any job."""
-        runs = tuple((run.run_id, run.state, run.attempts) for run in self.runs.values())
-        return len(self.converting), len(self.waiting), len(self.endings), runs
-
-
 async def adopt(client: PrefectClient, store: Store, manifest: Manifest, retry: Retry | None) -> OpenJobs:
     """Return the batch's jobs as an earlier try of it left them; all to be converted if there was none."""
     runs = await read_job_runs(client, manifest.batch.batch_id)
@@ -127,25 +96,21 @@ async def _adopt(
         retry=retry,
     )
     if step is Step.LEAVE and ending is not None:
-        _note_ending(jobs, ending, run)
+        jobs.put(Ended(ending, run))
         return
     if step in (Step.WAIT, Step.RESTART_ONCE_STOPPED) and run is not None:
-        jobs.runs[job.job_id] = run
-        if step is Step.RESTART_ONCE_STOPPED:
-            jobs.stopping.add(job.job_id)
+        jobs.put(Running(job, run, restarts_once_stopped=step is Step.RESTART_ONCE_STOPPED))
         return
-    if step is Step.RESTART and run is not None:
-        jobs.restartable[job.job_id] = run
+    converting = Converting(job, restarts=run if step is Step.RESTART else None)
     try:
         recording = await _recording(store, batch_id, job)
     except Unreadable as error:
-        jobs.restartable.pop(job.job_id, None)
-        _note_ending(jobs, Ending(job, Stage.FAILED, str(error)), run)
+        jobs.put(Ended(Ending(job, Stage.FAILED, str(error)), run))
         return
     if recording is None:
-        jobs.converting[job.job_id] = job
+        jobs.put(converting)
     else:
-        await _ready(client, jobs, job, recording)
+        jobs.put(await _after_conversion(client, converting, recording))
 
 
 async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
@@ -154,20 +119,12 @@ async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
     return await asyncio.to_thread(distinguish_outage, store, f"The recording of {display_name(job.name)}", look)
 
 
-def _note_ending(jobs: OpenJobs, ending: Ending, run: JobRun | None) -> None:
-    jobs.endings[ending.job.job_id] = ending
-    if run is not None:
-        jobs.ended[ending.job.job_id] = run
-
-
-async def _ready(client: PrefectClient, jobs: OpenJobs, job: Job, recording: Recording) -> None:
-    """Have a job whose recording is there transcribed: by the run it has, or by one to be created."""
-    run = jobs.restartable.get(job.job_id)
-    if run is None:
-        jobs.waiting[job.job_id] = ReadyJob(job, recording)
-        return
-    await restart(client, run, "The batch was retried.")
-    jobs.runs[job.job_id] = jobs.restartable.pop(job.job_id)
+async def _after_conversion(client: PrefectClient, converting: Converting, recording: Recording) -> JobState:
+    """Have a job whose recording is there transcribed, by the run it has or by one to be created: return its state."""
+    if converting.restarts is None:
+        return Waiting(converting.job, recording)
+    await restart(client, converting.restarts, "The batch was retried.")
+    return Running(converting.job, converting.restarts, recording)
 
 
 async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Conversions) -> None:
@@ -185,18 +142,18 @@ async def take_converted(client: PrefectClient, jobs: OpenJobs, conversions: Con
             conversions.ended.popleft()
             conversions.start([job])
             raise
-        state = conversion.state
-        if state.is_completed():
-            await _ready(client, jobs, job, await state.aresult())
-        else:
-            stage = Stage.CANCELLED if state.is_cancelled() else Stage.FAILED
-            error = sentence(state.message or "The conversion was stopped.")
-            if stage is Stage.FAILED and job.job_id in jobs.restartable:
-                await fail(client, jobs.restartable[job.job_id], error)  # it would go on telling why it ended before
-            jobs.restartable.pop(job.job_id, None)
-            jobs.endings[job.job_id] = Ending(job, stage, error)
-        del jobs.converting[job.job_id]
+        jobs.put(await _state_after(client, jobs.converting[job.job_id], conversion.state))
         conversions.ended.popleft()  # last: an outage on the way must not lose it
+
+
+async def _state_after(client: PrefectClient, converting: Converting, conversion: State[Any]) -> JobState:
+    if conversion.is_completed():
+        return await _after_conversion(client, converting, await conversion.aresult())
+    stage = Stage.CANCELLED if conversion.is_cancelled() else Stage.FAILED
+    error = sentence(conversion.message or "The conversion was stopped.")
+    if stage is Stage.FAILED and converting.restarts is not None:
+        await fail(client, converting.restarts, error)  # it would go on telling why it ended before
+    return Ended(Ending(converting.job, stage, error))
 
 
 async def stop_cancelled(store: Store, jobs: OpenJobs, conversions: Conversions) -> None:
@@ -205,21 +162,19 @@ async def stop_cancelled(store: Store, jobs: OpenJobs, conversions: Conversions)
         return
     for job_id in await asyncio.to_thread(cancelled_jobs, store, jobs.manifest.batch.batch_id):
         if job := conversions.cancel_conversion(job_id):
-            _end_unconverted(jobs, job)
-        if ready := jobs.waiting.pop(job_id, None):
-            jobs.endings[job_id] = Ending(ready.job, Stage.CANCELLED, "Cancelled before it was dispatched.")
+            jobs.put(_unconverted(job))
+        elif waiting := jobs.waiting.get(job_id):
+            jobs.put(Ended(Ending(waiting.job, Stage.CANCELLED, "Cancelled before it was dispatched.")))
 
 
 def withdraw_conversions(jobs: OpenJobs, conversions: Conversions) -> None:
     """Begin no more conversions: the batch was cancelled."""
     for job in conversions.withdraw():
-        _end_unconverted(jobs, job)
+        jobs.put(_unconverted(job))
 
 
-def _end_unconverted(jobs: OpenJobs, job: Job) -> None:
-    del jobs.converting[job.job_id]
-    jobs.restartable.pop(job.job_id, None)
-    jobs.endings[job.job_id] = Ending(job, Stage.CANCELLED, "Cancelled before it was converted.")
+def _unconverted(job: Job) -> Ended:
+    return Ended(Ending(job, Stage.CANCELLED, "Cancelled before it was converted."))
 
 
 async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
@@ -228,77 +183,87 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
         return
     running = await looks_with(client).running_batches(client)
     for run in await dispatcher.dispatch(jobs.waiting, running):
-        jobs.runs[run.job_id] = run
-        jobs.ready[run.job_id] = jobs.waiting.pop(run.job_id)
+        waiting = jobs.waiting[run.job_id]
+        jobs.put(Running(waiting.job, run, waiting.recording))
 
 
 async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[JobRun]:
     """Move runs from pools that take no jobs to ones that do, and return their successors; end the cancelled ones."""
-    await _give_up_moved(dispatcher, jobs)  # where an outage came between the two steps of a move
+    await _end_predecessors(dispatcher, jobs)  # where an outage came between the two steps of a move
     found = await dispatcher.find_stuck(jobs.runs.values())
     await dispatcher.end_cancelled(run for run in found if run.state is RunState.CANCELLING)
     movable = {run.run_id for run in found if run.state is not RunState.CANCELLING}
-    stuck = {job_id: run for job_id, run in jobs.runs.items() if run.run_id in movable}
+    stuck = {job_id: running for job_id, running in jobs.running.items() if running.run.run_id in movable}
     if not stuck:
         return []
-    for job in jobs.manifest.jobs:
-        if job.job_id in stuck and job.job_id not in jobs.ready:  # its run was adopted
-            with contextlib.suppress(Unreadable):  # its run will say so
-                if recording := await _recording(store, jobs.manifest.batch.batch_id, job):
-                    jobs.ready[job.job_id] = ReadyJob(job, recording)
-    moved = await dispatcher.move({job_id: jobs.ready[job_id] for job_id in stuck if job_id in jobs.ready}, stuck)
-    jobs.runs.update({run.job_id: run for run in moved})
-    jobs.moved += [(stuck[run.job_id], run) for run in moved]
-    await _give_up_moved(dispatcher, jobs)
+    ready: dict[str, Waiting] = {}
+    for job_id, running in stuck.items():
+        with contextlib.suppress(Unreadable):  # its run will say so
+            recording = running.recording or await _recording(store, jobs.manifest.batch.batch_id, running.job)
+            if recording is not None:
+                ready[job_id] = Waiting(running.job, recording)
+    moved = await dispatcher.move(ready, {job_id: running.run for job_id, running in stuck.items()})
+    for run in moved:
+        waiting = ready[run.job_id]
+        jobs.put(Running(waiting.job, run, waiting.recording, predecessor=stuck[run.job_id].run))
+    await _end_predecessors(dispatcher, jobs)
     return moved
 
 
-async def _give_up_moved(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
-    while jobs.moved:
-        await dispatcher.give_up(*jobs.moved[0])
-        jobs.moved.popleft()  # last: an outage on the way must not lose it
+async def _end_predecessors(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
+    for running in list(jobs.running.values()):
+        if running.predecessor is not None:
+            await dispatcher.end_predecessor(running.predecessor, running.run)
+            jobs.put(replace(running, predecessor=None))  # last: an outage on the way must not lose it
 
 
 async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
     """Look at all runs under way in one read, and return the jobs that ended since the last look."""
-    if not jobs.runs:
+    if not jobs.running:
         return []
-    found = await looks_with(client).runs(client, jobs.runs.values())
-    current = {run.run_id: run for run in found}
-    by_id = {job.job_id: job for job in jobs.manifest.jobs}
-    ended = []
-    for job_id, known in list(jobs.runs.items()):
-        run = current.get(known.run_id)
+    found = {run.run_id: run for run in await looks_with(client).runs(client, jobs.runs.values())}
+    endings = []
+    for running in list(jobs.running.values()):
+        run = found.get(running.run.run_id)  # None if it was deleted in Prefect
         if run is not None and not run.has_ended(datetime.now(UTC)):
-            jobs.runs[job_id] = run
-            continue
-        if run is not None and job_id in jobs.stopping:
-            jobs.stopping.discard(job_id)
-            if run.state is RunState.CANCELLED:
-                await restart(client, run, "The batch was retried.")
-                continue
-        ending = await _ending(store, jobs.manifest.batch.batch_id, by_id[job_id], run)
-        if run is not None and run.state is RunState.CRASHED and ending.stage is not Stage.DONE:
-            if not current_token().cancelled:  # its worker, one of Prefect's own, leaves it so
-                with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment: the next look tells
-                    await restart_crashed(client, run)
-            continue
-        _note_ending(jobs, ending, run or known)
-        del jobs.runs[job_id]
-        ended.append(ending)
-        if ending.stage is Stage.DONE:
-            await asyncio.to_thread(_remove_upload, uploads_folder, jobs.manifest.batch.batch_id, job_id)
-    return ended
+            jobs.put(replace(running, run=run))
+        elif running.predecessor is not None:
+            continue  # that one is to be ended first: this state knows of it
+        elif run is not None and running.restarts_once_stopped and run.state is RunState.CANCELLED:
+            await restart(client, run, "The batch was retried.")
+            jobs.put(replace(running, restarts_once_stopped=False))
+        elif ended := await _end_of(client, store, jobs.manifest.batch.batch_id, running, run):
+            jobs.put(ended)
+            endings.append(ended.ending)
+            if ended.ending.stage is Stage.DONE:
+                upload = uploads_folder / jobs.manifest.batch.batch_id / running.job.job_id
+                await asyncio.to_thread(_remove_upload, upload)
+    return endings
+
+
+async def _end_of(
+    client: PrefectClient, store: Store, batch_id: str, running: Running, run: JobRun | None
+) -> Ended | None:
+    """Return the end of a job whose run has ended or was deleted, or None if it goes on after a crash."""
+    ending = await _ending(store, batch_id, running.job, run)
+    if run is None or run.state is not RunState.CRASHED or ending.stage is Stage.DONE:
+        return Ended(ending, run or running.run)
+    if not current_token().cancelled:  # its worker, one of Prefect's own, leaves it so
+        with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment: the next look tells
+            await restart_crashed(client, run)
+    return None
 
 
 async def reopen(client: PrefectClient, jobs: OpenJobs) -> bool:
     """Take up again the jobs whose run a user has restarted since it failed, and return whether there are any."""
-    failed = [run for job_id, run in jobs.ended.items() if jobs.endings[job_id].stage is not Stage.DONE]
-    for run in await refresh(client, failed):
+    unfinished = {
+        ended.run.run_id: ended for ended in jobs.ended.values() if ended.run and ended.ending.stage is not Stage.DONE
+    }
+    for run in await refresh(client, [ended.run for ended in unfinished.values() if ended.run]):
+        ended = unfinished[run.run_id]
         # A run that is as it was is not looked at again: one whose documents are damaged says Completed for ever.
-        if run.changed_at > jobs.ended[run.job_id].changed_at:
-            jobs.runs[run.job_id] = run
-            del jobs.endings[run.job_id], jobs.ended[run.job_id]
+        if ended.run is not None and run.changed_at > ended.run.changed_at:
+            jobs.put(Running(ended.job, run))
     return jobs.any_open
 
 
@@ -333,8 +298,7 @@ def _error_without_documents(run: JobRun | None) -> str:
     return sentence(run.message)
 
 
-def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
-    upload = uploads_folder / batch_id / job_id
+def _remove_upload(upload: Path) -> None:
     try:
         upload.unlink(missing_ok=True)
     except OSError as error:
@@ -344,7 +308,9 @@ def _remove_upload(uploads_folder: Path, batch_id: str, job_id: str) -> None:
 def endings_of(jobs: OpenJobs) -> list[Ending]:
     """Return the ending of each job of a batch that ends now; one that has not ended by then is cancelled with it."""
     return [
-        jobs.endings.get(job.job_id) or Ending(job, Stage.CANCELLED, "Cancelled with its batch.")
+        jobs.ended[job.job_id].ending
+        if job.job_id in jobs.ended
+        else Ending(job, Stage.CANCELLED, "Cancelled with its batch.")
         for job in jobs.manifest.jobs
     ]
 

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -19,12 +18,13 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, concurr
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
-from tasks.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, batch_tag, inbox_tag, job_tag
+from tasks.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, batch_tag, inbox_tag, job_tag
 from tasks.names import display_name
 from tasks.orchestration.crashes import restart_lost
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.lost_runs import LostRuns
 from tasks.orchestration.notices import router_problem
+from tasks.orchestration.open_jobs import Waiting
 from tasks.orchestration.planning import Placement, RunningBatches, WaitingJob
 from tasks.orchestration.pool_model import Pool, stuck, without_pool
 from tasks.orchestration.pools import forget_deployments
@@ -59,14 +59,6 @@ until their next heartbeat.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyJob:
-    """A job whose recording is in the store."""
-
-    job: Job
-    recording: Recording
-
-
 class Dispatcher:
     """The dispatcher of one batch: creates and moves the runs of its jobs."""
 
@@ -79,7 +71,7 @@ class Dispatcher:
         self._lost_runs = LostRuns(client)
         self._unusable_since: dict[str, float] = {}
 
-    async def dispatch(self, waiting: Mapping[str, ReadyJob], running: RunningBatches) -> list[JobRun]:
+    async def dispatch(self, waiting: Mapping[str, Waiting], running: RunningBatches) -> list[JobRun]:
         """
         Create a run for each waiting job that a pool has room for now, and return them.
 
@@ -97,7 +89,7 @@ class Dispatcher:
                 return [run async for run in self._create_all(placements, pools, waiting)]
 
     def _place(
-        self, pools: Sequence[Pool], waiting: Mapping[str, ReadyJob], running: RunningBatches
+        self, pools: Sequence[Pool], waiting: Mapping[str, Waiting], running: RunningBatches
     ) -> tuple[Placement, ...]:
         """Return the placements to make now. A batch of an inbox lets users' batches see a free slot first."""
         candidates = self._candidates(waiting)
@@ -116,7 +108,7 @@ class Dispatcher:
         self,
         placements: Iterable[Placement],
         pools: Iterable[Pool],
-        ready: Mapping[str, ReadyJob],
+        ready: Mapping[str, Waiting],
         old: Mapping[str, JobRun] = MappingProxyType({}),
     ) -> AsyncIterator[JobRun]:
         """Create the runs of *placements*; a pool whose deployment was just deleted gets none."""
@@ -187,20 +179,20 @@ class Dispatcher:
             await self._client.set_flow_run_state(run.run_id, Cancelled(message=message))
             await end_task_runs(self._client, run.run_id, message)
 
-    async def move(self, ready: Mapping[str, ReadyJob], old: Mapping[str, JobRun]) -> list[JobRun]:
+    async def move(self, ready: Mapping[str, Waiting], old: Mapping[str, JobRun]) -> list[JobRun]:
         """
         Create successors of stuck runs on other pools, as far as these have room, and return them.
 
-        The successor comes first, then the old run is to be given up: killed in between, this leaves a run too many,
-        which is noticed, and not one too few.
+        The successor comes first, then the old run is to be ended (`end_predecessor`): killed in between, this leaves a
+        run too many, which is noticed, and not one too few.
         """
         async with _router(self._client):
             pools = await self._pools(now=True)
             placements = place(pools, self._candidates(ready))
             return [run async for run in self._create_all(placements, pools, ready, old)]
 
-    async def give_up(self, predecessor: JobRun, successor: JobRun) -> None:
-        """End a run that has a successor."""
+    async def end_predecessor(self, predecessor: JobRun, successor: JobRun) -> None:
+        """End a run in whose place another one was created."""
         where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
         message = f"Moved to {successor.work_pool}: {where}."
         with contextlib.suppress(ObjectNotFound):  # it was deleted
@@ -210,7 +202,7 @@ class Dispatcher:
     async def _pools(self, *, now: bool = False) -> Sequence[Pool]:
         return await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))
 
-    def _candidates(self, jobs: Mapping[str, ReadyJob]) -> Iterator[WaitingJob]:
+    def _candidates(self, jobs: Mapping[str, Waiting]) -> Iterator[WaitingJob]:
         """Yield the jobs as the policy sees them. While no pool has room it looks at none, however many there are."""
         for job_id, ready in jobs.items():
             yield WaitingJob(
@@ -222,7 +214,7 @@ class Dispatcher:
                 inbox=bool(self._batch.inbox),
             )
 
-    async def _create(self, ready: ReadyJob, deployment_id: UUID, predecessor: JobRun | None) -> JobRun:
+    async def _create(self, ready: Waiting, deployment_id: UUID, predecessor: JobRun | None) -> JobRun:
         """
         Create the run of a job on a pool, linked to the batch run.
 
@@ -257,7 +249,7 @@ class Dispatcher:
         crashes = crashes_before(run) + crashes_since_last_end(states)
         return [f"{CRASHES_TAG}{crashes}"] if crashes else []
 
-    def _parameters(self, ready: ReadyJob) -> dict[str, Any]:
+    def _parameters(self, ready: Waiting) -> dict[str, Any]:
         return {
             "batch_id": self._batch.batch_id,
             "job": ready.job.model_dump(mode="json"),

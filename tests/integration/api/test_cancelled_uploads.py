@@ -10,7 +10,7 @@ from prefect.client.orchestration import PrefectClient
 from tasks.batches import Manifest, Stage
 from tasks.cleanup.cancelled_uploads import CancelledUploads
 from tasks.cleanup.cleaner import Cleaner
-from tasks.orchestration.batch_run import OpenJobs
+from tasks.orchestration.open_jobs import Ended, OpenJobs
 from tasks.orchestration.summary import Ending
 from tasks.settings import Settings
 from tasks.storage.folder import FolderStore
@@ -60,7 +60,7 @@ class CancelledBatch:
         jobs = OpenJobs(manifest)
         for job in manifest.jobs:
             if job.job_id in cancelled:
-                jobs.endings[job.job_id] = Ending(job, Stage.CANCELLED, "Cancelled.")
+                jobs.put(Ended(Ending(job, Stage.CANCELLED, "Cancelled.")))
         store = InterruptedStore(self.dashboard.data / "store", then)
         settings = Settings(_env_file=None, data=self.dashboard.data)
 

@@ -19,8 +19,9 @@ from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Bat
 from tasks.cleanup.abandoned import read_abandoned
 from tasks.orchestration import paging
 from tasks.orchestration.crashes import MAX_CRASHES, restart_crashed
-from tasks.orchestration.dispatcher import Dispatcher, ReadyJob, RouterUnusable
+from tasks.orchestration.dispatcher import Dispatcher, RouterUnusable
 from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
+from tasks.orchestration.open_jobs import Waiting
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pools import read_gpu_pools, read_pools
 from tasks.orchestration.prefect_runs import job_run_of, read_running_batches
@@ -112,7 +113,7 @@ def ready():
     batch = Batch(batch_id=f"20260101-120000-{uuid4().hex[:6]}", name="talks", created_at=datetime.now(UTC))
     job = Job(job_id=uuid4().hex, path="talk.mp3", size=1, sha256="0", document_stem="talk")
     recording = Recording(job_id=job.job_id, key="talk.mp3", size=1, sha256="0", audio_seconds=30.0)
-    return batch, ReadyJob(job, recording)
+    return batch, Waiting(job, recording)
 
 
 async def batch_run(client, *tags):

@@ -71,7 +71,7 @@ class Receiver:
         """Answer the next message about the batch of this name with a status, or once an event is set not at all."""
         self._answers[name] = answer
 
-    def wait_for_answer(self, message):
+    def answer_to(self, message):
         named = next((name for name in self._answers if name in message), "")
         return self._answers.pop(named, 204)
 

@@ -14,9 +14,10 @@ from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from tasks.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, manifest_of
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
-from tasks.orchestration.batch_run import OpenJobs, adopt, collect, move_stuck, reopen, take_converted
-from tasks.orchestration.dispatcher import ReadyJob, restart
+from tasks.orchestration.batch_run import adopt, collect, move_stuck, reopen, take_converted
+from tasks.orchestration.dispatcher import restart
 from tasks.orchestration.job_run import RunState
+from tasks.orchestration.open_jobs import Converting, Ended, OpenJobs, Running
 from tasks.orchestration.prefect_runs import crashes_since_last_end, job_run_of, read_retry
 from tasks.orchestration.recovery import Retry, next_attempt
 from tasks.orchestration.summary import Ending
@@ -83,6 +84,13 @@ def run_of(job, state_type: StateType, minutes: int) -> FlowRun:
     return FlowRun(flow_id=RUN_ID, id=RUN_ID, tags=[job_tag(job.job_id)], state=state)
 
 
+def open_jobs(manifest, *states):
+    jobs = OpenJobs(manifest)
+    for state in states:
+        jobs.put(state)
+    return jobs
+
+
 @pytest.mark.parametrize(
     ("now", "minutes", "taken_up"),
     [
@@ -96,23 +104,20 @@ def run_of(job, state_type: StateType, minutes: int) -> FlowRun:
 def test_a_failed_job_is_taken_up_again_only_if_its_run_has_changed_since(now, minutes, taken_up):
     manifest, job = one_job()
     then = StateType.COMPLETED if now is StateType.COMPLETED and not minutes else StateType.FAILED
-    jobs = OpenJobs(
-        manifest,
-        ended={job.job_id: job_run_of(run_of(job, then, 0))},
-        endings={job.job_id: Ending(job, Stage.FAILED, "Its documents are damaged.")},
-    )
+    failed = Ending(job, Stage.FAILED, "Its documents are damaged.")
+    jobs = open_jobs(manifest, Ended(failed, job_run_of(run_of(job, then, 0))))
     assert asyncio.run(reopen(OneRun(run_of(job, now, minutes)), jobs)) is taken_up
-    assert (job.job_id in jobs.runs, job.job_id in jobs.endings) == (taken_up, not taken_up)
+    assert (job.job_id in jobs.running, job.job_id in jobs.ended) == (taken_up, not taken_up)
 
 
 @pytest.mark.parametrize("error", [ConcurrencySlotAcquisitionError("no slot"), httpx.ConnectError("refused")])
 def test_a_conversion_that_an_outage_kept_from_beginning_is_begun_again(error):
     manifest, job = one_job()
-    jobs, line = OpenJobs(manifest, converting={job.job_id: job}), Line((job, never := NeverBegan(error)))
+    jobs, line = open_jobs(manifest, Converting(job)), Line((job, never := NeverBegan(error)))
     with pytest.raises(type(error)):  # for the batch run to wait the outage out
         asyncio.run(take_converted(None, jobs, line))
     assert (line.started, list(line.ended), jobs.any_open) == ([job], [], True)
-    assert jobs.converting == {job.job_id: job}
+    assert jobs.converting == {job.job_id: Converting(job)}
     assert jobs.never_began == {never.task_run_id}
 
 
@@ -154,7 +159,7 @@ def make_unreadable(path: Path) -> None:
 def test_a_job_whose_documents_are_there_is_done_whatever_its_run_says(said, store, tmp_path):
     manifest, job = one_job()
     published(store, manifest, job)
-    jobs = OpenJobs(manifest, runs={job.job_id: job_run_of(run_of(job, StateType.RUNNING, 0))})
+    jobs = open_jobs(manifest, Running(job, job_run_of(run_of(job, StateType.RUNNING, 0))))
     (ending,) = asyncio.run(collect(OneRun(run_of(job, said, 1)), store, jobs, tmp_path))
     assert (ending.stage, ending.error) == (Stage.DONE, "")
 
@@ -163,7 +168,7 @@ def test_a_document_that_cannot_be_read_fails_its_job_and_no_other(store, tmp_pa
     manifest, job = one_job()
     (document,) = published(store, manifest, job).documents
     make_unreadable(tmp_path / "store" / document.key)
-    jobs = OpenJobs(manifest, runs={job.job_id: job_run_of(run_of(job, StateType.RUNNING, 0))})
+    jobs = open_jobs(manifest, Running(job, job_run_of(run_of(job, StateType.RUNNING, 0))))
     (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
     assert ending.stage is Stage.FAILED
     assert ending.error.startswith("What a.mp3 became cannot be read, though the store answers otherwise.")
@@ -173,7 +178,7 @@ def test_a_recording_that_cannot_be_read_fails_its_job_at_adoption(store, tmp_pa
     manifest, job = one_job()
     make_unreadable(tmp_path / "store" / BatchKeys.of(BATCH_ID).recording_record(job.job_id))
     jobs = asyncio.run(adopt(OneRun(None), store, manifest, None))
-    assert "The recording of a.mp3 cannot be read" in jobs.endings[job.job_id].error
+    assert "The recording of a.mp3 cannot be read" in jobs.ended[job.job_id].ending.error
     assert not jobs.any_open
 
 
@@ -181,7 +186,7 @@ def test_an_upload_that_cannot_be_removed_stops_nothing(store, tmp_path):
     manifest, job = one_job()
     published(store, manifest, job)
     (tmp_path / BATCH_ID / job.job_id / "in the way").mkdir(parents=True)
-    jobs = OpenJobs(manifest, runs={job.job_id: job_run_of(run_of(job, StateType.RUNNING, 0))})
+    jobs = open_jobs(manifest, Running(job, job_run_of(run_of(job, StateType.RUNNING, 0))))
     (ending,) = asyncio.run(collect(OneRun(run_of(job, StateType.COMPLETED, 1)), store, jobs, tmp_path))
     assert ending.stage is Stage.DONE
 
@@ -240,7 +245,7 @@ class Mover:
         self.stuck = stuck
         self.successor = successor
         self.outages = 1
-        self.given_up = []
+        self.ended = []
 
     async def find_stuck(self, _runs):
         return self.stuck
@@ -252,24 +257,60 @@ class Mover:
         self.stuck = []
         return [self.successor]
 
-    async def give_up(self, predecessor, successor):
+    async def end_predecessor(self, predecessor, successor):
         if self.outages:
             self.outages -= 1
             raise httpx.ConnectError(REFUSED)
-        self.given_up.append((predecessor, successor))
+        self.ended.append((predecessor, successor))
 
 
 def test_a_move_that_an_outage_interrupts_is_finished_after_it(store):
     manifest, job = one_job()
     old, new = job_run_of(run_of(job, SCHEDULED, 0)), job_run_of(run_of(job, SCHEDULED, 1))
     recording = Recording(job_id=job.job_id, key="a.mp3", size=1, sha256="0" * 64, audio_seconds=1.0)
-    jobs = OpenJobs(manifest, runs={job.job_id: old}, ready={job.job_id: ReadyJob(job, recording)})
+    jobs = open_jobs(manifest, Running(job, old, recording))
     dispatcher = Mover([old], new)
     with pytest.raises(httpx.ConnectError):
         asyncio.run(move_stuck(store, dispatcher, jobs))
-    assert jobs.runs == {job.job_id: new}, "it watches the run that was given up"
+    assert jobs.runs == {job.job_id: new}, "it watches the run that was to be ended"
     assert asyncio.run(move_stuck(store, dispatcher, jobs)) == []
-    assert dispatcher.given_up == [(old, new)]
+    assert dispatcher.ended == [(old, new)]
+
+
+def test_a_successor_that_has_ended_is_collected_after_the_run_in_whose_place_it_was_created(store, tmp_path):
+    manifest, job = one_job()
+    published(store, manifest, job)
+    old, new = job_run_of(run_of(job, SCHEDULED, 0)), job_run_of(run_of(job, RUNNING, 1))
+    jobs = open_jobs(manifest, Running(job, new, predecessor=old))
+    server = OneRun(run_of(job, StateType.COMPLETED, 2))
+    assert asyncio.run(collect(server, store, jobs, tmp_path)) == []
+    dispatcher = Mover([], new)
+    dispatcher.outages = 0
+    asyncio.run(move_stuck(store, dispatcher, jobs))
+    assert dispatcher.ended == [(old, new)]
+    assert [ending.stage for ending in asyncio.run(collect(server, store, jobs, tmp_path))] == [Stage.DONE]
+
+
+class AwayOnce(OneRun):
+    """A Prefect server that refuses the first state that it is sent."""
+
+    async def set_flow_run_state(self, flow_run_id, state, *, force):
+        if not self.set_to:
+            self.set_to.append("refused")
+            raise httpx.ConnectError(REFUSED)
+        await super().set_flow_run_state(flow_run_id, state, force=force)
+
+
+def test_a_run_that_is_to_begin_again_once_it_has_stopped_does_so_after_an_outage(store, tmp_path):
+    manifest, job = one_job()
+    stopping = job_run_of(run_of(job, StateType.CANCELLING, 0))
+    jobs = open_jobs(manifest, Running(job, stopping, restarts_once_stopped=True))
+    server = AwayOnce(run_of(job, StateType.CANCELLED, 1))
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(collect(server, store, jobs, tmp_path))
+    assert asyncio.run(collect(server, store, jobs, tmp_path)) == []
+    assert server.set_to == ["refused", "AwaitingRetry"]
+    assert not jobs.running[job.job_id].restarts_once_stopped
 
 
 class ManyTaskRuns:

@@ -52,7 +52,7 @@ def test_an_outage_at_its_very_end_leaves_nothing_undone(done_batch, monkeypatch
             raise httpx.ConnectError(msg)
 
     monkeypatch.setattr("flows.transcribe_batch.SECONDS_AFTER_OUTAGE", 0.01)
-    monkeypatch.setattr("flows.transcribe_batch.settle_earlier_attempts", settle)
+    monkeypatch.setattr("flows.transcribe_batch.end_earlier_attempts", settle)
 
     state = done_batch()
 

@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelling, Pending
 
 from deployments.worker.cancels import forward_cancels
-from deployments.worker.orphans import FORGOTTEN_SECONDS, hand_back_forgotten
+from deployments.worker.orphans import FORGOTTEN_SECONDS, requeue_forgotten
 from deployments.worker.process_pool import WarmProcesses
 from deployments.worker.worker import WarmWorker
 
@@ -101,7 +101,7 @@ def test_a_run_that_stays_pending_although_nobody_has_it_is_handed_back(idle_poo
     async def look(*, held, seconds_later):
         async with get_client() as client:
             now = datetime.now(UTC) + timedelta(seconds=seconds_later)
-            await hand_back_forgotten(client, POOL, lambda flow_run_id: held and flow_run_id == run.id, now=now)
+            await requeue_forgotten(client, POOL, lambda flow_run_id: held and flow_run_id == run.id, now=now)
         return idle_pool.client.read_flow_run(run.id).state.name
 
     assert asyncio.run(look(held=False, seconds_later=0)) == "Pending"

@@ -134,7 +134,7 @@ def test_a_run_waits_for_a_store_that_is_away(tmp_path, monkeypatch, caplog):
         state = asyncio.run(transcribe_recording(batch_id, job, recording, TranscriptionOptions(), return_state=True))
         plugged_in.result()
     assert "Retry 1/" in caplog.text
-    assert (state.name, state.message) == ("Completed", "Its documents were already published.")
+    assert (state.name, state.message) == ("Already published", "Its documents were already published.")
 
 
 def test_a_run_that_is_cancelled_while_another_model_is_in_use_ends_at_once(installation, transcribed):
