@@ -12,8 +12,6 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
@@ -29,7 +27,7 @@ from tasks.errors import NotFound, RecordDamaged
 from tasks.ingest.report import InboxReport, report_key
 from tasks.names import display_name
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.prefect_runs import ACTIVE
+from tasks.orchestration.prefect_states import FAILED, HOLDING_A_SLOT, NOT_ENDED, in_states
 from tasks.orchestration.summary import duration, sentence
 from tasks.single_flight import SingleFlightCache
 from tasks.storage.base import Store
@@ -38,9 +36,6 @@ from tasks.storage.records import parse_record
 MAX_AGE = 2.0
 LATE = timedelta(minutes=1)
 """A scan that has been due for this long waits for a worker, or for a free process of it."""
-
-_UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
-_ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED]
 
 
 class InboxStatus(StoredModel):
@@ -92,7 +87,7 @@ class Inboxes:
         """Scan the inbox now, once for any number of requests. Raises `NotFound`."""
         async with self._scanning, translated_errors():
             deployment = await self._deployment_of(name)
-            run = await self._read_run(deployment, ACTIVE, FlowRunSort.EXPECTED_START_TIME_ASC)
+            run = await self._read_run(deployment, NOT_ENDED, FlowRunSort.EXPECTED_START_TIME_ASC)
             under_way = run is not None and _is_scanning(run, datetime.now(UTC))
             if run is None or not under_way:
                 run = await self._client.create_flow_run_from_deployment(deployment.id)
@@ -122,8 +117,8 @@ class Inboxes:
         now = datetime.now(UTC)
         async with translated_errors():
             coming, ended = await asyncio.gather(
-                self._read_run(deployment, ACTIVE, FlowRunSort.EXPECTED_START_TIME_ASC),
-                self._read_run(deployment, _ENDED, FlowRunSort.END_TIME_DESC),
+                self._read_run(deployment, NOT_ENDED, FlowRunSort.EXPECTED_START_TIME_ASC),
+                self._read_run(deployment, (StateType.COMPLETED, *FAILED), FlowRunSort.END_TIME_DESC),
             )
         report, damage = await in_thread(STORE_THREADS, _read_report, self._store, deployment.name)
         definition = _definition(deployment)
@@ -145,11 +140,11 @@ class Inboxes:
         )
 
     async def _read_run(
-        self, deployment: DeploymentResponse, states: list[StateType], sort: FlowRunSort
+        self, deployment: DeploymentResponse, states: Iterable[StateType], sort: FlowRunSort
     ) -> FlowRun | None:
         runs = await self._client.read_flow_runs(
             deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states))),
+            flow_run_filter=FlowRunFilter(state=in_states(states)),
             sort=sort,
             limit=1,
         )
@@ -174,7 +169,7 @@ def _is_scanning(run: FlowRun, now: datetime) -> bool:
 
 
 def _is_under_way(run: FlowRun) -> bool:
-    return run.state is not None and run.state.type in _UNDER_WAY
+    return run.state is not None and run.state.type in HOLDING_A_SLOT
 
 
 def _due_at(run: FlowRun) -> datetime | None:

@@ -10,12 +10,10 @@ from cachetools import LRUCache
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import StateType, Variable
+from prefect.client.schemas.objects import Variable
 from prefect.client.schemas.sorting import FlowRunSort
 from pydantic import ValidationError
 
@@ -29,6 +27,7 @@ from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import GONE_MARK, QUARANTINE_MARK, Pool
 from tasks.orchestration.prefect_runs import job_run_of
+from tasks.orchestration.prefect_states import FAILED, in_states
 from tasks.orchestration.status import PoolFailure, PoolRun, PoolStatus
 from tasks.orchestration.summary import duration, sentence
 from tasks.single_flight import SingleFlightCache
@@ -65,7 +64,6 @@ def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
 
 FAILURES_PER_POOL = 3
 FAILURES_READ = 50
-FAILED = [StateType.FAILED, StateType.CRASHED]
 
 
 class PoolFacts:
@@ -81,7 +79,7 @@ class PoolFacts:
             return {}
         async with translated_errors():
             runs = await self._client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=FAILED))),
+                flow_run_filter=FlowRunFilter(state=in_states(FAILED)),
                 work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(failures))),
                 sort=FlowRunSort.END_TIME_DESC,
                 limit=FAILURES_READ,

@@ -18,8 +18,6 @@ from prefect.client.schemas.filters import (
     ArtifactFilterType,
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     FlowRunFilterTags,
     TaskRunFilter,
     TaskRunFilterState,
@@ -44,7 +42,8 @@ from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
 from tasks.orchestration.pools import read_pools
-from tasks.orchestration.prefect_runs import ACTIVE, conversion_of, job_run_of, read_running_batches, read_runs
+from tasks.orchestration.prefect_runs import conversion_of, job_run_of, read_running_batches, read_runs
+from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.orchestration.start_batch import create_batch_run
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -56,7 +55,7 @@ BATCHES_REMEMBERED = 64
 NEWS_PAGE = 5
 """Runs in the first page of those that were completed since the last look: rarely more than a few."""
 
-_COMPLETED = [StateType.COMPLETED]
+COMPLETED = [StateType.COMPLETED]
 
 
 NOT_COMPLETED = [state_type for state_type in StateType if state_type is not StateType.COMPLETED]
@@ -88,8 +87,11 @@ class PrefectService:
         tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
         async with translated_errors(SECONDS_TO_READ_A_BATCH):
             # In this order: a run that completes in between is then read twice, and not missed.
-            others = await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(not_any=_COMPLETED)))
-            news = await self._read_news(FlowRunFilter(tags=tags, state=_state_filter(any_=_COMPLETED)), completed)
+            others = await read_runs(
+                self._client,
+                FlowRunFilter(tags=tags, state=in_states(NOT_COMPLETED)),
+            )
+            news = await self._read_news(FlowRunFilter(tags=tags, state=in_states(COMPLETED)), completed)
         runs = {**completed, **_by_id(others), **news}
         completed.update(news)
         now = datetime.now(UTC)
@@ -182,7 +184,7 @@ class PrefectService:
         had_ended = answer.status is not SetStateStatus.ACCEPT and not (answer.state and answer.state.is_cancelled())
         tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
         async with translated_errors(SECONDS_TO_READ_A_BATCH):
-            active = await read_runs(self._client, FlowRunFilter(tags=tags, state=_state_filter(any_=ACTIVE)))
+            active = await read_runs(self._client, FlowRunFilter(tags=tags, state=in_states(NOT_ENDED)))
             for run in active:
                 if str(run.id) != flow_run_id and not (run.state and run.state.is_cancelling()):
                     await self._client.set_flow_run_state(run.id, state)
@@ -267,7 +269,3 @@ def _share(percent: object) -> float:
         return min(max(float(str(percent)) / 100, 0.0), 1.0)
     except ValueError:
         return 0.0
-
-
-def _state_filter(*, any_: list[StateType] | None = None, not_any: list[StateType] | None = None) -> FlowRunFilterState:
-    return FlowRunFilterState(type=FlowRunFilterStateType(any_=any_, not_any_=not_any))

@@ -23,6 +23,7 @@ from prefect.utilities.callables import parameter_schema
 from deployments.local.environment import CPU_POOL
 from tasks.batches import INGEST_FLOW
 from tasks.ingest.inboxes import Inbox, inboxes_of
+from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import GONE_MARK
 from tasks.settings import Settings
 
@@ -33,8 +34,6 @@ ENTRYPOINT = "flows.ingest_folder.ingest_folder"
 SLUG = "scan"
 PATTERN = "clean-up/cpu"
 """Deployment in prefect.yaml that says how code is found."""
-
-PAGE = 200
 
 
 async def deploy_inboxes(client: PrefectClient, settings: Settings) -> None:
@@ -117,14 +116,8 @@ async def _pause_gone(client: PrefectClient, present: set[str]) -> None:
 
 
 async def _managed(client: PrefectClient) -> Sequence[DeploymentResponse]:
-    found: list[DeploymentResponse] = []
-    while True:
-        page = await client.read_deployments(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[INGEST_FLOW])),
-            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED_TAG])),
-            limit=PAGE,
-            offset=len(found),
-        )
-        found += page
-        if len(page) < PAGE:
-            return found
+    return await read_all(
+        client.read_deployments,
+        flow_filter=FlowFilter(name=FlowFilterName(any_=[INGEST_FLOW])),
+        deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[MANAGED_TAG])),
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from uuid import UUID
 
 import httpx
@@ -10,18 +10,15 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from deployments.worker.process_pool import WarmProcesses
 from tasks.cancellation import reason_told
+from tasks.orchestration.prefect_runs import read_runs
+from tasks.orchestration.prefect_states import in_states
 from tasks.orchestration.task_runs import end_task_runs
 
 WATCH_SECONDS = 1.0
@@ -57,11 +54,8 @@ async def _ask_to_stop(client: PrefectClient, processes: WarmProcesses) -> None:
     }
     if not holders:
         return
-    cancelled = await client.read_flow_runs(
-        flow_run_filter=_in_states(StateType.CANCELLING, StateType.CANCELLED, among=holders),
-        sort=FlowRunSort.ID_DESC,
-        limit=200,
-    )
+    stopping = in_states([StateType.CANCELLING, StateType.CANCELLED])
+    cancelled = await read_runs(client, FlowRunFilter(id=FlowRunFilterId(any_=list(holders)), state=stopping))
     for flow_run in cancelled:
         holders[flow_run.id].cancel(flow_run.id)
 
@@ -74,12 +68,7 @@ async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[
     a process to be ended, and waits for it. One that is on its way into a process is left to it: the server lets a
     run that has ended as Cancelled begin, but not one that is Cancelling.
     """
-    cancelling = await client.read_flow_runs(
-        flow_run_filter=_in_states(StateType.CANCELLING),
-        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
-        sort=FlowRunSort.ID_DESC,
-        limit=200,
-    )
+    cancelling = await read_runs(client, FlowRunFilter(state=in_states([StateType.CANCELLING])), [work_pool])
     for flow_run in cancelling:
         if is_held(flow_run.id):
             continue
@@ -89,10 +78,3 @@ async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[
             # Not forced: if it has ended by now, that stands.
             await client.set_flow_run_state(flow_run.id, Cancelled(message=message))
             await end_task_runs(client, flow_run.id, "it was cancelled.")
-
-
-def _in_states(*types: StateType, among: Iterable[UUID] | None = None) -> FlowRunFilter:
-    return FlowRunFilter(
-        id=None if among is None else FlowRunFilterId(any_=list(among)),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types))),
-    )

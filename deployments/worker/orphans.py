@@ -10,17 +10,14 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    WorkPoolFilter,
-    WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from deployments.worker.run_ends import ACTIVE, requeue
+from deployments.worker.run_ends import requeue
 from deployments.worker.services import skipped_in_outage
+from tasks.orchestration.prefect_runs import read_runs
+from tasks.orchestration.prefect_states import HOLDING_A_SLOT, in_states
 
 FORGOTTEN_SECONDS = 60.0
 """Time that a run may be Pending without a process; longer than any request for it is repeated."""
@@ -35,7 +32,7 @@ async def requeue_all(client: PrefectClient, work_pool: str, reason: str) -> Non
 
     Only safe while no worker serves the pool: called by its worker before it takes its first run and after its last.
     """
-    while under_way := await _read(client, work_pool, ACTIVE):
+    while under_way := await _read(client, work_pool, HOLDING_A_SLOT):
         for flow_run in under_way:
             logger.warning("%s: %s", flow_run.name, reason)
             with contextlib.suppress(ObjectNotFound):  # somebody deleted it meanwhile
@@ -67,9 +64,4 @@ async def requeue_forgotten(
 
 
 async def _read(client: PrefectClient, work_pool: str, states: Sequence[StateType]) -> list[FlowRun]:
-    return await client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))),
-        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
-        sort=FlowRunSort.ID_DESC,
-        limit=200,
-    )
+    return await read_runs(client, FlowRunFilter(state=in_states(states)), [work_pool])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelled, Failed
 
@@ -16,9 +16,9 @@ from deployments.worker.messages import RunEnded
 from tasks.cancellation import reason_told
 from tasks.orchestration.crashes import MAX_CRASHES, count_crashes, crash, stopped
 from tasks.orchestration.prefect_runs import crashes_before
+from tasks.orchestration.prefect_states import HOLDING_A_SLOT
 from tasks.orchestration.task_runs import end_task_runs
 
-ACTIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 MAX_STARTS = 20
 """Bound on all starts of a run, also those that were not its fault: nothing loops for ever."""
 
@@ -119,7 +119,7 @@ async def is_suspect(client: PrefectClient, flow_run: FlowRun, *, crashes: int =
 async def requeue(client: PrefectClient, flow_run_id: UUID, reason: str) -> None:
     """Put a run that is under way back into its pool's queue, without a mark against it."""
     current = await client.read_flow_run(flow_run_id)
-    if current.state is None or current.state.type not in ACTIVE:
+    if current.state is None or current.state.type not in HOLDING_A_SLOT:
         return
     await end_task_runs(client, flow_run_id, reason)
     if current.state.is_cancelling():

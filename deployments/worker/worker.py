@@ -52,6 +52,7 @@ from deployments.worker.template import CAN_FORK, Template
 from deployments.worker.upkeep import SLOTS_VARIABLE
 from deployments.worker.waiting import wait_for_pool
 from deployments.worker.wake import wake_by_events
+from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import Outcome
 from tasks.settings import Settings
 
@@ -288,7 +289,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         known: dict[UUID, Any] = {}
         while True:
             with contextlib.suppress(httpx.HTTPError):  # an outage: the next look finds the same
-                deployments = await self.client.read_deployments(work_pool_filter=of_this_pool, limit=200)
+                deployments = await read_all(self.client.read_deployments, work_pool_filter=of_this_pool)
                 found = {deployment.id: deployment.updated for deployment in deployments}
                 if found != known:
                     self._processes.look_for_new_code()

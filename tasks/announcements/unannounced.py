@@ -17,10 +17,7 @@ from prefect.client.schemas.filters import (
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterEndTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 
 from tasks.announcements.announce import announce
@@ -31,6 +28,7 @@ from tasks.errors import NotFound, RecordDamaged
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.prefect_runs import job_run_of, read_retry
+from tasks.orchestration.prefect_states import ENDED, in_states
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending
 from tasks.settings import Settings
@@ -42,8 +40,6 @@ LOOK_BACK = timedelta(hours=6)
 
 SETTLES = timedelta(minutes=1)
 """A run that has just ended may just have announced it: Prefect shows an event some seconds later."""
-
-_ENDED = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 
 
 async def announce_untold(client: PrefectClient, store: Store, settings: Settings, *, ended_before: datetime) -> int:
@@ -69,7 +65,7 @@ async def _read_ended(client: PrefectClient, ended_before: datetime) -> list[Job
         client.read_flow_runs,
         flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
         flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDED)),
+            state=in_states(ENDED),
             end_time=FlowRunFilterEndTime(after_=ended_before - LOOK_BACK, before_=ended_before),
         ),
         sort=FlowRunSort.END_TIME_DESC,

@@ -13,20 +13,17 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Crashed
 
 from tasks.batches import BATCH_FLOW, batch_tag
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.pools import read_gpu_pools, read_workers
-from tasks.orchestration.prefect_runs import ACTIVE, job_run_of, read_runs
+from tasks.orchestration.prefect_runs import job_run_of, read_runs
+from tasks.orchestration.prefect_states import HOLDING_A_SLOT, NOT_ENDED, in_states
 from tasks.orchestration.task_runs import end_task_runs
-
-HOLDING = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[JobRun]:
@@ -34,7 +31,7 @@ async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[
     offline = [pool.work_pool.name for pool in await read_gpu_pools(client) if not pool.online]
     if not offline:
         return []
-    holding = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=HOLDING)))
+    holding = FlowRunFilter(state=in_states(HOLDING_A_SLOT))
     runs = [run for run in map(job_run_of, await read_runs(client, holding, offline)) if run.job_id]
     gone = {name for name in {run.work_pool for run in runs} if await _is_gone(client, name, away_for=away_for)}
     return [run for run in runs if run.work_pool in gone and not await _is_watched(client, run)]
@@ -61,7 +58,7 @@ async def _is_watched(client: PrefectClient, run: JobRun) -> bool:
     """Return whether the run of its batch is under way, which moves stuck runs."""
     of_batch = FlowRunFilter(
         tags=FlowRunFilterTags(all_=[batch_tag(run.batch_id)]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)),
+        state=in_states(NOT_ENDED),
     )
     flow = FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW]))
     return bool(await client.read_flow_runs(flow_filter=flow, flow_run_filter=of_batch, limit=1))

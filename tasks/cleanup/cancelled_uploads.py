@@ -17,8 +17,6 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     FlowRunFilterTags,
 )
 
@@ -27,7 +25,8 @@ from tasks.cleanup.deletion import remove_unless_received
 from tasks.errors import TranscriptionError
 from tasks.orchestration.job_run import RunState
 from tasks.orchestration.open_jobs import OpenJobs
-from tasks.orchestration.prefect_runs import ACTIVE, job_run_of, read_runs
+from tasks.orchestration.prefect_runs import job_run_of, read_runs
+from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import not_kept
@@ -93,7 +92,7 @@ class CancelledUploads:
         own = job_run_of(await self.client.read_flow_run(self.run_id))
         if own.state in (RunState.SCHEDULED, RunState.PENDING) or own.attempts != self.attempt:
             return job_ids
-        active = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
+        active = in_states(NOT_ENDED)
         tags = FlowRunFilterTags(all_=[batch_tag(self.batch_id)])
         runs = await read_runs(self.client, FlowRunFilter(tags=tags, state=active))
         return {run.job_id for run in map(job_run_of, runs)} & job_ids

@@ -19,11 +19,9 @@ from prefect.client.schemas.filters import (
     ArtifactFilterType,
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import Artifact, StateType
+from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
@@ -40,7 +38,8 @@ from tasks.errors import DiskFull, RecordDamaged, WrongInstallation
 from tasks.names import display_name
 from tasks.orchestration.installation import check_installation
 from tasks.orchestration.paging import PAGE, read_all
-from tasks.orchestration.prefect_runs import ACTIVE, read_runs
+from tasks.orchestration.prefect_runs import read_runs
+from tasks.orchestration.prefect_states import ENDED, NOT_ENDED, in_states
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.expiries import note_expiries, withdraw_expiries
@@ -48,8 +47,6 @@ from tasks.storage.keys import BATCHES
 from tasks.storage.records import published_and_intact
 
 logger = logging.getLogger(__name__)
-
-_ENDED = [state_type for state_type in StateType if state_type not in ACTIVE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +60,14 @@ class Cleaned:
 async def read_activity(client: PrefectClient, batch_id: str) -> Activity:
     """Return whether any run of the batch is under way, its own or a job's, and when the last one ended."""
     of_batch = FlowRunFilterTags(all_=[batch_tag(batch_id)])
-    active = await client.read_flow_runs(flow_run_filter=_in_states(of_batch, ACTIVE), limit=1)
+    active = await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(tags=of_batch, state=in_states(NOT_ENDED)), limit=1
+    )
     ended = await client.read_flow_runs(
-        flow_run_filter=_in_states(of_batch, _ENDED), sort=FlowRunSort.END_TIME_DESC, limit=1
+        flow_run_filter=FlowRunFilter(tags=of_batch, state=in_states(ENDED)), sort=FlowRunSort.END_TIME_DESC, limit=1
     )
     times = (run.end_time or (run.state.timestamp if run.state else run.created) for run in ended)
     return Activity(active=bool(active), ended_at=next(times, None))
-
-
-def _in_states(tags: FlowRunFilterTags, states: list[StateType]) -> FlowRunFilter:
-    return FlowRunFilter(tags=tags, state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +253,7 @@ async def _active_among(client: PrefectClient, run_ids: Sequence[UUID]) -> set[U
     active: set[UUID] = set()
     for first in range(0, len(run_ids), PAGE):
         ids = FlowRunFilterId(any_=list(run_ids[first : first + PAGE]))
-        states = FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE))
+        states = in_states(NOT_ENDED)
         active |= {run.id for run in await read_runs(client, FlowRunFilter(id=ids, state=states))}
     return active
 

@@ -21,7 +21,6 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import TaskRunSort
 
 from tasks.batches import Stage, inbox_tag
@@ -32,6 +31,7 @@ from tasks.ingest.records import Ended, Outcome, Plan
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.prefect_runs import conversion_of, job_run_of, read_job_runs, read_runs
+from tasks.orchestration.prefect_states import FAILED
 from tasks.orchestration.stages import STOPPED_WITH_BATCH
 from tasks.orchestration.summary import sentence
 from tasks.storage.keys import BatchKeys
@@ -123,7 +123,7 @@ def _end_without_run(run: JobRun | None) -> tuple[Stage, str]:
 
 async def _failed_conversions(client: PrefectClient, plan: Plan) -> Mapping[str, str]:
     """Return the reasons why uploads of the batch could not be converted, by job id; the latest try counts."""
-    failed = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.FAILED, StateType.CRASHED]))
+    failed = TaskRunFilterState(type=TaskRunFilterStateType(any_=list(FAILED)))
     found = await read_all(
         client.read_task_runs,
         flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(plan.flow_run_id)])),

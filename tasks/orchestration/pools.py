@@ -24,8 +24,6 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
@@ -53,7 +51,8 @@ from tasks.orchestration.pool_model import (
     Pool,
     measured_rtf,
 )
-from tasks.orchestration.prefect_runs import ACTIVE, job_run_of, read_runs
+from tasks.orchestration.prefect_runs import job_run_of, read_runs
+from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.settings import Settings
 from tasks.transcription.models import AUTO
 
@@ -150,7 +149,7 @@ async def read_completed(client: PrefectClient, pools: Sequence[str]) -> list[Fl
     known = _completed.get(client)
     if known is not None and known.pools == tuple(pools) and time.monotonic() - known.at < SECONDS_KEPT:
         return known.runs
-    completed = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED]))
+    completed = in_states([StateType.COMPLETED])
     began = time.monotonic()
     runs = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(state=completed),
@@ -188,7 +187,7 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
     if not gpu_pools:
         return ()
     names = [gpu_pool.work_pool.name for gpu_pool in gpu_pools]
-    active_filter = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=ACTIVE)))
+    active_filter = FlowRunFilter(state=in_states(NOT_ENDED))
     active, ended = await asyncio.gather(read_runs(client, active_filter, names), read_completed(client, names))
     active_by_pool, ended_by_pool = _by_pool(active), _by_pool(ended)
     now, default_model = datetime.now(UTC), Settings().model

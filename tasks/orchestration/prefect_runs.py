@@ -18,8 +18,6 @@ from prefect.client.schemas.filters import (
     FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     FlowRunFilterTags,
     WorkPoolFilter,
     WorkPoolFilterName,
@@ -32,11 +30,11 @@ from tasks.batches import BATCH_FLOW, WhisperTask, batch_tag, inbox_tag, job_tag
 from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
+from tasks.orchestration.prefect_states import in_states
 from tasks.orchestration.recovery import Retry, is_next_attempt
 from tasks.orchestration.waiting import waits_for
 from tasks.transcription.models import AUTO
 
-ACTIVE = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING, StateType.PAUSED]
 CRASHES_TAG = "crashes:"
 
 
@@ -178,7 +176,7 @@ def _started_at(run: FlowRun) -> datetime | None:
 
 async def read_running_batches(client: PrefectClient) -> RunningBatches:
     """Return the batches whose own run is running: room is shared among them."""
-    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+    running = in_states([StateType.RUNNING])
     runs = await read_all(
         client.read_flow_runs,
         flow_filter=FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW])),
