@@ -19,7 +19,7 @@ from deployments.worker.process_pool import WarmProcesses
 from tasks.cancellation import reason_told
 from tasks.orchestration.prefect_runs import read_runs
 from tasks.orchestration.prefect_states import in_states
-from tasks.orchestration.task_runs import end_task_runs
+from tasks.orchestration.run_recovery import end_run
 
 WATCH_SECONDS = 1.0
 
@@ -76,5 +76,4 @@ async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[
             asked_with = (flow_run.state.message or "") if flow_run.state else ""
             message = reason_told(asked_with, "Cancelled while no process had it.")
             # Not forced: if it has ended by now, that stands.
-            await client.set_flow_run_state(flow_run.id, Cancelled(message=message))
-            await end_task_runs(client, flow_run.id, "it was cancelled.")
+            await end_run(client, flow_run.id, Cancelled(message=message))

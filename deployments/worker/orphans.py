@@ -14,10 +14,11 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 
-from deployments.worker.run_ends import requeue
 from deployments.worker.services import skipped_in_outage
 from tasks.orchestration.prefect_runs import read_runs
 from tasks.orchestration.prefect_states import HOLDING_A_SLOT, in_states
+from tasks.orchestration.recovery import Loss
+from tasks.orchestration.run_recovery import recover
 
 FORGOTTEN_SECONDS = 60.0
 """Time that a run may be Pending without a process; longer than any request for it is repeated."""
@@ -36,7 +37,7 @@ async def requeue_all(client: PrefectClient, work_pool: str, reason: str) -> Non
         for flow_run in under_way:
             logger.warning("%s: %s", flow_run.name, reason)
             with contextlib.suppress(ObjectNotFound):  # somebody deleted it meanwhile
-                await requeue(client, flow_run.id, reason)
+                await recover(client, flow_run.id, Loss.WORKER, reason)
 
 
 async def watch_for_forgotten(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
@@ -60,7 +61,7 @@ async def requeue_forgotten(
         if pending_seconds > FORGOTTEN_SECONDS and not is_held(flow_run.id):
             logger.warning("%s is Pending and nobody has it; handing it back", flow_run.name)
             with contextlib.suppress(ObjectNotFound):
-                await requeue(client, flow_run.id, "An outage kept it from starting; starting again.")
+                await recover(client, flow_run.id, Loss.WORKER, "An outage kept it from starting; starting again.")
 
 
 async def _read(client: PrefectClient, work_pool: str, states: Sequence[StateType]) -> list[FlowRun]:

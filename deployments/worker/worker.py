@@ -23,6 +23,7 @@ import logging
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +47,7 @@ from deployments.worker.job import WarmJobConfiguration, WarmResult, WarmVariabl
 from deployments.worker.messages import RunEnded
 from deployments.worker.orphans import requeue_all, watch_for_forgotten
 from deployments.worker.process_pool import WarmProcesses, start_process
-from deployments.worker.run_ends import exit_in_words, is_suspect, recover_from_death, recover_unfinished, until_taken
+from deployments.worker.run_ends import begun_again_since, exit_in_words, is_suspect, until_taken
 from deployments.worker.services import run_forever, skipped_in_outage
 from deployments.worker.template import CAN_FORK, Template
 from deployments.worker.upkeep import SLOTS_VARIABLE
@@ -54,6 +55,8 @@ from deployments.worker.waiting import wait_for_pool
 from deployments.worker.wake import wake_by_events
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import Outcome
+from tasks.orchestration.recovery import Loss, Remedy
+from tasks.orchestration.run_recovery import recover
 from tasks.settings import Settings
 
 RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
@@ -213,10 +216,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         In the base class it ends as Crashed, of one failed request. Not public either, and tested likewise.
         """
         with _kept_in(self._executing, flow_run.id):
-            await until_taken(
-                lambda: recover_from_death(client or self.client, flow_run, message, innocent=False),
-                stopped=lambda: self._draining,
-            )
+            await self._recover(flow_run, Loss.PROCESS, message, client)
 
     async def run(
         self,
@@ -249,18 +249,24 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         if end.device_lost:
             self._note_failure(process, end.detail)
             process.kill(end.detail, frozenset({flow_run.id}))
-        await until_taken(lambda: recover_unfinished(self.client, flow_run, end), stopped=lambda: self._draining)
+        await self._recover(flow_run, Loss.REFUSED if end.refused else Loss.PROCESS, end.detail)
 
     async def _after_death(self, flow_run: FlowRun, process: WarmProcess, end: ProcessDied) -> None:
-        innocent = bool(process.killed_for) and flow_run.id not in process.killed_for
         reason = process.kill_reason or f"its process ended ({exit_in_words(end.exit_code)})"
-        shared = self._shares and process.shared_death
-        blamed = await until_taken(
-            lambda: recover_from_death(self.client, flow_run, reason, innocent=innocent, shared=shared),
-            stopped=lambda: self._draining,
-        )
-        if blamed:
+        loss = Loss.PROCESS
+        if process.killed_for and flow_run.id not in process.killed_for:
+            loss = Loss.NEIGHBOUR
+        elif self._shares and process.shared_death:
+            loss = Loss.SHARED_PROCESS
+        if await self._recover(flow_run, loss, reason) is Remedy.CRASH:
             self._note_failure(process, reason)
+
+    async def _recover(
+        self, before: FlowRun, loss: Loss, reason: str, client: PrefectClient | None = None
+    ) -> Remedy | None:
+        """Give the run, which was *before* this attempt at it as given, the state that is due after a loss."""
+        recovery = partial(recover, client or self.client, before.id, loss, reason, unless=begun_again_since(before))
+        return await until_taken(recovery, stopped=lambda: self._draining)
 
     def _note_failure(self, process: WarmProcess, reason: str) -> None:
         """Count the loss of a process once, however many runs it took along."""

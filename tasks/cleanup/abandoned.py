@@ -6,7 +6,6 @@ its run would stay Running for ever.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
@@ -15,15 +14,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Crashed
 
 from tasks.batches import BATCH_FLOW, batch_tag
-from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.pools import read_gpu_pools, read_workers
 from tasks.orchestration.prefect_runs import job_run_of, read_runs
 from tasks.orchestration.prefect_states import HOLDING_A_SLOT, NOT_ENDED, in_states
-from tasks.orchestration.task_runs import end_task_runs
+from tasks.orchestration.recovery import Loss
+from tasks.orchestration.run_recovery import recover
 
 
 async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[JobRun]:
@@ -39,14 +37,7 @@ async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[
 
 async def end_abandoned(client: PrefectClient, run: JobRun) -> None:
     """End a run whose worker is gone. Should the worker come back with it, its documents do not count any more."""
-    reason = f"The worker of {run.work_pool} is gone."
-    ended: State[Any] = (
-        Cancelled(message=f"Cancelled. {reason}")
-        if run.state is RunState.CANCELLING
-        else Crashed(message=f"{reason} Retry the job.")
-    )
-    await client.set_flow_run_state(run.run_id, ended, force=True)
-    await end_task_runs(client, run.run_id, reason)
+    await recover(client, run.run_id, Loss.WORKER_FOR_GOOD, f"The worker of {run.work_pool} is gone.")
 
 
 async def _is_gone(client: PrefectClient, work_pool: str, *, away_for: timedelta) -> bool:

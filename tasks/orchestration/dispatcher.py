@@ -20,7 +20,6 @@ from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
 
 from tasks.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, batch_tag, inbox_tag, job_tag
 from tasks.names import display_name
-from tasks.orchestration.crashes import restart_lost
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.lost_runs import LostRuns
 from tasks.orchestration.notices import router_problem
@@ -35,9 +34,9 @@ from tasks.orchestration.prefect_runs import (
     job_run_of,
     refresh,
 )
+from tasks.orchestration.run_recovery import end_run, restart_silent
 from tasks.orchestration.scheduling import place
 from tasks.orchestration.shared_looks import looks_with
-from tasks.orchestration.task_runs import end_task_runs
 
 logger = logging.getLogger(__name__)
 
@@ -164,7 +163,7 @@ class Dispatcher:
         for run in await self._lost_runs.find(run for run in runs if run.work_pool in elsewhere):
             logger.warning("Job %s gives no sign of life on %s; starting again", run.job_id, run.work_pool)
             with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment
-                await restart_lost(self._client, run)
+                await restart_silent(self._client, run)
 
     def _watch(self, pools: Iterable[Pool]) -> None:
         now = time.monotonic()
@@ -176,8 +175,7 @@ class Dispatcher:
         """End runs that were asked to stop on a pool without a worker: nothing else would stop them."""
         for run in lost:
             message = f"Cancelled. The worker of {run.work_pool} is gone."
-            await self._client.set_flow_run_state(run.run_id, Cancelled(message=message))
-            await end_task_runs(self._client, run.run_id, message)
+            await end_run(self._client, run.run_id, Cancelled(message=message))
 
     async def move(self, ready: Mapping[str, Waiting], old: Mapping[str, JobRun]) -> list[JobRun]:
         """
@@ -196,8 +194,7 @@ class Dispatcher:
         where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
         message = f"Moved to {successor.work_pool}: {where}."
         with contextlib.suppress(ObjectNotFound):  # it was deleted
-            await self._client.set_flow_run_state(predecessor.run_id, Cancelled(message=message), force=True)
-            await end_task_runs(self._client, predecessor.run_id, message)
+            await end_run(self._client, predecessor.run_id, Cancelled(message=message), force=True)
 
     async def _pools(self, *, now: bool = False) -> Sequence[Pool]:
         return await (self._looks.pools_now(self._client) if now else self._looks.pools(self._client))

@@ -59,6 +59,8 @@ class JobRun:
     batch_id: str = ""
     created_at: datetime = LONG_AGO
     name: str = ""
+    state_name: str = ""
+    """Prefect's name of the state, which is its type in words unless it was given one."""
     message: str = ""
     """Prefect's message of the state, for example why the run is tried again."""
     attempts: int = 0

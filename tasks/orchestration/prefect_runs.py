@@ -105,6 +105,7 @@ def job_run_of(run: FlowRun) -> JobRun:
         batch_id=_tagged(run, batch_tag("")),
         created_at=run.created or LONG_AGO,
         name=run.name,
+        state_name=(run.state.name or "") if run.state else "",
         message=(run.state.message or "") if run.state else "",
         attempts=run.run_count,
         work_pool=run.work_pool_name or "",

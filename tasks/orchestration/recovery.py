@@ -1,5 +1,7 @@
 """
-Recovery of a batch run from what it finds: the first start, a rerun after a crash and a user's retry are one thing.
+Recovery, decided: what a batch run does with what it finds, and what becomes of a run that lost its process.
+
+For a batch run the first start, a rerun after a crash and a user's retry are one thing.
 
 A retry is a batch run that had ended and was started again. A run that failed before that moment is tried again. One
 that failed since then has failed in this very try, so a batch run that was killed and came back leaves it.
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tasks.orchestration.job_run import RunState
+from tasks.orchestration.job_run import JobRun, RunState
 
 
 class Step(StrEnum):
@@ -62,3 +64,58 @@ def step_for(run: RunState | None, *, run_changed_at: datetime | None, published
     if run is RunState.CANCELLED and not batch_was_cancelled:
         return Step.LEAVE  # somebody wanted this one job to stop
     return Step.RESTART if retried_since else Step.LEAVE
+
+
+MAX_CRASHES = 3
+"""A run that has lost so many processes has failed."""
+
+MAX_STARTS = 20
+"""Bound on all starts of a run, also those that were not its fault: nothing loops for ever."""
+
+ABANDONED = "Abandoned"
+"""Name of the Crashed state of a run that stays so: its worker is gone for good."""
+
+
+class Loss(StrEnum):
+    """How a run came to be without a process."""
+
+    PROCESS = "its process died, of it or of a run beside it"
+    SHARED_PROCESS = "its process died with several runs, and only one that is alone may fail of that"
+    NEIGHBOUR = "its process was ended because of another run"
+    REFUSED = "its process does not execute it, and no other one would"
+    WORKER = "its worker was stopped or lost, or an outage kept it from starting"
+    LEFT_CRASHED = "its worker, one of Prefect's own, leaves it Crashed"
+    SILENT = "it gives no sign of life"
+    WORKER_FOR_GOOD = "its worker is gone for good, and no batch watches it"
+
+
+class Remedy(StrEnum):
+    """What becomes of such a run."""
+
+    LEAVE = "nothing: it has ended, or waits for its next start already"
+    CANCEL = "it ends as Cancelled, as it was asked to"
+    CRASH = "it is Crashed, then waits for its next start, or has failed if that was one crash too many"
+    REQUEUE = "it waits for its next start, without a mark against it"
+    FAIL = "it ends as Failed"
+    ABANDON = "it ends as Crashed"
+
+
+def remedy_for(run: JobRun, loss: Loss, *, crashes: int) -> Remedy:
+    """
+    Return what becomes of *run*, which has a *loss*. *crashes* is the number of processes that its job has lost so far.
+
+    A run that is Crashed may be so by an earlier try at this very remedy, which an outage broke off: it is carried on.
+    """
+    if loss is Loss.LEFT_CRASHED:
+        return Remedy.CRASH if run.state is RunState.CRASHED else Remedy.LEAVE
+    broken_off = run.state is RunState.CRASHED and run.state_name != ABANDONED
+    if broken_off and loss in (Loss.PROCESS, Loss.SHARED_PROCESS):
+        return Remedy.CRASH
+    if run.state.ended or run.state is RunState.SCHEDULED:
+        return Remedy.LEAVE
+    if run.state is RunState.CANCELLING:
+        return Remedy.CANCEL
+    last_straw = loss is Loss.SHARED_PROCESS and crashes >= MAX_CRASHES - 1
+    if last_straw or loss in (Loss.NEIGHBOUR, Loss.WORKER):
+        return Remedy.FAIL if run.attempts >= MAX_STARTS else Remedy.REQUEUE
+    return {Loss.REFUSED: Remedy.FAIL, Loss.WORKER_FOR_GOOD: Remedy.ABANDON}.get(loss, Remedy.CRASH)

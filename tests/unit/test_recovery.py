@@ -2,8 +2,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.orchestration.job_run import RunState
-from tasks.orchestration.recovery import Retry, Step, is_next_attempt, next_attempt, step_for
+from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.recovery import (
+    ABANDONED,
+    MAX_CRASHES,
+    MAX_STARTS,
+    Loss,
+    Remedy,
+    Retry,
+    Step,
+    is_next_attempt,
+    next_attempt,
+    remedy_for,
+    step_for,
+)
+from tests.support.runs import run_id_of
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BEFORE, AFTER = NOON - timedelta(minutes=1), NOON + timedelta(minutes=1)
@@ -67,3 +80,66 @@ def test_a_batch_run_adopts_what_it_finds(child, changed_at, published, retry, s
 )
 def test_a_worker_that_starts_a_crashed_run_again_is_told_from_a_person(message, by_a_worker):
     assert is_next_attempt(message) is by_a_worker
+
+
+def lost(state=RunState.RUNNING, *, starts=1, name=""):
+    return JobRun(run_id_of("lost"), state, NOON, attempts=starts, state_name=name)
+
+
+OF_ITS_WORKER = set(Loss) - {Loss.LEFT_CRASHED}
+
+
+@pytest.mark.parametrize("loss", OF_ITS_WORKER)
+@pytest.mark.parametrize("state", [RunState.SCHEDULED, RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED])
+def test_a_run_that_has_ended_or_waits_is_left_alone_whatever_it_lost(loss, state):
+    assert remedy_for(lost(state), loss, crashes=0) is Remedy.LEAVE
+
+
+@pytest.mark.parametrize("loss", OF_ITS_WORKER)
+def test_a_run_that_was_to_stop_is_cancelled_whatever_it_lost(loss):
+    assert remedy_for(lost(RunState.CANCELLING, starts=MAX_STARTS), loss, crashes=MAX_CRASHES) is Remedy.CANCEL
+
+
+@pytest.mark.parametrize("state", [RunState.PENDING, RunState.RUNNING])
+@pytest.mark.parametrize(
+    ("loss", "remedy"),
+    [
+        (Loss.PROCESS, Remedy.CRASH),
+        (Loss.SHARED_PROCESS, Remedy.CRASH),
+        (Loss.SILENT, Remedy.CRASH),
+        (Loss.NEIGHBOUR, Remedy.REQUEUE),
+        (Loss.WORKER, Remedy.REQUEUE),
+        (Loss.REFUSED, Remedy.FAIL),
+        (Loss.WORKER_FOR_GOOD, Remedy.ABANDON),
+        (Loss.LEFT_CRASHED, Remedy.LEAVE),  # it has gone on
+    ],
+)
+def test_what_becomes_of_a_run_under_way_depends_on_what_it_lost(loss, state, remedy):
+    assert remedy_for(lost(state), loss, crashes=0) is remedy
+
+
+def test_only_a_run_that_was_alone_in_its_process_may_fail_of_a_crash():
+    assert remedy_for(lost(), Loss.SHARED_PROCESS, crashes=MAX_CRASHES - 1) is Remedy.REQUEUE
+    assert remedy_for(lost(), Loss.PROCESS, crashes=MAX_CRASHES - 1) is Remedy.CRASH
+
+
+@pytest.mark.parametrize("loss", [Loss.NEIGHBOUR, Loss.WORKER])
+def test_nothing_is_started_for_ever(loss):
+    assert remedy_for(lost(starts=MAX_STARTS - 1), loss, crashes=0) is Remedy.REQUEUE
+    assert remedy_for(lost(starts=MAX_STARTS), loss, crashes=0) is Remedy.FAIL
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "remedy"),
+    [
+        (Loss.PROCESS, "Crashed", Remedy.CRASH),  # an outage broke off the first try
+        (Loss.SHARED_PROCESS, "Crashed", Remedy.CRASH),
+        (Loss.PROCESS, ABANDONED, Remedy.LEAVE),
+        (Loss.WORKER, "Crashed", Remedy.LEAVE),
+        (Loss.NEIGHBOUR, "Crashed", Remedy.LEAVE),
+        (Loss.LEFT_CRASHED, "Crashed", Remedy.CRASH),
+        (Loss.LEFT_CRASHED, ABANDONED, Remedy.CRASH),  # a batch run watches it again
+    ],
+)
+def test_a_crashed_run_goes_on_if_its_worker_or_its_batch_sees_to_it(loss, name, remedy):
+    assert remedy_for(lost(RunState.CRASHED, name=name), loss, crashes=1) is remedy

@@ -18,13 +18,14 @@ from prefect.states import Cancelled, Running
 from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
 from tasks.cleanup.abandoned import read_abandoned
 from tasks.orchestration import paging
-from tasks.orchestration.crashes import MAX_CRASHES, restart_crashed
 from tasks.orchestration.dispatcher import Dispatcher, RouterUnusable
 from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
 from tasks.orchestration.open_jobs import Waiting
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pools import read_gpu_pools, read_pools
 from tasks.orchestration.prefect_runs import job_run_of, read_running_batches
+from tasks.orchestration.recovery import MAX_CRASHES
+from tasks.orchestration.run_recovery import restart_crashed
 from tasks.orchestration.waiting import forget_waiting, tell_waiting, waits_for
 
 MANY, PAGE = 23, 10

@@ -1,23 +1,25 @@
-"""How a run that lost its process is settled, whatever Prefect's server does meanwhile: with a server of a fake."""
+"""How a run that lost its process is recovered, whatever Prefect's server does meanwhile: with a server of a fake."""
 
 import asyncio
-from types import SimpleNamespace
+from functools import partial
 from uuid import uuid4
 
 import httpx
 import pytest
+from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Crashed, Running
 
 from deployments.worker import run_ends
-from deployments.worker.messages import RunEnded
-from deployments.worker.run_ends import is_suspect, recover_from_death, recover_unfinished, until_taken
+from deployments.worker.run_ends import begun_again_since, is_suspect, until_taken
+from tasks.orchestration.recovery import ABANDONED, Loss, Remedy
+from tasks.orchestration.run_recovery import recover
 
 
 class Server:
     """One flow run, and outages at the requests that a test names."""
 
     def __init__(self, state, *, run_count=1, tags=(), outages=()):
-        self.run = SimpleNamespace(id=uuid4(), state=state, run_count=run_count, tags=list(tags))
+        self.run = FlowRun(flow_id=uuid4(), state=state, run_count=run_count, tags=list(tags))
         self.states = [state]
         self.outages = list(outages)
 
@@ -28,7 +30,7 @@ class Server:
     @property
     def before(self):
         """The run as its worker got it."""
-        return SimpleNamespace(**vars(self.run) | {"run_count": self.run.run_count - 1})
+        return self.run.model_copy(update={"run_count": self.run.run_count - 1})
 
     def _answer(self, request):
         if request in self.outages:
@@ -38,7 +40,7 @@ class Server:
 
     async def read_flow_run(self, _):
         self._answer("read")
-        return SimpleNamespace(**vars(self.run))
+        return self.run.model_copy()
 
     async def set_flow_run_state(self, _, state, **__):
         self._answer(state.name)
@@ -53,12 +55,9 @@ class Server:
         return []
 
 
-def settled(server, *, innocent=False):
-    return asyncio.run(
-        until_taken(
-            lambda: recover_from_death(server, server.before, "killed", innocent=innocent), stopped=lambda: False
-        )
-    )
+def recovered(server, loss=Loss.PROCESS):
+    recovery = partial(recover, server, server.run.id, loss, "killed", unless=begun_again_since(server.before))
+    return asyncio.run(until_taken(recovery, stopped=lambda: False))
 
 
 @pytest.fixture(autouse=True)
@@ -69,27 +68,22 @@ def _impatient(monkeypatch):
 @pytest.mark.parametrize("outage", ["read", "Crashed", "history", "AwaitingRetry"])
 def test_an_outage_at_any_step_costs_a_crashed_run_no_attempt(outage):
     server = Server(Running(), outages=[outage])
-    assert settled(server)
+    assert recovered(server) is Remedy.CRASH
     assert server.names == ["Running", "Crashed", "AwaitingRetry"]
 
 
-def test_a_process_that_is_done_with_a_run_insists_likewise():
-    server = Server(Running(), outages=["history"])
-    end = RunEnded(server.run.id, detail="ValueError: no")
-    assert asyncio.run(until_taken(lambda: recover_unfinished(server, server.before, end), stopped=lambda: False))
-    assert server.names == ["Running", "Crashed", "AwaitingRetry"]
-
-
-@pytest.mark.parametrize("ended", [Completed(), Crashed(message="The worker of gpu-0 is gone. Retry the job.")])
+@pytest.mark.parametrize(
+    "ended", [Completed(), Crashed(name=ABANDONED, message="The worker of gpu-0 is gone. Retry the job.")]
+)
 def test_a_run_that_somebody_else_ended_stays_ended(ended):
     server = Server(ended)
-    assert not settled(server)
+    assert recovered(server) is Remedy.LEAVE
     assert server.names == [ended.name]
 
 
 def test_the_third_crash_is_the_last_wherever_the_others_were():
     server = Server(Running(), tags=["crashes:2"])
-    settled(server)
+    recovered(server)
     assert server.names == ["Running", "Crashed", "Failed"]
 
 
@@ -111,3 +105,12 @@ def test_a_run_is_suspect_once_a_process_died_with_it(run_count, tags, states, s
 def test_a_run_of_which_nothing_can_be_learned_is_suspect():
     server = Server(Running(), outages=["history"])
     assert asyncio.run(is_suspect(server, server.run))
+
+
+def test_an_attempt_that_was_begun_elsewhere_meanwhile_is_left_alone():
+    server = Server(Running())
+    before = server.before
+    server.run.run_count = 2
+    recovery = recover(server, server.run.id, Loss.PROCESS, "killed", unless=begun_again_since(before))
+    assert asyncio.run(recovery) is Remedy.LEAVE
+    assert server.names == ["Running"]

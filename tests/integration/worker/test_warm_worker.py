@@ -209,7 +209,7 @@ def test_a_cancel_before_the_start_ends_cancelled_and_the_flow_never_runs(warm, 
 
 def test_a_queued_run_that_has_run_before_is_cancelled_within_seconds(warm, tmp_path):
     ends = [tmp_path / f"{number} may end" for number in range(2)]
-    holders = [warm.create("counted", log=str(tmp_path / end.stem), end=str(end)) for end in ends]
+    holders = [warm.create("counted", log=f"{end} and its log", end=str(end)) for end in ends]
     for holder in holders:
         warm.wait(holder, running)
     queued = warm.create("polite", seconds=0)
