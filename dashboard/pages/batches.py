@@ -9,31 +9,16 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.frontend.modules import component_script
 from dashboard.pages.links import go_to_transcript, go_to_upload
 
 VIEWS = Path(__file__).parents[1] / "frontend" / "batches"
-SCRIPTS = (
-    "../shared/formats",
-    "words",
-    "elements",
-    "question",
-    "watch",
-    "list",
-    "row",
-    "jobs",
-    "gantt",
-    "summary",
-    "batch",
-    "views",
-)
-"""One module: Streamlit takes a component's script as one text."""
-
 STYLES = ("views", "batch")
 
 _view = st.components.v2.component(
     "batchscribe_batches",
     html='<div class="view">\n</div>',
-    js="\n".join((VIEWS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS),
+    js=component_script("batches/views.js"),
     css="\n".join((VIEWS / f"{name}.css").read_text(encoding="utf-8") for name in STYLES),
 )
 

@@ -1,21 +1,29 @@
 // One batch, live: how far it is, its jobs, which GPU did what when, and what can be done to it.
 
-const BATCH_SECONDS = { active: 1, quiet: 30 }
-const KEEP = { batch: "Keep the uploads for a retry", job: "Keep the upload for a retry" }
+import { ENDED, make, setText, Trouble } from "./elements.js";
+import { Gantt } from "./gantt.js";
+import { JobTable } from "./jobs.js";
+import { Question } from "./question.js";
+import { finishedOf, Summary } from "./summary.js";
+import { ask, onPlainClick, Refusal, sentenceOf, Watch } from "./watch.js";
+import { CLOCK, counted } from "./words.js";
 
-class BatchView {
+const BATCH_SECONDS = { active: 1, quiet: 30 };
+const KEEP = { batch: "Keep the uploads for a retry", job: "Keep the upload for a retry" };
+
+export class BatchView {
   constructor(root, { batch_id: batchId }, leave) {
-    this.address = `/api/batch/${encodeURIComponent(batchId)}`
-    this.leave = leave
-    this.acting = new Set()
-    this.trouble = new Trouble()
-    this.loading = make("p", { class: "empty" }, "Loading the batch…")
-    this.question = new Question()
-    this.summary = new Summary(this)
-    this.gantt = new Gantt()
-    this.jobs = new JobTable(this)
-    this.content = make("div", { hidden: true }, this.summary.element, this.gantt.element, this.jobs.element)
-    this.news = make("p", { class: "unseen", role: "status" })
+    this.address = `/api/batch/${encodeURIComponent(batchId)}`;
+    this.leave = leave;
+    this.acting = new Set();
+    this.trouble = new Trouble();
+    this.loading = make("p", { class: "empty" }, "Loading the batch…");
+    this.question = new Question();
+    this.summary = new Summary(this);
+    this.gantt = new Gantt();
+    this.jobs = new JobTable(this);
+    this.content = make("div", { hidden: true }, this.summary.element, this.gantt.element, this.jobs.element);
+    this.news = make("p", { class: "unseen", role: "status" });
     root.replaceChildren(
       make("nav", { "aria-label": "Batches" }, this.backLink("← All batches")),
       this.summary.header,
@@ -24,122 +32,138 @@ class BatchView {
       this.content,
       this.news,
       this.question.element,
-    )
+    );
     this.watch = new Watch({
       address: () => this.address,
       onAnswer: (batch, at) => this.show(batch, at),
       onTrouble: (error) => this.showTrouble(error),
       pace: (batch) => (ENDED.has(batch.state) ? BATCH_SECONDS.quiet : BATCH_SECONDS.active),
-    })
+    });
   }
 
   stop() {
-    this.watch.stop()
-    this.jobs.stop()
+    this.watch.stop();
+    this.jobs.stop();
   }
 
   backLink(text) {
-    const link = make("a", { href: "?", class: "back" }, text)
-    onPlainClick(link, () => this.leave("left", true))
-    return link
+    const link = make("a", { href: "?", class: "back" }, text);
+    onPlainClick(link, () => this.leave("left", true));
+    return link;
   }
 
   openTranscript(job) {
-    this.leave("transcript", job.job_id)
+    this.leave("transcript", job.job_id);
   }
 
   show(batch, answeredAt) {
-    const before = this.batch
-    const at = latestOf(batch.jobs, answeredAt)
-    this.batch = batch
-    this.trouble.clear()
-    this.loading.hidden = true
-    this.content.hidden = false
-    this.summary.show(batch, at)
-    this.gantt.show(batch.jobs, at)
-    this.jobs.show(batch.jobs, at, { started: batch.state !== "uploading", cancelling: batch.state === "cancelling" })
-    if (before && before.state !== batch.state) setText(this.news, `${titleOf(batch)}. ${outcomeOf(batch.summary)}`)
+    const before = this.batch;
+    const at = latestOf(batch.jobs, answeredAt);
+    this.batch = batch;
+    this.trouble.clear();
+    this.loading.hidden = true;
+    this.content.hidden = false;
+    this.summary.show(batch, at);
+    this.gantt.show(batch.jobs, at);
+    this.jobs.show(batch.jobs, at, { started: batch.state !== "uploading", cancelling: batch.state === "cancelling" });
+    if (before && before.state !== batch.state) setText(this.news, `${titleOf(batch)}. ${outcomeOf(batch.summary)}`);
   }
 
   showTrouble(error) {
-    const gone = error instanceof Refusal && [400, 404].includes(error.status)
+    const gone = error instanceof Refusal && [400, 404].includes(error.status);
     if (gone) {
-      this.content.hidden = true
-      this.summary.header.hidden = true
-      this.trouble.element.setAttribute("data-gone", "")
+      this.content.hidden = true;
+      this.summary.header.hidden = true;
+      this.trouble.element.setAttribute("data-gone", "");
     }
-    this.loading.hidden = true
-    const known = this.batch ? ` Below is how it was at ${CLOCK.format(this.summary.at)}.` : ""
-    this.trouble.show(sentenceOf(error) + (gone ? " Choose one of all batches, above." : known))
+    this.loading.hidden = true;
+    const known = this.batch ? ` Below is how it was at ${CLOCK.format(this.summary.at)}.` : "";
+    this.trouble.show(sentenceOf(error) + (gone ? " Choose one of all batches, above." : known));
   }
 
   /** Have the API do something, once at a time; what it refuses is said in *place*. */
   async act(method, path, { place = this.summary, body = null, done = () => this.watch.now() } = {}) {
-    const action = `${method} ${path}`
-    if (this.acting.has(action)) return
-    this.acting.add(action)
-    place.complain("")
+    const action = `${method} ${path}`;
+    if (this.acting.has(action)) return;
+    this.acting.add(action);
+    place.complain("");
     try {
-      const json = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } }
-      await ask(this.address + path, { method, ...json })
-      done()
+      const json = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+      await ask(this.address + path, { method, ...json });
+      done();
     } catch (error) {
-      place.complain(sentenceOf(error))
+      place.complain(sentenceOf(error));
     } finally {
-      this.acting.delete(action)
+      this.acting.delete(action);
     }
   }
 
   start() {
-    const { total } = this.batch.summary
-    const text = "No more files can be added then. If an upload to this batch is still running, wait for its end."
+    const { total } = this.batch.summary;
+    const text = "No more files can be added then. If an upload to this batch is still running, wait for its end.";
     this.question.ask(
       { title: `Start with ${counted(total, "file")}?`, text, yes: "Start", no: "Not yet" },
       () => this.act("POST", "/start"),
-    )
+    );
   }
 
   retry() {
-    this.act("POST", "/retry")
+    this.act("POST", "/retry");
   }
 
   cancel() {
-    const unfinished = this.batch.summary.total - finishedOf(this.batch.summary)
-    const uploads = unfinished === 1 ? "its upload removed unless you keep it" : "their uploads removed unless you keep them"
-    const text = `${counted(unfinished, "unfinished job")} will be stopped, and ${uploads}. What is done stays.`
+    const unfinished = this.batch.summary.total - finishedOf(this.batch.summary);
+    const uploads = unfinished === 1
+      ? "its upload removed unless you keep it"
+      : "their uploads removed unless you keep them";
+    const text = `${counted(unfinished, "unfinished job")} will be stopped, and ${uploads}. What is done stays.`;
     this.question.ask(
       { title: "Cancel this batch?", text, yes: "Cancel the batch", no: "Let it run", choice: KEEP.batch },
       (keep) => this.act("POST", "/cancel", { body: { keep } }),
-    )
+    );
   }
 
   cancelJob(job, row) {
-    const started = this.batch.state !== "uploading"
+    const started = this.batch.state !== "uploading";
     const wording = started
-      ? { title: "Cancel this job?", text: `${job.path} will not be transcribed, and its upload is removed unless you keep it. The other jobs go on.`, yes: "Cancel the job", no: "Let it run", choice: KEEP.job }
-      : { title: "Remove this file?", text: `${job.path} will not be part of the batch.`, yes: "Remove", no: "Keep it" }
-    const path = `/jobs/${encodeURIComponent(job.job_id)}`
-    this.question.ask(wording, (keep) => this.act("DELETE", keep ? `${path}?keep=true` : path, { place: row }))
+      ? {
+        title: "Cancel this job?",
+        text:
+          `${job.path} will not be transcribed, and its upload is removed unless you keep it. The other jobs go on.`,
+        yes: "Cancel the job",
+        no: "Let it run",
+        choice: KEEP.job,
+      }
+      : {
+        title: "Remove this file?",
+        text: `${job.path} will not be part of the batch.`,
+        yes: "Remove",
+        no: "Keep it",
+      };
+    const path = `/jobs/${encodeURIComponent(job.job_id)}`;
+    this.question.ask(wording, (keep) => this.act("DELETE", keep ? `${path}?keep=true` : path, { place: row }));
   }
 
   dismiss() {
-    const { name, summary } = this.batch
-    const documents = summary.done ? ` with the documents of ${counted(summary.done, "job")}` : ""
-    const text = `“${name}” will be removed for everybody${documents}. This cannot be undone; download what you want to keep first.`
-    this.question.ask({ title: "Dismiss this batch?", text, yes: "Dismiss", no: "Keep it" }, () =>
-      this.act("DELETE", "", { done: () => this.leave("dismissed", name) }),
-    )
+    const { name, summary } = this.batch;
+    const documents = summary.done ? ` with the documents of ${counted(summary.done, "job")}` : "";
+    const text =
+      `“${name}” will be removed for everybody${documents}. This cannot be undone; download what you want to keep first.`;
+    this.question.ask(
+      { title: "Dismiss this batch?", text, yes: "Dismiss", no: "Keep it" },
+      () => this.act("DELETE", "", { done: () => this.leave("dismissed", name) }),
+    );
   }
 }
 
 /** The time of an answer, which the server tells in whole seconds: not before anything that it tells of. */
 function latestOf(jobs, answeredAt) {
-  const times = jobs.flatMap(({ started_at: from, ended_at: to }) => [from, to]).filter(Boolean)
-  return Math.max(answeredAt, ...times.map(Date.parse))
+  const times = jobs.flatMap(({ started_at: from, ended_at: to }) => [from, to]).filter(Boolean);
+  return Math.max(answeredAt, ...times.map(Date.parse));
 }
 
-function titleOf({ state, summary }) {
-  if (state === "running" && finishedOf(summary) === summary.total) return "Finishing"
+export function titleOf({ state, summary }) {
+  if (state === "running" && finishedOf(summary) === summary.total) return "Finishing";
   return {
     uploading: "Waiting for uploads",
     waiting: "Waiting for a worker",
@@ -148,12 +172,12 @@ function titleOf({ state, summary }) {
     completed: "Batch complete",
     failed: summary.cancelled ? "Batch ended" : "Batch complete", // some of it may have been cancelled
     cancelled: "Batch cancelled",
-  }[state]
+  }[state];
 }
 
 function outcomeOf({ done, failed, cancelled }) {
-  const parts = [`${done.toLocaleString()} succeeded`]
-  if (failed) parts.push(`${failed.toLocaleString()} failed`)
-  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`)
-  return parts.join(", ")
+  const parts = [`${done.toLocaleString()} succeeded`];
+  if (failed) parts.push(`${failed.toLocaleString()} failed`);
+  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`);
+  return parts.join(", ");
 }

@@ -1,68 +1,78 @@
 // How elements are made and changed. Names of files and batches only ever become text, never markup.
 
+import { capitalised } from "./words.js";
+
 /** Return a new element; attributes that are null, undefined or false are left out, "on…" ones are listeners. */
-function make(tag, attributes = {}, ...children) {
-  const namespace = SVG_TAGS.has(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml"
-  const element = document.createElementNS(namespace, tag)
+export function make(tag, attributes = {}, ...children) {
+  const namespace = SVG_TAGS.has(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
+  const element = document.createElementNS(namespace, tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value)
-    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value)
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) {
+      element.setAttribute(name, value === true ? "" : value);
+    }
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined))
-  return element
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
 }
 
-const SVG_TAGS = new Set(["svg", "g", "rect", "line", "text", "title"])
+const SVG_TAGS = new Set(["svg", "g", "rect", "line", "text", "title"]);
 
 /** Set the text of *element* if it is another one, so that a selection in unchanged text survives. */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /** Set or remove an attribute if it has another value. */
-function setAttribute(element, name, value) {
-  if (value === null || value === undefined || value === false) element.removeAttribute(name)
-  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value)
+export function setAttribute(element, name, value) {
+  if (value === null || value === undefined || value === false) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
 /** A progress bar with a name for those who don't see it. Its parts are shares, each in the colour of its kind. */
-function makeBar(label) {
-  const fills = {}
-  const bar = make("div", { class: "bar", role: "progressbar", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100 })
+export function makeBar(label) {
+  const fills = {};
+  const bar = make("div", {
+    class: "bar",
+    role: "progressbar",
+    "aria-label": label,
+    "aria-valuemin": 0,
+    "aria-valuemax": 100,
+  });
   return {
     element: bar,
     show(share, parts) {
-      setAttribute(bar, "aria-valuenow", Math.floor(share * 100))
+      setAttribute(bar, "aria-valuenow", Math.floor(share * 100));
       for (const [kind, part] of Object.entries(parts)) {
-        if (!fills[kind]) bar.append((fills[kind] = make("span", { class: `fill ${kind}` })))
-        const width = `${(part * 100).toFixed(1)}%`
-        if (fills[kind].style.width !== width) fills[kind].style.width = width
+        if (!fills[kind]) bar.append(fills[kind] = make("span", { class: `fill ${kind}` }));
+        const width = `${(part * 100).toFixed(1)}%`;
+        if (fills[kind].style.width !== width) fills[kind].style.width = width;
       }
     },
-  }
+  };
 }
 
 /** The parts of a batch's bar: what has ended by number, the rest of its progress is work in hand. */
-function partsOf(state, { progress, total, done, failed, cancelled }) {
-  const bad = total ? failed / total : 0
-  const warn = total ? cancelled / total : 0
-  const rest = Math.max(0, progress - bad - warn)
-  const good = total ? Math.min(rest, done / total) : 0
-  return { good, bad, warn, busy: rest - good }
+export function partsOf({ progress, total, done, failed, cancelled }) {
+  const bad = total ? failed / total : 0;
+  const warn = total ? cancelled / total : 0;
+  const rest = Math.max(0, progress - bad - warn);
+  const good = total ? Math.min(rest, done / total) : 0;
+  return { good, bad, warn, busy: rest - good };
 }
 
-const ENDED = new Set(["completed", "failed", "cancelled"])
+export const ENDED = new Set(["completed", "failed", "cancelled"]);
 
 /** A state or stage as a badge: its word, and a sign for those who can't tell the colours. */
-function showBadge(element, word) {
-  const [sign, kind] = BADGES[word] ?? ["", "quiet"]
-  if (element.dataset.word === word) return
-  element.dataset.word = word
-  element.className = `badge ${kind}`
-  element.replaceChildren(make("span", { "aria-hidden": "true" }, sign), ` ${capitalised(word)}`)
+export function showBadge(element, word) {
+  const [sign, kind] = BADGES[word] ?? ["", "quiet"];
+  if (element.dataset.word === word) return;
+  element.dataset.word = word;
+  element.className = `badge ${kind}`;
+  element.replaceChildren(make("span", { "aria-hidden": "true" }, sign), ` ${capitalised(word)}`);
 }
 
-const BADGES = {
+export const BADGES = {
   uploading: ["↑", "quiet"],
   uploaded: ["○", "quiet"],
   waiting: ["○", "quiet"],
@@ -76,32 +86,32 @@ const BADGES = {
   completed: ["✓", "good"],
   done: ["✓", "good"],
   failed: ["✗", "bad"],
-}
+};
 
 /** Have *body* hold exactly *rows*, in this order; those that stay are not touched, so focus and scroll survive. */
-function placeRows(body, rows) {
-  const wanted = new Set(rows)
-  for (const row of [...body.children]) if (!wanted.has(row)) row.remove()
-  let place = body.firstElementChild
+export function placeRows(body, rows) {
+  const wanted = new Set(rows);
+  for (const row of [...body.children]) if (!wanted.has(row)) row.remove();
+  let place = body.firstElementChild;
   for (const row of rows) {
-    if (row === place) place = place.nextElementSibling
-    else body.insertBefore(row, place)
+    if (row === place) place = place.nextElementSibling;
+    else body.insertBefore(row, place);
   }
 }
 
 /** What does not answer and what to do; it says so once, and goes by itself. */
-class Trouble {
+export class Trouble {
   constructor() {
-    this.element = make("div", { class: "notice bad", role: "alert", hidden: true })
+    this.element = make("div", { class: "notice bad", role: "alert", hidden: true });
   }
 
   show(sentence) {
-    setText(this.element, sentence)
-    this.element.hidden = false
+    setText(this.element, sentence);
+    this.element.hidden = false;
   }
 
   clear() {
-    this.element.hidden = true
-    setText(this.element, "")
+    this.element.hidden = true;
+    setText(this.element, "");
   }
 }

@@ -1,25 +1,38 @@
 // All batches: newest first, found by name, in pages.
 
-const BATCHES_ON_A_PAGE = 20
-const LIST_SECONDS = { active: 4, quiet: 20 }
-const places = { search: "", offset: 0 } // where the list was left, for those who come back to it
+import { ENDED, make, makeBar, partsOf, placeRows, setText, showBadge, Trouble } from "./elements.js";
+import { onPlainClick, sentenceOf, settled, Watch } from "./watch.js";
+import { audioLength, counted, LOCAL_TIME, percentage } from "./words.js";
 
-class ListView {
+const BATCHES_ON_A_PAGE = 20;
+const LIST_SECONDS = { active: 4, quiet: 20 };
+const places = { search: "", offset: 0 }; // where the list was left, for those who come back to it
+
+export class ListView {
   constructor(root, { notice }, leave) {
-    this.total = 0
-    this.open = (batchId) => leave("opened", batchId)
-    this.rows = new Map()
-    this.trouble = new Trouble()
-    this.notice = make("p", { class: "notice good", role: "status", tabindex: -1, hidden: !notice }, notice ?? "")
-    this.search = make("input", { type: "search", placeholder: "Search by name", "aria-label": "Search batches by name" })
-    this.search.value = places.search
-    this.search.addEventListener("input", settled(() => this.find(), 250))
-    this.body = make("tbody", { role: "rowgroup" })
-    this.table = make("table", { role: "table", class: "batches", "aria-label": "Batches", hidden: true }, this.head(), this.body)
-    this.loading = make("p", { class: "empty" }, "Loading the batches…")
-    this.none = make("p", { class: "empty", hidden: true })
-    this.first = make("p", { class: "empty", hidden: true }, "There are no batches yet. ", uploadLink(leave))
-    this.pages = this.makePages()
+    this.total = 0;
+    this.open = (batchId) => leave("opened", batchId);
+    this.rows = new Map();
+    this.trouble = new Trouble();
+    this.notice = make("p", { class: "notice good", role: "status", tabindex: -1, hidden: !notice }, notice ?? "");
+    this.search = make("input", {
+      type: "search",
+      placeholder: "Search by name",
+      "aria-label": "Search batches by name",
+    });
+    this.search.value = places.search;
+    this.search.addEventListener("input", settled(() => this.find(), 250));
+    this.body = make("tbody", { role: "rowgroup" });
+    this.table = make(
+      "table",
+      { role: "table", class: "batches", "aria-label": "Batches", hidden: true },
+      this.head(),
+      this.body,
+    );
+    this.loading = make("p", { class: "empty" }, "Loading the batches…");
+    this.none = make("p", { class: "empty", hidden: true });
+    this.first = make("p", { class: "empty", hidden: true }, "There are no batches yet. ", uploadLink(leave));
+    this.pages = this.makePages();
     root.replaceChildren(
       make("div", { class: "tools" }, this.search),
       this.notice,
@@ -29,134 +42,140 @@ class ListView {
       this.first,
       this.table,
       this.pages.element,
-    )
-    if (notice) this.notice.focus() // what was focused has gone with the batch
+    );
+    if (notice) this.notice.focus(); // what was focused has gone with the batch
     this.watch = new Watch({
       address: () => `/api/batch?${new URLSearchParams({ ...places, limit: BATCHES_ON_A_PAGE })}`,
       onAnswer: (page) => this.show(page),
       onTrouble: (error) => this.showTrouble(error),
-      pace: (page) => (page.batches.every((batch) => ENDED.has(batch.state)) ? LIST_SECONDS.quiet : LIST_SECONDS.active),
-    })
+      pace: (
+        page,
+      ) => (page.batches.every((batch) => ENDED.has(batch.state)) ? LIST_SECONDS.quiet : LIST_SECONDS.active),
+    });
   }
 
   stop() {
-    this.watch.stop()
+    this.watch.stop();
   }
 
   head() {
-    const names = ["Name", "When", "State", "Progress", "Jobs", "Audio"]
-    const cells = names.map((name) => make("th", { role: "columnheader", scope: "col" }, name))
-    return make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...cells))
+    const names = ["Name", "When", "State", "Progress", "Jobs", "Audio"];
+    const cells = names.map((name) => make("th", { role: "columnheader", scope: "col" }, name));
+    return make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...cells));
   }
 
   makePages() {
     const turn = (pages) => () => {
-      const wanted = places.offset + pages * BATCHES_ON_A_PAGE
-      places.offset = Math.max(0, Math.min(wanted, lastOffset(this.total))) // a second click can come before an answer
-      this.watch.now()
-    }
-    const newer = make("button", { type: "button", class: "button", onclick: turn(-1) }, "← Newer")
-    const older = make("button", { type: "button", class: "button", onclick: turn(1) }, "Older →")
-    const where = make("span", { role: "status" })
-    const element = make("nav", { class: "pages", "aria-label": "Pages", hidden: true }, newer, where, older)
-    return { element, newer, older, where }
+      const wanted = places.offset + pages * BATCHES_ON_A_PAGE;
+      places.offset = Math.max(0, Math.min(wanted, lastOffset(this.total))); // a second click can come before an answer
+      this.watch.now();
+    };
+    const newer = make("button", { type: "button", class: "button", onclick: turn(-1) }, "← Newer");
+    const older = make("button", { type: "button", class: "button", onclick: turn(1) }, "Older →");
+    const where = make("span", { role: "status" });
+    const element = make("nav", { class: "pages", "aria-label": "Pages", hidden: true }, newer, where, older);
+    return { element, newer, older, where };
   }
 
   find() {
-    Object.assign(places, { search: this.search.value.trim(), offset: 0 })
-    this.watch.now()
+    Object.assign(places, { search: this.search.value.trim(), offset: 0 });
+    this.watch.now();
   }
 
   show(page) {
-    if (page.problems.length) this.trouble.show(page.problems.join(" "))
-    else this.trouble.clear()
+    if (page.problems.length) this.trouble.show(page.problems.join(" "));
+    else this.trouble.clear();
     if (places.offset > lastOffset(page.total)) {
-      places.offset = lastOffset(page.total) // what was on this page has been dismissed
-      this.watch.now()
-      return
+      places.offset = lastOffset(page.total); // what was on this page has been dismissed
+      this.watch.now();
+      return;
     }
-    this.total = page.total
-    this.table.hidden = !page.batches.length
-    this.showEmpty(!page.batches.length && !page.problems.length)
+    this.total = page.total;
+    this.table.hidden = !page.batches.length;
+    this.showEmpty(!page.batches.length && !page.problems.length);
     const rows = page.batches.map((batch) => {
-      const row = this.rows.get(batch.batch_id) ?? new ListRow(batch, this.open)
-      row.show(batch)
-      this.rows.set(batch.batch_id, row)
-      return row.element
-    })
-    placeRows(this.body, rows)
-    this.showPages(page)
+      const row = this.rows.get(batch.batch_id) ?? new ListRow(batch, this.open);
+      row.show(batch);
+      this.rows.set(batch.batch_id, row);
+      return row.element;
+    });
+    placeRows(this.body, rows);
+    this.showPages(page);
   }
 
   showEmpty(isEmpty) {
-    this.loading.hidden = true
-    this.none.hidden = !isEmpty || !places.search
-    this.first.hidden = !isEmpty || Boolean(places.search)
-    setText(this.none, `No batch has “${places.search}” in its name.`)
+    this.loading.hidden = true;
+    this.none.hidden = !isEmpty || !places.search;
+    this.first.hidden = !isEmpty || Boolean(places.search);
+    setText(this.none, `No batch has “${places.search}” in its name.`);
   }
 
   showTrouble(error) {
-    this.loading.hidden = true
-    this.trouble.show(sentenceOf(error))
+    this.loading.hidden = true;
+    this.trouble.show(sentenceOf(error));
   }
 
   showPages(page) {
-    const { newer, older } = this.pages
-    const focused = newer.getRootNode().activeElement
-    const first = places.offset + 1
-    const last = places.offset + page.batches.length + page.problems.length
-    this.pages.element.hidden = page.total <= BATCHES_ON_A_PAGE
-    newer.disabled = places.offset === 0
-    older.disabled = last >= page.total
-    if (focused === newer && newer.disabled) older.focus()
-    if (focused === older && older.disabled) newer.focus()
-    setText(this.pages.where, `${first}–${last} of ${counted(page.total, "batch", "batches")}`)
+    const { newer, older } = this.pages;
+    const focused = newer.getRootNode().activeElement;
+    const first = places.offset + 1;
+    const last = places.offset + page.batches.length + page.problems.length;
+    this.pages.element.hidden = page.total <= BATCHES_ON_A_PAGE;
+    newer.disabled = places.offset === 0;
+    older.disabled = last >= page.total;
+    if (focused === newer && newer.disabled) older.focus();
+    if (focused === older && older.disabled) newer.focus();
+    setText(this.pages.where, `${first}–${last} of ${counted(page.total, "batch", "batches")}`);
   }
 }
 
 /** Where the last page begins. */
-const lastOffset = (total) => Math.max(0, Math.ceil(total / BATCHES_ON_A_PAGE) - 1) * BATCHES_ON_A_PAGE
+const lastOffset = (total) => Math.max(0, Math.ceil(total / BATCHES_ON_A_PAGE) - 1) * BATCHES_ON_A_PAGE;
 
 function uploadLink(leave) {
-  const link = make("a", { href: "./" }, "Upload recordings")
-  onPlainClick(link, () => leave("upload", true))
-  return link
+  const link = make("a", { href: "./" }, "Upload recordings");
+  onPlainClick(link, () => leave("upload", true));
+  return link;
 }
 
 class ListRow {
   constructor(batch, open) {
-    const link = make("a", { href: `?batch=${batch.batch_id}`, title: batch.name }, make("bdi", {}, batch.name))
-    onPlainClick(link, () => open(batch.batch_id))
-    const made = new Date(batch.created_at)
-    this.badge = make("span")
-    this.bar = makeBar(`Progress of ${batch.name}`)
-    this.percent = make("span", { class: "number" })
-    this.jobs = make("td", { role: "cell", class: "counts" })
-    this.audio = make("td", { role: "cell", class: "audio" })
+    const link = make("a", { href: `?batch=${batch.batch_id}`, title: batch.name }, make("bdi", {}, batch.name));
+    onPlainClick(link, () => open(batch.batch_id));
+    const made = new Date(batch.created_at);
+    this.badge = make("span");
+    this.bar = makeBar(`Progress of ${batch.name}`);
+    this.percent = make("span", { class: "number" });
+    this.jobs = make("td", { role: "cell", class: "counts" });
+    this.audio = make("td", { role: "cell", class: "audio" });
     this.element = make(
       "tr",
       { role: "row" },
       make("td", { role: "cell", class: "name" }, link),
-      make("td", { role: "cell", class: "when" }, make("time", { datetime: batch.created_at }, LOCAL_TIME.format(made))),
+      make(
+        "td",
+        { role: "cell", class: "when" },
+        make("time", { datetime: batch.created_at }, LOCAL_TIME.format(made)),
+      ),
       make("td", { role: "cell", class: "state" }, this.badge),
       make("td", { role: "cell", class: "progress" }, this.bar.element, this.percent),
       this.jobs,
       this.audio,
-    )
+    );
   }
 
   show({ state, summary }) {
-    showBadge(this.badge, state)
-    this.bar.show(summary.progress, partsOf(state, summary))
-    setText(this.percent, percentage(summary.progress))
-    setText(this.jobs, jobCounts(summary))
-    setText(this.audio, summary.audio_seconds ? audioLength(summary.audio_seconds) : "–")
+    showBadge(this.badge, state);
+    this.bar.show(summary.progress, partsOf(summary));
+    setText(this.percent, percentage(summary.progress));
+    setText(this.jobs, jobCounts(summary));
+    setText(this.audio, summary.audio_seconds ? audioLength(summary.audio_seconds) : "–");
   }
 }
 
 function jobCounts({ total, done, failed, cancelled }) {
-  const parts = [`${done.toLocaleString()} of ${total.toLocaleString()} done`]
-  if (failed) parts.push(`${failed.toLocaleString()} failed`)
-  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`)
-  return parts.join(", ")
+  const parts = [`${done.toLocaleString()} of ${total.toLocaleString()} done`];
+  if (failed) parts.push(`${failed.toLocaleString()} failed`);
+  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`);
+  return parts.join(", ");
 }

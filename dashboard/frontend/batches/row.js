@@ -1,115 +1,146 @@
 // One job in the table.
 
-class JobRow {
+import { make, makeBar, setAttribute, setText, showBadge } from "./elements.js";
+import { onPlainClick } from "./watch.js";
+import { duration, gpuName, percentage, splitPath, timeLeft } from "./words.js";
+import { fileSize } from "../shared/formats.js";
+
+export class JobRow {
   constructor(job, view) {
-    this.view = view
-    const [folder, name] = splitPath(job.path)
-    this.fileName = name
-    this.name = make("a", { title: job.path }, make("bdi", {}, name))
-    onPlainClick(this.name, () => view.openTranscript(job))
-    this.error = make("span")
-    this.complaint = make("span", { role: "alert", hidden: true })
-    this.errors = make("td", { role: "cell", class: "error", hidden: true }, this.error, " ", this.complaint)
-    this.badge = make("span")
-    this.attempt = make("span", { class: "small" })
-    this.bar = makeBar(`Progress of ${name}`)
-    this.percent = make("span", { class: "number" })
-    this.outlook = make("span", { class: "small" })
-    this.gpu = make("td", { role: "cell", class: "gpu", "data-label": "GPU" })
-    this.audio = make("td", { role: "cell", class: "audio", "data-label": "Audio" })
-    this.time = make("td", { role: "cell", class: "time", "data-label": "Time" })
-    this.links = make("td", { role: "cell", class: "links" })
+    this.view = view;
+    const [folder, name] = splitPath(job.path);
+    this.fileName = name;
+    this.name = make("a", { title: job.path }, make("bdi", {}, name));
+    onPlainClick(this.name, () => view.openTranscript(job));
+    this.error = make("span");
+    this.complaint = make("span", { role: "alert", hidden: true });
+    this.errors = make("td", { role: "cell", class: "error", hidden: true }, this.error, " ", this.complaint);
+    this.badge = make("span");
+    this.attempt = make("span", { class: "small" });
+    this.bar = makeBar(`Progress of ${name}`);
+    this.percent = make("span", { class: "number" });
+    this.outlook = make("span", { class: "small" });
+    this.gpu = make("td", { role: "cell", class: "gpu", "data-label": "GPU" });
+    this.audio = make("td", { role: "cell", class: "audio", "data-label": "Audio" });
+    this.time = make("td", { role: "cell", class: "time", "data-label": "Time" });
+    this.links = make("td", { role: "cell", class: "links" });
     this.element = make(
       "tr",
       { role: "row", tabindex: -1 },
-      make("td", { role: "cell", class: "file" }, this.name, make("span", { class: "small" }, make("bdi", {}, folder), folder ? " · " : "", fileSize(job.size))),
+      make(
+        "td",
+        { role: "cell", class: "file" },
+        this.name,
+        make("span", { class: "small" }, make("bdi", {}, folder), folder ? " · " : "", fileSize(job.size)),
+      ),
       make("td", { role: "cell", class: "stage" }, this.badge, this.attempt),
-      make("td", { role: "cell", class: "progress" }, make("span", { class: "measure" }, this.bar.element, this.percent), this.outlook),
+      make(
+        "td",
+        { role: "cell", class: "progress" },
+        make("span", { class: "measure" }, this.bar.element, this.percent),
+        this.outlook,
+      ),
       this.gpu,
       this.audio,
       this.time,
       this.links,
       this.errors,
-    )
+    );
   }
 
   show(job, at, phase) {
-    const running = job.started_at && !job.ended_at
-    const sign = JSON.stringify([job, phase])
-    if (sign === this.sign && !running) return
-    this.sign = sign
-    this.job = job
-    this.element.dataset.stage = job.stage
-    setAttribute(this.name, "href", job.stage === "done" ? `transcript?job=${encodeURIComponent(job.job_id)}` : null)
-    if (job.stage !== this.stage) this.complain("") // what could not be done then is another matter now
-    this.stage = job.stage
-    setText(this.error, job.error ?? "")
-    this.showErrors()
-    showBadge(this.badge, job.stage)
-    setText(this.attempt, job.attempt > 1 ? `attempt ${job.attempt}` : "")
-    this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 })
-    setText(this.percent, percentage(job.progress))
-    setText(this.outlook, outlookOf(job))
-    showFact(this.gpu, job.work_pool ? gpuName(job.work_pool) : "")
-    showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "")
-    showFact(this.time, timeOf(job, at))
-    this.showLinks(job, phase)
+    const running = job.started_at && !job.ended_at;
+    const sign = JSON.stringify([job, phase]);
+    if (sign === this.sign && !running) return;
+    this.sign = sign;
+    this.job = job;
+    this.element.dataset.stage = job.stage;
+    setAttribute(this.name, "href", job.stage === "done" ? `transcript?job=${encodeURIComponent(job.job_id)}` : null);
+    if (job.stage !== this.stage) this.complain(""); // what could not be done then is another matter now
+    this.stage = job.stage;
+    setText(this.error, job.error ?? "");
+    this.showErrors();
+    showBadge(this.badge, job.stage);
+    setText(this.attempt, job.attempt > 1 ? `attempt ${job.attempt}` : "");
+    this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 });
+    setText(this.percent, percentage(job.progress));
+    setText(this.outlook, outlookOf(job));
+    showFact(this.gpu, job.work_pool ? gpuName(job.work_pool) : "");
+    showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "");
+    showFact(this.time, timeOf(job, at));
+    this.showLinks(job, phase);
   }
 
   /** Say why what was asked for this job was not done. */
   complain(sentence) {
-    setText(this.complaint, sentence)
-    this.complaint.hidden = !sentence
-    this.showErrors()
+    setText(this.complaint, sentence);
+    this.complaint.hidden = !sentence;
+    this.showErrors();
   }
 
   showErrors() {
-    this.errors.hidden = !(this.error.textContent || this.complaint.textContent)
+    this.errors.hidden = !(this.error.textContent || this.complaint.textContent);
   }
 
   /** What can be fetched and done; made anew only when that changes, so that a button keeps the focus. */
   showLinks(job, phase) {
-    const removable = !["done", "failed", "cancelled"].includes(job.stage) && !phase.cancelling
-    const sign = JSON.stringify([job.documents, job.flow_run_url, removable, phase.started])
-    if (sign === this.linksSign) return
-    this.linksSign = sign
-    const focused = this.links.contains(this.links.getRootNode().activeElement)
+    const removable = !["done", "failed", "cancelled"].includes(job.stage) && !phase.cancelling;
+    const sign = JSON.stringify([job.documents, job.flow_run_url, removable, phase.started]);
+    if (sign === this.linksSign) return;
+    this.linksSign = sign;
+    const focused = this.links.contains(this.links.getRootNode().activeElement);
     this.links.replaceChildren(
       ...job.documents.map((found) =>
-        make("a", { class: "pill", href: found.url, download: "", "aria-label": `${found.format} of ${this.fileName}`, title: found.name }, found.format),
+        make("a", {
+          class: "pill",
+          href: found.url,
+          download: "",
+          "aria-label": `${found.format} of ${this.fileName}`,
+          title: found.name,
+        }, found.format)
       ),
       job.flow_run_url
-        ? make("a", { class: "pill", href: job.flow_run_url, target: "_blank", rel: "noreferrer", "aria-label": `Prefect run of ${this.fileName}` }, "run ↗")
+        ? make("a", {
+          class: "pill",
+          href: job.flow_run_url,
+          target: "_blank",
+          rel: "noreferrer",
+          "aria-label": `Prefect run of ${this.fileName}`,
+        }, "run ↗")
         : "",
       removable ? this.cancelButton(phase.started) : "",
-    )
-    if (focused) this.element.focus()
+    );
+    if (focused) this.element.focus();
   }
 
   cancelButton(started) {
-    const word = started ? "Cancel" : "Remove"
-    const button = make("button", { type: "button", class: "pill danger", "aria-label": `${word} ${this.fileName}` }, word)
-    button.addEventListener("click", () => this.view.cancelJob(this.job, this))
-    return button
+    const word = started ? "Cancel" : "Remove";
+    const button = make(
+      "button",
+      { type: "button", class: "pill danger", "aria-label": `${word} ${this.fileName}` },
+      word,
+    );
+    button.addEventListener("click", () => this.view.cancelJob(this.job, this));
+    return button;
   }
 }
 
 /** Show a fact in its cell; one that is not known yet is a dash, or nothing where rows are cards. */
 function showFact(cell, text) {
-  setText(cell, text || "–")
-  setAttribute(cell, "data-none", text ? null : "")
+  setText(cell, text || "–");
+  setAttribute(cell, "data-none", text ? null : "");
 }
 
 /** What is to be expected of a job that is not done. */
 function outlookOf({ queue_position: position, eta_seconds: eta }) {
-  const parts = []
-  if (position !== null) parts.push(`Queue position: ${position.toLocaleString()}`)
-  if (eta !== null) parts.push(timeLeft(eta))
-  return parts.join(" · ")
+  const parts = [];
+  if (position !== null) parts.push(`Queue position: ${position.toLocaleString()}`);
+  if (eta !== null) parts.push(timeLeft(eta));
+  return parts.join(" · ");
 }
 
 /** How long the latest attempt took, or has taken so far. */
 function timeOf({ started_at: startedAt, ended_at: endedAt }, at) {
-  if (!startedAt) return ""
-  return duration(Math.max(0, ((endedAt ? new Date(endedAt) : at) - new Date(startedAt)) / 1000))
+  if (!startedAt) return "";
+  return duration(Math.max(0, ((endedAt ? new Date(endedAt) : at) - new Date(startedAt)) / 1000));
 }

@@ -1,164 +1,185 @@
 // What a batch has come to, which jobs failed and why, and the buttons.
 
-const ALIKE = 4 // as many failures of one cause are told together
-const NAMED_AT_ONCE = 20
+import { titleOf } from "./batch.js";
+import { ENDED, make, makeBar, partsOf, setAttribute, setText, showBadge } from "./elements.js";
+import { audioLength, counted, duration, LOCAL_TIME, percentage, splitPath, timeLeft } from "./words.js";
 
-class Summary {
+const ALIKE = 4; // as many failures of one cause are told together
+const NAMED_AT_ONCE = 20;
+
+export class Summary {
   constructor(view) {
-    this.view = view
-    this.name = make("bdi")
-    this.badge = make("span")
-    this.made = make("span")
-    this.run = make("a", { target: "_blank", rel: "noreferrer", hidden: true }, "Run in Prefect ↗")
+    this.view = view;
+    this.name = make("bdi");
+    this.badge = make("span");
+    this.made = make("span");
+    this.run = make("a", { target: "_blank", rel: "noreferrer", hidden: true }, "Run in Prefect ↗");
     this.header = make(
       "header",
       { hidden: true },
       make("h1", {}, this.name),
       make("p", { class: "facts" }, this.badge, this.made, this.run),
-    )
-    this.title = make("h2", { tabindex: -1 })
-    this.notice = make("p", { class: "notice warn", role: "status", hidden: true })
-    this.good = make("span", { class: "good" })
-    this.bad = make("span", { class: "bad" })
-    this.stopped = make("span", { class: "warn" })
-    this.bar = makeBar("Progress of the batch")
-    this.facts = make("p", { class: "facts" })
-    this.failures = make("div", { class: "failures", hidden: true })
-    this.removed = make("p", { class: "removed", role: "status", hidden: true })
-    this.complaint = make("p", { class: "notice bad", role: "alert", hidden: true })
-    this.makeButtons()
+    );
+    this.title = make("h2", { tabindex: -1 });
+    this.notice = make("p", { class: "notice warn", role: "status", hidden: true });
+    this.good = make("span", { class: "good" });
+    this.bad = make("span", { class: "bad" });
+    this.stopped = make("span", { class: "warn" });
+    this.bar = makeBar("Progress of the batch");
+    this.facts = make("p", { class: "facts" });
+    this.failures = make("div", { class: "failures", hidden: true });
+    this.removed = make("p", { class: "removed", role: "status", hidden: true });
+    this.complaint = make("p", { class: "notice bad", role: "alert", hidden: true });
+    this.makeButtons();
     this.element = make(
       "section",
       { class: "summary", "aria-label": "Summary" },
       this.title,
       this.notice,
-      (this.outcome = make("p", { class: "outcome" }, this.good, this.bad, this.stopped)),
+      this.outcome = make("p", { class: "outcome" }, this.good, this.bad, this.stopped),
       this.bar.element,
       this.facts,
       this.failures,
       this.removed,
       this.complaint,
       make("div", { class: "buttons" }, ...Object.values(this.buttons)),
-    )
+    );
   }
 
   makeButtons() {
     const button = (words, act, kind = "") => {
-      const element = make("button", { type: "button", class: `button ${kind}`, hidden: true }, words)
-      element.addEventListener("click", () => act.call(this.view))
-      return element
-    }
+      const element = make("button", { type: "button", class: `button ${kind}`, hidden: true }, words);
+      element.addEventListener("click", () => act.call(this.view));
+      return element;
+    };
     this.buttons = {
       start: button("Start Batch", this.view.start),
       retry: button("Retry Failed", this.view.retry),
-      download: make("a", { class: "button", href: `${this.view.address}/results.zip`, download: "", hidden: true }, "Download All"),
+      download: make(
+        "a",
+        { class: "button", href: `${this.view.address}/results.zip`, download: "", hidden: true },
+        "Download All",
+      ),
       cancel: button("Cancel Batch", this.view.cancel, "danger"),
       dismiss: button("Dismiss", this.view.dismiss, "danger"),
-    }
+    };
   }
 
   show(batch, at) {
-    this.at = at
-    const { summary, state } = batch
-    this.header.hidden = false
-    setText(this.name, batch.name)
-    showBadge(this.badge, state)
-    setText(this.made, `Made ${LOCAL_TIME.format(new Date(batch.created_at))}`)
-    this.run.hidden = !batch.flow_run_url
-    setAttribute(this.run, "href", batch.flow_run_url)
-    setText(this.title, titleOf(batch))
-    this.notice.hidden = !batch.notice
-    setText(this.notice, batch.notice)
-    this.outcome.hidden = state === "uploading"
-    setText(this.good, `✓ ${summary.done.toLocaleString()} succeeded`)
-    setText(this.bad, summary.failed ? `✗ ${summary.failed.toLocaleString()} failed` : "")
-    setText(this.stopped, summary.cancelled ? `⊘ ${summary.cancelled.toLocaleString()} cancelled` : "")
-    this.bar.show(summary.progress, partsOf(state, summary))
-    setText(this.facts, factsOf(batch).join(" · "))
-    this.showFailures(batch)
-    this.showButtons(batch)
+    this.at = at;
+    const { summary, state } = batch;
+    this.header.hidden = false;
+    setText(this.name, batch.name);
+    showBadge(this.badge, state);
+    setText(this.made, `Made ${LOCAL_TIME.format(new Date(batch.created_at))}`);
+    this.run.hidden = !batch.flow_run_url;
+    setAttribute(this.run, "href", batch.flow_run_url);
+    setText(this.title, titleOf(batch));
+    this.notice.hidden = !batch.notice;
+    setText(this.notice, batch.notice);
+    this.outcome.hidden = state === "uploading";
+    setText(this.good, `✓ ${summary.done.toLocaleString()} succeeded`);
+    setText(this.bad, summary.failed ? `✗ ${summary.failed.toLocaleString()} failed` : "");
+    setText(this.stopped, summary.cancelled ? `⊘ ${summary.cancelled.toLocaleString()} cancelled` : "");
+    this.bar.show(summary.progress, partsOf(summary));
+    setText(this.facts, factsOf(batch).join(" · "));
+    this.showFailures(batch);
+    this.showButtons(batch);
   }
 
   /** Show what can be done now. Whoever pressed what then goes is led to the title, which says what came of it. */
   showButtons({ state, summary, jobs }) {
-    const { start, retry, download, cancel, dismiss } = this.buttons
-    const focused = this.element.getRootNode().activeElement
-    const ended = ENDED.has(state)
-    start.hidden = state !== "uploading" || !summary.total
-    const again = jobs.filter(({ stage }) => stage === "failed" || (stage === "cancelled" && state === "cancelled"))
-    const removed = again.filter((job) => job.upload_removed).length
-    retry.hidden = !ended || !(summary.failed || state === "cancelled") || (removed && removed === again.length)
-    setText(retry, (summary.failed ? "Retry Failed" : "Run Again") + (removed ? ` (${again.length - removed} of ${again.length})` : ""))
-    this.removed.hidden = !ended || !removed
-    setText(this.removed, removedUploads(removed))
-    download.hidden = !summary.done
-    cancel.hidden = !["waiting", "running"].includes(state)
-    dismiss.hidden = !(ended || state === "uploading")
-    if (focused?.hidden && Object.values(this.buttons).includes(focused)) this.title.focus()
+    const { start, retry, download, cancel, dismiss } = this.buttons;
+    const focused = this.element.getRootNode().activeElement;
+    const ended = ENDED.has(state);
+    start.hidden = state !== "uploading" || !summary.total;
+    const again = jobs.filter(({ stage }) => stage === "failed" || (stage === "cancelled" && state === "cancelled"));
+    const removed = again.filter((job) => job.upload_removed).length;
+    retry.hidden = !ended || !(summary.failed || state === "cancelled") || (removed && removed === again.length);
+    setText(
+      retry,
+      (summary.failed ? "Retry Failed" : "Run Again") +
+        (removed ? ` (${again.length - removed} of ${again.length})` : ""),
+    );
+    this.removed.hidden = !ended || !removed;
+    setText(this.removed, removedUploads(removed));
+    download.hidden = !summary.done;
+    cancel.hidden = !["waiting", "running"].includes(state);
+    dismiss.hidden = !(ended || state === "uploading");
+    if (focused?.hidden && Object.values(this.buttons).includes(focused)) this.title.focus();
   }
 
   /** The failed jobs, those of one cause together; written anew only when they change. */
   showFailures({ causes, jobs }) {
-    const sign = JSON.stringify(causes)
-    if (sign === this.failuresSign) return
-    this.failuresSign = sign
-    this.failures.hidden = !causes.length
-    const byId = new Map(jobs.map((job) => [job.job_id, job]))
+    const sign = JSON.stringify(causes);
+    if (sign === this.failuresSign) return;
+    this.failuresSign = sign;
+    this.failures.hidden = !causes.length;
+    const byId = new Map(jobs.map((job) => [job.job_id, job]));
     const items = causes.flatMap(({ reason, job_ids: jobIds }) => {
-      const failed = jobIds.map((jobId) => byId.get(jobId))
-      return failed.length < ALIKE ? failed.map(failedJob) : [failedJobs(reason, failed)]
-    })
-    this.failures.replaceChildren(make("h3", {}, "Failed jobs:"), make("ul", {}, ...items))
+      const failed = jobIds.map((jobId) => byId.get(jobId));
+      return failed.length < ALIKE ? failed.map(failedJob) : [failedJobs(reason, failed)];
+    });
+    this.failures.replaceChildren(make("h3", {}, "Failed jobs:"), make("ul", {}, ...items));
   }
 
   complain(sentence) {
-    setText(this.complaint, sentence)
-    this.complaint.hidden = !sentence
+    setText(this.complaint, sentence);
+    this.complaint.hidden = !sentence;
   }
 }
 
 function failedJob({ path, error }) {
-  const [, name] = splitPath(path)
-  const rest = /^[ :]/.test(error.slice(name.length)) && error.startsWith(name) ? error.slice(name.length) : ` - ${error}`
-  return make("li", {}, make("bdi", { class: "strong" }, path), rest)
+  const [, name] = splitPath(path);
+  const rest = /^[ :]/.test(error.slice(name.length)) && error.startsWith(name)
+    ? error.slice(name.length)
+    : ` - ${error}`;
+  return make("li", {}, make("bdi", { class: "strong" }, path), rest);
 }
 
 /** Many jobs that failed for one reason: the reason once, the names on demand. */
 function failedJobs(reason, failed) {
-  const named = failed.slice(0, NAMED_AT_ONCE).map(({ path }) => make("li", {}, make("bdi", {}, path)))
-  const more = failed.length - named.length
-  if (more) named.push(make("li", {}, `and ${more.toLocaleString()} more: the filter “Failed” below shows them all`))
-  const head = make("summary", {}, make("span", { class: "strong" }, counted(failed.length, "job")), ` - ${reason}`)
-  return make("li", {}, make("details", {}, head, make("ul", {}, ...named)))
+  const named = failed.slice(0, NAMED_AT_ONCE).map(({ path }) => make("li", {}, make("bdi", {}, path)));
+  const more = failed.length - named.length;
+  if (more) named.push(make("li", {}, `and ${more.toLocaleString()} more: the filter “Failed” below shows them all`));
+  const head = make("summary", {}, make("span", { class: "strong" }, counted(failed.length, "job")), ` - ${reason}`);
+  return make("li", {}, make("details", {}, head, make("ul", {}, ...named)));
 }
 
 /** What can't be retried any more, and what to do. */
 function removedUploads(count) {
-  const [uploads, them] = count === 1 ? ["upload of 1 job was", "it"] : [`uploads of ${count.toLocaleString()} jobs were`, "them"]
-  return `The ${uploads} removed; to transcribe ${them}, upload ${them} again.`
+  const [uploads, them] = count === 1
+    ? ["upload of 1 job was", "it"]
+    : [`uploads of ${count.toLocaleString()} jobs were`, "them"];
+  return `The ${uploads} removed; to transcribe ${them}, upload ${them} again.`;
 }
 
-const finishedOf = ({ done, failed, cancelled }) => done + failed + cancelled
+export const finishedOf = ({ done, failed, cancelled }) => done + failed + cancelled;
 
 /** How far the batch is and how long it takes or took, as separate statements. */
 function factsOf(batch) {
-  const { state, summary, started_at: startedAt, ended_at: endedAt } = batch
-  const finished = finishedOf(summary)
-  const facts = []
-  if (state === "uploading") return [`${counted(summary.total, "file")} uploaded`, "not started yet"]
+  const { state, summary, started_at: startedAt, ended_at: endedAt } = batch;
+  const finished = finishedOf(summary);
+  const facts = [];
+  if (state === "uploading") return [`${counted(summary.total, "file")} uploaded`, "not started yet"];
   if (!ENDED.has(state)) {
-    facts.push(percentage(summary.progress), `${finished.toLocaleString()} of ${counted(summary.total, "file")} finished`)
-    const left = timeLeftOf(batch)
-    if (left) facts.push(left)
-  } else facts.push(counted(summary.total, "file"))
-  if (summary.audio_seconds) facts.push(`${audioLength(summary.audio_seconds)} of audio`)
-  if (ENDED.has(state) && startedAt && endedAt) facts.push(`took ${duration((new Date(endedAt) - new Date(startedAt)) / 1000)}`)
-  return facts
+    facts.push(
+      percentage(summary.progress),
+      `${finished.toLocaleString()} of ${counted(summary.total, "file")} finished`,
+    );
+    const left = timeLeftOf(batch);
+    if (left) facts.push(left);
+  } else facts.push(counted(summary.total, "file"));
+  if (summary.audio_seconds) facts.push(`${audioLength(summary.audio_seconds)} of audio`);
+  if (ENDED.has(state) && startedAt && endedAt) {
+    facts.push(`took ${duration((new Date(endedAt) - new Date(startedAt)) / 1000)}`);
+  }
+  return facts;
 }
 
 /** When the last job will be done; while that of some is unknown, when the last of the others will; "" if of none. */
 function timeLeftOf({ summary, jobs }) {
-  if (summary.eta_seconds !== null) return timeLeft(summary.eta_seconds)
-  const known = jobs.map((job) => job.eta_seconds).filter((seconds) => seconds !== null)
-  return known.length ? `at least ${timeLeft(Math.max(...known))}` : ""
+  if (summary.eta_seconds !== null) return timeLeft(summary.eta_seconds);
+  const known = jobs.map((job) => job.eta_seconds).filter((seconds) => seconds !== null);
+  return known.length ? `at least ${timeLeft(Math.max(...known))}` : "";
 }

@@ -1,91 +1,91 @@
 // Asking the HTTP API: again and again for what is looked at, and once for what is to be done.
 
-const PATIENCE_MS = 60_000
-const HIDDEN_SECONDS = 30 // nobody looks
-const LONGEST_SECONDS = 10 // for which somebody looks at what is over
-const BACKOFF_SECONDS = [2, 4, 8, 15, 30]
-const COST = 1 / 15 // of the time goes into asking and showing: a batch that is costly to tell is asked for less often
+const PATIENCE_MS = 60_000;
+const HIDDEN_SECONDS = 30; // nobody looks
+const LONGEST_SECONDS = 10; // for which somebody looks at what is over
+const BACKOFF_SECONDS = [2, 4, 8, 15, 30];
+const COST = 1 / 15; // of the time goes into asking and showing: a batch that is costly to tell is asked for less often
 
 /** The API refused, with a sentence for a person. */
-class Refusal extends Error {
+export class Refusal extends Error {
   constructor(status, sentence) {
-    super(sentence)
-    this.status = status
+    super(sentence);
+    this.status = status;
   }
 }
 
-async function ask(address, options = {}) {
-  const response = await fetch(address, options)
-  const answer = await response.json().catch(() => null)
-  if (!response.ok) throw new Refusal(response.status, answer?.detail ?? `The dashboard answered ${response.status}.`)
-  return { answer, at: Date.parse(response.headers.get("Date") ?? "") || Date.now() }
+export async function ask(address, options = {}) {
+  const response = await fetch(address, options);
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new Refusal(response.status, answer?.detail ?? `The dashboard answered ${response.status}.`);
+  return { answer, at: Date.parse(response.headers.get("Date") ?? "") || Date.now() };
 }
 
 /** What went wrong, as a sentence. */
-function sentenceOf(error) {
-  if (error instanceof Refusal) return error.message
-  return "The dashboard does not answer. It is asked again by itself; if this lasts, start it (make up)."
+export function sentenceOf(error) {
+  if (error instanceof Refusal) return error.message;
+  return "The dashboard does not answer. It is asked again by itself; if this lasts, start it (make up).";
 }
 
 /** Asks for one address over and over, at a pace that follows the answers, until it is stopped. */
-class Watch {
+export class Watch {
   constructor({ address, onAnswer, onTrouble, pace }) {
-    Object.assign(this, { address, onAnswer, onTrouble, pace, failures: 0, stopped: false })
+    Object.assign(this, { address, onAnswer, onTrouble, pace, failures: 0, stopped: false });
     this.look = () => {
-      if (!document.hidden) this.now()
-    }
-    document.addEventListener("visibilitychange", this.look)
-    addEventListener("online", this.look)
-    this.now()
+      if (!document.hidden) this.now();
+    };
+    document.addEventListener("visibilitychange", this.look);
+    addEventListener("online", this.look);
+    this.now();
   }
 
   stop() {
-    this.stopped = true
-    clearTimeout(this.timer)
-    this.asking?.abort()
-    document.removeEventListener("visibilitychange", this.look)
-    removeEventListener("online", this.look)
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.asking?.abort();
+    document.removeEventListener("visibilitychange", this.look);
+    removeEventListener("online", this.look);
   }
 
   /** Ask at once; an older question is given up, so that its answer can't come in behind the newer one's. */
   async now() {
-    if (this.stopped) return
-    clearTimeout(this.timer)
-    this.asking?.abort()
-    const asking = (this.asking = new AbortController())
-    const began = performance.now()
-    let seconds
+    if (this.stopped) return;
+    clearTimeout(this.timer);
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    const began = performance.now();
+    let seconds;
     try {
-      const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(PATIENCE_MS)])
-      const { answer, at } = await ask(this.address(), { signal })
-      if (asking.signal.aborted) return
-      this.failures = 0
-      this.onAnswer(answer, at)
-      await painted()
-      seconds = Math.max(this.pace(answer), Math.min((performance.now() - began) / 1000 / COST, LONGEST_SECONDS))
+      const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(PATIENCE_MS)]);
+      const { answer, at } = await ask(this.address(), { signal });
+      if (asking.signal.aborted) return;
+      this.failures = 0;
+      this.onAnswer(answer, at);
+      await painted();
+      seconds = Math.max(this.pace(answer), Math.min((performance.now() - began) / 1000 / COST, LONGEST_SECONDS));
     } catch (error) {
-      if (asking.signal.aborted) return
-      this.onTrouble(error)
-      seconds = BACKOFF_SECONDS[Math.min(this.failures, BACKOFF_SECONDS.length - 1)]
-      this.failures += 1
+      if (asking.signal.aborted) return;
+      this.onTrouble(error);
+      seconds = BACKOFF_SECONDS[Math.min(this.failures, BACKOFF_SECONDS.length - 1)];
+      this.failures += 1;
     }
-    if (this.stopped || asking !== this.asking) return
-    const wait = document.hidden ? Math.max(seconds, HIDDEN_SECONDS) : seconds
-    this.timer = setTimeout(() => this.now(), wait * 1000)
+    if (this.stopped || asking !== this.asking) return;
+    const wait = document.hidden ? Math.max(seconds, HIDDEN_SECONDS) : seconds;
+    this.timer = setTimeout(() => this.now(), wait * 1000);
   }
 }
 
 /** Wait until what was changed is on the screen; nothing is painted while nobody looks. */
 const painted = () =>
-  new Promise((resolve) => (document.hidden ? resolve() : requestAnimationFrame(() => setTimeout(resolve))))
+  new Promise((resolve) => (document.hidden ? resolve() : requestAnimationFrame(() => setTimeout(resolve))));
 
 /** Returns *work* that waits until it was not called for some time. */
-function settled(work, milliseconds) {
-  let timer
+export function settled(work, milliseconds) {
+  let timer;
   return () => {
-    clearTimeout(timer)
-    timer = setTimeout(work, milliseconds)
-  }
+    clearTimeout(timer);
+    timer = setTimeout(work, milliseconds);
+  };
 }
 
 /**
@@ -93,10 +93,10 @@ function settled(work, milliseconds) {
  *
  * A click with a modifier key is left to the browser, which opens another tab or window with it.
  */
-function onPlainClick(link, follow) {
+export function onPlainClick(link, follow) {
   link.addEventListener("click", (event) => {
-    if (!link.href || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
-    event.preventDefault()
-    follow()
-  })
+    if (!link.href || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    follow();
+  });
 }

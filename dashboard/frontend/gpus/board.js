@@ -3,9 +3,11 @@
 
 const ICONS = {
   busy: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm-2 6 7 4-7 4V8Z",
-  idle: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm-1.2 14.2-4-4L8.200 10.800l2.600 2.600L15.800 8.400l1.400 1.400-6.400 6.400Z",
+  idle:
+    "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm-1.2 14.2-4-4L8.200 10.800l2.600 2.600L15.800 8.400l1.400 1.400-6.400 6.400Z",
   pause: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20ZM9 8h2v8H9V8Zm4 0h2v8h-2V8Z",
-  off: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm4.200 12.800-1.400 1.400L12 13.400l-2.800 2.800-1.400-1.400L10.600 12 7.800 9.200l1.400-1.400L12 10.600l2.800-2.800 1.400 1.400L13.400 12l2.800 2.800Z",
+  off:
+    "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm4.200 12.800-1.400 1.400L12 13.400l-2.800 2.800-1.400-1.400L10.600 12 7.800 9.200l1.400-1.400L12 10.600l2.800-2.800 1.400 1.400L13.400 12l2.800 2.800Z",
   warn: "M12 2 1 21h22L12 2Zm1 16h-2v-2h2v2Zm0-4h-2V9h2v5Z",
 };
 
@@ -35,7 +37,12 @@ function board({ totals, cards }) {
 }
 
 function card(pool) {
-  return element("li", { class: "card", "data-key": pool.work_pool, "data-state": pool.icon, "aria-label": `${pool.work_pool}: ${pool.status}` }, [
+  return element("li", {
+    class: "card",
+    "data-key": pool.work_pool,
+    "data-state": pool.icon,
+    "aria-label": `${pool.work_pool}: ${pool.status}`,
+  }, [
     element("div", { class: "head" }, [
       element("h2", {}, [outside(pool.url, pool.work_pool, "Open this work pool in Prefect")]),
       element("span", { class: "status" }, [icon(pool.icon), pool.status]),
@@ -65,7 +72,7 @@ function runs(title, lines, otherwise) {
         line.batch_id && line.state && " · ",
         line.state,
       ]),
-    ]),
+    ])
   );
   return element("section", { class: "runs", "data-key": title }, [
     element("h3", {}, [title]),
@@ -84,7 +91,7 @@ function failures(lines) {
     return null;
   }
   const rows = lines.map((line) =>
-    element("li", {}, [outside(line.url, line.name, "Open this run in Prefect"), ` ${line.ago}: ${line.reason}`]),
+    element("li", {}, [outside(line.url, line.name, "Open this run in Prefect"), ` ${line.ago}: ${line.reason}`])
   );
   return element("details", {}, [
     element("summary", {}, [`Latest failures (${lines.length}, newest ${lines[0].ago})`]),
@@ -107,7 +114,14 @@ function bar(share, label) {
   const percent = Math.round(share * 100);
   return element(
     "div",
-    { class: "bar", role: "progressbar", "aria-label": label, "aria-valuenow": percent, "aria-valuemin": 0, "aria-valuemax": 100 },
+    {
+      class: "bar",
+      role: "progressbar",
+      "aria-label": label,
+      "aria-valuenow": percent,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    },
     [element("div", { style: `width:${percent}%` })],
   );
 }

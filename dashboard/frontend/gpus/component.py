@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.frontend.gpus.cards import Board, as_json
+from dashboard.frontend.modules import component_script
 
 FOLDER = Path(__file__).parent
 
@@ -16,7 +17,7 @@ def _component() -> Any:
     return st.components.v2.component(
         "batchscribe_board",
         css=(FOLDER / "board.css").read_text(encoding="utf-8"),
-        js=(FOLDER / "board.js").read_text(encoding="utf-8"),
+        js=component_script("gpus/board.js"),
     )
 
 

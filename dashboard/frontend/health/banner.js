@@ -49,7 +49,10 @@ function watch(parentElement) {
 
 async function problemNow() {
   try {
-    const answer = await fetch("/api/health", { signal: AbortSignal.timeout(ANSWER_SECONDS * 1000), cache: "no-store" });
+    const answer = await fetch("/api/health", {
+      signal: AbortSignal.timeout(ANSWER_SECONDS * 1000),
+      cache: "no-store",
+    });
     if (answer.ok) {
       return "";
     }

@@ -11,6 +11,8 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.frontend.modules import component_script
+
 FOLDER = Path(__file__).parent
 
 
@@ -19,7 +21,7 @@ def _component() -> Any:
     return st.components.v2.component(
         "batchscribe_banner",
         css=(FOLDER / "banner.css").read_text(encoding="utf-8"),
-        js=(FOLDER / "banner.js").read_text(encoding="utf-8"),
+        js=component_script("health/banner.js"),
     )
 
 

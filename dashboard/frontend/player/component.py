@@ -2,8 +2,7 @@
 The component that shows one transcript and plays its recording.
 
 Its scripts run in the reader's browser and fetch the documents and the recording from the HTTP API, so that a long
-transcript passes neither through Streamlit's script nor through its websocket. There is no build step: Streamlit sends
-one script per component, which is the files of this folder put together in the order given here.
+transcript passes neither through Streamlit's script nor through its websocket.
 """
 
 from pathlib import Path
@@ -11,18 +10,16 @@ from typing import Final
 
 import streamlit as st
 
+from dashboard.frontend.modules import component_script
 from dashboard.services.transcripts import ReadableJob
 
 FOLDER: Final = Path(__file__).parent
-SCRIPTS: Final = tuple(
-    f"{part}.js" for part in ("clock", "layout", "search", "view", "searching", "keys", "playback", "reader", "player")
-)
 
 _player = st.components.v2.component(
     "transcript_player",
     html=(FOLDER / "player.html").read_text(encoding="utf-8"),
     css=(FOLDER / "player.css").read_text(encoding="utf-8"),
-    js="\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS),
+    js=component_script("player/player.js"),
 )
 
 

@@ -1,23 +1,30 @@
 // Which key does what. Keys are left to whatever else has the focus: a field that is typed in, a button, a menu.
 
 const KEYS = {
-  " ": "toggle", ArrowLeft: "back", ArrowRight: "on", ArrowUp: "previousParagraph", ArrowDown: "nextParagraph",
-  k: "previousParagraph", j: "nextParagraph", Enter: "choose", "/": "search",
-}
-const SOUND_WISHES = new Set(["toggle", "back", "on"])
-const SHIFTED_KEYS = { ArrowLeft: "previousWord", ArrowRight: "nextWord", "/": "search" }
+  " ": "toggle",
+  ArrowLeft: "back",
+  ArrowRight: "on",
+  ArrowUp: "previousParagraph",
+  ArrowDown: "nextParagraph",
+  k: "previousParagraph",
+  j: "nextParagraph",
+  Enter: "choose",
+  "/": "search",
+};
+export const SOUND_WISHES = new Set(["toggle", "back", "on"]);
+const SHIFTED_KEYS = { ArrowLeft: "previousWord", ArrowRight: "nextWord", "/": "search" };
 
 /** Return the name of what a key press asks of the player in *host*; null if it is meant for something else. */
-function wish(event, host) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return null
-  const target = event.composedPath()[0]
-  const inside = host.contains(target)
-  if (!inside && !target.contains?.(host.getRootNode().host)) return null
-  if (target.matches?.("input, textarea, select, audio")) return null
-  const wanted = (event.shiftKey ? SHIFTED_KEYS : KEYS)[event.key] ?? null
-  const isWord = target.matches?.(".word")
-  if (wanted === "choose") return isWord ? wanted : null
-  if (wanted === "toggle" && target.matches?.("button, a, summary")) return null
-  if (wanted === "previousWord" || wanted === "nextWord") return inside ? wanted : null
-  return wanted
+export function wish(event, host) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return null;
+  const target = event.composedPath()[0];
+  const inside = host.contains(target);
+  if (!inside && !target.contains?.(host.getRootNode().host)) return null;
+  if (target.matches?.("input, textarea, select, audio")) return null;
+  const wanted = (event.shiftKey ? SHIFTED_KEYS : KEYS)[event.key] ?? null;
+  const isWord = target.matches?.(".word");
+  if (wanted === "choose") return isWord ? wanted : null;
+  if (wanted === "toggle" && target.matches?.("button, a, summary")) return null;
+  if (wanted === "previousWord" || wanted === "nextWord") return inside ? wanted : null;
+  return wanted;
 }

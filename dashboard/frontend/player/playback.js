@@ -1,132 +1,134 @@
 // The recording, the word that is spoken, and the page that follows it.
 
-const STEP_SECONDS = 5
-// A word's own start can come out a hair before it, since players keep times in units of their own.
-const HAIR_SECONDS = 0.001
-const SCROLL_KEYS = ["PageUp", "PageDown", "Home", "End"]
+import { wordAt } from "./layout.js";
 
-const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
+const STEP_SECONDS = 5;
+// A word's own start can come out a hair before it, since players keep times in units of their own.
+const HAIR_SECONDS = 0.001;
+const SCROLL_KEYS = ["PageUp", "PageDown", "Home", "End"];
+
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /**
  * Plays a recording and tells which word is spoken.
  *
  * Words are timed from the start of the upload, the recording from its own: the offset lies between them.
  */
-class Playback {
+export class Playback {
   constructor(audio, { urls, offset, starts, onWord, onRefused, signal }) {
-    Object.assign(this, { audio, offset, starts, onWord })
-    const others = [...urls]
-    this.current = -1
-    this.frame = 0
-    const listen = (name, listener) => audio.addEventListener(name, listener, { signal })
-    listen("play", () => this.watch())
-    listen("seeking", () => this.look())
-    listen("pause", () => this.look())
+    Object.assign(this, { audio, offset, starts, onWord });
+    const others = [...urls];
+    this.current = -1;
+    this.frame = 0;
+    const listen = (name, listener) => audio.addEventListener(name, listener, { signal });
+    listen("play", () => this.watch());
+    listen("seeking", () => this.look());
+    listen("pause", () => this.look());
     listen("error", () => {
-      if (others.length) this.goOnWith(others.shift())
-      else onRefused()
-    })
-    audio.src = others.shift()
+      if (others.length) this.goOnWith(others.shift());
+      else onRefused();
+    });
+    audio.src = others.shift();
   }
 
   /** Play another form of the recording, from where the one before broke off. */
   goOnWith(url) {
-    const { currentTime, paused, playbackRate } = this.audio
-    this.audio.src = url
-    Object.assign(this.audio, { currentTime, playbackRate })
-    if (!paused) this.start()
+    const { currentTime, paused, playbackRate } = this.audio;
+    this.audio.src = url;
+    Object.assign(this.audio, { currentTime, playbackRate });
+    if (!paused) this.start();
   }
 
   /** The time on the upload's clock. */
   get seconds() {
-    return this.audio.currentTime + this.offset
+    return this.audio.currentTime + this.offset;
   }
 
   seek(seconds) {
-    this.audio.currentTime = Math.max(0, seconds - this.offset + HAIR_SECONDS)
+    this.audio.currentTime = Math.max(0, seconds - this.offset + HAIR_SECONDS);
   }
 
   step(direction) {
-    this.audio.currentTime = Math.max(0, this.audio.currentTime + direction * STEP_SECONDS)
+    this.audio.currentTime = Math.max(0, this.audio.currentTime + direction * STEP_SECONDS);
   }
 
   toggle() {
-    if (this.audio.paused) this.start()
-    else this.audio.pause()
+    if (this.audio.paused) this.start();
+    else this.audio.pause();
   }
 
   start() {
-    this.audio.play().catch(() => {}) // what keeps it from playing is told by its error event
+    this.audio.play().catch(() => {}); // what keeps it from playing is told by its error event
   }
 
   watch() {
-    cancelAnimationFrame(this.frame)
-    this.look()
-    if (!this.audio.paused) this.frame = requestAnimationFrame(() => this.watch())
+    cancelAnimationFrame(this.frame);
+    this.look();
+    if (!this.audio.paused) this.frame = requestAnimationFrame(() => this.watch());
   }
 
   look() {
-    const word = wordAt(this.starts, this.seconds)
-    if (word === this.current) return
-    const before = this.current
-    this.current = word
-    this.onWord(word, before)
+    const word = wordAt(this.starts, this.seconds);
+    if (word === this.current) return;
+    const before = this.current;
+    this.current = word;
+    this.onWord(word, before);
   }
 
   /** Stop, and let go of the recording, so that nothing is loaded for a page that is left. */
   close() {
-    cancelAnimationFrame(this.frame)
-    this.audio.pause()
-    this.audio.removeAttribute("src")
-    this.audio.load()
+    cancelAnimationFrame(this.frame);
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+    this.audio.load();
   }
 }
 
 /** Keeps an element in view while it plays, until the reader scrolls elsewhere. */
-class Follower {
+export class Follower {
   constructor(text, bar, { onYield, signal }) {
-    this.scroller = scrollerOf(text)
-    this.bar = bar
-    this.following = true
+    this.scroller = scrollerOf(text);
+    this.bar = bar;
+    this.following = true;
     const leave = () => {
-      if (this.following) onYield()
-      this.following = false
-    }
-    const options = { passive: true, signal }
-    this.scroller.addEventListener("wheel", leave, options)
-    this.scroller.addEventListener("touchmove", leave, options)
-    this.scroller.addEventListener("pointerdown", event => event.target === this.scroller && leave(), options) // its bar
-    document.addEventListener("keydown", event => SCROLL_KEYS.includes(event.key) && leave(), options)
+      if (this.following) onYield();
+      this.following = false;
+    };
+    const options = { passive: true, signal };
+    this.scroller.addEventListener("wheel", leave, options);
+    this.scroller.addEventListener("touchmove", leave, options);
+    this.scroller.addEventListener("pointerdown", (event) => event.target === this.scroller && leave(), options); // its bar
+    document.addEventListener("keydown", (event) => SCROLL_KEYS.includes(event.key) && leave(), options);
   }
 
   /** Scroll only if the element is outside of the part of the page that is comfortable to read in. */
   follow(element) {
-    if (!this.following) return
-    const { top, bottom } = element.getBoundingClientRect()
-    const [ceiling, floor] = this.view()
-    if (top < ceiling || bottom > floor - (floor - ceiling) / 4) this.show(element)
+    if (!this.following) return;
+    const { top, bottom } = element.getBoundingClientRect();
+    const [ceiling, floor] = this.view();
+    if (top < ceiling || bottom > floor - (floor - ceiling) / 4) this.show(element);
   }
 
   show(element) {
-    const { top } = element.getBoundingClientRect()
-    const [ceiling, floor] = this.view()
-    const height = floor - ceiling
-    const isNear = top > ceiling - height && top < floor + height
+    const { top } = element.getBoundingClientRect();
+    const [ceiling, floor] = this.view();
+    const height = floor - ceiling;
+    const isNear = top > ceiling - height && top < floor + height;
     // Paragraphs that were never seen have an estimated height: over a long way only the browser finds the right place.
-    if (isNear) this.scroller.scrollBy({ top: top - ceiling - height / 4, behavior: calm() ? "auto" : "smooth" })
-    else element.scrollIntoView({ block: "center" })
+    if (isNear) this.scroller.scrollBy({ top: top - ceiling - height / 4, behavior: calm() ? "auto" : "smooth" });
+    else element.scrollIntoView({ block: "center" });
   }
 
   view() {
-    const { bottom } = this.scroller.getBoundingClientRect()
-    return [this.bar.getBoundingClientRect().bottom, Math.min(bottom, innerHeight)]
+    const { bottom } = this.scroller.getBoundingClientRect();
+    return [this.bar.getBoundingClientRect().bottom, Math.min(bottom, innerHeight)];
   }
 }
 
 /** Return what scrolls when the page is scrolled, looking outwards through the component's border. */
 function scrollerOf(element) {
   for (let node = element; node; node = node.parentElement ?? node.getRootNode().host) {
-    if (/auto|scroll/.test(getComputedStyle(node).overflowY) && node !== element) return node
+    if (/auto|scroll/.test(getComputedStyle(node).overflowY) && node !== element) return node;
   }
-  return document.scrollingElement
+  return document.scrollingElement;
 }

@@ -1,99 +1,105 @@
 // One transcript with its recording, from the moment it is asked for until the reader leaves it.
 
-const SECONDS_BETWEEN_TRIES = 5
-const SECONDS_A_NOTE_STAYS = 2
-const AWAY = "The dashboard does not answer. The transcript opens as soon as it does."
+import { press, Reader } from "./reader.js";
+import { factsOf, legendOf, make, markDoubts } from "./view.js";
+
+const SECONDS_BETWEEN_TRIES = 5;
+const SECONDS_A_NOTE_STAYS = 2;
+const AWAY = "The dashboard does not answer. The transcript opens as soon as it does.";
 
 /** The dashboard refused; if that is final, asking again does not help. */
 class Refused extends Error {
   constructor(message, { isFinal }) {
-    super(message)
-    this.isFinal = isFinal
+    super(message);
+    this.isFinal = isFinal;
   }
 }
 
 class Player {
   constructor(root, data) {
-    this.root = root
-    this.data = data
-    this.leaving = new AbortController()
-    this.find = name => root.querySelector(`.${name}`)
-    this.on = (target, name, listener) => target.addEventListener(name, listener, { signal: this.leaving.signal })
-    const folders = data.path.split("/")
-    this.find("name").textContent = folders.pop()
-    this.find("folder").textContent = folders.join(" / ")
-    this.find("folder").hidden = !folders.length
-    this.find("downloads").prepend(...data.formats.map(format => this.downloadLink(format)))
-    this.on(this.find("again"), "click", () => this.load())
-    this.load()
+    this.root = root;
+    this.data = data;
+    this.leaving = new AbortController();
+    this.find = (name) => root.querySelector(`.${name}`);
+    this.on = (target, name, listener) => target.addEventListener(name, listener, { signal: this.leaving.signal });
+    const folders = data.path.split("/");
+    this.find("name").textContent = folders.pop();
+    this.find("folder").textContent = folders.join(" / ");
+    this.find("folder").hidden = !folders.length;
+    this.find("downloads").prepend(...data.formats.map((format) => this.downloadLink(format)));
+    this.on(this.find("again"), "click", () => this.load());
+    this.load();
   }
 
   url(document) {
-    return `/api/jobs/${encodeURIComponent(this.data.job_id)}/${document}`
+    return `/api/jobs/${encodeURIComponent(this.data.job_id)}/${document}`;
   }
 
   downloadLink({ value, label }) {
-    const link = make("a", "button", label)
-    link.href = this.url(`documents/${value}`)
-    link.download = ""
-    return link
+    const link = make("a", "button", label);
+    link.href = this.url(`documents/${value}`);
+    link.download = "";
+    return link;
   }
 
   async load() {
-    clearTimeout(this.retry)
-    const format = ["json", "txt"].find(wanted => this.data.formats.some(({ value }) => value === wanted))
+    clearTimeout(this.retry);
+    const format = ["json", "txt"].find((wanted) => this.data.formats.some(({ value }) => value === wanted));
     try {
-      if (!format) throw new Refused("Only subtitles were asked for, so there is no text to show.", { isFinal: true })
-      const content = await this.fetch(`documents/${format}`, format === "json" ? "json" : "text")
-      this.tell("")
-      if (format === "json") this.show(content)
-      else this.showPlain(content)
+      if (!format) throw new Refused("Only subtitles were asked for, so there is no text to show.", { isFinal: true });
+      const content = await this.fetch(`documents/${format}`, format === "json" ? "json" : "text");
+      this.tell("");
+      if (format === "json") this.show(content);
+      else this.showPlain(content);
     } catch (error) {
-      if (!(error instanceof Refused)) throw error
-      this.fail(error)
+      if (!(error instanceof Refused)) throw error;
+      this.fail(error);
     }
   }
 
   /** Return a document, read as *kind*. A connection that breaks in the middle of it is as good as none. */
   async fetch(document, kind, options = {}) {
-    const request = { ...options, signal: this.leaving.signal }
+    const request = { ...options, signal: this.leaving.signal };
     const found = await fetch(this.url(document), request)
-      .then(async answer => ({ answer, content: answer.ok ? await answer[kind]() : await answer.json().catch(() => ({})) }))
-      .catch(() => null)
-    if (this.leaving.signal.aborted) return new Promise(() => {}) // the reader has left: nothing more is to be done
-    if (!found) throw new Refused(AWAY, { isFinal: false })
-    const { answer, content } = found
-    if (answer.ok) return content
-    throw new Refused(content.detail ?? `The dashboard answered ${answer.status}.`, { isFinal: answer.status < 500 })
+      .then(async (answer) => ({
+        answer,
+        content: answer.ok ? await answer[kind]() : await answer.json().catch(() => ({})),
+      }))
+      .catch(() => null);
+    if (this.leaving.signal.aborted) return new Promise(() => {}); // the reader has left: nothing more is to be done
+    if (!found) throw new Refused(AWAY, { isFinal: false });
+    const { answer, content } = found;
+    if (answer.ok) return content;
+    throw new Refused(content.detail ?? `The dashboard answered ${answer.status}.`, { isFinal: answer.status < 500 });
   }
 
   fail({ message, isFinal }) {
-    this.become("failed")
-    this.find("text").replaceChildren()
-    this.tell(message)
-    this.find("again").hidden = isFinal
-    if (!isFinal) this.retry = setTimeout(() => this.load(), SECONDS_BETWEEN_TRIES * 1000)
+    this.become("failed");
+    this.find("text").replaceChildren();
+    this.tell(message);
+    this.find("again").hidden = isFinal;
+    if (!isFinal) this.retry = setTimeout(() => this.load(), SECONDS_BETWEEN_TRIES * 1000);
   }
 
   tell(sentence) {
-    this.find("notice").textContent = sentence
-    this.find("notice").hidden = !sentence
-    this.find("again").hidden = true
+    this.find("notice").textContent = sentence;
+    this.find("notice").hidden = !sentence;
+    this.find("again").hidden = true;
   }
 
   become(state) {
-    this.root.dataset.state = state
-    this.find("text").removeAttribute("aria-busy")
+    this.root.dataset.state = state;
+    this.find("text").removeAttribute("aria-busy");
   }
 
   /** Show a transcript of which only the text was asked for. */
   showPlain(text) {
-    const paragraphs = text.trim().split("\n\n").map(paragraph => make("p", "words plain", paragraph))
-    for (const paragraph of paragraphs) paragraph.dir = "auto"
-    this.find("text").replaceChildren(...paragraphs)
-    this.tell("The JSON document was not asked for, so it is not known when each word is said.")
-    this.offerCopy(text.trim())
-    this.become("plain")
+    const paragraphs = text.trim().split("\n\n").map((paragraph) => make("p", "words plain", paragraph));
+    for (const paragraph of paragraphs) paragraph.dir = "auto";
+    this.find("text").replaceChildren(...paragraphs);
+    this.tell("The JSON document was not asked for, so it is not known when each word is said.");
+    this.offerCopy(text.trim());
+    this.become("plain");
   }
 
   show(transcript) {
@@ -104,12 +110,12 @@ class Player {
       signal: this.leaving.signal,
       transcript,
       recording: this.data.has_recording ? this.recording() : null,
-    })
-    const { words } = this.reader.text
-    this.find("facts").replaceChildren(...factsOf(transcript, words.length))
-    this.offerCopy(transcript.text)
-    this.offerViews((transcript.removed ?? []).length)
-    this.become("ready")
+    });
+    const { words } = this.reader.text;
+    this.find("facts").replaceChildren(...factsOf(transcript, words.length));
+    this.offerCopy(transcript.text);
+    this.offerViews((transcript.removed ?? []).length);
+    this.become("ready");
   }
 
   recording() {
@@ -121,60 +127,60 @@ class Player {
       /** Return why the recording cannot be heard; null if it is no longer kept. */
       whyNot: async () => {
         try {
-          await this.fetch("audio", "arrayBuffer", { headers: { Range: "bytes=0-0" } })
+          await this.fetch("audio", "arrayBuffer", { headers: { Range: "bytes=0-0" } });
         } catch (error) {
-          if (error.isFinal) return null
-          return "The recording cannot be loaded now. Load the page again to listen to it."
+          if (error.isFinal) return null;
+          return "The recording cannot be loaded now. Load the page again to listen to it.";
         }
-        return "This browser cannot play the recording."
+        return "This browser cannot play the recording.";
       },
-    }
+    };
   }
 
   offerCopy(text) {
-    const button = this.find("copy")
-    button.disabled = false
+    const button = this.find("copy");
+    button.disabled = false;
     this.on(button, "click", async () => {
       try {
-        await navigator.clipboard.writeText(text)
-        button.textContent = "Copied"
+        await navigator.clipboard.writeText(text);
+        button.textContent = "Copied";
       } catch {
-        button.textContent = "The browser does not allow it"
+        button.textContent = "The browser does not allow it";
       }
-      this.find("said").textContent = button.textContent
-      setTimeout(() => (button.textContent = "Copy text"), SECONDS_A_NOTE_STAYS * 1000)
-    })
+      this.find("said").textContent = button.textContent;
+      setTimeout(() => (button.textContent = "Copy text"), SECONDS_A_NOTE_STAYS * 1000);
+    });
   }
 
   offerViews(removedCount) {
-    const { words, elements } = this.reader.text
-    const [doubts, removals, legend] = ["doubts", "removals", "legend"].map(this.find)
-    this.find("shown").hidden = false
+    const { words, elements } = this.reader.text;
+    const [doubts, removals, legend] = ["doubts", "removals", "legend"].map(this.find);
+    this.find("shown").hidden = false;
     this.on(doubts, "click", () => {
-      const shown = press(doubts)
-      legend.replaceChildren(...legendOf(markDoubts(words, elements, shown), words.length))
-      legend.hidden = !shown
-    })
-    removals.hidden = !removedCount
-    removals.textContent = `Removed text (${removedCount})`
-    this.on(removals, "click", () => this.root.classList.toggle("with-removed", press(removals)))
+      const shown = press(doubts);
+      legend.replaceChildren(...legendOf(markDoubts(words, elements, shown), words.length));
+      legend.hidden = !shown;
+    });
+    removals.hidden = !removedCount;
+    removals.textContent = `Removed text (${removedCount})`;
+    this.on(removals, "click", () => this.root.classList.toggle("with-removed", press(removals)));
   }
 
   close() {
-    this.leaving.abort()
-    clearTimeout(this.retry)
-    this.reader?.close()
+    this.leaving.abort();
+    clearTimeout(this.retry);
+    this.reader?.close();
   }
 }
 
-const players = new WeakMap()
+const players = new WeakMap();
 
 /** Streamlit calls this when the player is shown and at every change of the theme; what plays goes on. */
 export default function ({ data, parentElement }) {
-  const root = parentElement.querySelector(".player")
-  if (!players.has(root)) players.set(root, new Player(root, data))
+  const root = parentElement.querySelector(".player");
+  if (!players.has(root)) players.set(root, new Player(root, data));
   return () => {
-    players.get(root)?.close()
-    players.delete(root)
-  }
+    players.get(root)?.close();
+    players.delete(root);
+  };
 }

@@ -1,117 +1,123 @@
 // A transcript that is shown: what its words, its keys and its recording do with each other.
 
-const DRAG_PIXELS = 5
+import { SOUND_WISHES, wish } from "./keys.js";
+import { layOut, wordAt } from "./layout.js";
+import { Follower, Playback } from "./playback.js";
+import { Searching } from "./searching.js";
+import { insertRemoved, make, makeText } from "./view.js";
 
-class Reader {
+const DRAG_PIXELS = 5;
+
+export class Reader {
   constructor({ root, find, on, signal, transcript, recording }) {
-    Object.assign(this, { root, find, on, signal, recording, cursor: -1 })
-    const text = layOut(transcript)
-    const language = transcript.processing?.task === "translate" ? "en" : transcript.language
-    Object.assign(text, makeText(text, { language, seekable: recording !== null }))
-    this.text = text
-    this.firsts = text.paragraphs.map(({ first }) => first)
-    const starts = this.firsts.map(first => text.words[first].start)
-    find("text").replaceChildren(...insertRemoved(transcript.removed ?? [], text.blocks, starts))
-    if (!text.words.length) find("text").append(make("p", "loading", "Nothing was said in this recording."))
-    this.listen()
-    this.searching = new Searching({ find, on, text, show: word => this.showFound(word) })
-    this.putCursor(0)
-    if (recording) this.play()
-    else this.tellNoRecording()
+    Object.assign(this, { root, find, on, signal, recording, cursor: -1 });
+    const text = layOut(transcript);
+    const language = transcript.processing?.task === "translate" ? "en" : transcript.language;
+    Object.assign(text, makeText(text, { language, seekable: recording !== null }));
+    this.text = text;
+    this.firsts = text.paragraphs.map(({ first }) => first);
+    const starts = this.firsts.map((first) => text.words[first].start);
+    find("text").replaceChildren(...insertRemoved(transcript.removed ?? [], text.blocks, starts));
+    if (!text.words.length) find("text").append(make("p", "loading", "Nothing was said in this recording."));
+    this.listen();
+    this.searching = new Searching({ find, on, text, show: (word) => this.showFound(word) });
+    this.putCursor(0);
+    if (recording) this.play();
+    else this.tellNoRecording();
   }
 
   listen() {
-    const text = this.find("text")
-    let down = null
-    this.on(text, "pointerdown", event => (down = event))
-    this.on(text, "click", event => {
-      const word = event.target.closest("[data-word]")
-      const moved = down && event.detail ? Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) : 0
-      if (word && moved <= DRAG_PIXELS) this.go(Number(word.dataset.word)) // who drags selects text
-    })
-    this.on(document, "keydown", event => this.answerKey(event))
-    const onYield = () => this.setFollow(false)
-    this.follower = new Follower(text, this.find("bar"), { onYield, signal: this.signal })
-    this.on(this.find("follow"), "click", () => this.setFollow(press(this.find("follow"))))
-    this.stick()
-    this.on(window, "resize", () => this.stick())
+    const text = this.find("text");
+    let down = null;
+    this.on(text, "pointerdown", (event) => (down = event));
+    this.on(text, "click", (event) => {
+      const word = event.target.closest("[data-word]");
+      const moved = down && event.detail ? Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) : 0;
+      if (word && moved <= DRAG_PIXELS) this.go(Number(word.dataset.word)); // who drags selects text
+    });
+    this.on(document, "keydown", (event) => this.answerKey(event));
+    const onYield = () => this.setFollow(false);
+    this.follower = new Follower(text, this.find("bar"), { onYield, signal: this.signal });
+    this.on(this.find("follow"), "click", () => this.setFollow(press(this.find("follow"))));
+    this.stick();
+    this.on(window, "resize", () => this.stick());
   }
 
   play() {
-    const audio = this.find("audio")
+    const audio = this.find("audio");
     this.playback = new Playback(audio, {
       ...this.recording,
-      starts: Float64Array.from(this.text.words, word => word.start),
+      starts: Float64Array.from(this.text.words, (word) => word.start),
       onWord: (word, before) => this.highlight(word, before),
       onRefused: () => this.explainSilence(),
       signal: this.signal,
-    })
-    this.on(audio, "play", () => this.setFollow(true))
-    this.on(this.find("speed"), "change", event => (audio.playbackRate = Number(event.target.value)))
+    });
+    this.on(audio, "play", () => this.setFollow(true));
+    this.on(this.find("speed"), "change", (event) => (audio.playbackRate = Number(event.target.value)));
   }
 
   highlight(word, before) {
-    this.text.elements[before]?.classList.remove("now")
-    this.text.elements[word]?.classList.add("now")
-    if (word >= 0 && this.playback?.audio.paused === false) this.follower.follow(this.text.elements[word])
+    this.text.elements[before]?.classList.remove("now");
+    this.text.elements[word]?.classList.add("now");
+    if (word >= 0 && this.playback?.audio.paused === false) this.follower.follow(this.text.elements[word]);
   }
 
   setFollow(following) {
-    this.follower.following = following
-    this.find("follow").setAttribute("aria-pressed", following)
-    if (following && this.playback?.current >= 0) this.follower.follow(this.text.elements[this.playback.current])
+    this.follower.following = following;
+    this.find("follow").setAttribute("aria-pressed", following);
+    if (following && this.playback?.current >= 0) this.follower.follow(this.text.elements[this.playback.current]);
   }
 
   /** Say why there is no sound: the recording has been removed, or it cannot be loaded or played now. */
   async explainSilence() {
-    const sentence = await this.recording.whyNot()
-    if (sentence === null) this.tellNoRecording()
-    else this.tell(sentence)
+    const sentence = await this.recording.whyNot();
+    if (sentence === null) this.tellNoRecording();
+    else this.tell(sentence);
   }
 
   tellNoRecording() {
-    this.playback?.close()
-    this.playback = this.recording = null
-    this.putCursor(this.cursor)
-    this.root.classList.add("silent")
-    this.find("follow").hidden = true
-    this.tell("The recording is no longer kept, so the text can be read but not listened to.")
+    this.playback?.close();
+    this.playback = this.recording = null;
+    this.putCursor(this.cursor);
+    this.root.classList.add("silent");
+    this.find("follow").hidden = true;
+    this.tell("The recording is no longer kept, so the text can be read but not listened to.");
   }
 
   tell(sentence) {
-    this.find("sound-notice").textContent = sentence
-    this.find("sound-notice").hidden = !sentence
+    this.find("sound-notice").textContent = sentence;
+    this.find("sound-notice").hidden = !sentence;
   }
 
   go(word) {
-    this.putCursor(word)
-    if (!this.playback) return
-    this.playback.seek(this.text.words[word].start)
-    this.setFollow(true)
+    this.putCursor(word);
+    if (!this.playback) return;
+    this.playback.seek(this.text.words[word].start);
+    this.setFollow(true);
   }
 
   /** Make *word* the one that the tab key reaches in the text. */
   putCursor(word, { focus = false } = {}) {
-    const [before, now] = [this.text.elements[this.cursor], this.text.elements[word]]
-    for (const name of ["tabindex", "role"]) before?.removeAttribute(name)
-    if (!now) return
-    this.cursor = word
-    now.tabIndex = 0
-    if (this.recording) now.setAttribute("role", "button")
-    if (!focus) return
-    now.focus({ preventScroll: true })
-    this.follower.show(now)
+    const [before, now] = [this.text.elements[this.cursor], this.text.elements[word]];
+    for (const name of ["tabindex", "role"]) before?.removeAttribute(name);
+    if (!now) return;
+    this.cursor = word;
+    now.tabIndex = 0;
+    if (this.recording) now.setAttribute("role", "button");
+    if (!focus) return;
+    now.focus({ preventScroll: true });
+    this.follower.show(now);
   }
 
   showFound(word) {
-    this.setFollow(false)
-    this.putCursor(word)
-    this.follower.show(this.text.elements[word])
+    this.setFollow(false);
+    this.putCursor(word);
+    this.follower.show(this.text.elements[word]);
   }
 
   answerKey(event) {
-    const wanted = wish(event, this.root)
-    if (!wanted || (!this.playback && SOUND_WISHES.has(wanted))) return
+    const wanted = wish(event, this.root);
+    if (!wanted || (!this.playback && SOUND_WISHES.has(wanted))) return;
     const answers = {
       toggle: () => this.playback.toggle(),
       back: () => this.playback.step(-1),
@@ -122,37 +128,37 @@ class Reader {
       nextWord: () => this.putCursor(this.cursor + 1, { focus: true }),
       choose: () => this.go(this.cursor),
       search: () => this.find("query").focus(),
-    }
-    event.preventDefault()
-    answers[wanted]()
+    };
+    event.preventDefault();
+    answers[wanted]();
   }
 
   goParagraph(direction) {
-    const current = this.playback ? this.playback.current : this.cursor
-    const target = Math.min(Math.max(wordAt(this.firsts, current) + direction, 0), this.firsts.length - 1)
-    if (target < 0) return
-    const isInText = this.find("text").contains(this.root.getRootNode().activeElement)
-    this.go(this.firsts[target])
-    if (isInText) this.putCursor(this.firsts[target], { focus: true })
-    else this.follower.show(this.text.blocks[target])
+    const current = this.playback ? this.playback.current : this.cursor;
+    const target = Math.min(Math.max(wordAt(this.firsts, current) + direction, 0), this.firsts.length - 1);
+    if (target < 0) return;
+    const isInText = this.find("text").contains(this.root.getRootNode().activeElement);
+    this.go(this.firsts[target]);
+    if (isInText) this.putCursor(this.firsts[target], { focus: true });
+    else this.follower.show(this.text.blocks[target]);
   }
 
   /** Keep the bar below what covers the top of the page. */
   stick() {
-    const cover = document.querySelector("[data-testid=stHeader]")?.getBoundingClientRect().bottom ?? 0
-    const top = cover - this.follower.scroller.getBoundingClientRect().top
-    this.root.style.setProperty("--cover", `${Math.max(0, top)}px`)
+    const cover = document.querySelector("[data-testid=stHeader]")?.getBoundingClientRect().bottom ?? 0;
+    const top = cover - this.follower.scroller.getBoundingClientRect().top;
+    this.root.style.setProperty("--cover", `${Math.max(0, top)}px`);
   }
 
   close() {
-    this.searching.close()
-    this.playback?.close()
+    this.searching.close();
+    this.playback?.close();
   }
 }
 
 /** Change whether a toggle is pressed, and return it. */
-function press(button) {
-  const pressed = button.getAttribute("aria-pressed") !== "true"
-  button.setAttribute("aria-pressed", pressed)
-  return pressed
+export function press(button) {
+  const pressed = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", pressed);
+  return pressed;
 }

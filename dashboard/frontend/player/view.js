@@ -1,90 +1,95 @@
 // The elements of a transcript. Names and texts are set as text, never as HTML.
 
-const DOUBTED = 0.7
-const UNLIKELY = 0.4
-const CHARACTERS_PER_LINE = 70
+import { clock } from "./clock.js";
+import { wordAt } from "./layout.js";
 
-const languageNames = new Intl.DisplayNames(["en"], { type: "language" })
+const DOUBTED = 0.7;
+const UNLIKELY = 0.4;
+const CHARACTERS_PER_LINE = 70;
 
-function make(name, className, text) {
-  const element = document.createElement(name)
-  if (className) element.className = className
-  if (text !== undefined) element.textContent = text
-  return element
+const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
+
+export function make(name, className, text) {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
 }
 
 function languageName(code) {
   try {
-    return languageNames.of(code) ?? code
+    return languageNames.of(code) ?? code;
   } catch {
-    return code // no code that the browser knows
+    return code; // no code that the browser knows
   }
 }
 
 /** Return the transcript's paragraphs and the elements of its words; nothing listens to any of them by itself. */
-function makeText({ words, paragraphs }, { language, seekable }) {
+export function makeText({ words, paragraphs }, { language, seekable }) {
   const elements = words.map(({ text }, index) => {
-    const element = make("span", "word", text)
-    element.dataset.word = index
-    return element
-  })
+    const element = make("span", "word", text);
+    element.dataset.word = index;
+    return element;
+  });
   const blocks = paragraphs.map(({ first, last }) => {
-    const block = make("div", "paragraph")
-    const text = make("p", "words")
-    text.dir = "auto"
-    text.lang = language
-    let characters = 0
+    const block = make("div", "paragraph");
+    const text = make("p", "words");
+    text.dir = "auto";
+    text.lang = language;
+    let characters = 0;
     for (let index = first; index <= last; index++) {
-      if (words[index].spaced && index > first) text.append(" ")
-      text.append(elements[index])
-      characters += words[index].text.length + 1
+      if (words[index].spaced && index > first) text.append(" ");
+      text.append(elements[index]);
+      characters += words[index].text.length + 1;
     }
-    block.style.setProperty("--lines", Math.ceil(characters / CHARACTERS_PER_LINE))
-    block.append(makeTime(words[first].start, first, seekable), text)
-    return block
-  })
-  return { elements, blocks }
+    block.style.setProperty("--lines", Math.ceil(characters / CHARACTERS_PER_LINE));
+    block.append(makeTime(words[first].start, first, seekable), text);
+    return block;
+  });
+  return { elements, blocks };
 }
 
 function makeTime(start, word, seekable) {
-  const time = make(seekable ? "button" : "span", "time", clock(start))
-  if (!seekable) return time
-  time.type = "button"
-  time.tabIndex = -1 // the arrow keys reach every paragraph; a thousand stops of the tab key would be in the way
-  time.dataset.word = word
-  time.setAttribute("aria-label", `Go to ${clock(start)}`)
-  return time
+  const time = make(seekable ? "button" : "span", "time", clock(start));
+  if (!seekable) return time;
+  time.type = "button";
+  time.tabIndex = -1; // the arrow keys reach every paragraph; a thousand stops of the tab key would be in the way
+  time.dataset.word = word;
+  time.setAttribute("aria-label", `Go to ${clock(start)}`);
+  return time;
 }
 
 /** Return what was taken out: when, why, and the text itself. */
 function makeRemoved({ start, end, text, reason }) {
-  const block = make("div", "removed")
-  block.setAttribute("role", "note")
-  block.append(make("span", "time", clock(start)))
-  const words = make("p", "words")
-  words.append(make("strong", "", `Removed, ${clock(start)}–${clock(end)}: ${reason}`), make("br"))
-  const removed = make("del", "", text)
-  removed.dir = "auto"
-  words.append(removed)
-  block.append(words)
-  return block
+  const block = make("div", "removed");
+  block.setAttribute("role", "note");
+  block.append(make("span", "time", clock(start)));
+  const words = make("p", "words");
+  words.append(make("strong", "", `Removed, ${clock(start)}–${clock(end)}: ${reason}`), make("br"));
+  const removed = make("del", "", text);
+  removed.dir = "auto";
+  words.append(removed);
+  block.append(words);
+  return block;
 }
 
 /** Put each removed text behind the paragraph in which it stood. */
-function insertRemoved(removed, blocks, starts) {
-  const after = new Map()
+export function insertRemoved(removed, blocks, starts) {
+  const after = new Map();
   for (const text of removed) {
-    const index = wordAt(starts, text.start)
-    after.set(index, [...(after.get(index) ?? []), makeRemoved(text)])
+    const index = wordAt(starts, text.start);
+    after.set(index, [...(after.get(index) ?? []), makeRemoved(text)]);
   }
-  return [-1, ...blocks.keys()].flatMap(index => [...(index < 0 ? [] : [blocks[index]]), ...(after.get(index) ?? [])])
+  return [-1, ...blocks.keys()].flatMap(
+    (index) => [...(index < 0 ? [] : [blocks[index]]), ...(after.get(index) ?? [])],
+  );
 }
 
 /** Return the facts of the transcript's head, each with what it means where that is not plain. */
-function factsOf(transcript, wordCount) {
-  const { language, model, audio_seconds: seconds, real_time_factor: factor, processing } = transcript
-  const translated = processing?.task === "translate"
-  const spoken = languageName(language)
+export function factsOf(transcript, wordCount) {
+  const { language, model, audio_seconds: seconds, real_time_factor: factor, processing } = transcript;
+  const translated = processing?.task === "translate";
+  const spoken = languageName(language);
   const facts = [
     translated
       ? { text: `Translated from ${spoken} into English`, className: "badge" }
@@ -92,36 +97,39 @@ function factsOf(transcript, wordCount) {
     { text: clock(seconds), title: "Duration" },
     { text: `${wordCount.toLocaleString("en")} ${wordCount === 1 ? "word" : "words"}` },
     { text: `Model ${model}`, title: processing ? `${processing.device}, ${processing.compute_type}` : "" },
-  ]
+  ];
   if (factor !== null && factor !== undefined) {
-    facts.push({ text: `RTF ${factor.toFixed(2)}`, title: "Real-time factor: transcription time ÷ audio duration" })
+    facts.push({ text: `RTF ${factor.toFixed(2)}`, title: "Real-time factor: transcription time ÷ audio duration" });
   }
   return facts.map(({ text, title, className }) => {
-    const fact = make("li", className ?? "", text)
-    if (title) fact.title = title
-    return fact
-  })
+    const fact = make("li", className ?? "", text);
+    if (title) fact.title = title;
+    return fact;
+  });
 }
 
 /** Mark the words of which the model was not sure, or take the marks away; return how many they are. */
-function markDoubts(words, elements, shown) {
-  let doubted = 0
+export function markDoubts(words, elements, shown) {
+  let doubted = 0;
   words.forEach(({ probability }, index) => {
-    if (probability === null || probability >= DOUBTED) return
-    doubted++
-    const element = elements[index]
-    element.classList.toggle(probability < UNLIKELY ? "unlikely" : "doubted", shown)
-    if (shown) element.title = `${Math.round(probability * 100)} % sure`
-    else element.removeAttribute("title")
-  })
-  return doubted
+    if (probability === null || probability >= DOUBTED) return;
+    doubted++;
+    const element = elements[index];
+    element.classList.toggle(probability < UNLIKELY ? "unlikely" : "doubted", shown);
+    if (shown) element.title = `${Math.round(probability * 100)} % sure`;
+    else element.removeAttribute("title");
+  });
+  return doubted;
 }
 
 /** Return what the marks of doubted words mean. */
-function legendOf(count, total) {
-  const percent = share => `${Math.round(share * 100)} %`
+export function legendOf(count, total) {
+  const percent = (share) => `${Math.round(share * 100)} %`;
   return [
-    "The model was less than ", make("span", "doubted", `${percent(DOUBTED)} sure`), " or less than ",
-    make("span", "unlikely", `${percent(UNLIKELY)} sure`), ` of ${count} of ${total} words. Point at one, or choose it with the keys, to see how sure.`,
-  ]
+    "The model was less than ",
+    make("span", "doubted", `${percent(DOUBTED)} sure`),
+    " or less than ",
+    make("span", "unlikely", `${percent(UNLIKELY)} sure`),
+    ` of ${count} of ${total} words. Point at one, or choose it with the keys, to see how sure.`,
+  ];
 }

@@ -2,7 +2,16 @@
 //
 // It belongs to the browser tab, not to a view: it goes on while the page's script runs again or another page is shown.
 
-const Phase = Object.freeze({
+import { callPatiently, deleteBatch, deleteUpload, reasonOf, waitBefore, wasAccepted } from "./calls.js";
+import { sortOut } from "./choosing.js";
+import { Sender, Speed } from "./delivery.js";
+import { Interruption } from "./interruption.js";
+import { memory } from "./memory.js";
+import { forgetName } from "./options_form.js";
+import { LOST, Queue, reconcile, Status, UNDER_WAY } from "./queue.js";
+import { countText, timeText } from "./units.js";
+
+export const Phase = Object.freeze({
   CHOOSING: "choosing", // nothing is sent
   CHECKING: "checking", // the server is asked what it would accept
   UPLOADING: "uploading",
@@ -14,7 +23,7 @@ const BUSY = [Phase.CHECKING, Phase.UPLOADING, Phase.STARTING];
 const MOST_STARTS = 9;
 const TICK_MILLISECONDS = 1000; // the rate and the time left change even when nothing arrives
 
-class BatchUpload {
+export class BatchUpload {
   constructor() {
     this.views = new Set();
     this.endings = new Set();
@@ -37,7 +46,9 @@ class BatchUpload {
   // Adds what was found. During an upload it goes along with the same batch.
   add({ found, unreadable = [] }) {
     const { media, leftOut } = sortOut(found, this.endings);
-    const added = media.filter((one) => this.queue.add(one) || (leftOut.push({ path: one.path, why: "listed" }), false));
+    const added = media.filter((one) =>
+      this.queue.add(one) || (leftOut.push({ path: one.path, why: "listed" }), false)
+    );
     leftOut.push(...unreadable.map((path) => ({ path, why: "unreadable" })));
     this.leftOut.push(...leftOut);
     if (added.length) this.started = null;
@@ -175,8 +186,7 @@ class BatchUpload {
 
   // Files that are added while the server is asked are asked about as well.
   async #checkAll(signal) {
-    do if (!(await this.#check(signal))) return false;
-    while (this.#unchecked.length);
+    do if (!(await this.#check(signal))) return false; while (this.#unchecked.length);
     return true;
   }
 
@@ -260,7 +270,7 @@ class BatchUpload {
     const { signal } = (this.run = new AbortController());
     const { batchId } = this.batch;
     this.#enter(Phase.STARTING);
-    for (let tries = 1; ; tries += 1) {
+    for (let tries = 1;; tries += 1) {
       const status = await this.#ask(signal, "GET", `/batch/${batchId}`);
       if (signal.aborted) return;
       if (!wasAccepted(status)) return this.#hold(status);

@@ -8,22 +8,22 @@ const STALLED_SECONDS = 90;
 const SAVING_SECONDS = 900; // a proxy may take all of a file before it passes the first byte on
 const NO_CONNECTION = "The server cannot be reached. Check the connection, then try again.";
 
-function isPassing(answer) {
+export function isPassing(answer) {
   return PASSING.has(answer.status);
 }
 
-function wasAccepted(answer) {
+export function wasAccepted(answer) {
   return answer.status >= 200 && answer.status < 300;
 }
 
-function reasonOf(answer) {
+export function reasonOf(answer) {
   if (answer.status === 0) return NO_CONNECTION;
   return answer.body?.detail ?? `The server answered ${answer.status}. Try again, or look into its log.`;
 }
 
 // Waits longer each time, up to the last step, and not less than the server asked for. Somebody who comes back online
 // waits no longer.
-function waitBefore(tries, answer, signal, onWait) {
+export function waitBefore(tries, answer, signal, onWait) {
   const step = SECONDS_BETWEEN_TRIES[tries - 1] ?? SECONDS_BETWEEN_TRIES.at(-1);
   const seconds = Math.max(step, answer.retryAfterSeconds || 0);
   onWait?.(seconds);
@@ -40,21 +40,23 @@ function waitBefore(tries, answer, signal, onWait) {
   });
 }
 
-async function call(method, path, body) {
-  const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+export async function call(method, path, body) {
+  const json = body === undefined
+    ? {}
+    : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   try {
     const response = await fetch(API + path, { method, ...json, signal: AbortSignal.timeout(CALL_SECONDS * 1000) });
     const text = await response.text();
     const retryAfterSeconds = Number(response.headers.get("Retry-After")) || 0;
     return { status: response.status, body: parsed(text), retryAfterSeconds };
-  } catch (error) {
+  } catch {
     return { status: 0 };
   }
 }
 
 // Calls until the trouble, if it is one that passes, is over. *signal* ends the waiting, not a call that is under way.
-async function callPatiently(method, path, { body, signal, onWait } = {}) {
-  for (let tries = 1; ; tries += 1) {
+export async function callPatiently(method, path, { body, signal, onWait } = {}) {
+  for (let tries = 1;; tries += 1) {
     const answer = await call(method, path, body);
     if (!isPassing(answer) || signal?.aborted) return answer;
     await waitBefore(tries, answer, signal, (seconds) => onWait?.(answer, seconds));
@@ -65,13 +67,13 @@ async function callPatiently(method, path, { body, signal, onWait } = {}) {
 function parsed(text) {
   try {
     return JSON.parse(text);
-  } catch (error) {
+  } catch {
     return null;
   }
 }
 
 // Sends one file as the body of one request. The browser streams it from the disk: it is never in memory as a whole.
-class FileTransfer {
+export class FileTransfer {
   constructor(file, path, batchId, onProgress) {
     const query = new URLSearchParams({ batch_id: batchId, path });
     this.request = new XMLHttpRequest();
@@ -111,21 +113,21 @@ class FileTransfer {
 }
 
 // Deletes a batch with the uploads it has received, unless it was started somewhere else.
-async function deleteBatch(batchId) {
+export async function deleteBatch(batchId) {
   const batch = await callPatiently("GET", `/batch/${batchId}`);
   if (batch.body?.state === "uploading") await callPatiently("DELETE", `/batch/${batchId}`);
 }
 
-function deleteUpload(batchId, jobId, signal) {
+export function deleteUpload(batchId, jobId, signal) {
   return callPatiently("DELETE", `/batch/${batchId}/jobs/${jobId}`, { signal });
 }
 
 // A file that was moved, renamed or changed since it was chosen breaks its transfer like a bad connection does.
-async function isReadable(file) {
+export async function isReadable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
     return true;
-  } catch (error) {
+  } catch {
     return false;
   }
 }

@@ -1,23 +1,28 @@
 // From what a person picks or drops to files with their paths below the folder, and which of them are left out.
 
-const LEFT_OUT = { other: "not audio or video", hidden: "hidden", listed: "already listed", unreadable: "not readable" };
-const byPath = new Intl.Collator("en", { numeric: true }).compare;
+export const LEFT_OUT = {
+  other: "not audio or video",
+  hidden: "hidden",
+  listed: "already listed",
+  unreadable: "not readable",
+};
+export const byPath = new Intl.Collator("en", { numeric: true }).compare;
 
 // The server keeps paths in this form as well. A lone surrogate, which some file systems hold, cannot be sent at all.
 function cleanPath(path) {
   return (path.toWellFormed ? path.toWellFormed() : path.replace(/\p{Surrogate}/gu, "\ufffd")).normalize("NFC");
 }
 
-function pickedFiles(input) {
+export function pickedFiles(input) {
   return [...input.files].map((file) => ({ file, path: cleanPath(file.webkitRelativePath || file.name) }));
 }
 
 // The browser empties the event's list as soon as its handler returns, so the entries are taken from it at once.
-function droppedEntries(event) {
+export function droppedEntries(event) {
   return [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
 }
 
-async function droppedFiles(entries, onFound) {
+export async function droppedFiles(entries, onFound) {
   const found = [];
   const unreadable = [];
   async function visit(entry, folder) {
@@ -29,7 +34,7 @@ async function droppedFiles(entries, onFound) {
       } else {
         for await (const inside of entriesOf(entry)) await visit(inside, `${path}/`);
       }
-    } catch (error) {
+    } catch {
       unreadable.push(cleanPath(path));
     }
   }
@@ -51,14 +56,14 @@ function isHidden(path) {
   return path.split("/").some((part) => part.startsWith("."));
 }
 
-function endingOf(path) {
+export function endingOf(path) {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const dot = name.lastIndexOf(".");
   return dot > 0 ? name.slice(dot + 1).toLowerCase() : "";
 }
 
 // Splits what was found into media files, in the order of their paths, and what is left out and why.
-function sortOut(found, endings) {
+export function sortOut(found, endings) {
   const media = [];
   const leftOut = [];
   for (const one of found) {

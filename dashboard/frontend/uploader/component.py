@@ -12,30 +12,12 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.frontend.modules import component_script
 from dashboard.frontend.uploader.choices import LANGUAGES, MODELS
 from tasks.media.formats import MEDIA_ENDINGS
 from tasks.names import DocumentFormat
 
 FOLDER = Path(__file__).parent
-SCRIPTS = (
-    "../shared/formats.js",
-    "units.js",
-    "choosing.js",
-    "calls.js",
-    "queue.js",
-    "memory.js",
-    "interruption.js",
-    "delivery.js",
-    "batch_upload.js",
-    "options_form.js",
-    "wording.js",
-    "rows.js",
-    "focus.js",
-    "entrance.js",
-    "view.js",
-    "uploader.js",
-)
-"""The parts of the one module that the browser gets, in the order in which they need each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +37,7 @@ def _component() -> Any:
         "batchscribe_uploader",
         html=_read("uploader.html"),
         css=_read("uploader.css"),
-        js="\n".join(map(_read, SCRIPTS)),
+        js=component_script("uploader/uploader.js"),
     )
 
 

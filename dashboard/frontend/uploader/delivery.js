@@ -1,10 +1,13 @@
 // Files on their way to the server: a few at a time, each sent again when the connection broke.
 
+import { call, FileTransfer, isPassing, isReadable, reasonOf, waitBefore, wasAccepted } from "./calls.js";
+import { Status } from "./queue.js";
+
 const GONE = "The file cannot be read any more: it was moved, renamed or changed. Remove it here, then add it again.";
 const SPEED_SECONDS = 10;
 
 // Sends what is pending and checked, each file in one of the parallel places. *onIdle* is called when nothing is left.
-class Sender {
+export class Sender {
   constructor(upload, onIdle) {
     this.upload = upload;
     this.onIdle = onIdle;
@@ -52,7 +55,7 @@ async function deliver(item, { queue, batchId, speed, notify }) {
     if (!stopper.signal.aborted) queue.set(item, changes);
     notify();
   };
-  for (let tries = 1; ; tries += 1) {
+  for (let tries = 1;; tries += 1) {
     const answer = await sendOnce(item, batchId, stopper, settle, speed);
     if (stopper.signal.aborted) return;
     const end = wasAccepted(answer) ? arrivedAs(item, answer.body.job_id) : await reasonToEnd(item, answer);
@@ -105,7 +108,7 @@ async function lookAgain(item, batchId, wasComplete) {
 }
 
 // Bytes per second over the last seconds. What is sent twice counts twice: it takes its time all the same.
-class Speed {
+export class Speed {
   constructor() {
     this.samples = [];
   }

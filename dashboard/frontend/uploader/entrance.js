@@ -1,6 +1,9 @@
 // The ways in: files and folders are picked, or dropped anywhere on the page.
 
-class Entrance {
+import { droppedEntries, droppedFiles, pickedFiles } from "./choosing.js";
+import { countText } from "./units.js";
+
+export class Entrance {
   constructor(find, upload, endings, announce) {
     this.find = find;
     this.upload = upload;

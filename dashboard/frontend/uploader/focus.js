@@ -3,7 +3,7 @@
 const NEXT_ACTIONS = ["keep", "cancel", "upload", "retry", "without", "files-button"];
 
 // Paints, and moves the focus if that hid or removed what had it.
-function paintKeepingFocus(root, find, paint) {
+export function paintKeepingFocus(root, find, paint) {
   const focused = root.getRootNode().activeElement;
   paint();
   if (!focused || (focused.isConnected && !focused.closest("[hidden]"))) return;
@@ -12,7 +12,7 @@ function paintKeepingFocus(root, find, paint) {
 }
 
 // A key that is held down presses a button once: another one may have taken its place.
-function ignoreHeldKeys(root) {
+export function ignoreHeldKeys(root) {
   root.addEventListener("keydown", (event) => {
     if (event.repeat && event.key === "Enter" && event.target.matches("button")) event.preventDefault();
   });

@@ -1,6 +1,9 @@
 // An upload that a reload or a crash ended and that can go on, as the server knows it.
 
-class Interruption {
+import { callPatiently, deleteBatch, wasAccepted } from "./calls.js";
+import { memory } from "./memory.js";
+
+export class Interruption {
   constructor(notify) {
     this.notify = notify;
     this.upload = null;

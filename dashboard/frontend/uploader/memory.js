@@ -3,7 +3,7 @@
 const OPEN = "batchscribe.open.";
 
 // Notes batches, and holds a lock of each for as long as this tab lives: others can tell that its upload goes on here.
-const memory = {
+export const memory = {
   releases: new Map(), // by batch
 
   // Makes the batch this tab's, and returns whether it is; it is not if another tab works on it.
@@ -38,19 +38,19 @@ const memory = {
   },
 };
 
-function store(name, value) {
+export function store(name, value) {
   try {
     if (value === null) localStorage.removeItem(name);
     else localStorage.setItem(name, JSON.stringify(value));
-  } catch (error) {
+  } catch {
     // A browser that keeps nothing for sites still uploads; it only remembers nothing.
   }
 }
 
-function stored(name) {
+export function stored(name) {
   try {
     return JSON.parse(localStorage.getItem(name));
-  } catch (error) {
+  } catch {
     return null;
   }
 }
@@ -58,7 +58,7 @@ function stored(name) {
 function storedNames() {
   try {
     return Object.keys(localStorage);
-  } catch (error) {
+  } catch {
     return [];
   }
 }

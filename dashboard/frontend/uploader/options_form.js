@@ -1,11 +1,15 @@
 // The form beside the files: what the batch is called and how it is transcribed. The browser remembers what was chosen.
 
+import { byPath } from "./choosing.js";
+import { store, stored } from "./memory.js";
+import { countText } from "./units.js";
+
 const CHOICES = "batchscribe.options";
 const OTHER_MODEL = "other";
 const MOST_WORDS = 200;
 const NAMES_BROWSERS_LACK = { ba: "Bashkir", bo: "Tibetan", jw: "Javanese" };
 
-class OptionsForm {
+export class OptionsForm {
   constructor(root, constants) {
     this.form = root.querySelector("#form");
     this.details = root.querySelector("#options");
@@ -117,10 +121,17 @@ class OptionsForm {
   }
 }
 
-const DEFAULT_CHOICES = { name: "", language: "auto", task: "transcribe", model: "auto", otherModel: "", vocabulary: "" };
+const DEFAULT_CHOICES = {
+  name: "",
+  language: "auto",
+  task: "transcribe",
+  model: "auto",
+  otherModel: "",
+  vocabulary: "",
+};
 
 // The next batch gets a name of its own; everything else stays as it was.
-function forgetName() {
+export function forgetName() {
   const choices = stored(CHOICES);
   if (choices) store(CHOICES, { ...choices, name: "" });
 }

@@ -1,6 +1,9 @@
 // The files of a batch in the browser, in their order, with sums that are kept up to date instead of counted anew.
 
-const Status = Object.freeze({
+import { deleteUpload } from "./calls.js";
+import { endingOf } from "./choosing.js";
+
+export const Status = Object.freeze({
   PENDING: "pending",
   UPLOADING: "uploading",
   SAVING: "saving",
@@ -9,10 +12,10 @@ const Status = Object.freeze({
   FAILED: "failed",
   REFUSED: "refused",
 });
-const UNDER_WAY = [Status.UPLOADING, Status.SAVING, Status.WAITING];
-const LOST = [Status.FAILED, Status.REFUSED];
+export const UNDER_WAY = [Status.UPLOADING, Status.SAVING, Status.WAITING];
+export const LOST = [Status.FAILED, Status.REFUSED];
 
-class Queue {
+export class Queue {
   constructor() {
     this.items = new Set();
     this.changed = new Set(); // what a view has yet to paint
@@ -110,7 +113,7 @@ function isSameFile(item, file) {
 
 // Makes the server hold what the person sees: deletes uploads that were removed while they arrived, lists those that
 // arrived unseen, and has those sent again that are not there. Returns how many these are.
-async function reconcile(queue, removedPaths, { batch_id: batchId, jobs }, signal) {
+export async function reconcile(queue, removedPaths, { batch_id: batchId, jobs }, signal) {
   const kept = jobs.filter((job) => queue.byPath.has(job.path) || !removedPaths.has(job.path));
   for (const job of jobs) if (!kept.includes(job)) await deleteUpload(batchId, job.job_id, signal);
   for (const job of kept) if (!queue.byPath.has(job.path)) queue.addArrived(job);

@@ -1,9 +1,16 @@
 // The list of files. A row is made once and painted only when its file has changed.
 
-const VIDEO = new Set("mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "));
+import { fileSize } from "../shared/formats.js";
+import { endingOf } from "./choosing.js";
+import { Status } from "./queue.js";
+import { percent } from "./units.js";
+
+const VIDEO = new Set(
+  "mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "),
+);
 const ICONS = { uploaded: "uploaded", failed: "lost", refused: "lost", pending: "pending" };
 
-class Rows {
+export class Rows {
   constructor(root, onRemove) {
     this.list = root.querySelector("#rows");
     this.template = root.querySelector("#row").content.firstElementChild;

@@ -1,15 +1,15 @@
 // How times and counts are written for people.
 
-function timeText(seconds) {
+export function timeText(seconds) {
   if (seconds < 59.5) return `${Math.max(1, Math.round(seconds))} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function countText(count, noun) {
+export function countText(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-function percent(part, whole) {
+export function percent(part, whole) {
   return whole > 0 ? Math.min(100, Math.floor((100 * part) / whole)) : 0;
 }

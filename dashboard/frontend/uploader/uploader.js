@@ -1,5 +1,8 @@
 // What Streamlit calls: with each change of the data or the theme, not only once.
 
+import { BatchUpload } from "./batch_upload.js";
+import { View } from "./view.js";
+
 const views = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {

@@ -1,10 +1,30 @@
 // What a person sees of the upload. A page switch takes the view away; the upload goes on, and the next view shows it.
 
+import { fileSize } from "../shared/formats.js";
+import { Phase } from "./batch_upload.js";
+import { LEFT_OUT } from "./choosing.js";
+import { Entrance } from "./entrance.js";
+import { ignoreHeldKeys, paintKeepingFocus } from "./focus.js";
+import { OptionsForm } from "./options_form.js";
+import { LOST, Status } from "./queue.js";
+import { Rows } from "./rows.js";
+import { countText, percent } from "./units.js";
+import {
+  commonFolder,
+  discardText,
+  filesText,
+  interruptedText,
+  leftOutText,
+  listItem,
+  speedText,
+  verdictText,
+} from "./wording.js";
+
 const MOST_LEFT_OUT_SHOWN = 200;
 const WIDE_ENOUGH_FOR_OPTIONS = 900;
 const Question = Object.freeze({ UPLOAD: "keep", INTERRUPTED: "keep-interrupted" }); // named by the button that says no
 
-class View {
+export class View {
   constructor(root, upload, constants) {
     this.root = root;
     this.upload = upload;
@@ -198,7 +218,9 @@ class View {
     if (box.painted === `${leftOut.length} ${box.open}`) return;
     box.painted = `${leftOut.length} ${box.open}`;
     box.firstElementChild.textContent = leftOutText(leftOut);
-    const lines = box.open ? leftOut.slice(0, MOST_LEFT_OUT_SHOWN).map(({ path, why }) => `${path} (${LEFT_OUT[why]})`) : [];
+    const lines = box.open
+      ? leftOut.slice(0, MOST_LEFT_OUT_SHOWN).map(({ path, why }) => `${path} (${LEFT_OUT[why]})`)
+      : [];
     if (box.open && leftOut.length > lines.length) lines.push(`and ${leftOut.length - lines.length} more`);
     box.lastElementChild.replaceChildren(...lines.map(listItem));
   }

@@ -1,37 +1,49 @@
 // The sentences about an upload.
 
-function filesText({ phase, queue, parallelUploads }) {
+import { fileSize } from "../shared/formats.js";
+import { Phase } from "./batch_upload.js";
+import { LEFT_OUT } from "./choosing.js";
+import { LOST, Status, UNDER_WAY } from "./queue.js";
+import { countText, timeText } from "./units.js";
+
+export function filesText({ phase, queue }) {
   if (phase === Phase.CHECKING) return "Asking the server what it accepts…";
   if (phase === Phase.STARTING) return "All files have arrived. Starting the batch…";
   const uploading = queue.count(...UNDER_WAY);
   const arrived = queue.count(Status.UPLOADED);
   const lost = queue.count(...LOST);
-  const parts = [uploading && `${uploading} of ${queue.size} uploading`, `${arrived} uploaded`, lost && `${lost} failed`];
+  const parts = [
+    uploading && `${uploading} of ${queue.size} uploading`,
+    `${arrived} uploaded`,
+    lost && `${lost} failed`,
+  ];
   return `Files: ${parts.filter(Boolean).join(" · ")}`;
 }
 
-function speedText(queue, speed, freeBytes) {
+export function speedText(queue, speed, freeBytes) {
   const rate = speed.bytesPerSecond;
   const room = freeBytes === null ? "" : `${fileSize(freeBytes)} free on the server`;
   const left = rate > 0 ? `${timeText((queue.totalBytes - queue.sentBytes) / rate)} left` : "";
   return [`${fileSize(rate)}/s`, left, room].filter(Boolean).join(" · ");
 }
 
-function verdictText({ phase, queue }) {
+export function verdictText({ phase, queue }) {
   const arrived = queue.count(Status.UPLOADED);
   const lost = queue.count(...LOST);
   if (phase === Phase.REVIEW && lost) return `${lost} of ${countText(queue.size, "file")} could not be uploaded.`;
   if (phase === Phase.STOPPED) {
-    return `Stopped. ${arrived} of ${countText(queue.size, "file")} ${arrived === 1 ? "is" : "are"} on the server; nothing is started.`;
+    return `Stopped. ${arrived} of ${countText(queue.size, "file")} ${
+      arrived === 1 ? "is" : "are"
+    } on the server; nothing is started.`;
   }
   return "";
 }
 
-function discardText(files) {
+export function discardText(files) {
   return `Discard ${countText(files, "uploaded file")}?`;
 }
 
-function interruptedText({ name, jobs, notes }) {
+export function interruptedText({ name, jobs, notes }) {
   const arrived = `${jobs.length} of ${countText(Math.max(notes.files ?? 0, jobs.length), "file")}`;
   return (
     `The upload of “${name}” was interrupted: ${arrived} ${jobs.length === 1 ? "is" : "are"} on the server. ` +
@@ -39,15 +51,17 @@ function interruptedText({ name, jobs, notes }) {
   );
 }
 
-function leftOutText(leftOut) {
+export function leftOutText(leftOut) {
   const reasons = Object.entries(LEFT_OUT)
     .map(([why, words]) => [leftOut.filter((one) => one.why === why).length, words])
     .filter(([count]) => count);
-  return `${countText(leftOut.length, "file")} left out: ${reasons.map(([count, words]) => `${count} ${words}`).join(", ")}`;
+  return `${countText(leftOut.length, "file")} left out: ${
+    reasons.map(([count, words]) => `${count} ${words}`).join(", ")
+  }`;
 }
 
 // The folder that all files come from: a good name for their batch.
-function commonFolder(queue) {
+export function commonFolder(queue) {
   const folders = new Set();
   for (const { path } of queue.items) {
     folders.add(path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
@@ -56,6 +70,6 @@ function commonFolder(queue) {
   return [...folders][0]?.slice(0, 200) ?? "";
 }
 
-function listItem(text) {
+export function listItem(text) {
   return Object.assign(document.createElement("li"), { textContent: text });
 }
