@@ -36,9 +36,15 @@ SIDE_BY_SIDE := -n 3 --dist loadfile --durations 12 --durations-min 10
 .PHONY: test
 test: check integration browser  ## Lint, check types and import directions, run all tests
 
+# What runs the scripts of the pages outside of a browser, without a look at the network.
+DENO := DENO_NO_UPDATE_CHECK=1 DENO_DIR=$(VENV)/deno $(BIN)/deno
+SCRIPTS := $(wildcard dashboard/frontend/*/*.js tests/frontend/*.js)
+SCRIPT_RULES := --config dashboard/frontend/deno.json
+
 .PHONY: unit
-unit: $(VENV)/dev.stamp  ## Run the tests of the core, in seconds
+unit: $(VENV)/dev.stamp  ## Run the tests of the core and of the pages' scripts, in seconds
 	$(BIN)/python -m pytest tests/unit
+	$(DENO) test --quiet --reporter dot --no-remote --no-npm tests/frontend
 
 .PHONY: integration
 integration: test-models databases  ## Run the tests with a real server, ffmpeg, model, S3 service, PostgreSQL and Redis
@@ -95,7 +101,10 @@ check: $(VENV)/dev.stamp  ## Lint, check formats, types and import directions, r
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(DENO) fmt $(SCRIPT_RULES) --check $(SCRIPTS)
+	$(DENO) lint $(SCRIPT_RULES) $(SCRIPTS)
 	$(BIN)/python -m pytest --quiet tests/unit
+	$(DENO) test --quiet --reporter dot --no-remote --no-npm tests/frontend
 
 COMPILE = $(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --quiet $(UPGRADE)

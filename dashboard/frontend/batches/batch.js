@@ -1,19 +1,21 @@
 // One batch, live: how far it is, its jobs, which GPU did what when, and what can be done to it.
 
-import { ENDED, make, setText, Trouble } from "./elements.js";
+import { call, wasAccepted } from "../shared/api.js";
+import { make, setText } from "../shared/dom.js";
+import { counted, number, timeOfDay } from "../shared/formats.js";
+import { ENDED, Trouble } from "./elements.js";
 import { Gantt } from "./gantt.js";
 import { JobTable } from "./jobs.js";
 import { Question } from "./question.js";
 import { finishedOf, Summary } from "./summary.js";
-import { ask, onPlainClick, Refusal, sentenceOf, Watch } from "./watch.js";
-import { CLOCK, counted } from "./words.js";
+import { onPlainClick, troubleOf, Watch } from "./watch.js";
 
 const BATCH_SECONDS = { active: 1, quiet: 30 };
 const KEEP = { batch: "Keep the uploads for a retry", job: "Keep the upload for a retry" };
 
 export class BatchView {
   constructor(root, { batch_id: batchId }, leave) {
-    this.address = `/api/batch/${encodeURIComponent(batchId)}`;
+    this.address = `/batch/${encodeURIComponent(batchId)}`;
     this.leave = leave;
     this.acting = new Set();
     this.trouble = new Trouble();
@@ -36,7 +38,7 @@ export class BatchView {
     this.watch = new Watch({
       address: () => this.address,
       onAnswer: (batch, at) => this.show(batch, at),
-      onTrouble: (error) => this.showTrouble(error),
+      onTrouble: (answer) => this.showTrouble(answer),
       pace: (batch) => (ENDED.has(batch.state) ? BATCH_SECONDS.quiet : BATCH_SECONDS.active),
     });
   }
@@ -69,16 +71,16 @@ export class BatchView {
     if (before && before.state !== batch.state) setText(this.news, `${titleOf(batch)}. ${outcomeOf(batch.summary)}`);
   }
 
-  showTrouble(error) {
-    const gone = error instanceof Refusal && [400, 404].includes(error.status);
+  showTrouble(answer) {
+    const gone = [400, 404].includes(answer.status);
     if (gone) {
       this.content.hidden = true;
       this.summary.header.hidden = true;
       this.trouble.element.setAttribute("data-gone", "");
     }
     this.loading.hidden = true;
-    const known = this.batch ? ` Below is how it was at ${CLOCK.format(this.summary.at)}.` : "";
-    this.trouble.show(sentenceOf(error) + (gone ? " Choose one of all batches, above." : known));
+    const known = this.batch ? ` Below is how it was at ${timeOfDay(this.summary.at)}.` : "";
+    this.trouble.show(troubleOf(answer) + (gone ? " Choose one of all batches, above." : known));
   }
 
   /** Have the API do something, once at a time; what it refuses is said in *place*. */
@@ -87,15 +89,10 @@ export class BatchView {
     if (this.acting.has(action)) return;
     this.acting.add(action);
     place.complain("");
-    try {
-      const json = body && { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-      await ask(this.address + path, { method, ...json });
-      done();
-    } catch (error) {
-      place.complain(sentenceOf(error));
-    } finally {
-      this.acting.delete(action);
-    }
+    const answer = await call(method, this.address + path, body ? { body } : {});
+    this.acting.delete(action);
+    if (wasAccepted(answer)) done();
+    else place.complain(troubleOf(answer));
   }
 
   start() {
@@ -176,8 +173,8 @@ export function titleOf({ state, summary }) {
 }
 
 function outcomeOf({ done, failed, cancelled }) {
-  const parts = [`${done.toLocaleString()} succeeded`];
-  if (failed) parts.push(`${failed.toLocaleString()} failed`);
-  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`);
+  const parts = [`${number(done)} succeeded`];
+  if (failed) parts.push(`${number(failed)} failed`);
+  if (cancelled) parts.push(`${number(cancelled)} cancelled`);
   return parts.join(", ");
 }

@@ -1,33 +1,7 @@
-// How elements are made and changed. Names of files and batches only ever become text, never markup.
+// The parts of which the views of batches are made.
 
-import { capitalised } from "./words.js";
-
-/** Return a new element; attributes that are null, undefined or false are left out, "on…" ones are listeners. */
-export function make(tag, attributes = {}, ...children) {
-  const namespace = SVG_TAGS.has(tag) ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml";
-  const element = document.createElementNS(namespace, tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) {
-      element.setAttribute(name, value === true ? "" : value);
-    }
-  }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-const SVG_TAGS = new Set(["svg", "g", "rect", "line", "text", "title"]);
-
-/** Set the text of *element* if it is another one, so that a selection in unchanged text survives. */
-export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-/** Set or remove an attribute if it has another value. */
-export function setAttribute(element, name, value) {
-  if (value === null || value === undefined || value === false) element.removeAttribute(name);
-  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
-}
+import { make, setAttribute, setText } from "../shared/dom.js";
+import { capitalised } from "../shared/formats.js";
 
 /** A progress bar with a name for those who don't see it. Its parts are shares, each in the colour of its kind. */
 export function makeBar(label) {

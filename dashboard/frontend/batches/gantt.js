@@ -1,8 +1,10 @@
 // Which GPU did what when: a bar for each job, in lanes, since a GPU begins a job while it ends another. Beside its name
 // stands the share of the time in which it was busy.
 
-import { BADGES, make, setAttribute } from "./elements.js";
-import { CLOCK, counted, duration, gpuName, percentage } from "./words.js";
+import { make, setAttribute } from "../shared/dom.js";
+import { counted, duration, number, percentage, timeOfDay } from "../shared/formats.js";
+import { BADGES } from "./elements.js";
+import { gpuName } from "./words.js";
 
 const LANE_HEIGHT = 18;
 const AXIS_HEIGHT = 22;
@@ -100,7 +102,7 @@ function axis(from, to, x, height) {
 
 function barOf({ job, from, to }, x, y) {
   const width = Math.max(2, x(to) - x(from) - 1);
-  const words = `${job.path}: ${job.stage}, ${duration((to - from) / 1000)} from ${CLOCK.format(from)}`;
+  const words = `${job.path}: ${job.stage}, ${duration((to - from) / 1000)} from ${timeOfDay(from)}`;
   return make(
     "rect",
     { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: BADGES[job.stage][1] },
@@ -121,6 +123,6 @@ function busyTime(spans) {
 
 /** The picture of one GPU in words. */
 function poolRow({ name, jobs, busy }, wall) {
-  const cells = [gpuName(name), jobs.toLocaleString(), duration(busy / 1000), percentage(busy / wall)];
+  const cells = [gpuName(name), number(jobs), duration(busy / 1000), percentage(busy / wall)];
   return make("tr", {}, ...cells.map((text) => make("td", {}, text)));
 }

@@ -1,9 +1,10 @@
 // The table of a batch's jobs: a row is made when it comes near the screen, and changed only where the job changed.
 
-import { make, placeRows, setAttribute, setText } from "./elements.js";
+import { make, setAttribute, setText } from "../shared/dom.js";
+import { capitalised, counted, number } from "../shared/formats.js";
+import { placeRows } from "./elements.js";
 import { JobRow } from "./row.js";
 import { settled } from "./watch.js";
-import { capitalised, counted } from "./words.js";
 
 const ROWS_AT_ONCE = 100;
 const STAGES = ["uploaded", "converting", "queued", "transcribing", "storing", "done", "failed", "cancelled"];
@@ -110,7 +111,7 @@ export class JobTable {
     const counts = new Map([["", this.jobs.length]]);
     for (const { stage } of this.jobs) counts.set(stage, (counts.get(stage) ?? 0) + 1);
     for (const [stage, { chip, count }] of this.chips) {
-      setText(count, (counts.get(stage) ?? 0).toLocaleString());
+      setText(count, number(counts.get(stage) ?? 0));
       chip.hidden = Boolean(stage) && !counts.get(stage) && this.stage !== stage;
     }
   }

@@ -1,8 +1,9 @@
 // All batches: newest first, found by name, in pages.
 
-import { ENDED, make, makeBar, partsOf, placeRows, setText, showBadge, Trouble } from "./elements.js";
-import { onPlainClick, sentenceOf, settled, Watch } from "./watch.js";
-import { audioLength, counted, LOCAL_TIME, percentage } from "./words.js";
+import { make, setText } from "../shared/dom.js";
+import { audioLength, counted, dayAndTime, number, percentage } from "../shared/formats.js";
+import { ENDED, makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
+import { onPlainClick, settled, troubleOf, Watch } from "./watch.js";
 
 const BATCHES_ON_A_PAGE = 20;
 const LIST_SECONDS = { active: 4, quiet: 20 };
@@ -45,12 +46,10 @@ export class ListView {
     );
     if (notice) this.notice.focus(); // what was focused has gone with the batch
     this.watch = new Watch({
-      address: () => `/api/batch?${new URLSearchParams({ ...places, limit: BATCHES_ON_A_PAGE })}`,
+      address: () => `/batch?${new URLSearchParams({ ...places, limit: BATCHES_ON_A_PAGE })}`,
       onAnswer: (page) => this.show(page),
-      onTrouble: (error) => this.showTrouble(error),
-      pace: (
-        page,
-      ) => (page.batches.every((batch) => ENDED.has(batch.state)) ? LIST_SECONDS.quiet : LIST_SECONDS.active),
+      onTrouble: (answer) => this.showTrouble(answer),
+      pace: ({ batches }) => LIST_SECONDS[batches.every(({ state }) => ENDED.has(state)) ? "quiet" : "active"],
     });
   }
 
@@ -110,9 +109,9 @@ export class ListView {
     setText(this.none, `No batch has “${places.search}” in its name.`);
   }
 
-  showTrouble(error) {
+  showTrouble(answer) {
     this.loading.hidden = true;
-    this.trouble.show(sentenceOf(error));
+    this.trouble.show(troubleOf(answer));
   }
 
   showPages(page) {
@@ -155,7 +154,7 @@ class ListRow {
       make(
         "td",
         { role: "cell", class: "when" },
-        make("time", { datetime: batch.created_at }, LOCAL_TIME.format(made)),
+        make("time", { datetime: batch.created_at }, dayAndTime(made)),
       ),
       make("td", { role: "cell", class: "state" }, this.badge),
       make("td", { role: "cell", class: "progress" }, this.bar.element, this.percent),
@@ -174,8 +173,8 @@ class ListRow {
 }
 
 function jobCounts({ total, done, failed, cancelled }) {
-  const parts = [`${done.toLocaleString()} of ${total.toLocaleString()} done`];
-  if (failed) parts.push(`${failed.toLocaleString()} failed`);
-  if (cancelled) parts.push(`${cancelled.toLocaleString()} cancelled`);
+  const parts = [`${number(done)} of ${number(total)} done`];
+  if (failed) parts.push(`${number(failed)} failed`);
+  if (cancelled) parts.push(`${number(cancelled)} cancelled`);
   return parts.join(", ");
 }

@@ -1,6 +1,6 @@
 // Asks a person before something is done that can't be taken back.
 
-import { make, setText } from "./elements.js";
+import { make, setText } from "../shared/dom.js";
 
 export class Question {
   constructor() {

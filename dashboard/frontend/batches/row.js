@@ -1,9 +1,10 @@
 // One job in the table.
 
-import { make, makeBar, setAttribute, setText, showBadge } from "./elements.js";
+import { make, setAttribute, setText } from "../shared/dom.js";
+import { duration, fileSize, number, percentage, timeLeft } from "../shared/formats.js";
+import { makeBar, showBadge } from "./elements.js";
 import { onPlainClick } from "./watch.js";
-import { duration, gpuName, percentage, splitPath, timeLeft } from "./words.js";
-import { fileSize } from "../shared/formats.js";
+import { gpuName, splitPath } from "./words.js";
 
 export class JobRow {
   constructor(job, view) {
@@ -134,7 +135,7 @@ function showFact(cell, text) {
 /** What is to be expected of a job that is not done. */
 function outlookOf({ queue_position: position, eta_seconds: eta }) {
   const parts = [];
-  if (position !== null) parts.push(`Queue position: ${position.toLocaleString()}`);
+  if (position !== null) parts.push(`Queue position: ${number(position)}`);
   if (eta !== null) parts.push(timeLeft(eta));
   return parts.join(" · ");
 }

@@ -1,8 +1,11 @@
 // What a batch has come to, which jobs failed and why, and the buttons.
 
+import { API } from "../shared/api.js";
+import { make, setAttribute, setText } from "../shared/dom.js";
+import { audioLength, counted, dayAndTime, duration, number, percentage, timeLeft } from "../shared/formats.js";
 import { titleOf } from "./batch.js";
-import { ENDED, make, makeBar, partsOf, setAttribute, setText, showBadge } from "./elements.js";
-import { audioLength, counted, duration, LOCAL_TIME, percentage, splitPath, timeLeft } from "./words.js";
+import { ENDED, makeBar, partsOf, showBadge } from "./elements.js";
+import { splitPath } from "./words.js";
 
 const ALIKE = 4; // as many failures of one cause are told together
 const NAMED_AT_ONCE = 20;
@@ -57,7 +60,7 @@ export class Summary {
       retry: button("Retry Failed", this.view.retry),
       download: make(
         "a",
-        { class: "button", href: `${this.view.address}/results.zip`, download: "", hidden: true },
+        { class: "button", href: `${API}${this.view.address}/results.zip`, download: "", hidden: true },
         "Download All",
       ),
       cancel: button("Cancel Batch", this.view.cancel, "danger"),
@@ -71,16 +74,16 @@ export class Summary {
     this.header.hidden = false;
     setText(this.name, batch.name);
     showBadge(this.badge, state);
-    setText(this.made, `Made ${LOCAL_TIME.format(new Date(batch.created_at))}`);
+    setText(this.made, `Made ${dayAndTime(new Date(batch.created_at))}`);
     this.run.hidden = !batch.flow_run_url;
     setAttribute(this.run, "href", batch.flow_run_url);
     setText(this.title, titleOf(batch));
     this.notice.hidden = !batch.notice;
     setText(this.notice, batch.notice);
     this.outcome.hidden = state === "uploading";
-    setText(this.good, `✓ ${summary.done.toLocaleString()} succeeded`);
-    setText(this.bad, summary.failed ? `✗ ${summary.failed.toLocaleString()} failed` : "");
-    setText(this.stopped, summary.cancelled ? `⊘ ${summary.cancelled.toLocaleString()} cancelled` : "");
+    setText(this.good, `✓ ${number(summary.done)} succeeded`);
+    setText(this.bad, summary.failed ? `✗ ${number(summary.failed)} failed` : "");
+    setText(this.stopped, summary.cancelled ? `⊘ ${number(summary.cancelled)} cancelled` : "");
     this.bar.show(summary.progress, partsOf(summary));
     setText(this.facts, factsOf(batch).join(" · "));
     this.showFailures(batch);
@@ -141,7 +144,7 @@ function failedJob({ path, error }) {
 function failedJobs(reason, failed) {
   const named = failed.slice(0, NAMED_AT_ONCE).map(({ path }) => make("li", {}, make("bdi", {}, path)));
   const more = failed.length - named.length;
-  if (more) named.push(make("li", {}, `and ${more.toLocaleString()} more: the filter “Failed” below shows them all`));
+  if (more) named.push(make("li", {}, `and ${number(more)} more: the filter “Failed” below shows them all`));
   const head = make("summary", {}, make("span", { class: "strong" }, counted(failed.length, "job")), ` - ${reason}`);
   return make("li", {}, make("details", {}, head, make("ul", {}, ...named)));
 }
@@ -150,7 +153,7 @@ function failedJobs(reason, failed) {
 function removedUploads(count) {
   const [uploads, them] = count === 1
     ? ["upload of 1 job was", "it"]
-    : [`uploads of ${count.toLocaleString()} jobs were`, "them"];
+    : [`uploads of ${number(count)} jobs were`, "them"];
   return `The ${uploads} removed; to transcribe ${them}, upload ${them} again.`;
 }
 
@@ -165,7 +168,7 @@ function factsOf(batch) {
   if (!ENDED.has(state)) {
     facts.push(
       percentage(summary.progress),
-      `${finished.toLocaleString()} of ${counted(summary.total, "file")} finished`,
+      `${number(finished)} of ${counted(summary.total, "file")} finished`,
     );
     const left = timeLeftOf(batch);
     if (left) facts.push(left);

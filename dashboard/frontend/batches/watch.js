@@ -1,30 +1,17 @@
 // Asking the HTTP API: again and again for what is looked at, and once for what is to be done.
 
-const PATIENCE_MS = 60_000;
+import { call, reasonOf, wasAccepted } from "../shared/api.js";
+
 const HIDDEN_SECONDS = 30; // nobody looks
 const LONGEST_SECONDS = 10; // for which somebody looks at what is over
 const BACKOFF_SECONDS = [2, 4, 8, 15, 30];
 const COST = 1 / 15; // of the time goes into asking and showing: a batch that is costly to tell is asked for less often
 
-/** The API refused, with a sentence for a person. */
-export class Refusal extends Error {
-  constructor(status, sentence) {
-    super(sentence);
-    this.status = status;
-  }
-}
+const AWAY = "The dashboard does not answer. It is asked again by itself; if this lasts, start it (make up).";
 
-export async function ask(address, options = {}) {
-  const response = await fetch(address, options);
-  const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new Refusal(response.status, answer?.detail ?? `The dashboard answered ${response.status}.`);
-  return { answer, at: Date.parse(response.headers.get("Date") ?? "") || Date.now() };
-}
-
-/** What went wrong, as a sentence. */
-export function sentenceOf(error) {
-  if (error instanceof Refusal) return error.message;
-  return "The dashboard does not answer. It is asked again by itself; if this lasts, start it (make up).";
+/** Why an answer is not what was asked for, as a sentence. */
+export function troubleOf(answer) {
+  return reasonOf(answer, AWAY);
 }
 
 /** Asks for one address over and over, at a pace that follows the answers, until it is stopped. */
@@ -54,18 +41,16 @@ export class Watch {
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     const began = performance.now();
+    const answer = await call("GET", this.address(), { signal: asking.signal });
+    if (asking.signal.aborted) return;
     let seconds;
-    try {
-      const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(PATIENCE_MS)]);
-      const { answer, at } = await ask(this.address(), { signal });
-      if (asking.signal.aborted) return;
+    if (wasAccepted(answer)) {
       this.failures = 0;
-      this.onAnswer(answer, at);
+      this.onAnswer(answer.body, answer.at);
       await painted();
-      seconds = Math.max(this.pace(answer), Math.min((performance.now() - began) / 1000 / COST, LONGEST_SECONDS));
-    } catch (error) {
-      if (asking.signal.aborted) return;
-      this.onTrouble(error);
+      seconds = Math.max(this.pace(answer.body), Math.min((performance.now() - began) / 1000 / COST, LONGEST_SECONDS));
+    } else {
+      this.onTrouble(answer);
       seconds = BACKOFF_SECONDS[Math.min(this.failures, BACKOFF_SECONDS.length - 1)];
       this.failures += 1;
     }

@@ -1,6 +1,8 @@
 // Lays out the board: a strip of totals, then one card for each GPU work pool.
 // Each call builds the whole board anew and carries over what differs, so that nothing flickers or loses focus.
 
+import { make } from "../shared/dom.js";
+
 const ICONS = {
   busy: "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20Zm-2 6 7 4-7 4V8Z",
   idle:
@@ -30,127 +32,114 @@ export default function ({ parentElement, data, setTriggerValue }) {
 }
 
 function board({ totals, cards }) {
-  return element("div", { class: "board" }, [
-    element("dl", { class: "totals" }, totals.map(fact)),
-    element("ul", { class: "cards", "aria-label": "GPUs" }, cards.map(card)),
-  ]);
+  return make(
+    "div",
+    { class: "board" },
+    make("dl", { class: "totals" }, ...totals.map(fact)),
+    make("ul", { class: "cards", "aria-label": "GPUs" }, ...cards.map(card)),
+  );
 }
 
 function card(pool) {
-  return element("li", {
-    class: "card",
-    "data-key": pool.work_pool,
-    "data-state": pool.icon,
-    "aria-label": `${pool.work_pool}: ${pool.status}`,
-  }, [
-    element("div", { class: "head" }, [
-      element("h2", {}, [outside(pool.url, pool.work_pool, "Open this work pool in Prefect")]),
-      element("span", { class: "status" }, [icon(pool.icon), pool.status]),
-    ]),
-    element("p", { class: "device" }, [pool.device]),
-    pool.problem && element("p", { class: "problem" }, [pool.problem]),
-    runs("Running", pool.running, pool.icon === "idle" ? "Nothing: it waits for jobs." : ""),
+  const { work_pool: name, icon: state } = pool;
+  return make(
+    "li",
+    { class: "card", "data-key": name, "data-state": state, "aria-label": `${name}: ${pool.status}` },
+    make(
+      "div",
+      { class: "head" },
+      make("h2", {}, outside(pool.url, name, "Open this work pool in Prefect")),
+      make("span", { class: "status" }, icon(state), pool.status),
+    ),
+    make("p", { class: "device" }, pool.device),
+    pool.problem && make("p", { class: "problem" }, pool.problem),
+    runs("Running", pool.running, state === "idle" ? "Nothing: it waits for jobs." : ""),
     runs("Next on this GPU", pool.queued, ""),
-    element("dl", { class: "facts" }, pool.facts.map(fact)),
+    make("dl", { class: "facts" }, ...pool.facts.map(fact)),
     failures(pool.failures),
-  ]);
+  );
 }
 
 function runs(title, lines, otherwise) {
-  if (!lines.length && !otherwise) {
-    return null;
-  }
-  const rows = lines.map((line) =>
-    element("li", { class: "run", "data-key": line.url }, [
-      element("div", { class: "line" }, [
-        outside(line.url, line.name, "Open this run in Prefect", "name"),
-        line.percent !== null && element("span", { class: "percent" }, [`${line.percent} %`]),
-      ]),
-      line.percent !== null && bar(line.percent / 100, `Progress of ${line.name}`),
-      element("div", { class: "small" }, [
-        line.batch_id && batchLink(line),
-        line.batch_id && line.state && " · ",
-        line.state,
-      ]),
-    ])
+  if (!lines.length && !otherwise) return null;
+  return make(
+    "section",
+    { class: "runs", "data-key": title },
+    make("h3", {}, title),
+    lines.length ? make("ul", {}, ...lines.map(run)) : make("p", { class: "small" }, otherwise),
   );
-  return element("section", { class: "runs", "data-key": title }, [
-    element("h3", {}, [title]),
-    rows.length ? element("ul", {}, rows) : element("p", { class: "small" }, [otherwise]),
-  ]);
 }
 
-function batchLink({ batch_id, batch }) {
-  return element("a", { href: `/batches?batch=${encodeURIComponent(batch_id)}`, "data-batch": batch_id }, [
-    `Batch ${batch}`,
-  ]);
+function run(line) {
+  const begun = line.percent !== null;
+  return make(
+    "li",
+    { class: "run", "data-key": line.url },
+    make(
+      "div",
+      { class: "line" },
+      outside(line.url, line.name, "Open this run in Prefect", "name"),
+      begun && make("span", { class: "percent" }, `${line.percent} %`),
+    ),
+    begun && bar(line.percent / 100, `Progress of ${line.name}`),
+    make(
+      "div",
+      { class: "small" },
+      line.batch_id && batchLink(line),
+      line.batch_id && line.state && " · ",
+      line.state,
+    ),
+  );
+}
+
+function batchLink({ batch_id: id, batch }) {
+  return make("a", { href: `/batches?batch=${encodeURIComponent(id)}`, "data-batch": id }, `Batch ${batch}`);
 }
 
 function failures(lines) {
-  if (!lines.length) {
-    return null;
-  }
+  if (!lines.length) return null;
   const rows = lines.map((line) =>
-    element("li", {}, [outside(line.url, line.name, "Open this run in Prefect"), ` ${line.ago}: ${line.reason}`])
+    make("li", {}, outside(line.url, line.name, "Open this run in Prefect"), ` ${line.ago}: ${line.reason}`)
   );
-  return element("details", {}, [
-    element("summary", {}, [`Latest failures (${lines.length}, newest ${lines[0].ago})`]),
-    element("ul", { class: "small" }, rows),
-  ]);
+  return make(
+    "details",
+    {},
+    make("summary", {}, `Latest failures (${lines.length}, newest ${lines[0].ago})`),
+    make("ul", { class: "small" }, ...rows),
+  );
 }
 
 function fact({ label, value, note, share }) {
-  return element("div", { class: "fact" }, [
-    element("dt", {}, [label]),
-    element("dd", {}, [
-      element("span", { class: "value" }, [value]),
-      note && element("span", { class: "small" }, [note]),
+  return make(
+    "div",
+    { class: "fact" },
+    make("dt", {}, label),
+    make(
+      "dd",
+      {},
+      make("span", { class: "value" }, value),
+      note && make("span", { class: "small" }, note),
       share !== null && bar(share, label),
-    ]),
-  ]);
+    ),
+  );
 }
 
 function bar(share, label) {
   const percent = Math.round(share * 100);
-  return element(
+  const attributes = { class: "bar", role: "progressbar", "aria-label": label, "aria-valuenow": percent };
+  return make(
     "div",
-    {
-      class: "bar",
-      role: "progressbar",
-      "aria-label": label,
-      "aria-valuenow": percent,
-      "aria-valuemin": 0,
-      "aria-valuemax": 100,
-    },
-    [element("div", { style: `width:${percent}%` })],
+    { ...attributes, "aria-valuemin": 0, "aria-valuemax": 100 },
+    make("div", { style: `width:${percent}%` }),
   );
 }
 
-function outside(url, text, title, style = "") {
-  return element("a", { href: url, target: "_blank", rel: "noopener noreferrer", title, class: style }, [text]);
+function outside(url, text, title, style = null) {
+  return make("a", { href: url, target: "_blank", rel: "noopener noreferrer", title, class: style }, text);
 }
 
 function icon(name) {
-  const space = "http://www.w3.org/2000/svg";
-  const drawing = document.createElementNS(space, "svg");
-  drawing.setAttribute("viewBox", "0 0 24 24");
-  drawing.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(space, "path");
-  path.setAttribute("d", ICONS[name]);
-  drawing.append(path);
-  return drawing;
-}
-
-// Texts come in as text, never as HTML: names of files are anybody's.
-function element(name, attributes, children = []) {
-  const made = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes)) {
-    if (value !== "") {
-      made.setAttribute(attribute, value);
-    }
-  }
-  made.append(...children.filter((child) => child));
-  return made;
+  return make("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, make("path", { d: ICONS[name] }));
 }
 
 function carryOver(old, fresh) {

@@ -1,7 +1,8 @@
 // One transcript with its recording, from the moment it is asked for until the reader leaves it.
 
+import { make } from "../shared/dom.js";
 import { press, Reader } from "./reader.js";
-import { factsOf, legendOf, make, markDoubts } from "./view.js";
+import { factsOf, legendOf, markDoubts } from "./view.js";
 
 const SECONDS_BETWEEN_TRIES = 5;
 const SECONDS_A_NOTE_STAYS = 2;
@@ -36,7 +37,7 @@ class Player {
   }
 
   downloadLink({ value, label }) {
-    const link = make("a", "button", label);
+    const link = make("a", { class: "button" }, label);
     link.href = this.url(`documents/${value}`);
     link.download = "";
     return link;
@@ -94,7 +95,7 @@ class Player {
 
   /** Show a transcript of which only the text was asked for. */
   showPlain(text) {
-    const paragraphs = text.trim().split("\n\n").map((paragraph) => make("p", "words plain", paragraph));
+    const paragraphs = text.trim().split("\n\n").map((paragraph) => make("p", { class: "words plain" }, paragraph));
     for (const paragraph of paragraphs) paragraph.dir = "auto";
     this.find("text").replaceChildren(...paragraphs);
     this.tell("The JSON document was not asked for, so it is not known when each word is said.");

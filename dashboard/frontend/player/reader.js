@@ -1,10 +1,11 @@
 // A transcript that is shown: what its words, its keys and its recording do with each other.
 
+import { make } from "../shared/dom.js";
 import { SOUND_WISHES, wish } from "./keys.js";
 import { layOut, wordAt } from "./layout.js";
 import { Follower, Playback } from "./playback.js";
 import { Searching } from "./searching.js";
-import { insertRemoved, make, makeText } from "./view.js";
+import { insertRemoved, makeText } from "./view.js";
 
 const DRAG_PIXELS = 5;
 
@@ -18,7 +19,7 @@ export class Reader {
     this.firsts = text.paragraphs.map(({ first }) => first);
     const starts = this.firsts.map((first) => text.words[first].start);
     find("text").replaceChildren(...insertRemoved(transcript.removed ?? [], text.blocks, starts));
-    if (!text.words.length) find("text").append(make("p", "loading", "Nothing was said in this recording."));
+    if (!text.words.length) find("text").append(make("p", { class: "loading" }, "Nothing was said in this recording."));
     this.listen();
     this.searching = new Searching({ find, on, text, show: (word) => this.showFound(word) });
     this.putCursor(0);

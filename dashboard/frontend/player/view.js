@@ -1,6 +1,7 @@
 // The elements of a transcript. Names and texts are set as text, never as HTML.
 
-import { clock } from "./clock.js";
+import { make } from "../shared/dom.js";
+import { clock, counted } from "../shared/formats.js";
 import { wordAt } from "./layout.js";
 
 const DOUBTED = 0.7;
@@ -8,13 +9,6 @@ const UNLIKELY = 0.4;
 const CHARACTERS_PER_LINE = 70;
 
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
-
-export function make(name, className, text) {
-  const element = document.createElement(name);
-  if (className) element.className = className;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
 
 function languageName(code) {
   try {
@@ -27,13 +21,13 @@ function languageName(code) {
 /** Return the transcript's paragraphs and the elements of its words; nothing listens to any of them by itself. */
 export function makeText({ words, paragraphs }, { language, seekable }) {
   const elements = words.map(({ text }, index) => {
-    const element = make("span", "word", text);
+    const element = make("span", { class: "word" }, text);
     element.dataset.word = index;
     return element;
   });
   const blocks = paragraphs.map(({ first, last }) => {
-    const block = make("div", "paragraph");
-    const text = make("p", "words");
+    const block = make("div", { class: "paragraph" });
+    const text = make("p", { class: "words" });
     text.dir = "auto";
     text.lang = language;
     let characters = 0;
@@ -50,7 +44,7 @@ export function makeText({ words, paragraphs }, { language, seekable }) {
 }
 
 function makeTime(start, word, seekable) {
-  const time = make(seekable ? "button" : "span", "time", clock(start));
+  const time = make(seekable ? "button" : "span", { class: "time" }, clock(start));
   if (!seekable) return time;
   time.type = "button";
   time.tabIndex = -1; // the arrow keys reach every paragraph; a thousand stops of the tab key would be in the way
@@ -61,12 +55,12 @@ function makeTime(start, word, seekable) {
 
 /** Return what was taken out: when, why, and the text itself. */
 function makeRemoved({ start, end, text, reason }) {
-  const block = make("div", "removed");
+  const block = make("div", { class: "removed" });
   block.setAttribute("role", "note");
-  block.append(make("span", "time", clock(start)));
-  const words = make("p", "words");
-  words.append(make("strong", "", `Removed, ${clock(start)}–${clock(end)}: ${reason}`), make("br"));
-  const removed = make("del", "", text);
+  block.append(make("span", { class: "time" }, clock(start)));
+  const words = make("p", { class: "words" });
+  words.append(make("strong", {}, `Removed, ${clock(start)}–${clock(end)}: ${reason}`), make("br"));
+  const removed = make("del", {}, text);
   removed.dir = "auto";
   words.append(removed);
   block.append(words);
@@ -95,14 +89,14 @@ export function factsOf(transcript, wordCount) {
       ? { text: `Translated from ${spoken} into English`, className: "badge" }
       : { text: spoken, title: `Language, ${Math.round(transcript.language_probability * 100)} % sure` },
     { text: clock(seconds), title: "Duration" },
-    { text: `${wordCount.toLocaleString("en")} ${wordCount === 1 ? "word" : "words"}` },
+    { text: `${counted(wordCount, "word")}` },
     { text: `Model ${model}`, title: processing ? `${processing.device}, ${processing.compute_type}` : "" },
   ];
   if (factor !== null && factor !== undefined) {
     facts.push({ text: `RTF ${factor.toFixed(2)}`, title: "Real-time factor: transcription time ÷ audio duration" });
   }
   return facts.map(({ text, title, className }) => {
-    const fact = make("li", className ?? "", text);
+    const fact = make("li", { class: className }, text);
     if (title) fact.title = title;
     return fact;
   });
@@ -127,9 +121,9 @@ export function legendOf(count, total) {
   const percent = (share) => `${Math.round(share * 100)} %`;
   return [
     "The model was less than ",
-    make("span", "doubted", `${percent(DOUBTED)} sure`),
+    make("span", { class: "doubted" }, `${percent(DOUBTED)} sure`),
     " or less than ",
-    make("span", "unlikely", `${percent(UNLIKELY)} sure`),
+    make("span", { class: "unlikely" }, `${percent(UNLIKELY)} sure`),
     ` of ${count} of ${total} words. Point at one, or choose it with the keys, to see how sure.`,
   ];
 }

@@ -2,14 +2,15 @@
 //
 // It belongs to the browser tab, not to a view: it goes on while the page's script runs again or another page is shown.
 
-import { callPatiently, deleteBatch, deleteUpload, reasonOf, waitBefore, wasAccepted } from "./calls.js";
+import { counted, duration } from "../shared/formats.js";
+import { callPatiently, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
+import { deleteBatch, deleteUpload } from "./transfer.js";
 import { sortOut } from "./choosing.js";
 import { Sender, Speed } from "./delivery.js";
 import { Interruption } from "./interruption.js";
 import { memory } from "./memory.js";
 import { forgetName } from "./options_form.js";
 import { LOST, Queue, reconcile, Status, UNDER_WAY } from "./queue.js";
-import { countText, timeText } from "./units.js";
 
 export const Phase = Object.freeze({
   CHOOSING: "choosing", // nothing is sent
@@ -209,7 +210,7 @@ export class BatchUpload {
   // Asks until there is an answer, and tells the person why it takes time.
   async #ask(signal, method, path, body) {
     const onWait = (answer, seconds) => {
-      this.problem = `${reasonOf(answer)} The next try is in ${timeText(seconds)}.`;
+      this.problem = `${reasonOf(answer)} The next try is in ${duration(Math.max(1, seconds))}.`;
       this.notify();
     };
     const answer = await callPatiently(method, path, { body, signal, onWait });
@@ -293,7 +294,7 @@ export class BatchUpload {
 
   #sendMissing(files) {
     this.#enter(Phase.STOPPED);
-    this.problem = `${countText(files, "file")} went missing on the server. Upload the rest again.`;
+    this.problem = `${counted(files, "file")} went missing on the server. Upload the rest again.`;
     this.notify();
   }
 

@@ -1,6 +1,7 @@
 // Files on their way to the server: a few at a time, each sent again when the connection broke.
 
-import { call, FileTransfer, isPassing, isReadable, reasonOf, waitBefore, wasAccepted } from "./calls.js";
+import { call, isPassing, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
+import { FileTransfer, isReadable } from "./transfer.js";
 import { Status } from "./queue.js";
 
 const GONE = "The file cannot be read any more: it was moved, renamed or changed. Remove it here, then add it again.";
@@ -102,7 +103,7 @@ async function lookAgain(item, batchId, wasComplete) {
     if (job) return arrivedAs(item, job.job_id);
   }
   const { path, size } = item;
-  const check = await call("POST", "/upload/check", { batch_id: batchId, files: [{ path, size }] });
+  const check = await call("POST", "/upload/check", { body: { batch_id: batchId, files: [{ path, size }] } });
   const refusal = check.body?.rejected?.[0];
   return refusal ? { status: Status.REFUSED, sent: 0, reason: refusal.reason } : null;
 }

@@ -1,7 +1,7 @@
 // The ways in: files and folders are picked, or dropped anywhere on the page.
 
+import { counted } from "../shared/formats.js";
 import { droppedEntries, droppedFiles, pickedFiles } from "./choosing.js";
-import { countText } from "./units.js";
 
 export class Entrance {
   constructor(find, upload, endings, announce) {
@@ -48,13 +48,13 @@ export class Entrance {
 
   #look(count) {
     const looking = this.find("looking");
-    looking.textContent = `Looking through folders: ${countText(count, "file")} so far.`;
+    looking.textContent = `Looking through folders: ${counted(count, "file")} so far.`;
     looking.hidden = false;
     this.announce(looking.textContent);
   }
 
   #add(chosen) {
     const { added, leftOut } = this.upload.add(chosen);
-    this.announce(`${countText(added, "file")} added${leftOut ? `, ${leftOut} left out` : ""}.`);
+    this.announce(`${counted(added, "file")} added${leftOut ? `, ${leftOut} left out` : ""}.`);
   }
 }

@@ -1,6 +1,7 @@
 // An upload that a reload or a crash ended and that can go on, as the server knows it.
 
-import { callPatiently, deleteBatch, wasAccepted } from "./calls.js";
+import { callPatiently, wasAccepted } from "../shared/api.js";
+import { deleteBatch } from "./transfer.js";
 import { memory } from "./memory.js";
 
 export class Interruption {

@@ -1,8 +1,8 @@
 // The form beside the files: what the batch is called and how it is transcribed. The browser remembers what was chosen.
 
+import { counted } from "../shared/formats.js";
 import { byPath } from "./choosing.js";
 import { store, stored } from "./memory.js";
-import { countText } from "./units.js";
 
 const CHOICES = "batchscribe.options";
 const OTHER_MODEL = "other";
@@ -110,7 +110,7 @@ export class OptionsForm {
       language !== "auto" && this.fields.language.selectedOptions[0].text,
       task === "translate" && "into English",
       model !== "auto" && (model === OTHER_MODEL ? otherModel : model),
-      words > 0 && countText(words, "word"),
+      words > 0 && counted(words, "word"),
       formats.length < this.formats.length && formats.join(", "),
     ];
     this.details.querySelector("summary small").textContent = special.filter(Boolean).join(" · ");

@@ -1,6 +1,6 @@
 // The files of a batch in the browser, in their order, with sums that are kept up to date instead of counted anew.
 
-import { deleteUpload } from "./calls.js";
+import { deleteUpload } from "./transfer.js";
 import { endingOf } from "./choosing.js";
 
 export const Status = Object.freeze({

@@ -1,9 +1,8 @@
 // The list of files. A row is made once and painted only when its file has changed.
 
-import { fileSize } from "../shared/formats.js";
+import { fileSize, percentOf } from "../shared/formats.js";
 import { endingOf } from "./choosing.js";
 import { Status } from "./queue.js";
-import { percent } from "./units.js";
 
 const VIDEO = new Set(
   "mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "),
@@ -69,7 +68,7 @@ export class Rows {
 
 function paintStatus(row, item) {
   const text = statusText(item);
-  const done = item.status === Status.UPLOADED ? 100 : percent(item.sent, item.size);
+  const done = item.status === Status.UPLOADED ? 100 : percentOf(item.sent, item.size);
   const painted = `${item.status} ${done} ${text} ${item.reason}`;
   if (row.painted === painted) return;
   row.painted = painted;
@@ -85,7 +84,7 @@ function paintStatus(row, item) {
 function statusText(item) {
   switch (item.status) {
     case Status.UPLOADING:
-      return `${percent(item.sent, item.size)} %`;
+      return `${percentOf(item.sent, item.size)} %`;
     case Status.WAITING:
       return `Next try in ${Math.max(1, Math.ceil((item.retryAt - Date.now()) / 1000))} s`;
     case Status.SAVING:

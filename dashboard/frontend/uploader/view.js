@@ -1,6 +1,6 @@
 // What a person sees of the upload. A page switch takes the view away; the upload goes on, and the next view shows it.
 
-import { fileSize } from "../shared/formats.js";
+import { counted, fileSize, percentOf } from "../shared/formats.js";
 import { Phase } from "./batch_upload.js";
 import { LEFT_OUT } from "./choosing.js";
 import { Entrance } from "./entrance.js";
@@ -8,7 +8,6 @@ import { ignoreHeldKeys, paintKeepingFocus } from "./focus.js";
 import { OptionsForm } from "./options_form.js";
 import { LOST, Status } from "./queue.js";
 import { Rows } from "./rows.js";
-import { countText, percent } from "./units.js";
 import {
   commonFolder,
   discardText,
@@ -67,7 +66,7 @@ export class View {
   // Has the page open the batch that was just started.
   lead(started) {
     this.form.forgetName();
-    this.#announce(`The batch ${started.name} has started with ${countText(started.files, "file")}.`);
+    this.#announce(`The batch ${started.name} has started with ${counted(started.files, "file")}.`);
     this.#open(started);
   }
 
@@ -174,7 +173,7 @@ export class View {
     this.#paintInterrupted();
     this.#showIf("started", started);
     if (started) {
-      const text = `The batch “${started.name}” has started with ${countText(started.files, "file")}.`;
+      const text = `The batch “${started.name}” has started with ${counted(started.files, "file")}.`;
       this.find("started").firstElementChild.textContent = text;
       this.find("started").querySelector("a").href = `/batches?batch=${started.batchId}`;
     }
@@ -196,7 +195,7 @@ export class View {
 
   #paintOverall() {
     const { queue, phase, speed, freeBytes } = this.upload;
-    const done = percent(queue.sentBytes, queue.totalBytes);
+    const done = percentOf(queue.sentBytes, queue.totalBytes);
     const begun = phase !== Phase.CHOOSING;
     this.#showIf("overall", begun);
     this.#showIf("queue", queue.size);
@@ -205,7 +204,7 @@ export class View {
     this.find("overall-progress").value = done;
     this.find("overall-files").textContent = filesText(this.upload);
     this.find("overall-speed").textContent = phase === Phase.UPLOADING ? speedText(queue, speed, freeBytes) : "";
-    const files = `${countText(queue.size, "file")} · ${fileSize(queue.totalBytes)}`;
+    const files = `${counted(queue.size, "file")} · ${fileSize(queue.totalBytes)}`;
     this.find("toggle").lastElementChild.textContent = begun ? `${this.expanded ? "Hide" : "Show"} details` : files;
     this.find("toggle").setAttribute("aria-expanded", this.expanded);
     this.#showIf("rows", this.expanded);
@@ -249,7 +248,7 @@ export class View {
   // Says what changed to those who do not see it: each phase, and each quarter of the way.
   #announcePhase() {
     const { phase, queue } = this.upload;
-    const quarter = Math.floor(percent(queue.sentBytes, queue.totalBytes) / 25) * 25;
+    const quarter = Math.floor(percentOf(queue.sentBytes, queue.totalBytes) / 25) * 25;
     const now = phase === Phase.UPLOADING ? `${phase} ${quarter}` : phase;
     if (now === this.announced) return;
     const first = this.announced === undefined;

@@ -1,10 +1,9 @@
 // The sentences about an upload.
 
-import { fileSize } from "../shared/formats.js";
+import { counted, fileSize, timeLeft } from "../shared/formats.js";
 import { Phase } from "./batch_upload.js";
 import { LEFT_OUT } from "./choosing.js";
 import { LOST, Status, UNDER_WAY } from "./queue.js";
-import { countText, timeText } from "./units.js";
 
 export function filesText({ phase, queue }) {
   if (phase === Phase.CHECKING) return "Asking the server what it accepts…";
@@ -23,16 +22,16 @@ export function filesText({ phase, queue }) {
 export function speedText(queue, speed, freeBytes) {
   const rate = speed.bytesPerSecond;
   const room = freeBytes === null ? "" : `${fileSize(freeBytes)} free on the server`;
-  const left = rate > 0 ? `${timeText((queue.totalBytes - queue.sentBytes) / rate)} left` : "";
+  const left = rate > 0 ? timeLeft((queue.totalBytes - queue.sentBytes) / rate) : "";
   return [`${fileSize(rate)}/s`, left, room].filter(Boolean).join(" · ");
 }
 
 export function verdictText({ phase, queue }) {
   const arrived = queue.count(Status.UPLOADED);
   const lost = queue.count(...LOST);
-  if (phase === Phase.REVIEW && lost) return `${lost} of ${countText(queue.size, "file")} could not be uploaded.`;
+  if (phase === Phase.REVIEW && lost) return `${lost} of ${counted(queue.size, "file")} could not be uploaded.`;
   if (phase === Phase.STOPPED) {
-    return `Stopped. ${arrived} of ${countText(queue.size, "file")} ${
+    return `Stopped. ${arrived} of ${counted(queue.size, "file")} ${
       arrived === 1 ? "is" : "are"
     } on the server; nothing is started.`;
   }
@@ -40,11 +39,11 @@ export function verdictText({ phase, queue }) {
 }
 
 export function discardText(files) {
-  return `Discard ${countText(files, "uploaded file")}?`;
+  return `Discard ${counted(files, "uploaded file")}?`;
 }
 
 export function interruptedText({ name, jobs, notes }) {
-  const arrived = `${jobs.length} of ${countText(Math.max(notes.files ?? 0, jobs.length), "file")}`;
+  const arrived = `${jobs.length} of ${counted(Math.max(notes.files ?? 0, jobs.length), "file")}`;
   return (
     `The upload of “${name}” was interrupted: ${arrived} ${jobs.length === 1 ? "is" : "are"} on the server. ` +
     "Continue it, then choose the same files or folder again: what is there already is skipped."
@@ -55,7 +54,7 @@ export function leftOutText(leftOut) {
   const reasons = Object.entries(LEFT_OUT)
     .map(([why, words]) => [leftOut.filter((one) => one.why === why).length, words])
     .filter(([count]) => count);
-  return `${countText(leftOut.length, "file")} left out: ${
+  return `${counted(leftOut.length, "file")} left out: ${
     reasons.map(([count, words]) => `${count} ${words}`).join(", ")
   }`;
 }

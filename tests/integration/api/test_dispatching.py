@@ -231,10 +231,10 @@ def test_a_job_without_a_batch_run_on_a_pool_whose_worker_is_gone_is_abandoned(o
     async def search(client, _requests):
         run_id = UUID(prefect.make_child(batch.batch_id, waiting.job.job_id))  # no worker was ever there
         await client.set_flow_run_state(run_id, Running(), force=True)
-        alone = [run.id for run in await read_abandoned(client, away_for=timedelta())]
+        alone = [run.run_id for run in await read_abandoned(client, away_for=timedelta())]
         watcher = await batch_run(client, f"batch:{batch.batch_id}")
         await client.set_flow_run_state(watcher, Running(), force=True)
-        watched = [run.id for run in await read_abandoned(client, away_for=timedelta())]
+        watched = [run.run_id for run in await read_abandoned(client, away_for=timedelta())]
         for run in (run_id, watcher):
             await client.set_flow_run_state(run, Cancelled(), force=True)
         return run_id in alone, run_id in watched

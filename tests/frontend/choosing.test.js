@@ -1,0 +1,56 @@
+// From what a person picks or drops to the files that are uploaded.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { droppedFiles, endingOf, pickedFiles, sortOut } from "../../dashboard/frontend/uploader/choosing.js";
+import { commonFolder } from "../../dashboard/frontend/uploader/wording.js";
+
+const paths = (files) => files.map(({ path }) => path);
+const found = (...names) => names.map((path) => ({ path, file: {} }));
+
+test("media files are kept in the order of people, everything else is named with the reason", () => {
+  const { media, leftOut } = sortOut(
+    found("b.mp3", "a10.WAV", "a2.mp3", "notes.txt", ".x/c.mp3"),
+    new Set(["mp3", "wav"]),
+  );
+  assert.deepEqual(paths(media), ["a2.mp3", "a10.WAV", "b.mp3"]);
+  assert.deepEqual(leftOut, [{ path: "notes.txt", why: "other" }, { path: ".x/c.mp3", why: "hidden" }]);
+});
+
+test("an ending is what follows the last dot of the name, if anything precedes it", () => {
+  assert.deepEqual(["a.MP3", "a.tar.gz", ".mp3", "folder.mp3/talk", "a."].map(endingOf), ["mp3", "gz", "", "", ""]);
+});
+
+test("names are kept in the form the server keeps them in", () => {
+  const picked = pickedFiles({
+    files: [{ name: "e\u0301te\u0301.mp3" }, { name: "x", webkitRelativePath: "talks/a.mp3" }],
+  });
+  assert.deepEqual(paths(picked), ["\u00e9t\u00e9.mp3", "talks/a.mp3"]);
+});
+
+const file = (name) => ({ isFile: true, name, file: (done) => done({ name }) });
+const broken = (name) => ({ isFile: true, name, file: (_, fail) => fail(new Error("gone")) });
+const folder = (name, entries) => ({
+  name,
+  createReader() {
+    const rest = [...entries];
+    return { readEntries: (done) => done(rest.splice(0, 100)) };
+  },
+});
+
+test("a dropped folder is read to its end, though a browser hands out a hundred entries at a time", async () => {
+  const many = Array.from({ length: 250 }, (_, number) => file(`${number}.mp3`));
+  const { found, unreadable } = await droppedFiles(
+    [folder("talks", [folder("day 1", many), broken("lost.mp3")])],
+    () => {},
+  );
+  assert.equal(found.length, 250);
+  assert.equal(found.at(-1).path, "talks/day 1/249.mp3");
+  assert.deepEqual(unreadable, ["talks/lost.mp3"]);
+});
+
+test("a batch is named after the folder that all its files come from", () => {
+  assert.equal(commonFolder({ items: found("talks/a.mp3", "talks/b/c.mp3") }), "talks");
+  assert.equal(commonFolder({ items: found("talks/a.mp3", "b.mp3") }), "");
+});
