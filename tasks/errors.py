@@ -54,6 +54,14 @@ class UploadRejected(TranscriptionError):
     """An upload was refused before or while it was received."""
 
 
+class UploadBrokenOff(UploadRejected):
+    """The connection ended before all of an upload was there, or more or less came than was announced."""
+
+
+class UploadStalled(UploadRejected):
+    """Nothing of an upload was received for too long."""
+
+
 class NotMedia(UploadRejected):
     """The name is not that of an audio or video file."""
 

@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Callable
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import parse_options_header
+from starlette.requests import ClientDisconnect
 
 from dashboard.services.threads import WRITE_THREADS, in_thread
-from tasks.errors import UploadRejected
+from tasks.errors import UploadBrokenOff, UploadRejected, UploadStalled
+from tasks.storage.part_file import PartFile
 
 BLOCK_BYTES = 2**22
 
@@ -41,6 +43,59 @@ async def receive(chunks: AsyncIterator[bytes], feed: Callable[[memoryview], Non
     finally:
         await blocks.written()
     return received
+
+
+class UploadBody:
+    """
+    The body of a request that brings one file: raw, or as the field ``file`` of a form.
+
+    ``length`` is what the request announces, in bytes; ``left`` is True as long as some of it was not read, ``stalled``
+    if nothing came for too long.
+    """
+
+    def __init__(self, chunks: AsyncIterator[bytes], *, length: int, content_type: str, idle_seconds: float) -> None:
+        self._chunks = chunks
+        self._idle_seconds = idle_seconds
+        self.length = length
+        self.boundary = boundary_of(content_type)
+        self.left = True
+        self.stalled = False
+
+    @property
+    def least_file_bytes(self) -> int:
+        """The file has so many bytes at least: a form has parts beside it."""
+        return self.length if self.boundary is None else max(0, self.length - OVERHEAD_BYTES)
+
+    async def receive(self, path: str, part: PartFile, check_path: Callable[[str], str]) -> str:
+        """
+        Write the file to *part* and return its path: *path*, or the name that a form gives the file.
+
+        *check_path* returns a path as it is kept, or raises `UploadRejected`; it is called before the first byte.
+        Raises `UploadBrokenOff` and `UploadStalled` as well, and any error of *part*.
+        """
+        if self.boundary is None:
+            kept = check_path(path)
+            await self._feed(part.write)
+            return kept
+        form = FormFile(self.boundary, check_name=lambda name: check_path(path or name), write=part.write)
+        await self._feed(form.feed)
+        form.finish()
+        return check_path(path or form.name)
+
+    async def _feed(self, feed: Callable[[memoryview], None]) -> None:
+        try:
+            received = await receive(self._chunks, feed, idle_seconds=self._idle_seconds)
+        except ClientDisconnect as error:
+            msg = "The connection ended before the file was complete. Send the file again."
+            raise UploadBrokenOff(msg) from error
+        except TimeoutError as error:
+            self.stalled = True
+            msg = f"Nothing was received for {self._idle_seconds:g} seconds, so the upload was given up. Send it again."
+            raise UploadStalled(msg) from error
+        self.left = False
+        if received != self.length:
+            msg = f"{received} bytes were received, and {self.length} were announced. Send the file again."
+            raise UploadBrokenOff(msg)
 
 
 class _Blocks:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.threads import WRITE_THREADS, in_thread
+from dashboard.services.upload_file import UploadBody
 from tasks.batches import JOB_ID, Batch, Manifest, StoredModel, Upload, job_id_for, manifest_of
 from tasks.cleanup.deletion import remove_unless_received
 from tasks.errors import (
@@ -103,9 +104,19 @@ class UploadService:
         finally:
             self._arriving -= 1
 
-    def part_file(self, batch: OpenBatch) -> PartFile:
-        """Return the file that an upload into *batch* is received in, not opened yet."""
-        return PartFile(self._folder(batch.batch.batch_id), limit_bytes=self._settings.max_file_bytes)
+    async def receive(self, batch_id: str, path: str, body: UploadBody) -> Upload:
+        """
+        Receive a file into the batch, and return its record. A form's file without a *path* has its own name.
+
+        Raises what `arrival`, `UploadBody.receive` and `commit` raise.
+        """
+        known_path = media_path(path) if body.boundary is None else None
+        async with self.arrival(batch_id, body.least_file_bytes, known_path) as batch:
+            part = PartFile(self._folder(batch_id), limit_bytes=self._settings.max_file_bytes)
+            async with _open(part, body.length):
+                kept_path = await body.receive(path, part, media_path)
+                received = await in_thread(WRITE_THREADS, part.complete)
+                return await self.commit(batch, kept_path, part, received)
 
     async def commit(self, batch: OpenBatch, path: str, part: PartFile, received: Received) -> Upload:
         """
@@ -274,6 +285,21 @@ def too_large(size: int, limit_bytes: int) -> UploadTooLarge:
 
 def _started(batch_id: str) -> WrongStage:
     return WrongStage(f"Batch {batch_id} has been started: its uploads are fixed. Upload the file as another batch.")
+
+
+@asynccontextmanager
+async def _open(part: PartFile, length: int) -> AsyncIterator[None]:
+    """Open a file with room for *length* bytes; it is gone afterwards unless it was committed."""
+    try:
+        await in_thread(WRITE_THREADS, part.open, length)
+        yield
+    except Exception:
+        await in_thread(WRITE_THREADS, part.close)  # removing 20 GB takes a while
+        raise
+    except BaseException:  # the process is being stopped, and waits for no thread
+        part.close()
+        raise
+    await in_thread(WRITE_THREADS, part.close)
 
 
 def _path_taken(path: str) -> PathTaken:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from starlette.requests import ClientDisconnect
 
-from dashboard.api.uploads import part_file
 from dashboard.services.record_cache import RecordCache
+from dashboard.services.upload_file import UploadBody
 from dashboard.services.uploads import UploadService
 from tasks.batches import Batch, job_id_for
-from tasks.errors import DiskFull, NotFound, StoreUnavailable, WrongStage
+from tasks.errors import DiskFull, NotFound, StoreUnavailable, UploadBrokenOff, WrongStage
 from tasks.settings import Settings
 from tasks.storage.folder import FolderStore
 
@@ -57,15 +58,14 @@ class Desk:
         self.intake = UploadService(RecordCache(store), self.settings)
         asyncio.run(RecordCache(store).write_batch(BATCH))
 
-    async def send(self, path, content=b"sound"):
-        async with self.intake.arrival(BATCH.batch_id, len(content), path) as batch:
-            part = self.intake.part_file(batch)
-            part.open(len(content))
-            try:
-                part.write(content)
-                return await self.intake.commit(batch, path, part, part.complete())
-            finally:
-                part.close()
+    async def send(self, path, *, content=b"sound", then=None):
+        async def chunks():
+            yield content
+            if then is not None:
+                raise then
+
+        body = UploadBody(chunks(), length=len(content), content_type="", idle_seconds=60)
+        return await self.intake.receive(BATCH.batch_id, path, body)
 
     def files(self):
         return sorted(path.name for path in (self.settings.uploads_folder / BATCH.batch_id).iterdir())
@@ -128,13 +128,13 @@ def test_no_file_is_removed_in_the_event_loop_which_a_large_one_would_stop(make_
 
     async def person():
         upload = await desk.send("a.mp3")
-        async with desk.intake.arrival(BATCH.batch_id, 5, "given up.mp3") as batch, part_file(desk, batch, 5):
-            removals.clear()
+        removals.clear()
+        with pytest.raises(UploadBrokenOff):
+            await desk.send("given up.mp3", then=ClientDisconnect())
         await desk.intake.delete(BATCH.batch_id, upload.job_id)
         desk.store.lost = ".json"
         with pytest.raises(DiskFull):
-            async with desk.intake.arrival(BATCH.batch_id, 5, "b.mp3") as batch, part_file(desk, batch, 5) as part:
-                await desk.intake.commit(batch, "b.mp3", part, part.complete())
+            await desk.send("b.mp3")
 
     monkeypatch.setattr(Path, "unlink", noted)
     asyncio.run(person())
