@@ -11,6 +11,8 @@ from dashboard.pages import batches, gpus, inbox, transcript, upload
 from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
 PICTURES = Path(__file__).parents[1] / "frontend" / "pictures"
+STAYS_READABLE = "<style>[data-stale='true'] { opacity: 1 !important; transition: none !important; }</style>"
+"""Streamlit fades what it is about to write anew. These pages do so by themselves every few seconds, as people read."""
 
 page = st.navigation(
     [
@@ -25,6 +27,7 @@ page = st.navigation(
 # A picture of ours, and no icons of pages: the browser would fetch those from a font server, as icons of the tab.
 st.set_page_config(page_title=f"{page.title} · Batchscribe", page_icon=PICTURES / "mark.svg", layout="wide")
 st.logo(PICTURES / "logo.svg", size="large")
+st.html(STAYS_READABLE)
 show_banner()
 forget_problem()
 with problems_shown():
