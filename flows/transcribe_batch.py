@@ -117,7 +117,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
             await converted.wait(pace.seconds_until_next(time.monotonic()))
     except RunCancelled:
         async with _outages_waited_out():  # once: there are seconds, and Prefect's server stops them as well
-            await cancel(client, jobs.runs.values(), "The batch was cancelled.")
+            await cancel(client, [*jobs.runs.values(), *jobs.predecessors], "The batch was cancelled.")
         ended = len(jobs.ended)
         await _wait_for_stops(client, store, jobs, converted)
         async with _outages_waited_out():

@@ -22,7 +22,8 @@ class CrossOriginProtection:
     """
     ASGI middleware around a whole application: it refuses requests that the rules above do not let in.
 
-    A refusal names the *server* and says what to do *instead*. It closes the connection, since nobody reads the body.
+    A refusal names the *server* and says what to do *instead*. It closes the connection, because the
+    request body is not read.
     Starlette's own check of the host knows no IPv6 address and gives no reason.
     """
 

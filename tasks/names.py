@@ -34,7 +34,7 @@ class DocumentFormat(StrEnum):
     description: str
     """Its name where there is room for it."""
     ending: str
-    """What follows the stem in a document's name."""
+    """Suffix of a document's file name, after the stem."""
     media_type: str
 
     def __new__(cls, value: str, label: str, description: str, ending: str, media_type: str) -> Self:

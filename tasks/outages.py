@@ -1,11 +1,24 @@
-"""Outages of Prefect's server: telling passing refusals from permanent ones, and advice on what to do."""
+"""Outages of the store and of Prefect's server: which errors pass, how long to wait for them, and what to do."""
 
 from http import HTTPStatus
+from typing import Any
 
 import httpx
+from prefect.client.schemas.objects import State, TaskRun
 
 from tasks import http_status
-from tasks.errors import PrefectRefused
+from tasks.errors import PrefectRefused, TranscriptionError
+
+OUTAGE_SECONDS = [2.0, 10.0, 30.0, 60.0, 120.0, 300.0]
+"""Pauses between tries of what needs the store: an outage of some minutes costs no job."""
+
+LONG_OUTAGE_SECONDS = [*OUTAGE_SECONDS, 600.0, 600.0, 600.0]
+"""Pauses of a task that has an hour's work in hand, which would be lost."""
+
+
+def ask_the_error(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool:
+    """Return whether trying again can help. An error that is not ours is a fault of the code: it would come again."""
+    return isinstance(state.data, TranscriptionError) and state.data.retryable
 
 
 def is_passing(error: httpx.HTTPError) -> bool:

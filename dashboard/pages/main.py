@@ -12,7 +12,7 @@ from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
 PICTURES = Path(__file__).parents[1] / "frontend" / "pictures"
 STAYS_READABLE = "<style>[data-stale='true'] { opacity: 1 !important; transition: none !important; }</style>"
-"""Streamlit fades what it is about to write anew. These pages do so by themselves every few seconds, as people read."""
+"""Streamlit dims elements while it renders them again. These pages refresh every few seconds while people read."""
 
 page = st.navigation(
     [

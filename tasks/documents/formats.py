@@ -90,7 +90,7 @@ def render(
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a document can be written from: the transcript, and what was made of it once for all formats."""
+    """Input of the document writers: the transcript, and what is derived from it once for all formats."""
 
     transcript: Transcript
     job: Job

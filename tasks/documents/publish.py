@@ -21,7 +21,7 @@ from tasks.cancellation import to_its_end
 from tasks.documents.results import keep_results
 from tasks.errors import NotFound, StoreUnavailable
 from tasks.names import DocumentFormat, display_name
-from tasks.retries import LONG_OUTAGE_SECONDS, ask_the_error
+from tasks.outages import LONG_OUTAGE_SECONDS, ask_the_error
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import published_and_intact

@@ -17,7 +17,7 @@ from tasks.errors import ConversionInterrupted, TranscriptionError, UploadMissin
 from tasks.media.conversion_slots import current_turn
 from tasks.media.ffmpeg import convert_file
 from tasks.media.plan import ConversionLimits
-from tasks.retries import ask_the_error
+from tasks.outages import ask_the_error
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.expiries import expired, read_expiry

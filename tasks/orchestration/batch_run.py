@@ -227,8 +227,8 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
         run = found.get(running.run.run_id)  # None if it was deleted in Prefect
         if run is not None and not run.has_ended(datetime.now(UTC)):
             jobs.put(replace(running, run=run))
-        elif running.predecessor is not None:
-            continue  # that one is to be ended first: this state knows of it
+        elif running.predecessor is not None and not current_token().cancelled:
+            continue  # the predecessor is to be ended first: only this state knows of it
         elif run is not None and running.restarts_once_stopped and run.state is RunState.CANCELLED:
             await restart(client, run, "The batch was retried.")
             jobs.put(replace(running, restarts_once_stopped=False))

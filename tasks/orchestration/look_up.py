@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from tasks.batches import Job
 from tasks.documents.results import complete_job_results
 from tasks.names import display_name
-from tasks.retries import OUTAGE_SECONDS, ask_the_error
+from tasks.outages import OUTAGE_SECONDS, ask_the_error
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import is_marked_cancelled

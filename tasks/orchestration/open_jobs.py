@@ -34,7 +34,7 @@ class Running:
     job: Job
     run: JobRun
     recording: Recording | None = None
-    """Its recording; None if the run was adopted and nobody has needed it since."""
+    """Its recording; None if the run was adopted and its recording was not read yet."""
     restarts_once_stopped: bool = False
     """True if the run is being cancelled, and is to begin again as soon as it has stopped."""
     predecessor: JobRun | None = None
@@ -100,6 +100,11 @@ class OpenJobs:
     def runs(self) -> Mapping[str, JobRun]:
         """The runs of jobs that have not ended."""
         return {job_id: running.run for job_id, running in self.running.items()}
+
+    @property
+    def predecessors(self) -> tuple[JobRun, ...]:
+        """The runs that were moved to another pool and are still to be ended."""
+        return tuple(running.predecessor for running in self.running.values() if running.predecessor is not None)
 
     @property
     def progress(self) -> Hashable:

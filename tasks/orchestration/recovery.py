@@ -90,7 +90,7 @@ class Loss(StrEnum):
 
 
 class Remedy(StrEnum):
-    """What becomes of such a run."""
+    """The action on a run that has no process."""
 
     LEAVE = "nothing: it has ended, or waits for its next start already"
     CANCEL = "it ends as Cancelled, as it was asked to"

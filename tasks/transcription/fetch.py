@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.batches import Recording, batch_id_of
 from tasks.errors import NotFound, StoreUnavailable, UploadMissing
-from tasks.retries import OUTAGE_SECONDS, ask_the_error
+from tasks.outages import OUTAGE_SECONDS, ask_the_error
 from tasks.storage.base import Store
 from tasks.storage.expiries import read_expiry
 

@@ -59,7 +59,7 @@ def test_nothing_is_said_while_all_is_well(open_page):
     page.locator(".away-notice").wait_for(state="hidden")
 
 
-def test_a_page_that_writes_itself_anew_stays_readable_meanwhile(open_page):
+def test_a_page_stays_readable_while_it_refreshes(open_page):
     page = open_page("/inbox")
     page.wait_for_function(
         "[...document.querySelectorAll('style')].some((one) => one.textContent.includes('data-stale'))"
@@ -79,5 +79,5 @@ def test_a_page_that_writes_itself_anew_stays_readable_meanwhile(open_page):
           look();
         })"""
     )
-    assert looks > 0, "the page was not written anew"
+    assert looks > 0, "the page did not refresh"
     assert faintest == 1

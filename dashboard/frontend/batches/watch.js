@@ -2,8 +2,8 @@
 
 import { call, reasonOf, wasAccepted } from "../shared/api.js";
 
-const HIDDEN_SECONDS = 30; // nobody looks
-const LONGEST_SECONDS = 10; // for which somebody looks at what is over
+const HIDDEN_SECONDS = 30; // while the page is in the background
+const LONGEST_SECONDS = 10; // longest pause while the page is visible
 const BACKOFF_SECONDS = [2, 4, 8, 15, 30];
 const COST = 1 / 15; // of the time goes into asking and showing: a batch that is costly to tell is asked for less often
 

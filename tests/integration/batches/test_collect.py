@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
 from tasks.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, manifest_of
+from tasks.cancellation import CancelToken, set_current_token
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
 from tasks.orchestration.batch_run import adopt, collect, move_stuck, reopen, take_converted
@@ -289,6 +290,21 @@ def test_a_successor_that_has_ended_is_collected_after_the_run_in_whose_place_it
     asyncio.run(move_stuck(store, dispatcher, jobs))
     assert dispatcher.ended == [(old, new)]
     assert [ending.stage for ending in asyncio.run(collect(server, store, jobs, tmp_path))] == [Stage.DONE]
+
+
+def test_a_cancelled_batch_waits_for_no_move_to_be_finished(store, tmp_path):
+    manifest, job = one_job()
+    published(store, manifest, job)
+    old, new = job_run_of(run_of(job, SCHEDULED, 0)), job_run_of(run_of(job, RUNNING, 1))
+    jobs = open_jobs(manifest, Running(job, new, predecessor=old))
+    assert jobs.predecessors == (old,), "it is cancelled with the others"
+
+    async def collected():
+        set_current_token(token := CancelToken())
+        token.cancel()
+        return await collect(OneRun(run_of(job, StateType.COMPLETED, 2)), store, jobs, tmp_path)
+
+    assert [ending.stage for ending in asyncio.run(collected())] == [Stage.DONE]
 
 
 class AwayOnce(OneRun):

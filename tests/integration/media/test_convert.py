@@ -6,7 +6,7 @@ import pytest
 
 from tasks.batches import Job, Recording, job_id_for
 from tasks.media.convert import convert
-from tasks.retries import ask_the_error
+from tasks.outages import ask_the_error
 from tasks.settings import Settings
 from tasks.storage.keys import BatchKeys
 from tasks.storage.open_store import open_store

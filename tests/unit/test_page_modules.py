@@ -1,0 +1,32 @@
+"""How a browser gets the scripts of the pages."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dashboard.frontend.modules import ROUTE, VERSION, component_script
+
+
+@pytest.fixture
+def server():
+    return TestClient(Starlette(routes=[ROUTE]))
+
+
+def test_a_module_of_this_version_is_kept_for_ever_and_one_of_another_is_asked_for_again(server):
+    answers = [server.get(f"/frontend/{version}/shared/formats.js") for version in (VERSION, "another")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert all(answer.headers["content-type"].startswith("text/javascript") for answer in answers)
+    assert ["immutable" in answer.headers["cache-control"] for answer in answers] == [True, False]
+
+
+@pytest.mark.parametrize("path", ["modules.py", "uploader/uploader.css", "../app.py", "%2e%2e/app.py", "none.js"])
+def test_nothing_but_scripts_is_served(server, path):
+    assert server.get(f"/frontend/{VERSION}/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "entry", ["batches/views", "gpus/board", "health/banner", "player/player", "uploader/uploader"]
+)
+def test_the_script_of_a_component_names_a_module_that_there_is(server, entry):
+    address = component_script(f"{entry}.js").split('"')[1]
+    assert "export default" in server.get(address).text
