@@ -171,6 +171,24 @@ class KeepMark(StoredModel):
     kept_at: datetime
 
 
+class GapReason(StrEnum):
+    """The reason why a stretch of a recording has no words in its transcript."""
+
+    UNREADABLE = "unreadable"
+    """The upload is damaged there."""
+
+    NOT_UNDERSTOOD = "not understood"
+    """A voice was heard there, but the model wrote nothing that can be trusted."""
+
+
+class Gap(StoredModel):
+    """A stretch of an upload that its transcript has no words for, in seconds on the clock of the transcript."""
+
+    start: float = Field(ge=0)
+    end: float = Field(ge=0)
+    reason: GapReason
+
+
 class Recording(StoredModel):
     """An upload's 16 kHz mono MP3 in the store."""
 
@@ -180,6 +198,7 @@ class Recording(StoredModel):
     sha256: str
     audio_seconds: float
     offset_seconds: float = Field(default=0.0, description="where the sound starts on the upload's own clock")
+    gaps: tuple[Gap, ...] = Field(default=(), description="what could not be read of the upload, in order of time")
 
 
 class Document(StoredModel):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from tasks.batches import StoredModel
+from tasks.batches import Gap, StoredModel
 
 
 class Word(StoredModel):
@@ -45,6 +45,7 @@ class Transcript(StoredModel):
     model: str
     audio_seconds: float
     removed: tuple[RemovedText, ...] = ()
+    gaps: tuple[Gap, ...] = Field(default=(), description="stretches without words, in order of time")
     compute_type: str = Field(default="", description="number format of the model when it was done")
     batch_size: int = Field(default=0, ge=0, description="most chunks that entered the model together when it was done")
 
