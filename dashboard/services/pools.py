@@ -25,7 +25,7 @@ from tasks.devices import REPORT_PREFIX, DeviceReport, Quarantine
 from tasks.errors import NotFound, RecordDamaged, StoreUnavailable
 from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import GONE_MARK, QUARANTINE_MARK, Pool
+from tasks.orchestration.pool_model import Pool
 from tasks.orchestration.prefect_runs import job_run_of
 from tasks.orchestration.prefect_states import FAILED, in_states
 from tasks.orchestration.status import PoolFailure, PoolRun, PoolStatus
@@ -33,18 +33,10 @@ from tasks.orchestration.summary import duration, sentence
 from tasks.single_flight import SingleFlightCache
 
 
-def device_and_machine(description: str) -> tuple[str, str]:
-    """Return the device and its machine from a pool's *description*, without marks."""
-    plain = description.removeprefix(QUARANTINE_MARK).removeprefix(GONE_MARK)
-    device, _, machine = plain.rpartition(" on ")
-    return (device, machine) if device else (plain, "")
-
-
 def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
     """Return why *pool* gets no jobs and what to do about it; empty if it takes jobs as usual."""
-    _, machine = device_and_machine(pool.description)
-    where = f" on {machine}" if machine else ""
-    if pool.description.startswith(GONE_MARK):
+    where = f" on {pool.machine}" if pool.machine else ""
+    if pool.gone:
         return f"Its device was not found at the last start{where}. Put it back and run make up there."
     if pool.condition == "offline":
         ours = f"make up, or make worker POOL={pool.work_pool} beside a stack"
@@ -182,14 +174,13 @@ def _pool_status(
     pool: Pool, runs: tuple[PoolRun, ...], failures: tuple[PoolFailure, ...], report: DeviceReport | None
 ) -> PoolStatus:
     now = datetime.now(UTC)
-    device, machine = device_and_machine(pool.description)
     heard_of = report is not None and pool.online and now - report.at < LOAD_HOLDS
     quarantine = _quarantine(pool, report)
     running = sum(run.running for run in runs)
     return PoolStatus(
         work_pool=pool.work_pool,
-        device=device,
-        machine=machine,
+        device=pool.device,
+        machine=pool.machine,
         condition=pool.condition,
         problem=advice(pool, quarantine, now),
         quarantine=quarantine,

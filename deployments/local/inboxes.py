@@ -24,11 +24,15 @@ from deployments.local.environment import CPU_POOL
 from tasks.batches import INGEST_FLOW
 from tasks.ingest.inboxes import Inbox, inboxes_of
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import GONE_MARK
 from tasks.settings import Settings
 
 MANAGED_TAG = "inboxes"
 """Tag of the deployments that are made here, and may be paused here."""
+
+GONE_TAG = "gone"
+"""Tag of a deployment that is paused because its inbox left the file; one that a user paused has none."""
+GONE_MARK = "Gone: "
+"""Beginning of the description of such a deployment, for users of Prefect's UI; earlier versions set no tag."""
 
 ENTRYPOINT = "flows.ingest_folder.ingest_folder"
 SLUG = "scan"
@@ -105,14 +109,18 @@ def _is_active(known: DeploymentResponse | None) -> bool:
 
 
 def _is_gone(known: DeploymentResponse) -> bool:
-    return (known.description or "").startswith(GONE_MARK)
+    return GONE_TAG in known.tags or (known.description or "").startswith(GONE_MARK)
 
 
 async def _pause_gone(client: PrefectClient, present: set[str]) -> None:
     for deployment in await _managed(client):
         if deployment.name not in present and not _is_gone(deployment) and not deployment.paused:
-            description = f"{GONE_MARK}{deployment.description}"
-            await client.update_deployment(deployment.id, DeploymentUpdate(paused=True, description=description))
+            update = DeploymentUpdate(
+                paused=True,
+                tags=[MANAGED_TAG, GONE_TAG],
+                description=f"{GONE_MARK}{deployment.description}",
+            )
+            await client.update_deployment(deployment.id, update)
 
 
 async def _managed(client: PrefectClient) -> Sequence[DeploymentResponse]:

@@ -38,7 +38,16 @@ from deployments.worker.worker import WarmWorker
 from tasks.batches import BATCH_QUEUE, RECORDING_FLOW, ROUTER_LIMIT
 from tasks.devices import Device
 from tasks.errors import InboxInvalid
-from tasks.orchestration.pool_model import DEVICE_KIND_VARIABLE, GONE_MARK, QUARANTINE_MARK
+from tasks.orchestration.pool_model import PoolHealth
+from tasks.orchestration.pool_variables import (
+    DEVICE_KIND_VARIABLE,
+    DEVICE_VARIABLE,
+    MACHINE_VARIABLE,
+    device_and_machine,
+    health_of,
+    variable_default,
+    with_health,
+)
 from tasks.orchestration.pools import last_heartbeat
 from tasks.outages import is_passing
 from tasks.settings import Settings
@@ -110,7 +119,12 @@ async def _check_unattended(client: PrefectClient, pool: str) -> None:
 
 async def _set_up_device_pool(client: PrefectClient, device: Device, *, added: bool) -> None:
     description = f"{device.title} on {machine_name()}"
-    defaults = {DEVICE_KIND_VARIABLE: device.kind, ADDED_VARIABLE: added}
+    defaults = {
+        DEVICE_KIND_VARIABLE: device.kind,
+        DEVICE_VARIABLE: device.title,
+        MACHINE_VARIABLE: machine_name(),
+        ADDED_VARIABLE: added,
+    }
     await set_up_pool(client, device.name, slots=SLOTS_PER_DEVICE, description=description, defaults=defaults)
 
 
@@ -168,8 +182,8 @@ async def _bring_up_to_date(client: PrefectClient, wanted: WorkPoolCreate) -> No
             "or use another server or workspace."
         )
         raise SetUpFailed(msg)
-    paused_by_us = (pool.description or "").startswith((GONE_MARK, QUARANTINE_MARK))
-    ours = _default(pool, SLOTS_VARIABLE)  # None in pools of earlier versions, which set the limit at every start
+    paused_by_us = health_of(pool) in (PoolHealth.GONE, PoolHealth.QUARANTINED)
+    ours = variable_default(pool, SLOTS_VARIABLE)  # None in pools of earlier versions, which set it at every start
     limit_is_ours = ours is None or pool.concurrency_limit in (None, ours)
     update = WorkPoolUpdate(
         description=wanted.description,
@@ -180,27 +194,23 @@ async def _bring_up_to_date(client: PrefectClient, wanted: WorkPoolCreate) -> No
     await client.update_work_pool(pool.name, update)
 
 
-def _default(pool: WorkPool, variable: str) -> Any:
-    """Return the default of a job variable of *pool*; None if it has none."""
-    return pool.base_job_template.get("variables", {}).get("properties", {}).get(variable, {}).get("default")
-
-
 async def pause_gone(client: PrefectClient, present: set[str]) -> None:
     """Pause the device pools of this machine that are not *present*, but for added ones: they have their own worker."""
     for pool in await client.read_work_pools():
         if pool.name not in present and _is_of_this_machine(pool):
-            update = WorkPoolUpdate(is_paused=True, description=f"{GONE_MARK}{pool.description}")
+            update = with_health(pool, PoolHealth.GONE)
+            update.is_paused = True
             await client.update_work_pool(pool.name, update)
 
 
 def _is_of_this_machine(pool: WorkPool) -> bool:
-    description = pool.description or ""
+    _, machine = device_and_machine(pool)
     return (
         pool.type == WarmWorker.type
         and pool.name != CPU_POOL
-        and not _default(pool, ADDED_VARIABLE)
-        and not description.startswith(GONE_MARK)
-        and description.endswith(f" on {machine_name()}")
+        and not variable_default(pool, ADDED_VARIABLE)
+        and health_of(pool) is not PoolHealth.GONE
+        and machine == machine_name()
     )
 
 

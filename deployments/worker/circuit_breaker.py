@@ -2,9 +2,9 @@
 Circuit breaker: the worker of a pool puts it into quarantine when its device fails again and again. A pool without a
 device, that of the batch runs, is never in quarantine: no other could stand in for it.
 
-The pool is paused in Prefect meanwhile, so that all users see it, and its description says why: by that mark a worker
-that was restarted tells a pause of its own from a user's. While the device is tried again with one run, another mark
-keeps the dispatcher from giving the pool a second one.
+The pool is paused in Prefect meanwhile, so that all users see it, and a job variable of the pool says why: by it a
+worker that was restarted tells a pause of its own from a user's. While the device is tried again with one run, the
+variable keeps the dispatcher from giving the pool a second one.
 """
 
 import logging
@@ -14,22 +14,13 @@ from datetime import UTC, datetime
 
 import anyio
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import WorkPoolUpdate
 
 from deployments.local.environment import CPU_POOL
 from tasks.devices import Quarantine
-from tasks.orchestration.pool_model import (
-    PROBATION_MARK,
-    QUARANTINE_MARK,
-    EndedRun,
-    Outcome,
-    PoolHealth,
-    illness,
-    pool_health,
-)
+from tasks.orchestration.pool_model import EndedRun, Outcome, PoolHealth, illness, pool_health
+from tasks.orchestration.pool_variables import health_of, with_health
 
 REMEMBERED_RUNS = 50
-MARKS = {PoolHealth.HEALTHY: "", PoolHealth.QUARANTINED: QUARANTINE_MARK, PoolHealth.PROBE: PROBATION_MARK}
 REASONS = {
     PoolHealth.HEALTHY: "its device works again",
     PoolHealth.QUARANTINED: "its device failed several times in a row",
@@ -46,7 +37,7 @@ class CircuitBreaker:
         self._work_pool = work_pool
         self._slots = slots
         self._ended: deque[EndedRun] = deque(maxlen=REMEMBERED_RUNS)
-        self._marked_as: PoolHealth | None = None
+        self._told: PoolHealth | None = None
         self._monotonic_zero = time.time() - time.monotonic()
 
     def note(self, outcome: Outcome, reason: str = "") -> None:
@@ -67,19 +58,18 @@ class CircuitBreaker:
         """Return whether runs may be taken now: none in quarantine, one at a time to probe the device after it."""
         health = pool_health(self._work_pool, self._ended, now=time.monotonic())
         limiter.total_tokens = self._slots if health is PoolHealth.HEALTHY else 1
-        await self._mark(client, health)
+        await self._tell(client, health)
         return health is not PoolHealth.QUARANTINED
 
-    async def _mark(self, client: PrefectClient, health: PoolHealth) -> None:
-        if self._marked_as is health:
+    async def _tell(self, client: PrefectClient, health: PoolHealth) -> None:
+        if self._told is health:
             return
         pool = await client.read_work_pool(self._work_pool)
-        description = pool.description or ""
-        had = next((mark for mark in (QUARANTINE_MARK, PROBATION_MARK) if description.startswith(mark)), "")
-        if had != MARKS[health]:
+        had = health_of(pool)
+        if had not in (health, PoolHealth.GONE):  # a pool whose device is gone stays so until a start finds it
             logger.warning("%s is %s: %s", self._work_pool, health.value, REASONS[health])
-            update = WorkPoolUpdate(description=f"{MARKS[health]}{description.removeprefix(had)}")
-            if QUARANTINE_MARK in (had, MARKS[health]):  # any other pause is a person's
-                update = update.model_copy(update={"is_paused": health is PoolHealth.QUARANTINED})
+            update = with_health(pool, health)
+            if PoolHealth.QUARANTINED in (had, health):  # any other pause is a user's
+                update.is_paused = health is PoolHealth.QUARANTINED
             await client.update_work_pool(self._work_pool, update)
-        self._marked_as = health
+        self._told = health

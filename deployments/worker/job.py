@@ -36,6 +36,21 @@ class WarmVariables(BaseVariables):
         title="Kind of device",
         description="Its default is what the pool's worker has; dispatch knows by it which model jobs get here.",
     )
+    device: str = Field(
+        default="",
+        title="Device",
+        description="Its default is the name of the device that the pool stands for.",
+    )
+    machine: str = Field(
+        default="",
+        title="Machine",
+        description="Its default is the name of the machine that the device is in.",
+    )
+    health: Literal["healthy", "quarantined", "probe", "gone"] = Field(
+        default="healthy",
+        title="Health",
+        description="Its default is the health of the device: the pool's worker sets it, or the start that misses it.",
+    )
     slots: int = Field(
         default=1,
         title="Slots",

@@ -7,6 +7,8 @@ from uuid import UUID
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventAnyResourceFilter, EventFilter, EventNameFilter
 
+from tasks.orchestration.recovery import AWAITING_RESTART
+
 SECONDS_BETWEEN_SUBSCRIPTIONS = 2.0
 
 logger = logging.getLogger("batchscribe.warm_worker")
@@ -14,7 +16,7 @@ logger = logging.getLogger("batchscribe.warm_worker")
 
 async def wake_by_events(work_pool_id: UUID, *, new_run: asyncio.Event, new_cancel: asyncio.Event) -> None:
     """Set the events whenever Prefect tells of a run to start or to cancel in the pool, until cancelled."""
-    names = [f"prefect.flow-run.{name}" for name in ("Scheduled", "AwaitingRetry", "Cancelling")]
+    names = [f"prefect.flow-run.{name}" for name in ("Scheduled", "AwaitingRetry", AWAITING_RESTART, "Cancelling")]
     wanted = EventFilter(
         event=EventNameFilter(name=names),
         any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{work_pool_id}"]),

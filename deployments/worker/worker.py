@@ -5,7 +5,7 @@ A GPU pool has one process with two slots: while one run holds the GPU, the othe
 has a few processes with many slots each: batch runs mostly wait. One worker per pool: a run that is Running in the pool
 when it starts is an orphan of its predecessor and is handed back.
 
-A run that loses its process is Crashed, then AwaitingRetry under the same id, until its own process died three times;
+A run that loses its process is Crashed, then AwaitingRestart under the same id, until its own process died three times;
 then it is Failed. A run that only lost its process because of a neighbour's cancel or a stopped worker is handed back
 without a Crashed state, so that it costs none of its attempts. Which of two runs a process died of cannot be told, so
 both are Crashed; from then on each has a process for itself alone, so that this happens to none of them again. In a

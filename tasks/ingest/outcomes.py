@@ -32,7 +32,6 @@ from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.prefect_runs import conversion_of, job_run_of, read_job_runs, read_runs
 from tasks.orchestration.prefect_states import FAILED
-from tasks.orchestration.stages import STOPPED_WITH_BATCH
 from tasks.orchestration.summary import sentence
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import parse_record, published_and_intact
@@ -65,8 +64,6 @@ class _Ends:
             return Stage.FAILED, sentence(run.message) or NO_REASON
         if conversion is None:
             return self.other
-        if STOPPED_WITH_BATCH in conversion:
-            return Stage.CANCELLED, ""
         return Stage.FAILED, sentence(conversion) or NO_REASON
 
 

@@ -36,13 +36,13 @@ class ConversionThreads(ThreadPoolTaskRunner[Any]):
     """
     The threads of a batch's conversions. The flow's end does not wait for them.
 
-    Prefect's runner does, in the event loop, where one upload that hangs would stop all runs of the process.
+    Prefect's runner does, in the event loop, where one upload that hangs would stop all runs of the process. It also
+    has those fail that pause between two tries; here they end as Cancelled, by the run's own `CancelToken`.
     """
 
     def cancel_all(self) -> None:
-        """Leave what still runs to its end: it was cancelled, or is to be done again."""
+        """Begin no more, and leave what was begun to its end: it was cancelled, or is to be done again."""
         executor, self._executor = self._executor, None
-        super().cancel_all()
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
 

@@ -24,23 +24,11 @@ OVERDUE_SHARE = 0.1
 DEFAULT_WEIGHT_SECONDS = 60.0
 """Audio that must have been transcribed before a pool's own real-time factor outweighs the default."""
 
-QUARANTINE_MARK = "Quarantined: "
-"""Prefix of the description of a pool that its worker has paused because its device fails."""
-
-PROBATION_MARK = "On probation: "
-"""Prefix of the description of a pool whose worker tries the device with one run after a quarantine."""
-
-DEVICE_KIND_VARIABLE = "device_kind"
-"""Job variable of a work pool whose default says what kind of device the pool stands for."""
-
 WARM = "warm"
 """Type of the work pools whose worker keeps the model loaded, and pauses the pool itself if its device fails."""
 
 SLOTS_WITHOUT_LIMIT = 1
 """Slots of a work pool without a concurrency limit: one device and nothing else is certain."""
-
-GONE_MARK = "Gone: "
-"""Prefix of the description of a pool whose device is no longer there; a pool paused by a user has none."""
 
 FAILURES_TO_QUARANTINE = 3
 QUARANTINE_SECONDS = 60.0
@@ -67,7 +55,12 @@ class Pool:
     probing: bool = False
     device_kind: Literal["cuda", "cpu"] = "cpu"
     default_model: str = AUTO
-    description: str = ""
+    device: str = ""
+    """Name of its device, as users know it."""
+    machine: str = ""
+    """Name of the machine that the device is in; empty where nothing tells it."""
+    gone: bool = False
+    """True if it is paused because its device was not found at the last start of its machine."""
     deployment_id: str = ""
     warm: bool = True
     """True if its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
@@ -203,11 +196,12 @@ class Outcome(StrEnum):
 
 
 class PoolHealth(StrEnum):
-    """The health of a pool: it gets jobs as usual, none, or one to try it."""
+    """The health of a pool: it gets jobs as usual, none, one to try it, or none since its device is gone."""
 
     HEALTHY = "healthy"
     QUARANTINED = "quarantined"
     PROBE = "probe"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

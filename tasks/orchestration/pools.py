@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Literal
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -42,15 +41,8 @@ from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW, WhisperTask
 from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import (
-    DEVICE_KIND_VARIABLE,
-    PROBATION_MARK,
-    QUARANTINE_MARK,
-    SLOTS_WITHOUT_LIMIT,
-    WARM,
-    Pool,
-    measured_rtf,
-)
+from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT, WARM, Pool, PoolHealth, measured_rtf
+from tasks.orchestration.pool_variables import device_and_machine, device_kind, health_of
 from tasks.orchestration.prefect_runs import job_run_of, read_runs
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.settings import Settings
@@ -210,22 +202,22 @@ def _pool(
     pool = gpu_pool.work_pool
     told = [job_run_of(run) for run in completed if _tells_speed(run)]
     samples = [(run.run_seconds, run.audio_seconds) for run in told if run.audio_seconds > 0]
-    description = pool.description or ""
-    warm = pool.type == WARM
-    mark = description if warm else ""  # no other worker sets one
-    quarantined = mark.startswith(QUARANTINE_MARK)
+    warm, health = pool.type == WARM, health_of(pool)
+    device, machine = device_and_machine(pool)
     seen = Pool(
         work_pool=pool.name,
         slots=SLOTS_WITHOUT_LIMIT if pool.concurrency_limit is None else pool.concurrency_limit,
         real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
         runs=tuple(map(_active, active)),
         online=gpu_pool.online,
-        paused=pool.is_paused and not quarantined,
-        quarantined=quarantined,
-        probing=mark.startswith(PROBATION_MARK),
-        device_kind=_device_kind(pool),
+        paused=pool.is_paused and health is not PoolHealth.QUARANTINED,
+        quarantined=health is PoolHealth.QUARANTINED,
+        probing=health is PoolHealth.PROBE,
+        device_kind=device_kind(pool),
         default_model=default_model,
-        description=description,
+        device=device,
+        machine=machine,
+        gone=health is PoolHealth.GONE,
         deployment_id=str(gpu_pool.deployment_id),
         warm=warm,
         limited=warm or pool.concurrency_limit is not None,
@@ -237,13 +229,6 @@ def _pool(
 def _tells_speed(run: FlowRun) -> bool:
     """Return whether the duration of *run* tells its pool's speed: not if it was interrupted, or had nothing to do."""
     return run.run_count == 1 and not (run.state and run.state.name == ALREADY_PUBLISHED)
-
-
-def _device_kind(pool: WorkPool) -> Literal["cuda", "cpu"]:
-    """Return the device kind in the pool's template; where there is none, the one that its type suggests."""
-    variables = pool.base_job_template.get("variables", {}).get("properties", {})
-    said = variables.get(DEVICE_KIND_VARIABLE, {}).get("default") or ("cpu" if pool.type == WARM else "cuda")
-    return "cuda" if said == "cuda" else "cpu"
 
 
 def _active(run: FlowRun) -> JobRun:

@@ -31,7 +31,7 @@ from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.prefect_states import in_states
-from tasks.orchestration.recovery import Retry, is_next_attempt
+from tasks.orchestration.recovery import AWAITING_RESTART, Retry
 from tasks.orchestration.waiting import waits_for
 from tasks.transcription.models import AUTO
 
@@ -214,7 +214,7 @@ async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
         if state.is_final():
             ended_as = run_state(state)
         elif ended_as is not None:
-            if not (ended_as is RunState.CRASHED and is_next_attempt(state.message or "")):
+            if state.name != AWAITING_RESTART:
                 retry = Retry(ended_as, state.timestamp)
             ended_as = None
     return retry

@@ -7,7 +7,6 @@ A retry is a batch run that had ended and was started again. A run that failed b
 that failed since then has failed in this very try, so a batch run that was killed and came back leaves it.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -31,16 +30,6 @@ class Retry:
 
     ended_as: RunState
     at: datetime
-
-
-def next_attempt(number: int, limit: int, reason: str) -> str:
-    """Return the message of a worker that starts a crashed run again; a user's retry has another one."""
-    return f"Attempt {number} of {limit}: {reason}"
-
-
-def is_next_attempt(message: str) -> bool:
-    """Return whether a worker, and not a user, started the crashed run again."""
-    return re.match(r"Attempt \d+ of \d+: ", message) is not None
 
 
 def step_for(run: RunState | None, *, run_changed_at: datetime | None, published: bool, retry: Retry | None) -> Step:
@@ -71,6 +60,9 @@ MAX_CRASHES = 3
 
 MAX_STARTS = 20
 """Bound on all starts of a run, also those that were not its fault: nothing loops for ever."""
+
+AWAITING_RESTART = "AwaitingRestart"
+"""Name of the Scheduled state of a run that starts again since it crashed; a user's retry has Prefect's own name."""
 
 ABANDONED = "Abandoned"
 """Name of the Crashed state of a run that stays so: its worker is gone for good."""

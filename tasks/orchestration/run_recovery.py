@@ -11,12 +11,12 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed
+from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed, Scheduled
 
 from tasks.cancellation import reason_told
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.prefect_runs import crashes_before, crashes_since_last_end, job_run_of
-from tasks.orchestration.recovery import ABANDONED, MAX_CRASHES, Loss, Remedy, next_attempt, remedy_for
+from tasks.orchestration.recovery import ABANDONED, AWAITING_RESTART, MAX_CRASHES, Loss, Remedy, remedy_for
 from tasks.orchestration.summary import sentence
 from tasks.orchestration.task_runs import end_task_runs
 
@@ -77,7 +77,7 @@ def _state_after(remedy: Remedy, run: JobRun, loss: Loss, reason: str, *, crashe
         case Remedy.CRASH if crashes >= MAX_CRASHES:
             return Failed(message=f"It stopped the process it ran in {crashes} times, the last time: {reason}")
         case Remedy.CRASH:
-            return AwaitingRetry(message=next_attempt(crashes + 1, MAX_CRASHES, reason))
+            return Scheduled(name=AWAITING_RESTART, message=f"Attempt {crashes + 1} of {MAX_CRASHES}: {reason}")
         case _:
             bystander = loss in (Loss.NEIGHBOUR, Loss.SHARED_PROCESS)
             return AwaitingRetry(message=BYSTANDER if bystander else reason)

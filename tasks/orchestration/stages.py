@@ -20,9 +20,6 @@ from tasks.orchestration.status import BatchState, BatchStatus, DocumentLink, Jo
 from tasks.orchestration.summary import causes_of, sentence, summary_of
 from tasks.storage.keys import result_key
 
-STOPPED_WITH_BATCH = "Task run cancelled by the task runner"
-"""Prefect's words for a conversion that was still in line when its cancelled batch run ended: it is said to fail."""
-
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
@@ -103,8 +100,6 @@ def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
 
 def _stage_before_dispatch(facts: JobFacts) -> Stage:
     """Return the stage of a job without a run: its recording in the store counts more than how it came to be."""
-    if facts.conversion is not None and STOPPED_WITH_BATCH in facts.conversion.message:
-        return Stage.CANCELLED
     converting = facts.conversion is not None and facts.conversion.state is RunState.RUNNING
     if facts.recording_seconds is not None and not converting:
         return Stage.QUEUED

@@ -2,9 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from dashboard.services.pools import advice, device_and_machine
+from dashboard.services.pools import advice
 from tasks.devices import Quarantine
 from tasks.orchestration.pool_model import Pool
 
@@ -20,28 +18,13 @@ CONDITIONS = {
 }
 
 
-def told(condition, *, description="RTX 4090, 24 GiB on attic", quarantine=None, warm=True):
-    known = {"slots": 2, "work_pool": "gpu-1", "real_time_factor": 1.0, "runs": ()} | CONDITIONS[condition]
-    return advice(Pool(description=description, warm=warm, **known), quarantine, NOW)
+def told(condition, *, quarantine=None, **more):
+    known = {"slots": 2, "work_pool": "gpu-1", "real_time_factor": 1.0, "runs": (), "machine": "attic"}
+    return advice(Pool(**known | CONDITIONS[condition] | more), quarantine, NOW)
 
 
 def quarantine(seconds):
     return Quarantine(failures=4, reason="CUDA error 719.", probe_at=NOW + timedelta(seconds=seconds))
-
-
-@pytest.mark.parametrize(
-    ("description", "device", "machine"),
-    [
-        ("RTX 4090, 24 GiB on attic", "RTX 4090, 24 GiB", "attic"),
-        ("Quarantined: RTX 4090 on attic", "RTX 4090", "attic"),
-        ("Gone: RTX 4090 on attic", "RTX 4090", "attic"),
-        ("GPU on top on attic", "GPU on top", "attic"),  # the machine is what comes last
-        ("somebody's own words", "somebody's own words", ""),
-        ("", "", ""),
-    ],
-)
-def test_a_description_names_device_and_machine(description, device, machine):
-    assert device_and_machine(description) == (device, machine)
 
 
 def test_a_pool_that_takes_jobs_needs_no_advice():
@@ -55,7 +38,7 @@ def test_an_offline_pool_needs_its_worker():
 
 
 def test_a_pool_whose_device_is_gone_needs_the_device_and_not_a_resume():
-    assert "Put it back and run make up there" in told("paused", description="Gone: RTX 4090 on attic")
+    assert "Put it back and run make up there" in told("paused", gone=True)
     assert "Resume it" in told("paused")
 
 

@@ -11,8 +11,6 @@ from tasks.orchestration.recovery import (
     Remedy,
     Retry,
     Step,
-    is_next_attempt,
-    next_attempt,
     remedy_for,
     step_for,
 )
@@ -67,19 +65,6 @@ CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON)
 )
 def test_a_batch_run_adopts_what_it_finds(child, changed_at, published, retry, step):
     assert step_for(child, run_changed_at=changed_at, published=published, retry=retry) is step
-
-
-@pytest.mark.parametrize(
-    ("message", "by_a_worker"),
-    [
-        (next_attempt(2, 3, "killed by SIGKILL"), True),
-        ("Retry from the UI", False),
-        ("Retry from the dashboard", False),
-        ("", False),
-    ],
-)
-def test_a_worker_that_starts_a_crashed_run_again_is_told_from_a_person(message, by_a_worker):
-    assert is_next_attempt(message) is by_a_worker
 
 
 def lost(state=RunState.RUNNING, *, starts=1, name=""):

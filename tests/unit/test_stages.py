@@ -82,12 +82,6 @@ def test_before_its_dispatch_a_job_is_where_its_conversion_is(conversion, stage)
     assert stage_of(facts, batch()) is stage
 
 
-def test_a_conversion_that_was_in_line_when_its_batch_was_cancelled_is_cancelled_too():
-    message = "Task run encountered an exception CancelledError: Task run cancelled by the task runner"
-    facts = JobFacts(job=JOB, conversion=run(RunState.FAILED, message=message))
-    assert stage_of(facts, batch(RunState.CANCELLED)) is Stage.CANCELLED
-
-
 @pytest.mark.parametrize(
     ("conversion", "stage"),
     [(None, Stage.QUEUED), (RunState.FAILED, Stage.QUEUED), (RunState.RUNNING, Stage.CONVERTING)],

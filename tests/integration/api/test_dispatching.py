@@ -219,8 +219,8 @@ def test_a_run_that_crashes_is_started_again_until_its_process_has_died_three_ti
 
     killed = "Process exited with status code: -9. Killed."
     assert on_server(crash_again_and_again) == [
-        ("AwaitingRetry", f"Attempt 2 of 3: {killed}"),
-        ("AwaitingRetry", f"Attempt 3 of 3: {killed}"),
+        ("AwaitingRestart", f"Attempt 2 of 3: {killed}"),
+        ("AwaitingRestart", f"Attempt 3 of 3: {killed}"),
         ("Failed", f"It stopped the process it ran in 3 times, the last time: {killed}"),
     ]
 

@@ -20,7 +20,7 @@ from tasks.orchestration.dispatcher import restart
 from tasks.orchestration.job_run import RunState
 from tasks.orchestration.open_jobs import Converting, Ended, OpenJobs, Running
 from tasks.orchestration.prefect_runs import crashes_since_last_end, job_run_of, read_retry
-from tasks.orchestration.recovery import Retry, next_attempt
+from tasks.orchestration.recovery import AWAITING_RESTART, Retry
 from tasks.orchestration.summary import Ending
 from tasks.orchestration.task_runs import end_earlier_attempts, end_task_runs
 from tasks.storage.folder import open_folder
@@ -193,30 +193,30 @@ def test_an_upload_that_cannot_be_removed_stops_nothing(store, tmp_path):
 
 
 def history(*states) -> list[State]:
-    """States, each a minute after the one before; a pair is a state with its message."""
+    """States, each a minute after the one before; a pair is a state with its name."""
     pairs = [state if isinstance(state, tuple) else (state, None) for state in states]
     return [
-        State(type=state_type, message=message, timestamp=NOON + timedelta(minutes=minute))
-        for minute, (state_type, message) in enumerate(pairs)
+        State(type=state_type, name=name, timestamp=NOON + timedelta(minutes=minute))
+        for minute, (state_type, name) in enumerate(pairs)
     ]
 
 
 SCHEDULED, RUNNING, CRASHED, FAILED = StateType.SCHEDULED, StateType.RUNNING, StateType.CRASHED, StateType.FAILED
-BY_A_PERSON = (SCHEDULED, "Retry from the UI")
-BY_THE_WORKER = (SCHEDULED, next_attempt(2, 3, "its process ended"))
+BY_A_USER = (SCHEDULED, "AwaitingRetry")
+BY_THE_WORKER = (SCHEDULED, AWAITING_RESTART)
 
 
 @pytest.mark.parametrize(
     ("states", "retry"),
     [
         ((SCHEDULED, RUNNING), None),
-        ((SCHEDULED, RUNNING, FAILED, BY_A_PERSON, RUNNING), Retry(RunState.FAILED, NOON + timedelta(minutes=3))),
-        ((SCHEDULED, RUNNING, CRASHED, BY_A_PERSON, RUNNING), Retry(RunState.CRASHED, NOON + timedelta(minutes=3))),
+        ((SCHEDULED, RUNNING, FAILED, BY_A_USER, RUNNING), Retry(RunState.FAILED, NOON + timedelta(minutes=3))),
+        ((SCHEDULED, RUNNING, CRASHED, BY_A_USER, RUNNING), Retry(RunState.CRASHED, NOON + timedelta(minutes=3))),
         # Its worker starts it again: what failed in this try stays failed, ...
         ((SCHEDULED, RUNNING, CRASHED, BY_THE_WORKER, RUNNING), None),
         # ... and what failed in the try before is tried again as it was.
         (
-            (SCHEDULED, RUNNING, FAILED, BY_A_PERSON, RUNNING, CRASHED, BY_THE_WORKER, RUNNING),
+            (SCHEDULED, RUNNING, FAILED, BY_A_USER, RUNNING, CRASHED, BY_THE_WORKER, RUNNING),
             Retry(RunState.FAILED, NOON + timedelta(minutes=3)),
         ),
     ],
@@ -230,9 +230,9 @@ def test_a_retry_is_what_a_person_did_after_an_end(states, retry):
     ("states", "crashes"),
     [
         ((RUNNING, CRASHED, BY_THE_WORKER, RUNNING, CRASHED), 2),
-        ((RUNNING, CRASHED, FAILED, BY_A_PERSON, RUNNING, CRASHED), 1),
-        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.CANCELLED, BY_A_PERSON, RUNNING, CRASHED), 1),
-        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.COMPLETED, BY_A_PERSON, RUNNING, CRASHED), 1),
+        ((RUNNING, CRASHED, FAILED, BY_A_USER, RUNNING, CRASHED), 1),
+        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.CANCELLED, BY_A_USER, RUNNING, CRASHED), 1),
+        ((RUNNING, CRASHED, BY_THE_WORKER, StateType.COMPLETED, BY_A_USER, RUNNING, CRASHED), 1),
     ],
 )
 def test_crashes_before_another_end_do_not_count(states, crashes):

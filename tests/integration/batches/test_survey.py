@@ -57,7 +57,8 @@ def test_the_slots_of_a_pool_are_its_concurrency_limit(limit, slots):
 
 @pytest.mark.parametrize(("pool_type", "condition"), [("warm", "quarantined"), ("docker", "paused")])
 def test_only_a_warm_worker_puts_its_pool_into_quarantine(pool_type, condition):
-    marked = pool("gpu-0", pool_type, is_paused=True, description="Quarantined: a GPU on attic")
+    template = {"variables": {"properties": {"health": {"default": "quarantined"}}}}
+    marked = pool("gpu-0", pool_type, is_paused=True, base_job_template=template)
     (seen,) = asyncio.run(read_pools(Server(marked)))
     assert seen.condition == condition
 

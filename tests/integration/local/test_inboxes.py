@@ -56,10 +56,13 @@ def test_inboxes_of_the_file_are_deployments_until_they_leave_it(stack, set_up, 
     assert (lectures["work_pool_name"], lectures["paused"]) == ("cpu", False)
 
     assert set_up("") == ""
-    assert deployment(stack, "lectures")["paused"]
+    gone = deployment(stack, "lectures")
+    assert (gone["paused"], gone["tags"]) == (True, ["inboxes", "gone"])
+    assert gone["description"] == f"Gone: Scans the inbox {tmp_path}."
     assert not deployment(stack, "inbox")["paused"]
     assert set_up(FILE.format(folder=tmp_path)) == ""
-    assert not deployment(stack, "lectures")["paused"]
+    back = deployment(stack, "lectures")
+    assert (back["paused"], back["tags"], back["schedules"][0]["active"]) == (False, ["inboxes"], True)
 
 
 def test_an_inbox_that_a_person_paused_stays_paused(stack, set_up):

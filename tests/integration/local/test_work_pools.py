@@ -26,16 +26,22 @@ def _pool(stack, name):
     return stack.prefect.get(f"/work_pools/{name}").json()
 
 
+def _health(pool):
+    return pool["base_job_template"]["variables"]["properties"]["health"]["default"]
+
+
 def test_the_pool_of_a_device_that_is_gone_is_paused_until_it_is_back(stack, set_up):
     set_up("cpu")
     gone = _pool(stack, "gpu-1")
     assert gone["is_paused"]
     assert gone["description"] == f"Gone: CPU, 1 thread on {machine_name()}"
+    assert _health(gone) == "gone"
     assert not _pool(stack, "gpu-0")["is_paused"]
 
     set_up("cpu,cpu")
     assert not _pool(stack, "gpu-1")["is_paused"]
     assert _pool(stack, "gpu-1")["description"] == f"CPU, 1 thread on {machine_name()}"
+    assert _health(_pool(stack, "gpu-1")) == "healthy"
 
 
 def test_a_pool_that_a_person_paused_stays_paused(stack, set_up):

@@ -11,7 +11,7 @@ from prefect.states import Completed, Crashed, Running
 
 from deployments.worker import run_ends
 from deployments.worker.run_ends import begun_again_since, is_suspect, until_taken
-from tasks.orchestration.recovery import ABANDONED, Loss, Remedy
+from tasks.orchestration.recovery import ABANDONED, AWAITING_RESTART, Loss, Remedy
 from tasks.orchestration.run_recovery import recover
 
 
@@ -65,11 +65,11 @@ def _impatient(monkeypatch):
     monkeypatch.setattr(run_ends, "FIRST_PAUSE_SECONDS", 0.01)
 
 
-@pytest.mark.parametrize("outage", ["read", "Crashed", "history", "AwaitingRetry"])
+@pytest.mark.parametrize("outage", ["read", "Crashed", "history", AWAITING_RESTART])
 def test_an_outage_at_any_step_costs_a_crashed_run_no_attempt(outage):
     server = Server(Running(), outages=[outage])
     assert recovered(server) is Remedy.CRASH
-    assert server.names == ["Running", "Crashed", "AwaitingRetry"]
+    assert server.names == ["Running", "Crashed", AWAITING_RESTART]
 
 
 @pytest.mark.parametrize(
