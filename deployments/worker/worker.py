@@ -21,8 +21,6 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -32,9 +30,6 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.responses import WorkerFlowRunResponse
-from prefect.exceptions import ObjectNotFound
-from prefect.workers.base import BaseWorker
 
 from deployments.local.console import READY
 from deployments.local.environment import WARM_CHILDREN_VARIABLE
@@ -46,6 +41,7 @@ from deployments.worker.device_reporter import DeviceReporter, open_sensor
 from deployments.worker.job import WarmJobConfiguration, WarmResult, WarmVariables
 from deployments.worker.messages import RunEnded
 from deployments.worker.orphans import requeue_all, watch_for_forgotten
+from deployments.worker.prefect_compat import ResilientWorker
 from deployments.worker.process_pool import WarmProcesses, start_process
 from deployments.worker.run_ends import begun_again_since, exit_in_words, is_suspect, until_taken
 from deployments.worker.services import run_forever, skipped_in_outage
@@ -70,13 +66,12 @@ a process there, and as many processes as runs, each polling Prefect on its own,
 """
 
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
 
-class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
+class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
     """Executes the flow runs of one work pool in warm processes."""
 
     type = "warm"
@@ -111,8 +106,6 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         self._orphans_settled = False
         self._breaker = CircuitBreaker(self._pool_name, slots=self._processes.slots)
         self._draining = False
-        self._submitting: set[UUID] = set()
-        self._executing: set[UUID] = set()
         self._services: list[asyncio.Task[None]] = []
 
     # ---- life of the worker
@@ -148,13 +141,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         self._draining = True
         self._processes.stop()
 
-    async def sync_with_backend(self) -> None:
-        """Tell Prefect's server that the worker is there, and hear of its pool."""
-        with skipped_in_outage("The worker's heartbeat"):
-            await super().sync_with_backend()
-            if not self._said_ready:
-                self._said_ready = True
-                self._logger.info("%s for %s", READY, self._pool_name)
+    def contacted(self) -> None:
+        """Say once that the worker is ready."""
+        if not self._said_ready:
+            self._said_ready = True
+            self._logger.info("%s for %s", READY, self._pool_name)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Look for runs, one look at a time, and not before the predecessor's are settled and a process is there."""
@@ -163,13 +154,8 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
                 if await self._may_take_runs():
                     return await super().get_and_submit_flow_runs()
                 if not self._draining:
-                    await self._show_presence()
+                    await self.show_presence(self._pool_name)
         return []
-
-    async def _show_presence(self) -> None:
-        """Ask for runs without taking any: only this shows Prefect that a paused pool has a worker."""
-        with contextlib.suppress(ObjectNotFound):  # it was deleted
-            await self.client.get_scheduled_flow_runs_for_work_pool(self._pool_name, scheduled_before=LONG_AGO)
 
     async def _may_take_runs(self) -> bool:
         if self._draining:
@@ -179,44 +165,11 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             self._orphans_settled = True
         return await self._breaker.may_work(self.client, self.limiter) and self._processes.any_ready
 
-    def _holds(self, flow_run_id: UUID) -> bool:
-        return flow_run_id in self._submitting or flow_run_id in self._executing
-
-    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
-        """
-        Leave out runs that are still in hand, begun again by a user who did not wait for their end.
-
-        The base class would end the worker, with all its runs, on taking one twice. It has no public hook for this.
-        """
-        in_hand = set(self.limiter.statistics().borrowers)
-        return [found for found in await super()._get_scheduled_flow_runs() if found.flow_run.id not in in_hand]
-
     # ---- one run
 
-    async def _submit_run(self, flow_run: FlowRun) -> None:
-        """
-        Submit a run; if Prefect's server goes away meanwhile, leave it to the next look or to `watch_for_forgotten`.
-
-        In the base class such an error ends the worker. The method is not public: if Prefect does without it,
-        `tests/integration/worker/test_outages.py` fails.
-        """
-        with _kept_in(self._submitting, flow_run.id):
-            with skipped_in_outage(f"The start of {flow_run.name}"):
-                await super()._submit_run(flow_run)
-            if flow_run.id not in self._executing:  # it did not come to `run`, which would free its slot at its end
-                self._submitting_flow_run_ids.discard(flow_run.id)
-                self._release_limit_slot(flow_run.id)
-
-    async def _propose_crashed_state(
-        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
-    ) -> None:
-        """
-        Let a run that could not be submitted try again, three times at most, like one that lost its process.
-
-        In the base class it ends as Crashed, of one failed request. Not public either, and tested likewise.
-        """
-        with _kept_in(self._executing, flow_run.id):
-            await self._recover(flow_run, Loss.PROCESS, message, client)
+    async def not_submitted(self, flow_run: FlowRun, reason: str, client: PrefectClient | None) -> None:
+        """Let the run try again, three times at most, like one that lost its process."""
+        await self._recover(flow_run, Loss.PROCESS, reason, client)
 
     async def run(
         self,
@@ -225,7 +178,7 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> WarmResult:
         """Execute the run in a warm process and see to it that it does not end without a final state."""
-        with _kept_in(self._executing, flow_run.id):
+        with self.executing(flow_run.id):
             alone = await is_suspect(self.client, flow_run, crashes=CRASHES_SHARED if self._shares else 1)
             process = await self._processes.reserve(flow_run.id, alone=alone, starts=flow_run.run_count)
             if task_status is not None:
@@ -310,10 +263,10 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
 
     async def _forward_cancels(self) -> None:
-        await forward_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self._holds)
+        await forward_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self.holds)
 
     async def _watch_for_forgotten(self) -> None:
-        await watch_for_forgotten(self.client, self._pool_name, self._holds)
+        await watch_for_forgotten(self.client, self._pool_name, self.holds)
 
     async def _listen(self) -> None:
         """Wake the loops by events. A missed event costs a second: the polls are the truth."""
@@ -328,12 +281,3 @@ class WarmWorker(BaseWorker[WarmJobConfiguration, WarmVariables, WarmResult]):
             with contextlib.suppress(RuntimeError, ValueError):  # not synchronised yet
                 return self.work_pool
             await asyncio.sleep(0.2)
-
-
-@contextlib.contextmanager
-def _kept_in(held: set[UUID], flow_run_id: UUID) -> Iterator[None]:
-    held.add(flow_run_id)
-    try:
-        yield
-    finally:
-        held.discard(flow_run_id)

@@ -127,6 +127,15 @@ def warm(warm_pool) -> WarmPool:
     return warm_pool
 
 
+@pytest.fixture
+def idle_pool(warm_pool, monkeypatch):
+    """The pool without a worker, and the environment for one in this process."""
+    warm_pool.stop_worker_if_any()
+    for name, value in warm_pool.environment.items():
+        monkeypatch.setenv(name, value)
+    return warm_pool
+
+
 @pytest.fixture(autouse=True)
 def _told(monkeypatch) -> None:
     """A worker that a test makes in its own process is told how many processes it has, as by `make up`."""
