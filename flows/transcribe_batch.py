@@ -11,26 +11,24 @@ Requires: the batch's manifest in the store, its uploads on this host, ffmpeg.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import httpx
 from prefect import flow, get_run_logger
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from tasks.announcements.announce import announce
 from tasks.announcements.batch_end import BatchEnd, batch_end
 from tasks.batches import Batch, Document, Job, Manifest, Stage, inbox_tag
-from tasks.cancellation import RunCancelled, current_token
+from tasks.cancellation import RunCancelled, current_token, unless_cancelled
 from tasks.cleanup.cancelled_uploads import CancelledUploads
 from tasks.documents.results import complete_results, document_uri
 from tasks.errors import StoreUnavailable, TranscriptionError
@@ -56,7 +54,7 @@ from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending, summary_markdown, verdict
 from tasks.orchestration.task_runs import end_earlier_attempts, end_never_begun
 from tasks.orchestration.waiting import forget_waiting, tell_waiting
-from tasks.outages import check_passing
+from tasks.outages import attempt, refusal, retry_until_accepted, warn
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.open_store import open_store
@@ -68,6 +66,8 @@ SECONDS_TO_STOP = 5.0
 SECONDS_TO_TELL = 600.0
 SECONDS_TO_TELL_CANCELLED = 2.5
 """Together with the time to stop, less than the worker gives a cancelled run before it ends its process."""
+
+Result = TypeVar("Result")
 
 
 @flow(
@@ -84,9 +84,11 @@ async def transcribe_batch(batch_id: str) -> State[Any]:
             state: State[Any] = Cancelled(message="Cancelled before any job was begun.")
         except TranscriptionError as error:
             state = Failed(message=str(error))
+        except httpx.HTTPStatusError as error:
+            state = Failed(message=str(refusal(error)))
         finally:
             forget_waiting()
-        await _until_taken(
+        await _told(
             partial(announce, client, settings, _end(settings, _batch_by_its_run(batch_id), (), state, uri_of=_unread))
         )
         return state
@@ -101,27 +103,34 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     dispatcher = Dispatcher(client, jobs.manifest.batch, run_id)
     cancelled = CancelledUploads(client, store, settings, batch_id, run_id, flow_run.get_run_count())
     pace, next_search = Pace(), 0.0
+
+    async def look() -> Literal[True]:
+        nonlocal next_search
+        await take_converted(client, jobs, converted)
+        await stop_cancelled(store, jobs, converted)
+        await collect(client, store, jobs, settings.uploads_folder)
+        await cancelled.remove_of_ended(jobs)
+        await dispatch(client, dispatcher, jobs)
+        if time.monotonic() > next_search:
+            next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
+            await _move_stuck(store, dispatcher, jobs)
+        return True
+
     try:
-        while jobs.any_open or await _reopened(client, jobs):
+        while jobs.any_open or await _accepted(partial(reopen, client, jobs), "The last look"):
             current_token().raise_if_cancelled()
-            async with _outages_waited_out():
-                await take_converted(client, jobs, converted)
-                await stop_cancelled(store, jobs, converted)
-                await collect(client, store, jobs, settings.uploads_folder)
-                await cancelled.remove_of_ended(jobs)
-                await dispatch(client, dispatcher, jobs)
-                if time.monotonic() > next_search:
-                    next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
-                    await _move_stuck(store, dispatcher, jobs)
-            pace.note(jobs.progress)
-            await converted.wait(pace.seconds_until_next(time.monotonic()))
+            if await attempt(partial(_telling, look), tell=_warn("A look at the jobs")):
+                pace.note(jobs.progress)
+                await converted.wait(pace.seconds_until_next(time.monotonic()))
+            else:  # the jobs under way go on without us, and the next look finds out what became of them
+                await unless_cancelled(asyncio.sleep(SECONDS_AFTER_OUTAGE))
     except RunCancelled:
-        async with _outages_waited_out():  # once: there are seconds, and Prefect's server stops them as well
-            await cancel(client, [*jobs.runs.values(), *jobs.predecessors], "The batch was cancelled.")
+        # Once: there are seconds, and Prefect's server stops them as well.
+        stop = partial(cancel, client, [*jobs.runs.values(), *jobs.predecessors], "The batch was cancelled.")
+        await attempt(stop, tell=_warn("The cancel of the jobs"))
         ended = len(jobs.ended)
         await _wait_for_stops(client, store, jobs, converted)
-        async with _outages_waited_out():
-            await cancelled.remove_of_all(jobs)
+        await attempt(partial(cancelled.remove_of_all, jobs), tell=_warn("The removal of uploads"))
         message = f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended."
         return await _summed_up(
             client, store, settings, jobs, Cancelled(message=message), wall_seconds=time.monotonic() - began
@@ -129,7 +138,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     finally:
         converted.withdraw()
     attempts = {ended.run.run_id: ended.run.attempts for ended in jobs.ended.values() if ended.run}
-    await _until_taken(
+    await _told(
         partial(end_never_begun, client, jobs.never_began),
         partial(end_earlier_attempts, client, batch_id, attempts),
         partial(asyncio.to_thread, complete_results, store, jobs.manifest),
@@ -139,35 +148,38 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
 
 async def _adopt(client: PrefectClient, settings: Settings, batch_id: str, run_id: UUID) -> tuple[Store, OpenJobs]:
     """Adopt what is there; after an outage in the middle once more, which finds what was restarted already."""
-    while True:
+
+    async def adopting() -> tuple[Store, OpenJobs]:
         current_token().raise_if_cancelled()
-        async with _outages_waited_out():
-            store = await asyncio.to_thread(open_store, settings)
-            manifest = await asyncio.to_thread(_read_manifest, store, batch_id)
-            return store, await adopt(client, store, manifest, await read_retry(client, run_id))
+        store = await asyncio.to_thread(open_store, settings)
+        manifest = await asyncio.to_thread(_read_manifest, store, batch_id)
+        return store, await adopt(client, store, manifest, await read_retry(client, run_id))
+
+    return await _accepted(adopting, "The start")
+
+
+async def _accepted(work: Callable[[], Awaitable[Result]], what: str) -> Result:
+    """Return the result of *work*, whatever outages come between."""
+    return await retry_until_accepted(partial(_telling, work), tell=_warn(what))
 
 
 def _read_manifest(store: Store, batch_id: str) -> Manifest:
     return distinguish_outage(store, f"The record of batch {batch_id}", partial(read_manifest, store, batch_id))
 
 
-async def _reopened(client: PrefectClient, jobs: OpenJobs) -> bool:
-    """Return whether a user restarted a job's run in the meantime; called once all jobs have ended."""
-    async with _outages_waited_out():
-        return await reopen(client, jobs)
-    return False
-
-
 async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, converted: Conversions) -> None:
     """Give running work a few seconds to stop: a batch that has ended holds no device and no ffmpeg."""
     jobs.restart_nothing()
     withdraw_conversions(jobs, converted)
+
+    async def look() -> None:
+        await take_converted(client, jobs, converted)
+        await collect(client, store, jobs, Settings().uploads_folder)
+
     deadline = time.monotonic() + SECONDS_TO_STOP
     while (jobs.running or jobs.converting) and time.monotonic() < deadline:
-        async with _outages_waited_out():
-            await take_converted(client, jobs, converted)
-            await collect(client, store, jobs, Settings().uploads_folder)
-        await converted.wait(SECONDS_BETWEEN_LOOKS / 4)
+        await attempt(look, tell=_warn("A look at the cancelled jobs"))
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS / 4)
 
 
 async def _move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> None:
@@ -175,29 +187,19 @@ async def _move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> N
         get_run_logger().warning("Job %s was moved to %s: its pool takes no jobs", run.job_id, run.work_pool)
 
 
-@contextlib.asynccontextmanager
-async def _outages_waited_out() -> AsyncIterator[None]:
-    """
-    Let an outage of Prefect's server or of the store pass.
-
-    Both clients have tried for a while when they give up; the jobs under way go on without us, and the next look
-    finds out what became of them. Raises `PrefectRefused` if the server answered that it never will.
-    """
+async def _telling(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Return the result of *work*; tell users of an outage of the store. One of Prefect's server cannot be told."""
     try:
-        yield
-        await tell_waiting("")
-    except httpx.HTTPStatusError as error:
-        check_passing(error)
-        await _wait_out(error)
-    except (httpx.HTTPError, ConcurrencySlotAcquisitionError, StoreUnavailable) as error:
-        await _wait_out(error)
-
-
-async def _wait_out(error: Exception) -> None:
-    get_run_logger().warning("Looking again in %.0f s: %s", SECONDS_AFTER_OUTAGE, error)
-    if isinstance(error, StoreUnavailable):  # without Prefect's server there is nowhere to tell it
+        result = await work()
+    except StoreUnavailable as error:
         await tell_waiting(str(error))
-    await asyncio.sleep(SECONDS_AFTER_OUTAGE)
+        raise
+    await tell_waiting("")
+    return result
+
+
+def _warn(what: str) -> Callable[[Exception], None]:
+    return warn(get_run_logger(), what)
 
 
 def _final_state(jobs: OpenJobs) -> State[Any]:
@@ -214,7 +216,7 @@ async def _summed_up(
     get_run_logger().info("Batch %s: %s", batch.batch_id, state.message)
     summary = summary_markdown(batch, endings, wall_seconds=wall_seconds)
     end = _end(settings, batch, endings, state, uri_of=partial(document_uri, store, batch))
-    await _until_taken(partial(publish_summary, batch.batch_id, summary), partial(announce, client, settings, end))
+    await _told(partial(publish_summary, batch.batch_id, summary), partial(announce, client, settings, end))
     return state
 
 
@@ -250,7 +252,7 @@ def _batch_by_its_run(batch_id: str) -> Batch:
     return Batch(batch_id=batch_id, name=name, created_at=datetime.now(UTC), inbox=inbox)
 
 
-async def _until_taken(*messages: Callable[[], Awaitable[None]]) -> None:
+async def _told(*messages: Callable[[], Awaitable[None]]) -> None:
     """
     Tell Prefect, and wait out its outages.
 
@@ -260,13 +262,7 @@ async def _until_taken(*messages: Callable[[], Awaitable[None]]) -> None:
     seconds = SECONDS_TO_TELL_CANCELLED if current_token().cancelled else SECONDS_TO_TELL
     try:
         async with asyncio.timeout(seconds):
-            for tell in messages:
-                taken = False
-                while not taken:
-                    async with _outages_waited_out():
-                        await tell()
-                        taken = True
-                    if not taken and current_token().cancelled:
-                        return
-    except TimeoutError:
+            for message in messages:
+                await _accepted(message, "What became of the batch")
+    except (TimeoutError, RunCancelled):
         get_run_logger().warning("Prefect's server has not taken what became of the batch for %g s", seconds)

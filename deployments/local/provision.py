@@ -37,7 +37,7 @@ from deployments.worker.waiting import NoAnswer, wait_for_server, wait_for_store
 from deployments.worker.worker import WarmWorker
 from tasks.batches import BATCH_QUEUE, RECORDING_FLOW, ROUTER_LIMIT
 from tasks.devices import Device
-from tasks.errors import InboxInvalid
+from tasks.errors import InboxInvalid, PrefectUnavailable
 from tasks.orchestration.pool_model import PoolHealth
 from tasks.orchestration.pool_variables import (
     DEVICE_KIND_VARIABLE,
@@ -49,7 +49,7 @@ from tasks.orchestration.pool_variables import (
     with_health,
 )
 from tasks.orchestration.pools import last_heartbeat
-from tasks.outages import is_passing
+from tasks.outages import retry_until_accepted
 from tasks.settings import Settings
 
 PROJECT = Path(__file__).parents[2]
@@ -62,7 +62,7 @@ ADDED_VARIABLE = "added"
 SLOTS_VARIABLE = "slots"
 """Job variable of a work pool whose default says which concurrency limit we gave it: a user set any other."""
 
-SECONDS_AFTER_OUTAGE = 3.0
+LONGEST_PAUSE_SECONDS = 4.0
 HEARTBEAT_SECONDS = 15.0
 """Time within which a worker sends a heartbeat: one in ten seconds, more or less (`deployments.local.environment`)."""
 
@@ -258,15 +258,20 @@ async def through_outages(set_it_up: Callable[[], Awaitable[None]], *, seconds: 
 
     Raises `NoAnswer` if the server is away for so many *seconds*.
     """
-    while True:
+
+    async def set_it_all_up() -> None:
         await wait_for_server(warn=_warn, seconds=seconds)
         try:
-            return await set_it_up()
+            await set_it_up()
         except (httpx.HTTPError, SetUpFailed) as error:
-            if not await _is_away() and not (isinstance(error, httpx.HTTPError) and is_passing(error)):
-                raise
-            _warn(f"The server was away in the middle of the set-up ({error}); beginning again.")
-            await asyncio.sleep(SECONDS_AFTER_OUTAGE)
+            if await _is_away():
+                raise PrefectUnavailable(str(error)) from error
+            raise
+
+    def tell(error: Exception) -> None:
+        _warn(f"The server was away in the middle of the set-up ({error}); beginning again.")
+
+    await retry_until_accepted(set_it_all_up, tell=tell, longest_pause=LONGEST_PAUSE_SECONDS)
 
 
 async def _is_away() -> bool:

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
-import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -20,8 +21,11 @@ from tasks.cancellation import reason_told
 from tasks.orchestration.prefect_runs import read_runs
 from tasks.orchestration.prefect_states import in_states
 from tasks.orchestration.run_recovery import end_run
+from tasks.outages import attempt
 
 WATCH_SECONDS = 1.0
+
+logger = logging.getLogger("batchscribe.warm_worker")
 
 
 async def forward_cancels(
@@ -40,9 +44,19 @@ async def forward_cancels(
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(new_cancel.wait(), WATCH_SECONDS)
         new_cancel.clear()
-        with contextlib.suppress(httpx.HTTPError):  # an outage: the runs go on, the next look asks again
-            await _ask_to_stop(client, processes)
-            await _end_unheld(client, work_pool, is_held)
+        await attempt(partial(_forward, client, work_pool, processes, is_held), tell=_debug)
+
+
+async def _forward(
+    client: PrefectClient, work_pool: str, processes: WarmProcesses, is_held: Callable[[UUID], bool]
+) -> None:
+    await _ask_to_stop(client, processes)
+    await _end_unheld(client, work_pool, is_held)
+
+
+def _debug(error: Exception) -> None:
+    """Note an outage, in which runs go on. Once a second is too often for a warning."""
+    logger.debug("The search for cancels: %s", error)
 
 
 async def _ask_to_stop(client: PrefectClient, processes: WarmProcesses) -> None:

@@ -11,6 +11,7 @@ import importlib.util
 import logging
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 
 from tasks.devices import Device, DeviceLoad, DeviceReport, Quarantine, report_name
+from tasks.outages import attempt
 
 
 class Sensor(Protocol):
@@ -106,10 +108,7 @@ class DeviceReporter:
             for _ in range(SAMPLES_PER_REPORT):
                 await self.sample()
                 await asyncio.sleep(SAMPLE_SECONDS)
-            try:
-                await self.publish(client, now=datetime.now(UTC))
-            except httpx.HTTPError as error:
-                logger.debug("the report on the device was not taken: %s", error)
+            await attempt(partial(self.publish, client, now=datetime.now(UTC)), tell=_debug)
 
     async def sample(self) -> None:
         """Read the sensor once more."""
@@ -147,6 +146,10 @@ class DeviceReporter:
         if report.load != last.load or report.quarantine != last.quarantine:
             return True
         return _says_something(report) and report.at - last.at >= REPEAT_AFTER
+
+
+def _debug(error: Exception) -> None:
+    logger.debug("The report on the device was not taken: %s", error)
 
 
 def _says_something(report: DeviceReport) -> bool:

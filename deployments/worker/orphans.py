@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -14,11 +15,11 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 
-from deployments.worker.services import skipped_in_outage
 from tasks.orchestration.prefect_runs import read_runs
 from tasks.orchestration.prefect_states import HOLDING_A_SLOT, in_states
 from tasks.orchestration.recovery import Loss
 from tasks.orchestration.run_recovery import recover
+from tasks.outages import attempt, warn
 
 FORGOTTEN_SECONDS = 60.0
 """Time that a run may be Pending without a process; longer than any request for it is repeated."""
@@ -47,8 +48,8 @@ async def watch_for_forgotten(client: PrefectClient, work_pool: str, is_held: Ca
     That happens if Prefect's server took a run's state, but its answer was lost in an outage.
     """
     while True:
-        with skipped_in_outage("The search for forgotten runs"):
-            await requeue_forgotten(client, work_pool, is_held, now=datetime.now(UTC))
+        search = partial(requeue_forgotten, client, work_pool, is_held, now=datetime.now(UTC))
+        await attempt(search, tell=warn(logger, "The search for forgotten runs"))
         await asyncio.sleep(SECONDS_BETWEEN_SEARCHES)
 
 

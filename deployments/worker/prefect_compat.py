@@ -9,9 +9,11 @@ it is still in hand. There is no public hook for any of this, so three methods a
 """
 
 import contextlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,7 +23,9 @@ from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from deployments.worker.services import skipped_in_outage
+from tasks.outages import attempt, warn
+
+logger = logging.getLogger("batchscribe.warm_worker")
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -60,9 +64,11 @@ class ResilientWorker(BaseWorker[Configuration, Variables, Result], ABC):
 
     async def sync_with_backend(self) -> None:
         """Tell Prefect's server that the worker is there, and hear of its pool."""
-        with skipped_in_outage("The worker's heartbeat"):
-            await super().sync_with_backend()
-            self.contacted()
+        await attempt(self._sync_with_backend, tell=warn(logger, "The worker's heartbeat"))
+
+    async def _sync_with_backend(self) -> None:
+        await super().sync_with_backend()
+        self.contacted()
 
     async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
         """
@@ -80,8 +86,8 @@ class ResilientWorker(BaseWorker[Configuration, Variables, Result], ABC):
         In the base class such an error ends the worker.
         """
         with _kept_in(self._submitting, flow_run.id):
-            with skipped_in_outage(f"The start of {flow_run.name}"):
-                await super()._submit_run(flow_run)
+            submitting = partial(super()._submit_run, flow_run)
+            await attempt(submitting, tell=warn(logger, f"The start of {flow_run.name}"))
             if flow_run.id not in self._executing:  # it did not come to `run`, which would free its slot at its end
                 self._submitting_flow_run_ids.discard(flow_run.id)
                 self._release_limit_slot(flow_run.id)

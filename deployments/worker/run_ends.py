@@ -1,45 +1,15 @@
-"""The ends of runs in a worker's processes: who may be to blame, and telling Prefect whatever that takes."""
+"""The ends of runs in a worker's processes, and who may be to blame."""
 
-import asyncio
-import logging
 import signal
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable
 
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import ObjectNotFound
 
 from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.prefect_runs import crashes_before
 from tasks.orchestration.run_recovery import count_crashes
-
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
-
-Answer = TypeVar("Answer")
-
-logger = logging.getLogger("batchscribe.warm_worker")
-
-
-async def until_taken(tell: Callable[[], Awaitable[Answer]], *, stopped: Callable[[], bool]) -> Answer | None:
-    """
-    Call *tell* until Prefect's server has taken it, and return its result.
-
-    An outage must not leave a run Running for ever. None if the run was deleted, or once *stopped* says so.
-    """
-    pause = FIRST_PAUSE_SECONDS
-    while not stopped():
-        try:
-            return await tell()
-        except ObjectNotFound:
-            return None
-        except httpx.HTTPError as error:
-            logger.warning("Prefect's server did not take a state (%s); trying again in %.0f s", error, pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-    return None
 
 
 def begun_again_since(before: FlowRun) -> Callable[[JobRun], bool]:

@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -11,8 +12,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 
-from tasks.errors import StoreUnavailable
-from tasks.outages import complaint_about, is_passing
+from tasks.outages import complaint_about, is_transient, retry_until_accepted
 from tasks.settings import Settings
 from tasks.storage.open_store import open_store
 
@@ -40,19 +40,26 @@ async def wait_for_answer(
     """
     began = time.monotonic()
     next_warning = began + SECONDS_BEFORE_WARNING
-    while True:
-        try:
-            async with get_client() as client:  # a client of its own, since one that had an answer waits ever longer
-                return await question(client)
-        except (httpx.HTTPError, ValueError) as error:  # a value error: it answers with something else than JSON
-            complaint = complaint_about(error, str(PREFECT_API_URL.value()))
-            refused = isinstance(error, httpx.HTTPStatusError) and not is_passing(error)
-            if time.monotonic() - began > seconds or (refused and seconds < math.inf):
-                raise NoAnswer(complaint) from error
+
+    async def ask() -> _Answer:
+        async with get_client() as client:  # a client of its own, since one that had an answer waits ever longer
+            return await question(client)
+
+    def complain(error: Exception) -> None:
+        nonlocal next_warning
+        complaint = complaint_about(error, str(PREFECT_API_URL.value()))
+        refused = isinstance(error, httpx.HTTPStatusError) and not is_transient(error)
+        if time.monotonic() - began > seconds or (refused and seconds < math.inf):
+            raise NoAnswer(complaint) from error
         if time.monotonic() > next_warning:
             warn(f"{complaint} Waiting for it.")
             next_warning = time.monotonic() + SECONDS_BETWEEN_WARNINGS
-        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+    # A value error: it answers with something else than JSON.
+    no_answer = (httpx.HTTPError, ValueError)
+    return await retry_until_accepted(
+        ask, tell=complain, waits_for=lambda error: isinstance(error, no_answer), longest_pause=SECONDS_BETWEEN_LOOKS
+    )
 
 
 async def wait_for_server(*, warn: Callable[[str], None], seconds: float = math.inf) -> None:
@@ -84,11 +91,16 @@ async def _has_pool(client: PrefectClient, name: str) -> bool:
 async def wait_for_store(settings: Settings, *, warn: Callable[[str], None]) -> None:
     """Wait until the store can be read and written."""
     told = ""
-    while True:
-        try:
-            return await asyncio.to_thread(lambda: open_store(settings).check())
-        except StoreUnavailable as error:
-            if str(error) != told:
-                told = str(error)
-                warn(f"{told} Waiting for it.")
-        await asyncio.sleep(SECONDS_BETWEEN_STORE_LOOKS)
+
+    def complain(error: Exception) -> None:
+        nonlocal told
+        if str(error) != told:
+            told = str(error)
+            warn(f"{told} Waiting for it.")
+
+    def check() -> None:
+        open_store(settings).check()
+
+    await retry_until_accepted(
+        partial(asyncio.to_thread, check), tell=complain, longest_pause=SECONDS_BETWEEN_STORE_LOOKS
+    )

@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound
 
 from deployments.local.console import READY
 from deployments.local.environment import WARM_CHILDREN_VARIABLE
@@ -43,8 +45,7 @@ from deployments.worker.messages import RunEnded
 from deployments.worker.orphans import requeue_all, watch_for_forgotten
 from deployments.worker.prefect_compat import ResilientWorker
 from deployments.worker.process_pool import WarmProcesses, start_process
-from deployments.worker.run_ends import begun_again_since, exit_in_words, is_suspect, until_taken
-from deployments.worker.services import run_forever, skipped_in_outage
+from deployments.worker.run_ends import begun_again_since, exit_in_words, is_suspect
 from deployments.worker.template import CAN_FORK, Template
 from deployments.worker.upkeep import SLOTS_VARIABLE
 from deployments.worker.waiting import wait_for_pool
@@ -53,6 +54,7 @@ from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import Outcome
 from tasks.orchestration.recovery import Loss, Remedy
 from tasks.orchestration.run_recovery import recover
+from tasks.outages import attempt, retry_until_accepted, warn
 from tasks.settings import Settings
 
 RUNS_VARIABLE = "BATCHSCRIBE_WARM_RUNS"
@@ -67,6 +69,8 @@ a process there, and as many processes as runs, each polling Prefect on its own,
 
 SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
 SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
+SECONDS_AFTER_FAULT = 5.0
+"""Pause before a service of the worker that broke off goes on."""
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
@@ -150,11 +154,13 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Look for runs, one look at a time, and not before the predecessor's are settled and a process is there."""
         async with self._polling:
-            with skipped_in_outage("The search for runs"):
-                if await self._may_take_runs():
-                    return await super().get_and_submit_flow_runs()
-                if not self._draining:
-                    await self.show_presence(self._pool_name)
+            return await attempt(self._take_runs, tell=warn(logger, "The search for runs")) or []
+
+    async def _take_runs(self) -> list[FlowRun]:
+        if await self._may_take_runs():
+            return await super().get_and_submit_flow_runs()
+        if not self._draining:
+            await self.show_presence(self._pool_name)
         return []
 
     async def _may_take_runs(self) -> bool:
@@ -219,7 +225,18 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
     ) -> Remedy | None:
         """Give the run, which was *before* this attempt at it as given, the state that is due after a loss."""
         recovery = partial(recover, client or self.client, before.id, loss, reason, unless=begun_again_since(before))
-        return await until_taken(recovery, stopped=lambda: self._draining)
+
+        async def unless_draining() -> Remedy | None:
+            return None if self._draining else await recovery()
+
+        try:
+            return await retry_until_accepted(
+                unless_draining,
+                waits_for=lambda error: isinstance(error, httpx.HTTPError),  # or it would be Running for ever
+                tell=warn(logger, f"The end of {before.name}"),
+            )
+        except ObjectNotFound:  # it was deleted
+            return None
 
     def _note_failure(self, process: WarmProcess, reason: str) -> None:
         """Count the loss of a process once, however many runs it took along."""
@@ -232,7 +249,7 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
         if not self._shares:
             self._breaker.note(Outcome.DEVICE, reason)
 
-    # ---- loops beside the base class's
+    # ---- loops in addition to the base class's
 
     async def _poll_when_woken(self) -> None:
         """Look for runs as soon as one ended or was created, instead of at the next poll."""
@@ -247,8 +264,9 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
         of_this_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool_name]))
         known: dict[UUID, Any] = {}
         while True:
-            with contextlib.suppress(httpx.HTTPError):  # an outage: the next look finds the same
-                deployments = await read_all(self.client.read_deployments, work_pool_filter=of_this_pool)
+            read = partial(read_all, self.client.read_deployments, work_pool_filter=of_this_pool)
+            deployments = await attempt(read, tell=warn(logger, "The watch over deployments"))
+            if deployments is not None:
                 found = {deployment.id: deployment.updated for deployment in deployments}
                 if found != known:
                     self._processes.look_for_new_code()
@@ -281,3 +299,17 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
             with contextlib.suppress(RuntimeError, ValueError):  # not synchronised yet
                 return self.work_pool
             await asyncio.sleep(0.2)
+
+
+async def run_forever(service: Callable[[], Awaitable[None]], name: str) -> None:
+    """
+    Run a service that has no end, and run it again whenever an error ends it, until cancelled.
+
+    Nothing awaits it, so its end would go unnoticed: the worker would look well and do only half of its work.
+    """
+    while True:
+        try:
+            await service()
+        except Exception:
+            logger.exception("The worker's %s broke off; it goes on in %.0f s", name, SECONDS_AFTER_FAULT)
+        await asyncio.sleep(SECONDS_AFTER_FAULT)

@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 from tasks.announcements.batch_end import BATCH_FINISHED, BatchEnd, end_id
 from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, WEBHOOK_DEPLOYMENT
 from tasks.orchestration.prefect_runs import read_retry
-from tasks.outages import is_passing
+from tasks.outages import is_transient
 from tasks.settings import Settings
 
 
@@ -33,7 +33,7 @@ async def announce(client: PrefectClient, settings: Settings, end: BatchEnd) -> 
                 "The webhook is not told: Prefect has no deployment %s: make up", WEBHOOK_DEPLOYMENT
             )
         except httpx.HTTPStatusError as error:
-            if is_passing(error):
+            if is_transient(error):
                 raise
             get_run_logger().warning("Prefect's server refused to pass on the end of the batch: %s", error)
 

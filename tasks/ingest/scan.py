@@ -39,7 +39,7 @@ from tasks.ingest.outcomes import end_plan, ended_again, open_and_ended, read_en
 from tasks.ingest.records import Existing, IngestKeys, Plan
 from tasks.ingest.report import InboxReport
 from tasks.ingest.reporting import report_of
-from tasks.outages import check_passing
+from tasks.outages import is_transient, refusal
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.open_store import open_store
@@ -230,9 +230,6 @@ def _in_words(error: Exception, index: Path) -> TranscriptionError:
             f"The index {index}, or what a scan needs beside it, can't be used: {error}. Free some space on its disk, "
             "or allow Batchscribe to write there."
         )
-    if isinstance(error, httpx.HTTPStatusError):
-        try:
-            check_passing(error)
-        except TranscriptionError as refused:
-            return refused
+    if isinstance(error, httpx.HTTPStatusError) and not is_transient(error):
+        return refusal(error)
     return PrefectUnavailable("The Prefect server does not answer. The next scan goes on where this one stopped.")

@@ -51,7 +51,7 @@ def test_an_outage_at_its_very_end_leaves_nothing_undone(done_batch, monkeypatch
             msg = "All connection attempts failed"
             raise httpx.ConnectError(msg)
 
-    monkeypatch.setattr("flows.transcribe_batch.SECONDS_AFTER_OUTAGE", 0.01)
+    monkeypatch.setattr("tasks.outages.FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("flows.transcribe_batch.end_earlier_attempts", settle)
 
     state = done_batch()

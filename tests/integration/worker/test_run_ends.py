@@ -9,8 +9,8 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Crashed, Running
 
-from deployments.worker import run_ends
-from deployments.worker.run_ends import begun_again_since, is_suspect, until_taken
+from deployments.worker.run_ends import begun_again_since, is_suspect
+from tasks import outages
 from tasks.orchestration.recovery import ABANDONED, AWAITING_RESTART, Loss, Remedy
 from tasks.orchestration.run_recovery import recover
 
@@ -57,12 +57,12 @@ class Server:
 
 def recovered(server, loss=Loss.PROCESS):
     recovery = partial(recover, server, server.run.id, loss, "killed", unless=begun_again_since(server.before))
-    return asyncio.run(until_taken(recovery, stopped=lambda: False))
+    return asyncio.run(outages.retry_until_accepted(recovery, tell=print))
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(run_ends, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(outages, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("outage", ["read", "Crashed", "history", AWAITING_RESTART])

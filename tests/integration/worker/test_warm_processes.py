@@ -5,9 +5,9 @@ import contextlib
 import time
 from uuid import uuid4
 
-from deployments.worker import services
+from deployments.worker import worker
 from deployments.worker.process_pool import MOST_ADDED, STARTS_SHARED, WarmProcesses
-from deployments.worker.services import run_forever
+from deployments.worker.worker import run_forever
 
 PATIENCE_SECONDS = 20.0
 
@@ -131,7 +131,7 @@ def test_processes_that_do_not_come_up_are_told_of_and_started_ever_more_slowly(
 
 
 def test_a_machine_that_cannot_start_a_process_now_is_tried_again(monkeypatch):
-    monkeypatch.setattr(services, "SECONDS_BETWEEN_TRIES", 0.01)
+    monkeypatch.setattr(worker, "SECONDS_AFTER_FAULT", 0.01)
     refusals = [BlockingIOError(11, "Resource temporarily unavailable"), OSError(24, "Too many open files")]
 
     def start():
