@@ -24,9 +24,9 @@ from pydantic import ValidationError
 
 from tasks.announcements.unannounced import SETTLES, announce_untold
 from tasks.cancellation import RunCancelled, current_token
-from tasks.cleanup.cleaner import Cleaned, Cleaner, publish_report
+from tasks.cleanup.cleaner import Cleaner, publish_report
 from tasks.cleanup.inventory import batches_to_look_at
-from tasks.cleanup.removals import outcome, report
+from tasks.cleanup.retention import Plan, outcome, report
 from tasks.errors import StoreUnavailable, TranscriptionError
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -43,7 +43,7 @@ async def clean_up(*, dry_run: bool = True) -> State[Any]:
             cleaned = await _clean(Cleaner(client, store, settings, dry_run))
             message = outcome(cleaned.removals, dry_run=dry_run)
             if cleaned.removals or cleaned.kept or dry_run:  # not a page each hour that says nothing
-                await publish_report(report(cleaned.removals, cleaned.kept, dry_run=dry_run))
+                await publish_report(report(cleaned, dry_run=dry_run))
             if not dry_run:
                 await _announce(client, store, settings)
     except RunCancelled:
@@ -61,22 +61,22 @@ async def _announce(client: PrefectClient, store: Store, settings: Settings) -> 
         get_run_logger().info("The ends of %d batches were announced, which their own runs could not do", announced)
 
 
-async def _clean(cleaner: Cleaner) -> Cleaned:
-    parts = [await cleaner.whose_store()]
+async def _clean(cleaner: Cleaner) -> Plan:
+    parts = [await cleaner.check_store()]
     for batch_id in await asyncio.to_thread(batches_to_look_at, cleaner.store, cleaner.settings):
         current_token().raise_if_cancelled()
         try:
-            parts.append(await cleaner.batch(batch_id))
+            parts.append(await cleaner.clean_batch(batch_id))
         except (TranscriptionError, ValidationError, OSError) as error:  # the others can still be cleaned
             if isinstance(error, StoreUnavailable):
                 await asyncio.to_thread(cleaner.store.check)  # unless it is away altogether: that ends the clean-up
             get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)
-            parts.append(Cleaned(kept=(f"Batch {batch_id}: {error}",)))
-    parts.append(await cleaner.orphaned_results())
-    parts.append(await cleaner.unfinished_writes())
-    parts.append(await cleaner.abandoned_runs())
-    parts.append(await cleaner.progress())
-    return Cleaned(
-        removals=tuple(removal for part in parts for removal in part.removals),
+            parts.append(Plan(kept=(f"Batch {batch_id}: {error}",)))
+    parts.append(await cleaner.purge_orphaned_results())
+    parts.append(await cleaner.purge_unfinished_writes())
+    parts.append(await cleaner.end_abandoned_runs())
+    parts.append(await cleaner.purge_progress())
+    return Plan(
+        removals={item: why for part in parts for item, why in part.removals.items()},
         kept=tuple(sentence for part in parts for sentence in part.kept),
     )

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 
 from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload
-from tasks.cleanup.deletion import discard_hidden_batch, hide_batch, show_batch
+from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, show_batch
 from tasks.errors import NotFound
 from tasks.orchestration.start_batch import create_manifest
 from tasks.settings import Settings
@@ -85,7 +85,7 @@ class RecordCache:
 
     async def discard_hidden(self, batch_id: str, settings: Settings) -> bool:
         """Remove all that is left of a hidden batch, and return whether there was anything."""
-        return await in_thread(STORE_THREADS, discard_hidden_batch, self._store, settings, batch_id) > 0
+        return await in_thread(STORE_THREADS, delete_hidden_batch, self._store, settings, batch_id) > 0
 
     async def expiries(self, batch_id: str) -> dict[str, Expiry]:
         """Return the expiries of the batch's uploads, by job id."""

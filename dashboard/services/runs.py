@@ -208,7 +208,7 @@ class PrefectService:
         async with translated_errors(SECONDS_TO_READ_A_BATCH):
             if (await read_activity(self._client, batch_id)).active:
                 return False
-            await Cleaner(self._client, store, settings, dry_run=False).batch(batch_id)
+            await Cleaner(self._client, store, settings, dry_run=False).clean_batch(batch_id)
             return True
 
     async def check_installation(self, store: Store) -> str:

@@ -79,7 +79,7 @@ class CancelledUploads:
         await asyncio.to_thread(note_expiries, self.store, self.batch_id, going, cancelled=going)
         taken_up = await self._taken_up(going)
         await asyncio.to_thread(self._withdraw, taken_up)
-        await asyncio.to_thread(self._discard, going - taken_up)
+        await asyncio.to_thread(self._expire, going - taken_up)
 
     def _to_be_removed(self, job_ids: Collection[str]) -> list[str]:
         keys = BatchKeys.of(self.batch_id)
@@ -108,7 +108,7 @@ class CancelledUploads:
         ]
         withdraw_expiries(self.store, self.batch_id, there)
 
-    def _discard(self, job_ids: Iterable[str]) -> None:
+    def _expire(self, job_ids: Iterable[str]) -> None:
         keys = BatchKeys.of(self.batch_id)
         for job_id in job_ids:
             remove_unless_received(self.settings.uploads_folder / self.batch_id / job_id)

@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.artifacts import acreate_markdown_artifact
@@ -17,6 +17,8 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterType,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterTags,
@@ -25,21 +27,22 @@ from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from tasks.batches import batch_tag
-from tasks.cleanup.abandoned import end_abandoned, read_abandoned
+from tasks.batches import BATCH_FLOW, batch_tag
 from tasks.cleanup.cancelled_uploads import read_cancelled_jobs
-from tasks.cleanup.deletion import discard, discard_hidden_batch, hide_batch, show_batch
-from tasks.cleanup.inventory import read_inventory
-from tasks.cleanup.removals import Location, Removal, StoredItem
-from tasks.cleanup.retention import Activity, Plan, Rules, may_hold_anything, plan
-from tasks.cleanup.stored_items import BatchInventory
+from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, remove_item, show_batch
+from tasks.cleanup.inventory import Activity, BatchInventory, StoredItem, in_store, read_inventory
+from tasks.cleanup.retention import Plan, RetentionRules, may_hold_anything, plan
 from tasks.documents.results import complete_job_results, find_result_folders
 from tasks.errors import DiskFull, RecordDamaged, WrongInstallation
 from tasks.names import display_name
 from tasks.orchestration.installation import check_installation
+from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import PAGE, read_all
-from tasks.orchestration.prefect_runs import read_runs
-from tasks.orchestration.prefect_states import ENDED, NOT_ENDED, in_states
+from tasks.orchestration.pools import read_gpu_pools, read_workers
+from tasks.orchestration.prefect_runs import job_run_of, read_runs
+from tasks.orchestration.prefect_states import ENDED, HOLDING_A_SLOT, NOT_ENDED, in_states
+from tasks.orchestration.recovery import Loss
+from tasks.orchestration.run_recovery import recover
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.expiries import note_expiries, withdraw_expiries
@@ -47,14 +50,6 @@ from tasks.storage.keys import BATCHES
 from tasks.storage.records import published_and_intact
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """The result of a clean-up: removals, real or of a dry run, and what had to stay though its time was over."""
-
-    removals: tuple[Removal, ...] = ()
-    kept: tuple[str, ...] = ()
 
 
 async def read_activity(client: PrefectClient, batch_id: str) -> Activity:
@@ -80,154 +75,148 @@ class Cleaner:
     dry_run: bool
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> RetentionRules:
         """The retention rules of this installation."""
-        return Rules.of(self.settings)
+        return RetentionRules.of(self.settings)
 
-    async def batch(self, batch_id: str) -> Cleaned:
+    async def clean_batch(self, batch_id: str) -> Plan:
         """Remove what the rules release of the batch, and return it; complete its results."""
-        looked_at = await self._stock(batch_id)
+        looked_at = await self._inventory(batch_id)
         await self._complete_results(looked_at)
         if not may_hold_anything(looked_at, self.rules, now=datetime.now(UTC)):
-            return Cleaned()
-        # Runs first: what the last one of them did is in a stock that is taken after its end.
+            return Plan()
+        # Runs first: what the last one of them did is in an inventory that is taken after its end.
         activity = await read_activity(self.client, batch_id)
-        stock, now = await self._stock(batch_id), datetime.now(UTC)
-        cancelled = await self._cancelled_jobs(stock, activity)
-        going = plan(stock, activity, self.rules, now=now, cancelled=cancelled)
+        inventory, now = replace(await self._inventory(batch_id), activity=activity), datetime.now(UTC)
+        inventory = replace(inventory, cancelled=await self._cancelled_jobs(inventory))
+        going = plan(inventory, self.rules, now=now)
         damaged = await asyncio.to_thread(_damaged, self.store, batch_id, going.relying)
         if damaged:
-            going = plan(stock, activity, self.rules, now=now, damaged=damaged, cancelled=cancelled)
-        kept = tuple(_documents_damaged(stock, job_id) for job_id in sorted(damaged))
+            going = plan(replace(inventory, damaged=damaged), self.rules, now=now)
+        going = replace(going, kept=tuple(_documents_damaged(inventory, job_id) for job_id in sorted(damaged)))
         if self.dry_run or not going.removals:
-            return Cleaned(going.removals, kept)
-        if going.whole:
-            removed = await self._remove_whole(stock, activity)
-        else:
-            removed = await self._remove_parts(stock, going, activity, cancelled)
-        return Cleaned(going.removals if removed else (), kept)
+            return going
+        remove = self._remove_whole if going.whole else self._remove_parts
+        return going if await remove(inventory, going) else Plan(kept=going.kept)
 
-    async def _complete_results(self, stock: BatchInventory) -> None:
+    async def _complete_results(self, inventory: BatchInventory) -> None:
         """Complete the results. A full disk or a damaged record must not block removals: it is left for next time."""
         try:
-            for job in () if self.dry_run else stock.jobs_without_results():
+            for job in () if self.dry_run else inventory.jobs_without_results():
                 await asyncio.to_thread(complete_job_results, self.store, job)
         except (DiskFull, RecordDamaged) as error:
-            logger.warning("Results of batch %s are missing: %s", stock.batch_id, error)
+            logger.warning("Results of batch %s are missing: %s", inventory.batch_id, error)
 
-    async def _stock(self, batch_id: str) -> BatchInventory:
+    async def _inventory(self, batch_id: str) -> BatchInventory:
         return await asyncio.to_thread(read_inventory, self.store, self.settings, batch_id)
 
-    async def _cancelled_jobs(self, stock: BatchInventory, activity: Activity) -> frozenset[str]:
+    async def _cancelled_jobs(self, inventory: BatchInventory) -> frozenset[str]:
         """Return the cancelled ones among the jobs that are not done; queried only if anything of them is left."""
-        if stock.manifest is None or activity.active:
+        if inventory.manifest is None or inventory.activity.active:
             return frozenset()
-        not_done = [job.job_id for job in stock.manifest.jobs if stock.published_at(job.job_id) is None]
-        holding = [job_id for job_id in not_done if stock.upload(job_id) or stock.recording(job_id)]
+        not_done = [job.job_id for job in inventory.manifest.jobs if inventory.published_at(job.job_id) is None]
+        holding = [job_id for job_id in not_done if inventory.upload(job_id) or inventory.recording(job_id)]
         if not holding:
             return frozenset()
-        return await read_cancelled_jobs(self.client, stock.batch_id, holding, stock.marked_cancelled)
+        return await read_cancelled_jobs(self.client, inventory.batch_id, holding, inventory.marked_cancelled)
 
-    async def _remove_parts(
-        self, stock: BatchInventory, going: Plan, activity: Activity, cancelled: frozenset[str]
-    ) -> bool:
+    async def _remove_parts(self, inventory: BatchInventory, going: Plan) -> bool:
         """
-        Remove single things of a batch that stays; False if it came to life again, and then nothing is removed.
+        Remove single items of a batch that stays; False if it came to life again, and then nothing is removed.
 
         A retry that comes before the note is seen by the second look, one that comes after it finds the note.
         """
-        batch_id = stock.batch_id
-        gone_early = frozenset(job_id for job_id in cancelled if not stock.is_kept(job_id))
-        noted = await asyncio.to_thread(note_expiries, self.store, batch_id, going.expiring, cancelled=gone_early)
-        if await read_activity(self.client, batch_id) != activity:
+        batch_id, early = inventory.batch_id, inventory.gone_early
+        noted = await asyncio.to_thread(note_expiries, self.store, batch_id, going.expiring, cancelled=early)
+        if await read_activity(self.client, batch_id) != inventory.activity:
             await asyncio.to_thread(withdraw_expiries, self.store, batch_id, noted)
             return False
-        for removal in going.removals:
-            await asyncio.to_thread(discard, self.store, self.settings, removal.held)
+        for item in going.removals:
+            await asyncio.to_thread(remove_item, self.store, self.settings, item)
         return True
 
-    async def _remove_whole(self, stock: BatchInventory, activity: Activity) -> bool:
+    async def _remove_whole(self, inventory: BatchInventory, _going: Plan) -> bool:
         """
         Remove a batch with all that is its; False if it came to life again, and then it stays.
 
         An upload or a start that comes before it is hidden is seen by the second look, one that comes after it finds
         no batch.
         """
-        batch_id = stock.batch_id
+        batch_id = inventory.batch_id
         record = await asyncio.to_thread(hide_batch, self.store, batch_id)
-        now = await self._stock(batch_id)
-        changed = now.receiving or now.last_change > stock.last_change or (now.manifest and not stock.manifest)
-        if changed or await read_activity(self.client, batch_id) != activity:
+        now = await self._inventory(batch_id)
+        changed = now.receiving or now.last_change > inventory.last_change or (now.manifest and not inventory.manifest)
+        if changed or await read_activity(self.client, batch_id) != inventory.activity:
             if record is not None:
                 await asyncio.to_thread(show_batch, self.store, batch_id, record)
             return False
-        await asyncio.to_thread(discard_hidden_batch, self.store, self.settings, batch_id)
+        await asyncio.to_thread(delete_hidden_batch, self.store, self.settings, batch_id)
         return True
 
-    async def whose_store(self) -> Cleaned:
+    async def check_store(self) -> Plan:
         """Raise `WrongInstallation` if the store is another installation's; a dry run reports that and goes on."""
         try:
             await check_installation(self.client, self.store, may_mark=not self.dry_run)
         except WrongInstallation as error:
             if not self.dry_run:
                 raise
-            return Cleaned(kept=(str(error),))
-        return Cleaned()
+            return Plan(kept=(str(error),))
+        return Plan()
 
-    async def orphaned_results(self) -> Cleaned:
+    async def purge_orphaned_results(self) -> Plan:
         """Remove results of batches that are gone: written by a run that was killed before it noticed that."""
-        return await asyncio.to_thread(self._orphaned_results)
+        return await asyncio.to_thread(self._purge_orphaned_results)
 
-    def _orphaned_results(self) -> Cleaned:
+    def _purge_orphaned_results(self) -> Plan:
         latest = datetime.now(UTC) - self.rules.leftover
         folders = list(find_result_folders(self.store, self.settings.results))
         batch_ids = {*self.store.folders(BATCHES)}  # after the results, before which their batch was there
         found = [
-            StoredItem(Location.STORE, each.key, each.size, each.modified)
+            in_store(each)
             for batch_id, folder in folders
             if batch_id not in batch_ids
             for each in self.store.objects(folder)
             if each.modified <= latest
         ]
-        for held in () if self.dry_run else found:
-            discard(self.store, self.settings, held)
-        return Cleaned(tuple(Removal(held, "Its batch was dismissed.") for held in found))
+        for item in () if self.dry_run else found:
+            remove_item(self.store, self.settings, item)
+        return Plan(dict.fromkeys(found, "Its batch was dismissed."))
 
-    async def unfinished_writes(self) -> Cleaned:
+    async def purge_unfinished_writes(self) -> Plan:
         """Remove what killed writers left in the store, which no listing of it shows."""
-        return await asyncio.to_thread(self._unfinished_writes, self.rules.leftover.total_seconds())
+        return await asyncio.to_thread(self._purge_unfinished_writes, self.rules.leftover.total_seconds())
 
-    def _unfinished_writes(self, seconds: float) -> Cleaned:
+    def _purge_unfinished_writes(self, seconds: float) -> Plan:
         found = list(self.store.unfinished(older_than_seconds=seconds))
         if found and not self.dry_run:
             self.store.sweep(older_than_seconds=seconds)
-        things = (StoredItem(Location.STORE, each.key, each.size, each.modified) for each in found)
-        return Cleaned(tuple(Removal(held, "Left by a write that was killed.") for held in things))
+        return Plan(dict.fromkeys(map(in_store, found), "Left by a write that was killed."))
 
-    async def abandoned_runs(self) -> Cleaned:
+    async def end_abandoned_runs(self) -> Plan:
         """End jobs' runs whose worker is gone for good, and over which no running batch watches."""
         runs = await read_abandoned(self.client, away_for=self.rules.leftover)
         if not self.dry_run:
             for run in runs:
-                await end_abandoned(self.client, run)
+                # Should the worker come back with it, its documents do not count any more.
+                reason = f"The worker of {run.work_pool} is gone."
+                await recover(self.client, run.run_id, Loss.WORKER_FOR_GOOD, reason)
         now = datetime.now(UTC)
-        held = ((StoredItem(Location.PREFECT, f"slot of flow run {run.name}", 0, now), run.work_pool) for run in runs)
-        return Cleaned(tuple(Removal(each, f"The worker of {pool} is gone: retry the job.") for each, pool in held))
+        slots = {StoredItem("prefect", f"slot of flow run {run.name}", 0, now): run.work_pool for run in runs}
+        return Plan({slot: f"The worker of {pool} is gone: retry the job." for slot, pool in slots.items()})
 
-    async def progress(self) -> Cleaned:
+    async def purge_progress(self) -> Plan:
         """Remove the progress artifacts of runs that have ended: one for each longer recording, of no use any more."""
         artifacts = await _read_progress(self.client)
         active = await _active_among(self.client, [run for each in artifacts if (run := each.flow_run_id)])
-        removals = []
+        removed = []
         for artifact in artifacts:
             shown_at = artifact.updated or artifact.created or datetime.now(UTC)
             if artifact.flow_run_id in active or shown_at + self.rules.leftover > datetime.now(UTC):
                 continue
             if not self.dry_run:
                 await _delete_artifact(self.client, artifact)
-            held = StoredItem(Location.PREFECT, f"progress of flow run {artifact.flow_run_id}", 0, shown_at)
-            removals.append(Removal(held, "Its run has ended."))
-        return Cleaned(tuple(removals))
+            removed.append(StoredItem("prefect", f"progress of flow run {artifact.flow_run_id}", 0, shown_at))
+        return Plan(dict.fromkeys(removed, "Its run has ended."))
 
 
 def _damaged(store: Store, batch_id: str, job_ids: frozenset[str]) -> frozenset[str]:
@@ -235,12 +224,12 @@ def _damaged(store: Store, batch_id: str, job_ids: frozenset[str]) -> frozenset[
     return frozenset(job_id for job_id in job_ids if published_and_intact(store, batch_id, job_id) is None)
 
 
-def _documents_damaged(stock: BatchInventory, job_id: str) -> str:
-    jobs = stock.manifest.jobs if stock.manifest else ()
+def _documents_damaged(inventory: BatchInventory, job_id: str) -> str:
+    jobs = inventory.manifest.jobs if inventory.manifest else ()
     path = next((job.path for job in jobs if job.job_id == job_id), job_id)
     return (
-        f"{display_name(path)} of batch {stock.batch_id}: its documents are not in the store, or damaged. Its upload "
-        "and recording stay: retry the batch in Prefect."
+        f"{display_name(path)} of batch {inventory.batch_id}: its documents are not in the store, or damaged. Its "
+        "upload and recording stay: retry the batch in Prefect."
     )
 
 
@@ -266,3 +255,34 @@ async def _delete_artifact(client: PrefectClient, artifact: Artifact) -> None:
 async def publish_report(markdown: str) -> None:
     """Show the report in Prefect's UI."""
     await acreate_markdown_artifact(key="clean-up", markdown=markdown, description="What the clean-up removed, and why")
+
+
+async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[JobRun]:
+    """
+    Return the runs under way on pools whose workers were not heard of for so long, if their batch has ended.
+
+    A running batch moves such runs to another pool. A job that was retried alone, after its batch had ended, has none:
+    its run would stay Running for ever.
+    """
+    offline = [pool.work_pool.name for pool in await read_gpu_pools(client) if not pool.online]
+    if not offline:
+        return []
+    holding = FlowRunFilter(state=in_states(HOLDING_A_SLOT))
+    runs = [run for run in map(job_run_of, await read_runs(client, holding, offline)) if run.job_id]
+    gone = {name for name in {run.work_pool for run in runs} if await _is_gone(client, name, away_for=away_for)}
+    return [run for run in runs if run.work_pool in gone and not await _is_watched(client, run)]
+
+
+async def _is_gone(client: PrefectClient, work_pool: str, *, away_for: timedelta) -> bool:
+    beats = [worker.last_heartbeat_time for worker in await read_workers(client, work_pool)]
+    return all(beat is None or beat + away_for < datetime.now(UTC) for beat in beats)
+
+
+async def _is_watched(client: PrefectClient, run: JobRun) -> bool:
+    """Return whether the run of its batch is under way, which moves stuck runs."""
+    of_batch = FlowRunFilter(
+        tags=FlowRunFilterTags(all_=[batch_tag(run.batch_id)]),
+        state=in_states(NOT_ENDED),
+    )
+    flow = FlowFilter(name=FlowFilterName(any_=[BATCH_FLOW]))
+    return bool(await client.read_flow_runs(flow_filter=flow, flow_run_filter=of_batch, limit=1))

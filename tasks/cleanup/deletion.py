@@ -1,5 +1,5 @@
 """
-Deletion of what is no longer needed: things one by one, and batches as a whole.
+Deletion of what is no longer needed: items one by one, and batches as a whole.
 
 A batch is gone for every reader as soon as its `Batch` is: that record goes first. The steps after it can be
 interrupted, and are finished by the next dismissal or clean-up, which finds what is left.
@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tasks.batches import JOB_ID, Manifest
-from tasks.cleanup.removals import Location, StoredItem
+from tasks.cleanup.inventory import StoredItem, entries
 from tasks.documents.results import delete_results
 from tasks.errors import NotFound
 from tasks.settings import Settings
@@ -23,17 +23,17 @@ from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 
 
-def discard(store: Store, settings: Settings, held: StoredItem) -> None:
-    """Remove the thing, if it is still there and no upload is being received into it."""
-    match held.place:
-        case Location.STORE:
-            store.delete(held.name)
-        case Location.UPLOADS:
-            remove_unless_received(settings.uploads_folder / held.name)
-        case Location.WORK:
-            shutil.rmtree(settings.work_folder / held.name, ignore_errors=True)
-        case Location.PREFECT:
-            msg = f"{held.name} is Prefect's."
+def remove_item(store: Store, settings: Settings, item: StoredItem) -> None:
+    """Remove the item, if it is still there and no upload is being received into it."""
+    match item.location:
+        case "store":
+            store.delete(item.name)
+        case "uploads":
+            remove_unless_received(settings.uploads_folder / item.name)
+        case "work":
+            shutil.rmtree(settings.work_folder / item.name, ignore_errors=True)
+        case "prefect":
+            msg = f"{item.name} is Prefect's."
             raise ValueError(msg)
 
 
@@ -53,27 +53,27 @@ def show_batch(store: Store, batch_id: str, record: bytes) -> None:
     store.write(BatchKeys.of(batch_id).batch, record)
 
 
-def discard_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int:
+def delete_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int:
     """
-    Remove all that is left of a hidden batch and return the number of things removed.
+    Delete all that is left of a hidden batch and return the number of items deleted.
 
     Its uploads go before the last of its records: so what an interruption leaves is always known to be a batch's.
     """
     keys = BatchKeys.of(batch_id)
-    discarded = _delete_results(store, keys)  # while the manifest still says where they are
-    discarded += store.delete_all(keys.publications)  # its documents can't be had any more
+    deleted = _delete_results(store, keys)  # while the manifest still says where they are
+    deleted += store.delete_all(keys.publications)  # its documents can't be had any more
     folder = settings.uploads_folder / batch_id
-    for path in _entries(folder):
+    for path in entries(folder):
         remove_unless_received(path)  # whoever receives it finds out that the batch is gone
-        discarded += 1
+        deleted += 1
     with contextlib.suppress(OSError):  # it was not there, or somebody receives an upload there
         folder.rmdir()
-    for path in _entries(settings.work_folder):
+    for path in entries(settings.work_folder):
         job = JOB_ID.match(path.name)
         if job is not None and job["batch_id"] == batch_id:
             shutil.rmtree(path, ignore_errors=True)
-            discarded += 1
-    return discarded + store.delete_all(keys.folder)
+            deleted += 1
+    return deleted + store.delete_all(keys.folder)
 
 
 def _delete_results(store: Store, keys: BatchKeys) -> int:
@@ -106,10 +106,3 @@ def remove_unless_received(path: Path, *, wanted: Callable[[], bool] = lambda: F
     finally:
         os.close(descriptor)
     return True
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -1,5 +1,5 @@
 """
-Take stock of what batches hold, in the store and on this machine's disk.
+The inventory of a batch: what it holds in the store and on this machine's disk, and which of its runs are under way.
 
 Of a batch whose records and documents are complete this is one listing and one small read, however many jobs it has.
 """
@@ -7,27 +7,173 @@ Of a batch whose records and documents are complete this is one listing and one 
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from pydantic import ValidationError
 
-from tasks.batches import BATCH_ID, JOB_ID, Manifest
-from tasks.cleanup.removals import Location, StoredItem
-from tasks.cleanup.stored_items import BatchInventory
+from tasks.batches import BATCH_ID, JOB_ID, Job, Manifest
 from tasks.documents.results import list_results
 from tasks.errors import NotFound
 from tasks.settings import Settings
-from tasks.storage.base import Store
-from tasks.storage.keys import BATCHES, BatchKeys
+from tasks.storage.base import Store, StoredObject
+from tasks.storage.keys import BATCHES, BatchKeys, jobs_without_results, result_keys
 from tasks.storage.records import read_publication
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+Location = Literal["store", "uploads", "work", "prefect"]
+"""The place where an item is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """
+    Something that takes up space; *size* in bytes, *modified* in UTC.
+
+    Its name is a key of the store, a path below the folder of the uploads, or a folder below the work folder.
+    """
+
+    location: Location
+    name: str
+    size: int
+    modified: datetime
+
+
+def in_store(found: StoredObject) -> StoredItem:
+    """Return an object of the store as an item."""
+    return StoredItem("store", found.key, found.size, found.modified)
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Run activity of a batch: whether a run is under way, and when the last ended; None if Prefect knows of none."""
+
+    active: bool = False
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInventory:
+    """The contents of a batch: objects of the store by key, files of uploads and work folders on this machine."""
+
+    batch_id: str
+    objects: Mapping[str, StoredItem] = field(default_factory=dict)
+    manifest: Manifest | None = None
+    named: frozenset[str] | None = None
+    """Keys of the documents that its publications name; None where there are just as many as there should be."""
+    results: Mapping[str, StoredItem] = field(default_factory=dict)
+    """Objects under the stable addresses of its documents, by key."""
+    uploads: tuple[StoredItem, ...] = ()
+    receiving: bool = False
+    """True if an upload is being received right now."""
+    work: tuple[StoredItem, ...] = ()
+    activity: Activity = Activity()
+    cancelled: frozenset[str] = frozenset()
+    """Jobs without documents that were cancelled."""
+    damaged: frozenset[str] = frozenset()
+    """Jobs whose documents turned out not to be as they were published."""
+
+    @property
+    def keys(self) -> BatchKeys:
+        """The keys of the batch."""
+        return BatchKeys.of(self.batch_id)
+
+    @property
+    def dismissed(self) -> bool:
+        """True if the batch is gone for every reader; what is left of it was missed, or came too late."""
+        return self.keys.batch not in self.objects
+
+    @property
+    def everything(self) -> tuple[StoredItem, ...]:
+        """All things of the batch."""
+        return (*self.uploads, *self.work, *self.results.values(), *self.objects.values())
+
+    @property
+    def ended_at(self) -> datetime:
+        """Time at which the batch ended: that of its last run, or of its last change if Prefect knows of no run."""
+        return self.activity.ended_at or self.last_change
+
+    @property
+    def last_change(self) -> datetime:
+        """Time of the last write to anything in the batch."""
+        return max((held.modified for held in self.everything), default=LONG_AGO)
+
+    def published_at(self, job_id: str) -> datetime | None:
+        """Return the time at which the job's documents were published, or None if they were not."""
+        publication = self.objects.get(self.keys.publication(job_id))
+        return publication.modified if publication else None
+
+    def is_kept(self, job_id: str) -> bool:
+        """Return whether the user wants the job's upload kept though they cancelled the job."""
+        return self.keys.keep_mark() in self.objects or self.keys.keep_mark(job_id) in self.objects
+
+    @property
+    def gone_early(self) -> frozenset[str]:
+        """The cancelled jobs whose uploads need not wait for a retry."""
+        return frozenset(job_id for job_id in self.cancelled if not self.is_kept(job_id))
+
+    @property
+    def marked_cancelled(self) -> frozenset[str]:
+        """The jobs that were cancelled before they had a run."""
+        return frozenset(PurePosixPath(held.name).stem for held in self._below(self.keys.cancel_marks))
+
+    def recording(self, job_id: str) -> tuple[StoredItem, ...]:
+        """Return the job's recording and its record, the record first: without it there is no recording."""
+        keys = (self.keys.recording_record(job_id), self.keys.recording(job_id))
+        return tuple(self.objects[key] for key in keys if key in self.objects)
+
+    def upload(self, job_id: str) -> tuple[StoredItem, ...]:
+        """Return the job's upload, if it is there."""
+        return tuple(held for held in self.uploads if PurePosixPath(held.name).name == job_id)
+
+    def recorded(self, upload: StoredItem) -> bool:
+        """Return whether the upload has a record of its own: without one it did not arrive."""
+        name = PurePosixPath(upload.name).name
+        return JOB_ID.fullmatch(name) is not None and self.keys.upload(name) in self.objects
+
+    def unrecorded_recordings(self, jobs: Iterable[str]) -> tuple[StoredItem, ...]:
+        """Return the recordings that have no record, or belong to none of the *jobs*."""
+        return tuple(
+            held
+            for held in self._below(self.keys.recordings)
+            if (job_id := PurePosixPath(held.name).stem) not in jobs
+            or self.keys.recording_record(job_id) not in self.objects
+        )
+
+    def unnamed_documents(self) -> tuple[StoredItem, ...]:
+        """Return the documents that no publication names."""
+        if self.named is None:
+            return ()
+        return tuple(held for held in self._below(self.keys.documents) if held.name not in self.named)
+
+    def unpublished_results(self) -> tuple[StoredItem, ...]:
+        """Return the objects under stable addresses that are not documents of a job that is done."""
+        if self.manifest is None or not self.results:
+            return ()
+        done = (job for job in self.manifest.jobs if self.published_at(job.job_id))
+        named = {key for job in done for key in result_keys(self.manifest.batch, job)}
+        return tuple(held for key, held in self.results.items() if key not in named)
+
+    def jobs_without_results(self) -> tuple[Job, ...]:
+        """Return the jobs that are done and lack a document under its stable address."""
+        if self.manifest is None or not self.manifest.batch.results or self.dismissed:
+            return ()
+        published = {held.name: held.modified for held in self._below(self.keys.publications)}
+        held = {key: held.modified for key, held in self.results.items()}
+        return tuple(jobs_without_results(self.manifest, published, held))
+
+    def _below(self, prefix: str) -> Iterable[StoredItem]:
+        return (held for key, held in self.objects.items() if key.startswith(prefix))
 
 
 def batches_to_look_at(store: Store, settings: Settings) -> list[str]:
     """Return the ids of all batches of which the store or this machine's disk holds anything, oldest first."""
-    in_work = (job["batch_id"] for path in _entries(settings.work_folder) if (job := JOB_ID.match(path.name)))
-    names = {path.name for path in _entries(settings.uploads_folder)} | {*store.folders(BATCHES)}
+    in_work = (job["batch_id"] for path in entries(settings.work_folder) if (job := JOB_ID.match(path.name)))
+    names = {path.name for path in entries(settings.uploads_folder)} | {*store.folders(BATCHES)}
     return sorted({name for name in names if BATCH_ID.fullmatch(name)} | {*in_work})
 
 
@@ -36,25 +182,19 @@ def read_inventory(store: Store, settings: Settings, batch_id: str) -> BatchInve
     keys = BatchKeys.of(batch_id)
     # The files first: one that nobody holds locked by then has its record, or will never get one.
     folder = settings.uploads_folder / batch_id
-    unlocked = [path for path in _entries(folder) if path.is_file() and not is_locked(path)]
-    receiving = len(unlocked) < len([path for path in _entries(folder) if path.is_file()])
-    objects = {
-        found.key: StoredItem(Location.STORE, found.key, found.size, found.modified)
-        for found in store.objects(keys.folder)
-    }
+    unlocked = [path for path in entries(folder) if path.is_file() and not is_locked(path)]
+    receiving = len(unlocked) < len([path for path in entries(folder) if path.is_file()])
+    objects = {found.key: in_store(found) for found in store.objects(keys.folder)}
     manifest = _manifest(store, keys) if keys.manifest in objects else None
     return BatchInventory(
         batch_id=batch_id,
         objects=objects,
         manifest=manifest,
         named=_named(store, keys, objects, manifest),
-        results={
-            found.key: StoredItem(Location.STORE, found.key, found.size, found.modified)
-            for found in (list_results(store, manifest.batch) if manifest else ())
-        },
-        uploads=tuple(_held(unlocked, Location.UPLOADS, settings.uploads_folder)),
+        results={found.key: in_store(found) for found in (list_results(store, manifest.batch) if manifest else ())},
+        uploads=tuple(_items(unlocked, "uploads", settings.uploads_folder)),
         receiving=receiving,
-        work=tuple(_held(_work_of(settings, batch_id), Location.WORK, settings.work_folder)),
+        work=tuple(_items(_work_of(settings, batch_id), "work", settings.work_folder)),
     )
 
 
@@ -101,13 +241,13 @@ def _named(store: Store, keys: BatchKeys, objects: Iterable[str], manifest: Mani
 
 
 def _work_of(settings: Settings, batch_id: str) -> Iterator[Path]:
-    for path in _entries(settings.work_folder):
+    for path in entries(settings.work_folder):
         job = JOB_ID.match(path.name)
         if job is not None and job["batch_id"] == batch_id and path.is_dir():
             yield path
 
 
-def _held(paths: Iterable[Path], place: Location, folder: Path) -> Iterator[StoredItem]:
+def _items(paths: Iterable[Path], place: Location, folder: Path) -> Iterator[StoredItem]:
     """Yield files, and folders with all that is in them, as things of *folder*."""
     for path in paths:
         sizes, times = [], []
@@ -121,7 +261,8 @@ def _held(paths: Iterable[Path], place: Location, folder: Path) -> Iterator[Stor
             yield StoredItem(place, path.relative_to(folder).as_posix(), sum(sizes), modified)
 
 
-def _entries(folder: Path) -> list[Path]:
+def entries(folder: Path) -> list[Path]:
+    """Return the entries of a folder in order; none if there is no such folder."""
     try:
         return sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

@@ -7,20 +7,25 @@ that they go at once. A job that is done gives up its upload only once its docum
 accounts for goes when it is too old to be work in progress.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Self
 
 from tasks.batches import Job, Manifest
-from tasks.cleanup.removals import Removal, StoredItem
-from tasks.cleanup.stored_items import LONG_AGO, BatchInventory
+from tasks.cleanup.inventory import LONG_AGO, Activity, BatchInventory, StoredItem
+from tasks.names import display_name
 from tasks.settings import Settings
+
+MAX_LISTED = 500
+"""Items that a report names one by one; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RetentionRules:
     """The retention period of each kind of data."""
 
     retention: timedelta
@@ -48,139 +53,116 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Activity:
-    """Run activity of a batch: whether a run is under way, and when the last ended; None if Prefect knows of none."""
-
-    active: bool
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
-    """The things to remove, in this order."""
+    """What is removed of a batch, or of what belongs to none."""
 
-    removals: tuple[Removal, ...] = ()
+    removals: Mapping[StoredItem, str] = field(default_factory=dict)
+    """The items that go, in this order, each with the reason."""
     expiring: tuple[str, ...] = ()
     """Jobs that cannot be retried without what goes: this is noted before it does."""
     relying: frozenset[str] = frozenset()
     """Jobs whose documents must be in the store and intact."""
     whole: bool = False
     """True if the batch goes with all that belongs to it."""
+    kept: tuple[str, ...] = ()
+    """Sentences on what stays though its time is over."""
 
 
-def plan(
-    stock: BatchInventory,
-    activity: Activity,
-    rules: Rules,
-    *,
-    now: datetime,
-    damaged: frozenset[str] = frozenset(),
-    cancelled: frozenset[str] = frozenset(),
-) -> Plan:
-    """
-    Return the plan of what may be removed of the batch.
-
-    *damaged* are jobs whose documents turned out not to be as published, *cancelled* those that were cancelled.
-    """
-    if activity.active or stock.receiving:
+def plan(inventory: BatchInventory, rules: RetentionRules, *, now: datetime) -> Plan:
+    """Return the plan of what may be removed of the batch."""
+    if inventory.activity.active or inventory.receiving:
         return Plan()
-    if stock.dismissed:
-        return _left_of_dismissed(stock, rules, now)
-    if stock.manifest is None:
-        return _not_started(stock, rules, now)
-    if activity.ended_at is None and stock.keys.run not in stock.objects:
+    if inventory.dismissed:
+        return _left_of_dismissed(inventory, rules, now)
+    if inventory.manifest is None:
+        return _not_started(inventory, rules, now)
+    if inventory.activity.ended_at is None and inventory.keys.run not in inventory.objects:
         return Plan()  # its start was interrupted, and the dashboard finishes it
-    ended_at = activity.ended_at or stock.last_change
-    if rules.batch_retention is not None and ended_at + rules.batch_retention <= now:
-        return _whole(stock, f"Batches are kept for {span(rules.batch_retention)} after their end.")
-    end = _End(ended_at, damaged, frozenset(job_id for job_id in cancelled if not stock.is_kept(job_id)))
-    return _ended(stock, stock.manifest, rules, end, now=now)
+    if rules.batch_retention is not None and inventory.ended_at + rules.batch_retention <= now:
+        return _whole(inventory, f"Batches are kept for {span(rules.batch_retention)} after their end.")
+    return _ended(inventory, inventory.manifest, rules, now=now)
 
 
-def may_hold_anything(stock: BatchInventory, rules: Rules, *, now: datetime) -> bool:
+def may_hold_anything(inventory: BatchInventory, rules: RetentionRules, *, now: datetime) -> bool:
     """Return whether anything could go if the batch had ended long ago. If not, Prefect need not be asked."""
-    return bool(plan(stock, Activity(active=False, ended_at=LONG_AGO), rules, now=now).removals)
+    long_over = replace(inventory, activity=Activity(ended_at=LONG_AGO))
+    return bool(plan(long_over, rules, now=now).removals)
 
 
-def _left_of_dismissed(stock: BatchInventory, rules: Rules, now: datetime) -> Plan:
-    if stock.objects or stock.results:
-        return Plan(removals=_old(stock.everything, rules.leftover, now, "Its batch was dismissed."))
+def _left_of_dismissed(inventory: BatchInventory, rules: RetentionRules, now: datetime) -> Plan:
+    if inventory.objects or inventory.results:
+        return Plan(removals=_old(inventory.everything, rules.leftover, now, "Its batch was dismissed."))
     # Nothing in the store knows these. A store that was set wrongly looks the same: there is time to notice it.
     patience = max(rules.leftover, rules.retention, rules.unstarted)
-    return Plan(removals=_old(stock.everything, patience, now, "The store holds no such batch."))
+    return Plan(removals=_old(inventory.everything, patience, now, "The store holds no such batch."))
 
 
-def _not_started(stock: BatchInventory, rules: Rules, now: datetime) -> Plan:
-    if stock.last_change + rules.unstarted <= now:
-        return _whole(stock, f"Its batch was not started within {span(rules.unstarted)} of its last upload.")
-    unrecorded = [held for held in stock.uploads if not stock.recorded(held)]
+def _not_started(inventory: BatchInventory, rules: RetentionRules, now: datetime) -> Plan:
+    if inventory.last_change + rules.unstarted <= now:
+        return _whole(inventory, f"Its batch was not started within {span(rules.unstarted)} of its last upload.")
+    unrecorded = [item for item in inventory.uploads if not inventory.recorded(item)]
     return Plan(removals=_old(unrecorded, rules.leftover, now, "An upload that did not arrive completely."))
 
 
-def _whole(stock: BatchInventory, why: str) -> Plan:
-    return Plan(removals=tuple(Removal(held, why) for held in stock.everything), whole=True)
+def _whole(inventory: BatchInventory, why: str) -> Plan:
+    return Plan(removals=dict.fromkeys(inventory.everything, why), whole=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """The end of a batch: its time, and the jobs that are damaged or were cancelled without being kept."""
-
-    at: datetime
-    damaged: frozenset[str]
-    cancelled: frozenset[str]
-
-
-def _ended(stock: BatchInventory, manifest: Manifest, rules: Rules, end: _End, *, now: datetime) -> Plan:
-    removals: dict[StoredItem, Removal] = {}
+def _ended(inventory: BatchInventory, manifest: Manifest, rules: RetentionRules, *, now: datetime) -> Plan:
+    removals: dict[StoredItem, str] = {}
     expiring: list[str] = []
     relying: set[str] = set()
     for job in manifest.jobs:
-        published_at = stock.published_at(job.job_id)
+        published_at = inventory.published_at(job.job_id)
         if published_at is None:
-            going = _of_not_done(stock, job, rules, end, now=now)
+            going = _of_not_done(inventory, job, rules, now=now)
             expiring += [job.job_id] if going else []
-        elif job.job_id in end.damaged:  # what is there is all that its documents can be made of once more
+        elif job.job_id in inventory.damaged:  # what is there is all that its documents can be made of once more
             continue
         else:
-            going = _of_done(stock, job, rules, now=now, published_at=published_at)
+            going = _of_done(inventory, job, rules, now=now, published_at=published_at)
             relying |= {job.job_id} if going else set()
-        removals |= {removal.held: removal for removal in going}
-    unaccounted = {removal.held: removal for removal in _unaccounted(stock, manifest, rules, now)}
-    return Plan(removals=tuple((unaccounted | removals).values()), expiring=tuple(expiring), relying=frozenset(relying))
+        removals |= going
+    unaccounted = _unaccounted(inventory, manifest, rules, now)
+    return Plan(removals={**unaccounted, **removals}, expiring=tuple(expiring), relying=frozenset(relying))
 
 
-def _of_done(stock: BatchInventory, job: Job, rules: Rules, *, now: datetime, published_at: datetime) -> list[Removal]:
-    going = [Removal(held, "Its documents are stored and verified.") for held in stock.upload(job.job_id)]
+def _of_done(
+    inventory: BatchInventory, job: Job, rules: RetentionRules, *, now: datetime, published_at: datetime
+) -> dict[StoredItem, str]:
+    going = dict.fromkeys(inventory.upload(job.job_id), "Its documents are stored and verified.")
     if published_at + rules.recording_retention <= now:
         why = f"Recordings are kept for {span(rules.recording_retention)} after their documents are published."
-        going += [Removal(held, why) for held in stock.recording(job.job_id)]
+        going |= dict.fromkeys(inventory.recording(job.job_id), why)
     return going
 
 
-def _of_not_done(stock: BatchInventory, job: Job, rules: Rules, end: _End, *, now: datetime) -> list[Removal]:
+def _of_not_done(inventory: BatchInventory, job: Job, rules: RetentionRules, *, now: datetime) -> dict[StoredItem, str]:
     why = f"Its job did not succeed; for a retry it was kept for {span(rules.retention)}."
-    if job.job_id in end.cancelled:
+    if job.job_id in inventory.gone_early:
         why = "Its job was cancelled."
-    elif end.at + rules.retention > now:
-        return []
-    return [Removal(held, why) for held in (*stock.upload(job.job_id), *stock.recording(job.job_id))]
+    elif inventory.ended_at + rules.retention > now:
+        return {}
+    return dict.fromkeys((*inventory.upload(job.job_id), *inventory.recording(job.job_id)), why)
 
 
-def _unaccounted(stock: BatchInventory, manifest: Manifest, rules: Rules, now: datetime) -> tuple[Removal, ...]:
+def _unaccounted(
+    inventory: BatchInventory, manifest: Manifest, rules: RetentionRules, now: datetime
+) -> dict[StoredItem, str]:
     """Return what no record of the batch accounts for: left by killed runs, late writers or uploads after the start."""
     jobs = {job.job_id for job in manifest.jobs}
-    uploads = [held for held in stock.uploads if PurePosixPath(held.name).name not in jobs]
-    return (
-        *_old(uploads, rules.leftover, now, "An upload that did not arrive completely."),
-        *_old(stock.unrecorded_recordings(jobs), rules.leftover, now, "Left by a conversion that was killed."),
-        *_old(stock.unnamed_documents(), rules.leftover, now, "No publication names it: it was written too late."),
-        *_old(stock.unpublished_results(), rules.leftover, now, "No job that is done has a document of this address."),
-        *_old(stock.work, rules.leftover, now, "Left by a run that was killed."),
-    )
+    uploads = [item for item in inventory.uploads if PurePosixPath(item.name).name not in jobs]
+    return {
+        **_old(uploads, rules.leftover, now, "An upload that did not arrive completely."),
+        **_old(inventory.unrecorded_recordings(jobs), rules.leftover, now, "Left by a conversion that was killed."),
+        **_old(inventory.unnamed_documents(), rules.leftover, now, "No publication names it: it was written too late."),
+        **_old(inventory.unpublished_results(), rules.leftover, now, "No job that is done has a document there."),
+        **_old(inventory.work, rules.leftover, now, "Left by a run that was killed."),
+    }
 
 
-def _old(things: Iterable[StoredItem], age: timedelta, now: datetime, why: str) -> tuple[Removal, ...]:
-    return tuple(Removal(held, why) for held in things if held.modified + age <= now)
+def _old(items: Iterable[StoredItem], age: timedelta, now: datetime, why: str) -> dict[StoredItem, str]:
+    return {item: why for item in items if item.modified + age <= now}
 
 
 def span(time: timedelta) -> str:
@@ -189,3 +171,56 @@ def span(time: timedelta) -> str:
     if hours >= 48:  # noqa: PLR2004 - two days; 24 hours say more than a day
         return f"{hours / 24:g} days"
     return "1 hour" if hours == 1 else f"{hours:.3g} hours"
+
+
+def outcome(removals: Mapping[StoredItem, str], *, dry_run: bool) -> str:
+    """Return one sentence on what was removed, or would be."""
+    if not removals:
+        return "Nothing to clean up."
+    things = "1 thing" if len(removals) == 1 else f"{len(removals)} things"
+    verb = "would be removed (dry run)" if dry_run else "removed"
+    return f"{things} {verb}, {in_bytes(sum(item.size for item in removals))}."
+
+
+def report(cleaned: Plan, *, dry_run: bool) -> str:
+    """Return the report in Markdown: how much for which reason, then each item; and what had to stay."""
+    removals, kept = cleaned.removals, cleaned.kept
+    lines = ["# Clean-up", "", f"**{outcome(removals, dry_run=dry_run)}**"]
+    if removals:
+        rows = [_row(item, why) for item, why in islice(removals.items(), MAX_LISTED)]
+        lines += ["", "| why | things | size |", "|---|---|---|", *_reasons(removals)]
+        lines += ["", "| what | where | size | why |", "|---|---|---|---|", *rows]
+    if len(removals) > MAX_LISTED:
+        lines += ["", f"And {len(removals) - MAX_LISTED} more."]
+    if kept:
+        lines += ["", "## Left alone", "", *(f"- {_cell(sentence)}" for sentence in kept)]
+    return "\n".join(lines) + "\n"
+
+
+def _reasons(removals: Mapping[StoredItem, str]) -> list[str]:
+    sizes: dict[str, list[int]] = defaultdict(list)
+    for item, why in removals.items():
+        sizes[why].append(item.size)
+    ordered = sorted(sizes.items(), key=lambda reason: (-sum(reason[1]), reason[0]))
+    return [f"| {_cell(why)} | {len(each)} | {in_bytes(sum(each))} |" for why, each in ordered]
+
+
+def _row(item: StoredItem, why: str) -> str:
+    return f"| {_cell(display_name(item.name))} | {item.location} | {in_bytes(item.size)} | {_cell(why)} |"
+
+
+def _cell(text: str) -> str:
+    """Return *text* so that a table in Markdown shows it as it is."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>|#~" else letter for letter in text)
+
+
+def in_bytes(size: int) -> str:
+    """Return a size for display: ``812 B``, ``3.4 MB``."""
+    if size < 1000:  # noqa: PLR2004 - bytes of a kilobyte
+        return f"{size} B"
+    value = float(size)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:  # noqa: PLR2004 - would be written as 1000.0
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"

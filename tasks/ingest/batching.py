@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tasks.batches import TranscriptionOptions, job_id_for, new_batch_id
-from tasks.cleanup.removals import in_bytes
+from tasks.cleanup.retention import in_bytes
 from tasks.errors import NotFound, RecordDamaged
 from tasks.ingest.context import ScanContext, pause_after
 from tasks.ingest.folder_options import FolderOptions

@@ -6,9 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.batches import Batch, Upload, job_id_for, manifest_of
-from tasks.cleanup.removals import Location, Removal, StoredItem, in_bytes, outcome, report
-from tasks.cleanup.retention import Activity, Rules, may_hold_anything, plan, span
-from tasks.cleanup.stored_items import BatchInventory
+from tasks.cleanup.inventory import Activity, BatchInventory, Location, StoredItem
+from tasks.cleanup.retention import (
+    Plan,
+    RetentionRules,
+    in_bytes,
+    may_hold_anything,
+    outcome,
+    plan,
+    report,
+    span,
+)
 from tasks.settings import Settings
 from tasks.storage.expiries import Expiry, expired
 from tasks.storage.keys import BatchKeys
@@ -18,7 +26,7 @@ BATCH = "20261120-120000-abcdef"
 KEYS = BatchKeys.of(BATCH)
 JOB = job_id_for(BATCH, "talks/lecture.mp3")
 UPLOAD = f"{BATCH}/{JOB}"
-RULES = Rules.of(Settings(_env_file=None))
+RULES = RetentionRules.of(Settings(_env_file=None))
 DOCUMENT = f"{KEYS.documents}talks/lecture_refined.srt"
 EXPIRES = {UPLOAD, KEYS.recording(JOB), KEYS.recording_record(JOB)}
 
@@ -27,8 +35,8 @@ def ago(**time: float) -> datetime:
     return NOW - timedelta(**time)
 
 
-def held(place: Location, name: str, modified: datetime) -> StoredItem:
-    return StoredItem(place, name, 1000, modified)
+def item(location: Location, name: str, modified: datetime) -> StoredItem:
+    return StoredItem(location, name, 1000, modified)
 
 
 def batch_of(
@@ -41,10 +49,10 @@ def batch_of(
     batch = Batch(batch_id=BATCH, name="talks", created_at=ago(days=4))
     return BatchInventory(
         batch_id=BATCH,
-        objects={key: held(Location.STORE, key, modified) for key, modified in objects.items()},
+        objects={key: item("store", key, modified) for key, modified in objects.items()},
         manifest=manifest_of(batch, [upload], started_at=ago(days=4)) if started else None,
         named=named,
-        uploads=tuple(held(Location.UPLOADS, name, modified) for name, modified in uploads.items()),
+        uploads=tuple(item("uploads", name, modified) for name, modified in uploads.items()),
         **more,
     )
 
@@ -62,12 +70,16 @@ def ended(**time: float) -> Activity:
     return Activity(active=False, ended_at=ago(**time))
 
 
-def names(stock: BatchInventory, activity: Activity, rules: Rules = RULES) -> set[str]:
-    return {removal.held.name for removal in plan(stock, activity, rules, now=NOW).removals}
+def planned(inventory: BatchInventory, activity: Activity, rules: RetentionRules = RULES, **more: object) -> Plan:
+    return plan(replace(inventory, activity=activity, **more), rules, now=NOW)
+
+
+def names(*known: object, **more: object) -> set[str]:
+    return {going.name for going in planned(*known, **more).removals}
 
 
 @pytest.mark.parametrize(
-    ("stock", "activity", "going"),
+    ("inventory", "activity", "going"),
     [
         (FAILED, ended(hours=23), set()),
         (FAILED, ended(hours=24), EXPIRES),
@@ -79,29 +91,29 @@ def names(stock: BatchInventory, activity: Activity, rules: Rules = RULES) -> se
         (done(days=7), Activity(active=True, ended_at=ago(days=6)), set()),
     ],
 )
-def test_uploads_and_recordings_go_when_nobody_needs_them(stock, activity, going):
-    assert names(stock, activity) == going
+def test_uploads_and_recordings_go_when_nobody_needs_them(inventory, activity, going):
+    assert names(inventory, activity) == going
 
 
 @pytest.mark.parametrize(("written", "going"), [(ago(hours=23), set()), (ago(hours=24), {UPLOAD})])
 def test_without_runs_in_prefect_a_batch_ended_when_the_last_of_its_files_was_written(written, going):
-    stock = batch_of(keys={}, uploads={UPLOAD: written})
-    assert names(stock, Activity(active=False, ended_at=None)) == going
+    inventory = batch_of(keys={}, uploads={UPLOAD: written})
+    assert names(inventory, Activity(active=False, ended_at=None)) == going
 
 
 def test_what_a_failed_job_could_be_retried_with_is_noted_before_it_goes():
-    going = plan(FAILED, ended(hours=24), RULES, now=NOW)
+    going = planned(FAILED, ended(hours=24))
     assert going.expiring == (JOB,)
     assert going.relying == frozenset()
     nothing_left = batch_of(keys={}, uploads={})
-    assert plan(nothing_left, ended(hours=24), RULES, now=NOW).expiring == ()
+    assert planned(nothing_left, ended(hours=24)).expiring == ()
 
 
 def test_what_a_job_that_is_done_gives_up_relies_on_its_documents():
-    going = plan(done(days=8), ended(days=8), RULES, now=NOW)
+    going = planned(done(days=8), ended(days=8))
     assert going.relying == {JOB}
     assert going.expiring == ()
-    assert plan(done(days=8), ended(days=8), RULES, now=NOW, damaged=frozenset({JOB})).removals == ()
+    assert planned(done(days=8), ended(days=8), damaged=frozenset({JOB})).removals == {}
 
 
 def test_a_recording_goes_with_the_upload_if_recordings_are_not_kept():
@@ -110,7 +122,7 @@ def test_a_recording_goes_with_the_upload_if_recordings_are_not_kept():
 
 
 def test_the_record_of_a_recording_goes_before_its_sound():
-    order = [removal.held.name for removal in plan(FAILED, ended(days=2), RULES, now=NOW).removals]
+    order = [item.name for item in planned(FAILED, ended(days=2)).removals]
     assert order.index(KEYS.recording_record(JOB)) < order.index(KEYS.recording(JOB))
 
 
@@ -119,25 +131,25 @@ def test_the_record_of_a_recording_goes_before_its_sound():
     [(ago(hours=47), False, False), (ago(hours=48), False, True), (ago(hours=48), True, False)],
 )
 def test_a_batch_that_nobody_starts_goes_as_a_whole(last_upload, receiving, whole):
-    stock = batch_of(keys={}, uploads={UPLOAD: last_upload}, started=False, receiving=receiving)
-    going = plan(stock, Activity(active=False, ended_at=None), RULES, now=NOW)
+    inventory = batch_of(keys={}, uploads={UPLOAD: last_upload}, started=False, receiving=receiving)
+    going = planned(inventory, Activity())
     assert going.whole is whole
-    assert {removal.held.name for removal in going.removals} == ({*stock.objects, UPLOAD} if whole else set())
+    assert {item.name for item in going.removals} == ({*inventory.objects, UPLOAD} if whole else set())
 
 
 def test_a_start_that_was_interrupted_is_left_to_the_dashboard():
-    stock = batch_of(keys=RECORDING, uploads={UPLOAD: ago(days=4)})
-    without_run = replace(stock, objects={key: each for key, each in stock.objects.items() if key != KEYS.run})
+    inventory = batch_of(keys=RECORDING, uploads={UPLOAD: ago(days=4)})
+    without_run = replace(inventory, objects={key: each for key, each in inventory.objects.items() if key != KEYS.run})
     assert names(without_run, Activity(active=False, ended_at=None)) == set()
 
 
 def test_batches_are_kept_until_they_are_dismissed_unless_told_otherwise():
-    stock = done(days=400)
-    assert not plan(stock, ended(days=400), RULES, now=NOW).whole
+    inventory = done(days=400)
+    assert not planned(inventory, ended(days=400)).whole
     for_a_month = replace(RULES, batch_retention=timedelta(days=30))
-    assert not plan(stock, ended(days=29), for_a_month, now=NOW).whole
-    assert names(stock, ended(days=30), for_a_month) == {*stock.objects, UPLOAD}
-    assert Rules.of(Settings(_env_file=None, batch_retention_days=30)) == for_a_month
+    assert not planned(inventory, ended(days=29), for_a_month).whole
+    assert names(inventory, ended(days=30), for_a_month) == {*inventory.objects, UPLOAD}
+    assert RetentionRules.of(Settings(_env_file=None, batch_retention_days=30)) == for_a_month
 
 
 PART = f"{BATCH}/0123456789abcdef.part"
@@ -160,9 +172,9 @@ LATE = f"{KEYS.documents}talks/lecture_refined.late.srt"
     ],
 )
 def test_what_nothing_accounts_for_goes_when_it_is_too_old_to_be_in_use(keys, uploads, leftovers):
-    stock = batch_of(keys=keys, uploads=uploads)
-    assert names(stock, ended(minutes=10)) == leftovers
-    assert names(stock, Activity(active=True, ended_at=None)) == set()
+    inventory = batch_of(keys=keys, uploads=uploads)
+    assert names(inventory, ended(minutes=10)) == leftovers
+    assert names(inventory, Activity(active=True, ended_at=None)) == set()
 
 
 def test_documents_are_no_leftovers_while_nobody_can_tell_whose_they_are():
@@ -170,30 +182,30 @@ def test_documents_are_no_leftovers_while_nobody_can_tell_whose_they_are():
 
 
 def test_work_folders_of_killed_runs_go():
-    folder = held(Location.WORK, f"{JOB}-run", ago(hours=2))
+    folder = item("work", f"{JOB}-run", ago(hours=2))
     assert names(batch_of(keys={}, uploads={}, work=(folder,)), ended(minutes=1)) == {folder.name}
 
 
 def test_an_upload_without_a_record_goes_before_its_batch_is_started():
-    stock = batch_of(
+    inventory = batch_of(
         keys={},
         uploads={UPLOAD: ago(hours=2), f"{BATCH}/{STRANGER}": ago(hours=2), PART: ago(minutes=1)},
         started=False,
     )
-    assert names(stock, Activity(active=False, ended_at=None)) == {f"{BATCH}/{STRANGER}"}
+    assert names(inventory, Activity(active=False, ended_at=None)) == {f"{BATCH}/{STRANGER}"}
 
 
 def test_what_is_left_of_a_dismissed_batch_goes():
-    objects = {DOCUMENT: held(Location.STORE, DOCUMENT, ago(hours=1)), LATE: held(Location.STORE, LATE, ago(minutes=1))}
-    stock = BatchInventory(batch_id=BATCH, objects=objects, uploads=(held(Location.UPLOADS, UPLOAD, ago(hours=1)),))
-    assert names(stock, ended(minutes=1)) == {DOCUMENT, UPLOAD}
-    assert names(stock, Activity(active=True, ended_at=None)) == set()
+    objects = {DOCUMENT: item("store", DOCUMENT, ago(hours=1)), LATE: item("store", LATE, ago(minutes=1))}
+    inventory = BatchInventory(batch_id=BATCH, objects=objects, uploads=(item("uploads", UPLOAD, ago(hours=1)),))
+    assert names(inventory, ended(minutes=1)) == {DOCUMENT, UPLOAD}
+    assert names(inventory, Activity(active=True, ended_at=None)) == set()
 
 
 @pytest.mark.parametrize(("modified", "going"), [(ago(hours=47), set()), (ago(hours=48), {UPLOAD})])
 def test_uploads_of_which_the_store_knows_nothing_wait_for_somebody_who_notices(modified, going):
-    stock = BatchInventory(batch_id=BATCH, uploads=(held(Location.UPLOADS, UPLOAD, modified),))
-    assert names(stock, Activity(active=False, ended_at=None)) == going
+    inventory = BatchInventory(batch_id=BATCH, uploads=(item("uploads", UPLOAD, modified),))
+    assert names(inventory, Activity(active=False, ended_at=None)) == going
 
 
 def test_a_batch_with_nothing_but_records_and_documents_needs_no_look_at_its_runs():
@@ -241,9 +253,8 @@ ALL_KEPT = dict.fromkeys((KEYS.keep_mark(),), ago(hours=1))
     ],
 )
 def test_what_a_cancelled_job_uploaded_goes_at_once_unless_it_is_kept(keys, activity, going):
-    stock = batch_of(keys=RECORDING | keys, uploads={UPLOAD: ago(days=4)})
-    planned = plan(stock, activity, RULES, now=NOW, cancelled=frozenset({JOB}))
-    assert {removal.held.name for removal in planned.removals} == going
+    inventory = batch_of(keys=RECORDING | keys, uploads={UPLOAD: ago(days=4)})
+    assert names(inventory, activity, cancelled=frozenset({JOB})) == going
 
 
 @pytest.mark.parametrize(
@@ -269,13 +280,11 @@ def test_sizes_are_told_in_words(size, words):
 
 
 def test_the_report_names_each_thing_with_its_size_and_the_reason():
-    removals = [
-        Removal(held(Location.UPLOADS, f"{BATCH}/a|b.mp3", NOW), "Its documents are stored and verified."),
-        Removal(held(Location.STORE, DOCUMENT, NOW), "No publication names it."),
-    ]
-    page = report(removals, ["c.mp3: its documents are damaged."], dry_run=True)
+    upload, document = item("uploads", f"{BATCH}/a|b.mp3", NOW), item("store", DOCUMENT, NOW)
+    removals = {upload: "Its documents are stored and verified.", document: "No publication names it."}
+    page = report(Plan(removals, kept=("c.mp3: its documents are damaged.",)), dry_run=True)
     assert "**2 things would be removed (dry run), 2.0 kB.**" in page
     assert f"| {BATCH}/a\\|b.mp3 | uploads | 1.0 kB | Its documents are stored and verified. |" in page
     assert "- c.mp3: its documents are damaged." in page
-    assert outcome(removals[:1], dry_run=False) == "1 thing removed, 1.0 kB."
-    assert outcome([], dry_run=False) == "Nothing to clean up."
+    assert outcome({upload: removals[upload]}, dry_run=False) == "1 thing removed, 1.0 kB."
+    assert outcome({}, dry_run=False) == "Nothing to clean up."

@@ -76,7 +76,7 @@ class CancelledBatch:
 
         async def clean():
             async with PrefectClient(self.prefect.url) as client:
-                return await Cleaner(client, store, settings, dry_run=False).batch(self.batch_id)
+                return await Cleaner(client, store, settings, dry_run=False).clean_batch(self.batch_id)
 
         return asyncio.run(clean())
 
@@ -138,14 +138,14 @@ def test_a_clean_up_finishes_what_a_killed_run_left(batch):
     note = {"job_id": first, "expired_at": "2026-11-28T12:00:00Z", "cancelled": True}
     (batch.folder / "expired" / f"{first}.json").write_text(json.dumps(note))
     cleaned = batch.clean_up()
-    assert {removal.why for removal in cleaned.removals} == {"Its job was cancelled."}
+    assert set(cleaned.removals.values()) == {"Its job was cancelled."}
     assert (batch.has(first), batch.has(second)) == (False, True)  # what failed is kept for a day
 
 
 def test_a_clean_up_leaves_what_is_kept(batch):
     batch.keep("batch")
     batch.prefect.set_state("flow_runs", batch.run_id, "CANCELLED")
-    assert batch.clean_up().removals == ()
+    assert batch.clean_up().removals == {}
     assert all(map(batch.has, batch.jobs))
 
 

@@ -44,7 +44,7 @@ def clean_up(dashboard, prefect):
 
         async def cleaned():
             async with PrefectClient(prefect.url) as client:
-                return await Cleaner(client, store, settings, dry_run=False).batch(batch_id)
+                return await Cleaner(client, store, settings, dry_run=False).clean_batch(batch_id)
 
         return asyncio.run(cleaned())
 
@@ -66,7 +66,7 @@ def note_of(dashboard, batch_id, job_id):
 def test_an_upload_expires_with_a_note(dashboard, prefect, clean_up):
     batch_id, job_id = failed_batch(dashboard, prefect)
     cleaned = clean_up(batch_id)
-    assert [removal.held.name for removal in cleaned.removals] == [f"{batch_id}/{job_id}"]
+    assert [item.name for item in cleaned.removals] == [f"{batch_id}/{job_id}"]
     assert dashboard.upload_files(batch_id) == []
     assert note_of(dashboard, batch_id, job_id).exists()
     assert dashboard.http.post(f"api/batch/{batch_id}/retry").status_code == 409
@@ -76,7 +76,7 @@ def test_a_retry_in_that_moment_keeps_its_upload(dashboard, prefect, clean_up):
     batch_id, job_id = failed_batch(dashboard, prefect)
     run_id = prefect.run_of(batch_id)["id"]
     cleaned = clean_up(batch_id, lambda: prefect.set_state("flow_runs", run_id, "SCHEDULED"))
-    assert cleaned.removals == ()
+    assert cleaned.removals == {}
     assert dashboard.upload_files(batch_id) == [job_id]
     assert not note_of(dashboard, batch_id, job_id).exists()
 
@@ -89,7 +89,7 @@ def test_a_retry_that_begins_and_ends_in_that_moment_keeps_its_upload(dashboard,
         for state in ("SCHEDULED", "RUNNING", "FAILED"):
             prefect.set_state("flow_runs", run_id, state)
 
-    assert clean_up(batch_id, retry).removals == ()
+    assert clean_up(batch_id, retry).removals == {}
     assert dashboard.upload_files(batch_id) == [job_id]
 
 
@@ -98,7 +98,7 @@ def test_a_start_in_that_moment_brings_the_batch_back(dashboard, clean_up):
     job_id = dashboard.upload(batch_id, "a.mp3").json()["job_id"]
     answers = []
     cleaned = clean_up(batch_id, lambda: answers.append(dashboard.http.post(f"api/batch/{batch_id}/start")))
-    assert cleaned.removals == ()
+    assert cleaned.removals == {}
     assert [answer.status_code for answer in answers] == [404]
     assert dashboard.upload_files(batch_id) == [job_id]
     deadline = time.monotonic() + 60
@@ -123,6 +123,6 @@ def test_a_batch_with_an_upload_on_its_way_stays(dashboard, clean_up, slow_uploa
     upload = slow_upload(dashboard, batch_id, length=10)
     upload.send(b"01234")
     wait(lambda: dashboard.upload_files(batch_id), "the upload's first bytes")
-    assert clean_up(batch_id).removals == ()
+    assert clean_up(batch_id).removals == {}
     upload.send(b"56789")
     assert upload.answer()[0] == 201

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Running
 
 from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
-from tasks.cleanup.abandoned import read_abandoned
+from tasks.cleanup.cleaner import read_abandoned
 from tasks.orchestration import paging
 from tasks.orchestration.dispatcher import Dispatcher, RouterUnusable
 from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns

@@ -16,7 +16,7 @@ from prefect.client.orchestration import get_client
 
 from dashboard.services.uploads import sweep_uploads
 from tasks.cleanup.inventory import read_inventory
-from tasks.cleanup.retention import Activity, Rules, plan
+from tasks.cleanup.retention import RetentionRules, plan
 from tasks.ingest.scan import scan_inbox
 
 STEPS = (("replace", os.replace), ("rename", os.rename), ("link", os.link), ("unlink", os.unlink), ("fsync", os.fsync))
@@ -127,10 +127,10 @@ def test_an_ingest_in_progress_survives_sweeps_and_clean_ups(watch, monkeypatch)
         original(source, target)
         if "/uploads/" in str(target) and "/store/" not in str(target):
             sweep_uploads(inbox.store, inbox.settings.uploads_folder)
-            stock = read_inventory(inbox.store, inbox.settings, Path(target).parent.name)
-            rules = Rules.of(inbox.settings.model_copy(update={"leftover_hours": 0}))
+            inventory = read_inventory(inbox.store, inbox.settings, Path(target).parent.name)
+            rules = RetentionRules.of(inbox.settings.model_copy(update={"leftover_hours": 0}))
             now = datetime.now(UTC)
-            assert not plan(stock, Activity(active=False, ended_at=None), rules, now=now).removals
+            assert not plan(inventory, rules, now=now).removals
             seen.append(target)
 
     monkeypatch.setattr(os, "replace", nosy)

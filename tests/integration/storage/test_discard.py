@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from tasks.batches import (
     job_id_for,
     manifest_of,
 )
-from tasks.cleanup.deletion import discard, discard_hidden_batch, hide_batch, show_batch
-from tasks.cleanup.inventory import batches_to_look_at, read_inventory
-from tasks.cleanup.retention import Activity, Rules, plan
+from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, remove_item, show_batch
+from tasks.cleanup.inventory import Activity, batches_to_look_at, read_inventory
+from tasks.cleanup.retention import RetentionRules, plan
 from tasks.documents.results import keep_results
 from tasks.names import DocumentFormat
 from tasks.storage.cancel_requests import forget_cancels, mark_kept, not_kept
@@ -105,14 +106,14 @@ def test_objects_are_listed_with_their_sizes_and_times(store):
 
 
 def going_at(store, settings, now):
-    stock = read_inventory(store, settings, BATCH)
-    return plan(stock, Activity(active=False, ended_at=NOON), Rules.of(settings), now=now)
+    inventory = read_inventory(store, settings, BATCH)
+    return plan(replace(inventory, activity=Activity(ended_at=NOON)), RetentionRules.of(settings), now=now)
 
 
 def test_after_a_week_only_records_and_documents_are_left(store, settings, ended_batch):
     going = going_at(store, settings, datetime.now(UTC) + timedelta(days=8))
-    for removal in going.removals:
-        discard(store, settings, removal.held)
+    for item in going.removals:
+        remove_item(store, settings, item)
     assert published_and_intact(store, BATCH, DONE)
     assert going.expiring == (FAILED,)
     left = {key.removeprefix(KEYS.folder) for key in store.list(KEYS.folder)}
@@ -125,7 +126,7 @@ def test_after_a_week_only_records_and_documents_are_left(store, settings, ended
     }
     assert [path for path in settings.uploads_folder.rglob("*") if path.is_file()] == []
     assert list(settings.work_folder.iterdir()) == []
-    assert going_at(store, settings, datetime.now(UTC) + timedelta(days=8)).removals == ()
+    assert going_at(store, settings, datetime.now(UTC) + timedelta(days=8)).removals == {}
 
 
 def test_a_document_too_many_is_told_from_those_that_are_published(store, settings, ended_batch):
@@ -143,13 +144,13 @@ def test_a_file_that_is_being_received_is_left_alone(store, settings):
     part = file(settings.uploads_folder, f"{BATCH}/0123.part")
     with part.open("rb") as receiving:
         fcntl.flock(receiving, fcntl.LOCK_EX)
-        stock = read_inventory(store, settings, BATCH)
-        assert stock.receiving
-        assert stock.uploads == ()
-        discard_hidden_batch(store, settings, BATCH)
+        inventory = read_inventory(store, settings, BATCH)
+        assert inventory.receiving
+        assert inventory.uploads == ()
+        delete_hidden_batch(store, settings, BATCH)
         assert part.exists()
-    assert [held.name for held in read_inventory(store, settings, BATCH).uploads] == [f"{BATCH}/0123.part"]
-    discard_hidden_batch(store, settings, BATCH)
+    assert [upload.name for upload in read_inventory(store, settings, BATCH).uploads] == [f"{BATCH}/0123.part"]
+    delete_hidden_batch(store, settings, BATCH)
     assert not part.parent.exists()
 
 
@@ -191,7 +192,7 @@ def test_what_was_kept_before_a_retry_is_kept_no_more_after_it(store):
 
 KILLED_AT = """
 import os, signal, sys
-from tasks.cleanup.deletion import discard_hidden_batch, hide_batch
+from tasks.cleanup.deletion import delete_hidden_batch, hide_batch
 
 left = {number}
 
@@ -206,7 +207,7 @@ delete, delete_all = store.delete, store.delete_all
 store.delete = lambda key: (step(), delete(key))[1]
 store.delete_all = lambda prefix: (step(), delete_all(prefix))[1]
 hide_batch(store, {batch!r})
-discard_hidden_batch(store, Settings(data={data!r}), {batch!r})
+delete_hidden_batch(store, Settings(data={data!r}), {batch!r})
 """
 
 
@@ -228,10 +229,10 @@ def test_a_dismissal_that_is_killed_at_any_step_is_finished_by_the_next(store, s
         assert KEYS.batch not in left or left == before  # all of it is to be seen, or nothing
         assert any(key.startswith(KEYS.folder) for key in left)  # by which its uploads are known to be of a batch
         hide_batch(store, BATCH)
-        assert discard_hidden_batch(store, settings, BATCH) > 0
+        assert delete_hidden_batch(store, settings, BATCH) > 0
         assert everything(store, settings) == set()
         killed += 1
         step += 1 if step < 5 else 4  # in a folder, each object is one
     assert killed >= 4
     assert everything(store, settings) == set()
-    assert discard_hidden_batch(store, settings, BATCH) == 0
+    assert delete_hidden_batch(store, settings, BATCH) == 0

@@ -1,6 +1,7 @@
 """Documents are kept a second time, under addresses that people can read, in a folder and in a bucket alike."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -8,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from tasks.batches import Batch, Upload, job_id_for, manifest_of
-from tasks.cleanup.deletion import discard_hidden_batch, hide_batch
-from tasks.cleanup.inventory import read_inventory
-from tasks.cleanup.retention import Activity, Rules, plan
+from tasks.cleanup.deletion import delete_hidden_batch, hide_batch
+from tasks.cleanup.inventory import Activity, read_inventory
+from tasks.cleanup.retention import RetentionRules, plan
 from tasks.documents.publish import publish
 from tasks.documents.results import complete_results, document_uri, find_result_folders, keep_results, list_results
 from tasks.names import DocumentFormat
@@ -133,7 +134,7 @@ def test_results_go_with_their_batch_and_leave_those_of_others(store, settings):
     for batch_id in (BATCH_ID, OTHER_ID):
         publish_job(store, make_batch(store, "talks/a.mp3", batch_id=batch_id).jobs[0])
     hide_batch(store, BATCH_ID)
-    discard_hidden_batch(store, settings, BATCH_ID)
+    delete_hidden_batch(store, settings, BATCH_ID)
     assert {key.split("/")[2] for key in results(store)} == {OTHER_ID}
 
 
@@ -162,11 +163,11 @@ def test_a_clean_up_sees_results_that_are_no_job_s_and_jobs_without_results(stor
     store.write(f"{FOLDER}b_refined.srt", b"left")
     (missing, *_) = results(store)
     store.delete(missing)
-    stock = read_inventory(store, settings, BATCH_ID)
-    assert stock.jobs_without_results() == (manifest.jobs[0],)
+    inventory = read_inventory(store, settings, BATCH_ID)
+    assert inventory.jobs_without_results() == (manifest.jobs[0],)
     now = datetime.now(UTC) + timedelta(hours=2)
-    going = plan(stock, Activity(active=False, ended_at=now), Rules.of(settings), now=now)
-    assert [removal.held.name for removal in going.removals] == [f"{FOLDER}b_refined.srt"]
+    going = plan(replace(inventory, activity=Activity(ended_at=now)), RetentionRules.of(settings), now=now)
+    assert [item.name for item in going.removals] == [f"{FOLDER}b_refined.srt"]
 
 
 @pytest.mark.parametrize("template", [TEMPLATE, "out/{format}/{batch_name} {batch}/{tree}/{name}"])
