@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pydantic import ValidationError
-
 from tasks.batches import BATCH_ID, JOB_ID, Job, Manifest
 from tasks.documents.results import list_results
 from tasks.errors import NotFound
@@ -231,10 +229,7 @@ def _named(store: Store, keys: BatchKeys, objects: Iterable[str], manifest: Mani
     documents = sum(key.startswith(keys.documents) for key in objects)
     if documents == len(published) * len(set(manifest.batch.options.formats)):
         return None
-    try:
-        publications = [read_publication(store, keys.batch_id, job_id) for job_id in published]
-    except ValidationError:
-        return None
+    publications = [read_publication(store, keys.batch_id, job_id) for job_id in published]
     if any(publication is None for publication in publications):
         return None
     return frozenset(document.key for publication in publications if publication for document in publication.documents)

@@ -1,7 +1,15 @@
-"""Read a batch's records from the store, and check that what they promise is there."""
+"""
+Read a batch's records from the store, and check that what they promise is there.
+
+A damaged record is treated in one of two ways. What was given to us cannot be made again: damage to a batch, a manifest
+or an upload's record raises `RecordDamaged`. Publications and recordings are derived from it: the job makes them again,
+so a damaged one counts as absent, and a warning names its key.
+"""
 
 import hashlib
+import logging
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,9 +19,11 @@ from tasks.errors import NotFound, RecordDamaged, StoreUnavailable, Unreadable
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 
-_StoredRecord = TypeVar("_StoredRecord", Publication, Recording)
+_Derived = TypeVar("_Derived", Publication, Recording)
 _Record = TypeVar("_Record", bound=BaseModel)
 _Answer = TypeVar("_Answer")
+
+logger = logging.getLogger(__name__)
 
 
 def distinguish_outage(store: Store, what: str, look: Callable[[], _Answer]) -> _Answer:
@@ -39,13 +49,16 @@ def parse_record(record: type[_Record], content: bytes, key: str) -> _Record:
     try:
         return record.model_validate_json(content)
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"])) or "its content"
         msg = (
-            f"The record {key} in the store cannot be understood: {where}: {fault['msg']}. "
+            f"The record {key} in the store cannot be understood: {_fault(error)}. "
             "Put it back from a backup; if there is none, remove the batch's folder from the store."
         )
         raise RecordDamaged(msg) from error
+
+
+def _fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'its content'}: {fault['msg']}"
 
 
 def read_manifest(store: Store, batch_id: str) -> Manifest:
@@ -62,24 +75,33 @@ def read_manifest(store: Store, batch_id: str) -> Manifest:
 
 
 def read_publication(store: Store, batch_id: str, job_id: str) -> Publication | None:
-    """Return the job's publication, or None if it has none."""
-    return _read(store, BatchKeys.of(batch_id).publication(job_id), Publication)
+    """Return the job's publication, or None if it has none that can be understood."""
+    return _read_derived(store, BatchKeys.of(batch_id).publication(job_id), Publication)
 
 
 def read_recording(store: Store, batch_id: str, job_id: str) -> Recording | None:
-    """Return the job's recording, or None if it is not in the store."""
-    recording = _read(store, BatchKeys.of(batch_id).recording_record(job_id), Recording)
+    """Return the job's recording, or None if it is not in the store, or its record cannot be understood."""
+    recording = _read_derived(store, BatchKeys.of(batch_id).recording_record(job_id), Recording)
     if recording is None:
         return None
     stored = store.stat(recording.key)
     return recording if stored is not None and stored.size == recording.size else None
 
 
-def _read(store: Store, key: str, record: type[_StoredRecord]) -> _StoredRecord | None:
+def _read_derived(store: Store, key: str, record: type[_Derived]) -> _Derived | None:
+    """Return the derived record, or None if it is absent, damaged or of another version: its job makes it again."""
     try:
         return record.model_validate_json(store.read(key))
-    except (NotFound, ValidationError):  # absent, or of another version: as good as absent
+    except NotFound:
         return None
+    except ValidationError as error:
+        _warn_once(key, _fault(error))
+        return None
+
+
+@lru_cache(maxsize=256)  # a page looks each second
+def _warn_once(key: str, fault: str) -> None:
+    logger.warning("The record %s cannot be understood (%s) and counts as absent: its job makes it again", key, fault)
 
 
 def published_and_intact(store: Store, batch_id: str, job_id: str) -> Publication | None:
