@@ -53,3 +53,21 @@ test("who comes back online waits no longer, and who gives up calls no more", as
   assert.equal((await answer).status, 0);
   assert.equal(server.calls.length, 3);
 });
+
+test("an answer has its text, and what else is wanted is for fetch", async () => {
+  const wanted = [];
+  globalThis.fetch = (url, request) => {
+    wanted.push([url, request.method, request.headers, request.cache]);
+    return Promise.resolve(new Response("Hello.\n", { status: 206 }));
+  };
+  const range = { Range: "bytes=0-0" };
+  const answer = await call("GET", "/jobs/a/audio", { headers: range, cache: "no-store" });
+  assert.deepEqual([wasAccepted(answer), answer.text, answer.body], [true, "Hello.\n", null]);
+  assert.deepEqual(wanted, [["/api/jobs/a/audio", "GET", range, "no-store"]]);
+});
+
+test("a call that takes longer than its seconds is as good as broken", async () => {
+  globalThis.fetch = (_, { signal }) =>
+    new Promise((_, refuse) => signal.addEventListener("abort", () => refuse(signal.reason)));
+  assert.deepEqual(await call("GET", "/health", { seconds: 0.05 }), { status: 0 });
+});

@@ -1,5 +1,7 @@
 // Says what is wrong with the installation and what to do, as long as something is; nothing otherwise.
 
+import { call, wasAccepted } from "../shared/api.js";
+
 const WELL_SECONDS = 15;
 const UNWELL_SECONDS = 5;
 const ANSWER_SECONDS = 12; // the dashboard itself gives the Prefect server and the store five
@@ -48,16 +50,6 @@ function watch(parentElement) {
 }
 
 async function problemNow() {
-  try {
-    const answer = await fetch("/api/health", {
-      signal: AbortSignal.timeout(ANSWER_SECONDS * 1000),
-      cache: "no-store",
-    });
-    if (answer.ok) {
-      return "";
-    }
-    return (await answer.json()).detail || AWAY;
-  } catch {
-    return AWAY;
-  }
+  const answer = await call("GET", "/health", { seconds: ANSWER_SECONDS, cache: "no-store" });
+  return wasAccepted(answer) ? "" : answer.body?.detail || AWAY;
 }

@@ -1,10 +1,12 @@
 // One transcript with its recording, from the moment it is asked for until the reader leaves it.
 
+import { API, call, isPassing, reasonOf, wasAccepted } from "../shared/api.js";
 import { make } from "../shared/dom.js";
 import { press, Reader } from "./reader.js";
 import { factsOf, legendOf, markDoubts } from "./view.js";
 
 const SECONDS_BETWEEN_TRIES = 5;
+const DOCUMENT_SECONDS = 600; // a transcript of many hours over a slow connection
 const SECONDS_A_NOTE_STAYS = 2;
 const AWAY = "The dashboard does not answer. The transcript opens as soon as it does.";
 
@@ -32,8 +34,12 @@ class Player {
     this.load();
   }
 
+  path(document) {
+    return `/jobs/${encodeURIComponent(this.data.job_id)}/${document}`;
+  }
+
   url(document) {
-    return `/api/jobs/${encodeURIComponent(this.data.job_id)}/${document}`;
+    return API + this.path(document);
   }
 
   downloadLink({ value, label }) {
@@ -48,30 +54,24 @@ class Player {
     const format = ["json", "txt"].find((wanted) => this.data.formats.some(({ value }) => value === wanted));
     try {
       if (!format) throw new Refused("Only subtitles were asked for, so there is no text to show.", { isFinal: true });
-      const content = await this.fetch(`documents/${format}`, format === "json" ? "json" : "text");
+      const { body, text } = await this.ask(`documents/${format}`);
+      if (format === "json" && !body) throw new Refused(AWAY, { isFinal: false });
       this.tell("");
-      if (format === "json") this.show(content);
-      else this.showPlain(content);
+      if (format === "json") this.show(body);
+      else this.showPlain(text);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.fail(error);
     }
   }
 
-  /** Return a document, read as *kind*. A connection that breaks in the middle of it is as good as none. */
-  async fetch(document, kind, options = {}) {
-    const request = { ...options, signal: this.leaving.signal };
-    const found = await fetch(this.url(document), request)
-      .then(async (answer) => ({
-        answer,
-        content: answer.ok ? await answer[kind]() : await answer.json().catch(() => ({})),
-      }))
-      .catch(() => null);
-    if (this.leaving.signal.aborted) return new Promise(() => {}); // the reader has left: nothing more is to be done
-    if (!found) throw new Refused(AWAY, { isFinal: false });
-    const { answer, content } = found;
-    if (answer.ok) return content;
-    throw new Refused(content.detail ?? `The dashboard answered ${answer.status}.`, { isFinal: answer.status < 500 });
+  /** Return the answer with a document. A connection that breaks in the middle of it is as good as none. */
+  async ask(document, request = {}) {
+    const { signal } = this.leaving;
+    const answer = await call("GET", this.path(document), { ...request, signal, seconds: DOCUMENT_SECONDS });
+    if (signal.aborted) return new Promise(() => {}); // the reader has left: nothing more is to be done
+    if (wasAccepted(answer)) return answer;
+    throw new Refused(reasonOf(answer, AWAY), { isFinal: !isPassing(answer) && answer.status < 500 });
   }
 
   fail({ message, isFinal }) {
@@ -128,7 +128,7 @@ class Player {
       /** Return why the recording cannot be heard; null if it is no longer kept. */
       whyNot: async () => {
         try {
-          await this.fetch("audio", "arrayBuffer", { headers: { Range: "bytes=0-0" } });
+          await this.ask("audio", { headers: { Range: "bytes=0-0" } });
         } catch (error) {
           if (error.isFinal) return null;
           return "The recording cannot be loaded now. Load the page again to listen to it.";

@@ -21,18 +21,22 @@ export function reasonOf(answer, noConnection = NO_CONNECTION) {
   return answer.body?.detail ?? `The server answered ${answer.status}. Try again, or look into its log.`;
 }
 
-/** Call once. The answer has the *body*, and *at*, the server's time in milliseconds. *signal* breaks the call off. */
-export async function call(method, path, { body, signal } = {}) {
+/**
+ * Call once. The answer has the *text*, the *body* if that is JSON, and *at*, the server's time in milliseconds. *signal*
+ * breaks the call off, and so does a time limit of *seconds*. What else is given is for `fetch`.
+ */
+export async function call(method, path, { body, signal, seconds = CALL_SECONDS, ...request } = {}) {
   const json = body === undefined
     ? {}
     : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const timeout = AbortSignal.timeout(CALL_SECONDS * 1000);
+  const timeout = AbortSignal.timeout(seconds * 1000);
   const ending = signal ? AbortSignal.any([signal, timeout]) : timeout;
   try {
-    const response = await fetch(API + path, { method, ...json, signal: ending });
+    const response = await fetch(API + path, { method, ...request, ...json, signal: ending });
     const text = await response.text();
     return {
       status: response.status,
+      text,
       body: parsed(text),
       at: Date.parse(response.headers.get("Date") ?? "") || Date.now(),
       retryAfterSeconds: Number(response.headers.get("Retry-After")) || 0,
