@@ -20,7 +20,6 @@ from prefect import flow, get_run_logger
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
-from pydantic import ValidationError
 
 from tasks.announcements.unannounced import SETTLES, announce_untold
 from tasks.cancellation import RunCancelled, current_token
@@ -67,7 +66,7 @@ async def _clean(cleaner: Cleaner) -> Plan:
         current_token().raise_if_cancelled()
         try:
             parts.append(await cleaner.clean_batch(batch_id))
-        except (TranscriptionError, ValidationError, OSError) as error:  # the others can still be cleaned
+        except (TranscriptionError, OSError) as error:  # the others can still be cleaned
             if isinstance(error, StoreUnavailable):
                 await asyncio.to_thread(cleaner.store.check)  # unless it is away altogether: that ends the clean-up
             get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)

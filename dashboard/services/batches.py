@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from weakref import WeakValueDictionary
 
-from pydantic import ValidationError
-
 from dashboard.services.queries import BatchQueries
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.runs import PrefectService
@@ -247,7 +245,7 @@ class BatchService:
                         continue
                 except (PrefectUnavailable, StoreUnavailable, DiskFull):
                     continue
-                except (TranscriptionError, ValidationError, OSError) as error:
+                except (TranscriptionError, OSError) as error:
                     logger.warning("the uploads of cancelled batch %s stay until a clean-up: %s", batch_id, error)
                 self.cancelled.discard(batch_id)
                 self._overview.forget(batch_id)

@@ -12,15 +12,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from tasks.batches import JOB_ID, Manifest
 from tasks.cleanup.inventory import StoredItem, entries
 from tasks.documents.results import delete_results
-from tasks.errors import NotFound
+from tasks.errors import NotFound, RecordDamaged
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
+from tasks.storage.records import parse_record
 
 
 def remove_item(store: Store, settings: Settings, item: StoredItem) -> None:
@@ -79,8 +78,8 @@ def delete_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int:
 def _delete_results(store: Store, keys: BatchKeys) -> int:
     with contextlib.suppress(NotFound):
         try:
-            manifest = Manifest.model_validate_json(store.read(keys.manifest))
-        except ValidationError:  # the clean-up finds them by the template
+            manifest = parse_record(Manifest, store.read(keys.manifest), keys.manifest)
+        except RecordDamaged:  # the clean-up finds them by the template
             return 0
         return delete_results(store, manifest.batch)
     return 0

@@ -19,7 +19,7 @@ from tasks.errors import NotFound
 from tasks.settings import Settings
 from tasks.storage.base import Store, StoredObject
 from tasks.storage.keys import BATCHES, BatchKeys, jobs_without_results, result_keys
-from tasks.storage.records import read_publication
+from tasks.storage.records import parse_record, read_publication
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -176,7 +176,7 @@ def batches_to_look_at(store: Store, settings: Settings) -> list[str]:
 
 
 def read_inventory(store: Store, settings: Settings, batch_id: str) -> BatchInventory:
-    """Return the inventory of the batch."""
+    """Return the inventory of the batch. Raises `RecordDamaged` if its manifest cannot be understood."""
     keys = BatchKeys.of(batch_id)
     # The files first: one that nobody holds locked by then has its record, or will never get one.
     folder = settings.uploads_folder / batch_id
@@ -213,7 +213,7 @@ def is_locked(path: Path) -> bool:
 
 def _manifest(store: Store, keys: BatchKeys) -> Manifest | None:
     with contextlib.suppress(NotFound):  # dismissed in this moment
-        return Manifest.model_validate_json(store.read(keys.manifest))
+        return parse_record(Manifest, store.read(keys.manifest), keys.manifest)
     return None
 
 
