@@ -18,7 +18,6 @@ from prefect.client.orchestration import get_client
 from dashboard.services.batches import BatchService
 from dashboard.services.health import HealthCheck
 from dashboard.services.inboxes import Inboxes
-from dashboard.services.late_store import open_late
 from dashboard.services.pools import PoolFacts, PoolService
 from dashboard.services.prefect_links import ui_url
 from dashboard.services.queries import BatchQueries
@@ -28,6 +27,7 @@ from dashboard.services.transcripts import TranscriptService
 from dashboard.services.uploads import UploadService
 from tasks.settings import Settings
 from tasks.storage.base import Store
+from tasks.storage.open_store import open_late
 
 __all__ = ["SECONDS_A_PAGE_WAITS", "Client", "ask", "begin", "open_client", "ui_url"]
 

@@ -13,7 +13,7 @@ import sys
 import httpx
 from prefect.client.orchestration import get_client
 
-from deployments.worker.orphans import requeue_all
+from deployments.worker.recovery import requeue_all
 from deployments.worker.worker import WarmWorker
 
 HAND_BACK_SECONDS = 15.0

@@ -42,10 +42,15 @@ from deployments.worker.circuit_breaker import CircuitBreaker
 from deployments.worker.device_reporter import DeviceReporter, open_sensor
 from deployments.worker.job import WarmJobConfiguration, WarmResult, WarmVariables
 from deployments.worker.messages import RunEnded
-from deployments.worker.orphans import requeue_all, watch_for_forgotten
 from deployments.worker.prefect_compat import ResilientWorker
 from deployments.worker.process_pool import WarmProcesses, start_process
-from deployments.worker.run_ends import begun_again_since, exit_in_words, is_suspect
+from deployments.worker.recovery import (
+    begun_again_since,
+    exit_in_words,
+    is_suspect,
+    requeue_all,
+    watch_for_forgotten,
+)
 from deployments.worker.template import CAN_FORK, Template
 from deployments.worker.upkeep import SLOTS_VARIABLE
 from deployments.worker.waiting import wait_for_pool

@@ -8,8 +8,8 @@ from prefect.client.orchestration import get_client
 from prefect.states import Cancelling, Pending
 
 from deployments.worker.cancels import forward_cancels
-from deployments.worker.orphans import FORGOTTEN_SECONDS, requeue_forgotten
 from deployments.worker.process_pool import WarmProcesses
+from deployments.worker.recovery import FORGOTTEN_SECONDS, requeue_forgotten
 
 POOL = "gpu-test"
 

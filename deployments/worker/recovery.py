@@ -1,13 +1,19 @@
-"""Orphans: runs that are under way in a work pool according to Prefect, but that no process has."""
+"""
+Recovery of a pool's runs that lost their process: after its end, and of orphans.
+
+An orphan is under way in the work pool according to Prefect, but no process has it.
+"""
 
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -15,10 +21,11 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 
-from tasks.orchestration.prefect_runs import read_runs
+from tasks.orchestration.job_run import JobRun
+from tasks.orchestration.prefect_runs import crashes_before, read_runs
 from tasks.orchestration.prefect_states import HOLDING_A_SLOT, in_states
 from tasks.orchestration.recovery import Loss
-from tasks.orchestration.run_recovery import recover
+from tasks.orchestration.run_recovery import count_crashes, recover
 from tasks.outages import attempt, warn
 
 FORGOTTEN_SECONDS = 60.0
@@ -67,3 +74,36 @@ async def requeue_forgotten(
 
 async def _read(client: PrefectClient, work_pool: str, states: Sequence[StateType]) -> list[FlowRun]:
     return await read_runs(client, FlowRunFilter(state=in_states(states)), [work_pool])
+
+
+def begun_again_since(before: FlowRun) -> Callable[[JobRun], bool]:
+    """
+    Return a test whether another attempt than the next one after *before* was begun.
+
+    The run was then thought lost and started elsewhere, and the end of this attempt says nothing any more.
+    """
+    return lambda now: now.attempts > before.run_count + 1
+
+
+async def is_suspect(client: PrefectClient, flow_run: FlowRun, *, crashes: int = 1) -> bool:
+    """
+    Return whether this run may be killing processes: so many died of it, or of a run next to it.
+
+    Where the server does not answer, one that could have lost as many counts as suspect.
+    """
+    if flow_run.run_count < crashes and not crashes_before(flow_run):
+        return False
+    try:
+        return await count_crashes(client, flow_run) >= crashes
+    except httpx.HTTPError:
+        return True
+
+
+def exit_in_words(exit_code: int) -> str:
+    """Return a readable description of how a process ended."""
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    try:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"killed by signal {-exit_code}"

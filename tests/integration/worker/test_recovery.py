@@ -9,7 +9,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Crashed, Running
 
-from deployments.worker.run_ends import begun_again_since, is_suspect
+from deployments.worker.recovery import begun_again_since, is_suspect
 from tasks import outages
 from tasks.orchestration.recovery import ABANDONED, AWAITING_RESTART, Loss, Remedy
 from tasks.orchestration.run_recovery import recover
