@@ -79,3 +79,8 @@ def test_a_pool_without_the_variables_is_described_in_words(description, device,
 def test_device_and_machine_are_variables():
     renamed = pool("my fastest one", device="RTX 4090", machine="attic")
     assert device_and_machine(renamed) == ("RTX 4090", "attic")
+
+
+def test_users_can_choose_from_the_same_healths():
+    schema = WarmWorker.get_default_base_job_template()["variables"]["properties"]["health"]
+    assert (schema["enum"], schema["default"]) == ([*PoolHealth], PoolHealth.HEALTHY)
