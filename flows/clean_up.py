@@ -25,7 +25,7 @@ from tasks.announcements.unannounced import SETTLES, announce_untold
 from tasks.cancellation import RunCancelled, current_token
 from tasks.cleanup.cleaner import Cleaner, publish_report
 from tasks.cleanup.inventory import batches_to_look_at
-from tasks.cleanup.retention import Plan, outcome, report
+from tasks.cleanup.retention import RemovalPlan, outcome, report
 from tasks.errors import StoreUnavailable, TranscriptionError
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -60,7 +60,7 @@ async def _announce(client: PrefectClient, store: Store, settings: Settings) -> 
         get_run_logger().info("The ends of %d batches were announced, which their own runs could not do", announced)
 
 
-async def _clean(cleaner: Cleaner) -> Plan:
+async def _clean(cleaner: Cleaner) -> RemovalPlan:
     parts = [await cleaner.check_store()]
     for batch_id in await asyncio.to_thread(batches_to_look_at, cleaner.store, cleaner.settings):
         current_token().raise_if_cancelled()
@@ -70,12 +70,12 @@ async def _clean(cleaner: Cleaner) -> Plan:
             if isinstance(error, StoreUnavailable):
                 await asyncio.to_thread(cleaner.store.check)  # unless it is away altogether: that ends the clean-up
             get_run_logger().warning("Batch %s is left alone: %s", batch_id, error)
-            parts.append(Plan(kept=(f"Batch {batch_id}: {error}",)))
+            parts.append(RemovalPlan(kept=(f"Batch {batch_id}: {error}",)))
     parts.append(await cleaner.purge_orphaned_results())
     parts.append(await cleaner.purge_unfinished_writes())
     parts.append(await cleaner.end_abandoned_runs())
     parts.append(await cleaner.purge_progress())
-    return Plan(
+    return RemovalPlan(
         removals={item: why for part in parts for item, why in part.removals.items()},
         kept=tuple(sentence for part in parts for sentence in part.kept),
     )

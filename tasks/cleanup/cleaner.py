@@ -31,7 +31,7 @@ from tasks.batches import BATCH_FLOW, batch_tag
 from tasks.cleanup.cancelled_uploads import read_cancelled_jobs
 from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, remove_item, show_batch
 from tasks.cleanup.inventory import Activity, BatchInventory, StoredItem, in_store, read_inventory
-from tasks.cleanup.retention import Plan, RetentionRules, may_hold_anything, plan
+from tasks.cleanup.retention import RemovalPlan, RetentionRules, may_hold_anything, plan
 from tasks.documents.results import complete_job_results, find_result_folders
 from tasks.errors import DiskFull, RecordDamaged, WrongInstallation
 from tasks.names import display_name
@@ -79,12 +79,12 @@ class Cleaner:
         """The retention rules of this installation."""
         return RetentionRules.of(self.settings)
 
-    async def clean_batch(self, batch_id: str) -> Plan:
+    async def clean_batch(self, batch_id: str) -> RemovalPlan:
         """Remove what the rules release of the batch, and return it; complete its results."""
         looked_at = await self._inventory(batch_id)
         await self._complete_results(looked_at)
         if not may_hold_anything(looked_at, self.rules, now=datetime.now(UTC)):
-            return Plan()
+            return RemovalPlan()
         # Runs first: what the last one of them did is in an inventory that is taken after its end.
         activity = await read_activity(self.client, batch_id)
         inventory, now = replace(await self._inventory(batch_id), activity=activity), datetime.now(UTC)
@@ -97,7 +97,7 @@ class Cleaner:
         if self.dry_run or not going.removals:
             return going
         remove = self._remove_whole if going.whole else self._remove_parts
-        return going if await remove(inventory, going) else Plan(kept=going.kept)
+        return going if await remove(inventory, going) else RemovalPlan(kept=going.kept)
 
     async def _complete_results(self, inventory: BatchInventory) -> None:
         """Complete the results. A full disk or a damaged record must not block removals: it is left for next time."""
@@ -120,7 +120,7 @@ class Cleaner:
             return frozenset()
         return await read_cancelled_jobs(self.client, inventory.batch_id, holding, inventory.marked_cancelled)
 
-    async def _remove_parts(self, inventory: BatchInventory, going: Plan) -> bool:
+    async def _remove_parts(self, inventory: BatchInventory, going: RemovalPlan) -> bool:
         """
         Remove single items of a batch that stays; False if it came to life again, and then nothing is removed.
 
@@ -135,7 +135,7 @@ class Cleaner:
             await asyncio.to_thread(remove_item, self.store, self.settings, item)
         return True
 
-    async def _remove_whole(self, inventory: BatchInventory, _going: Plan) -> bool:
+    async def _remove_whole(self, inventory: BatchInventory, _going: RemovalPlan) -> bool:
         """
         Remove a batch with all that is its; False if it came to life again, and then it stays.
 
@@ -153,21 +153,21 @@ class Cleaner:
         await asyncio.to_thread(delete_hidden_batch, self.store, self.settings, batch_id)
         return True
 
-    async def check_store(self) -> Plan:
+    async def check_store(self) -> RemovalPlan:
         """Raise `WrongInstallation` if the store is another installation's; a dry run reports that and goes on."""
         try:
             await check_installation(self.client, self.store, may_mark=not self.dry_run)
         except WrongInstallation as error:
             if not self.dry_run:
                 raise
-            return Plan(kept=(str(error),))
-        return Plan()
+            return RemovalPlan(kept=(str(error),))
+        return RemovalPlan()
 
-    async def purge_orphaned_results(self) -> Plan:
+    async def purge_orphaned_results(self) -> RemovalPlan:
         """Remove results of batches that are gone: written by a run that was killed before it noticed that."""
         return await asyncio.to_thread(self._purge_orphaned_results)
 
-    def _purge_orphaned_results(self) -> Plan:
+    def _purge_orphaned_results(self) -> RemovalPlan:
         latest = datetime.now(UTC) - self.rules.leftover
         folders = list(find_result_folders(self.store, self.settings.results))
         batch_ids = {*self.store.folders(BATCHES)}  # after the results, before which their batch was there
@@ -180,19 +180,19 @@ class Cleaner:
         ]
         for item in () if self.dry_run else found:
             remove_item(self.store, self.settings, item)
-        return Plan(dict.fromkeys(found, "Its batch was dismissed."))
+        return RemovalPlan(dict.fromkeys(found, "Its batch was dismissed."))
 
-    async def purge_unfinished_writes(self) -> Plan:
+    async def purge_unfinished_writes(self) -> RemovalPlan:
         """Remove what killed writers left in the store, which no listing of it shows."""
         return await asyncio.to_thread(self._purge_unfinished_writes, self.rules.leftover.total_seconds())
 
-    def _purge_unfinished_writes(self, seconds: float) -> Plan:
+    def _purge_unfinished_writes(self, seconds: float) -> RemovalPlan:
         found = list(self.store.unfinished(older_than_seconds=seconds))
         if found and not self.dry_run:
             self.store.sweep(older_than_seconds=seconds)
-        return Plan(dict.fromkeys(map(in_store, found), "Left by a write that was killed."))
+        return RemovalPlan(dict.fromkeys(map(in_store, found), "Left by a write that was killed."))
 
-    async def end_abandoned_runs(self) -> Plan:
+    async def end_abandoned_runs(self) -> RemovalPlan:
         """End jobs' runs whose worker is gone for good, and over which no running batch watches."""
         runs = await read_abandoned(self.client, away_for=self.rules.leftover)
         if not self.dry_run:
@@ -202,9 +202,9 @@ class Cleaner:
                 await recover(self.client, run.run_id, Loss.WORKER_FOR_GOOD, reason)
         now = datetime.now(UTC)
         slots = {StoredItem("prefect", f"slot of flow run {run.name}", 0, now): run.work_pool for run in runs}
-        return Plan({slot: f"The worker of {pool} is gone: retry the job." for slot, pool in slots.items()})
+        return RemovalPlan({slot: f"The worker of {pool} is gone: retry the job." for slot, pool in slots.items()})
 
-    async def purge_progress(self) -> Plan:
+    async def purge_progress(self) -> RemovalPlan:
         """Remove the progress artifacts of runs that have ended: one for each longer recording, of no use any more."""
         artifacts = await _read_progress(self.client)
         active = await _active_among(self.client, [run for each in artifacts if (run := each.flow_run_id)])
@@ -216,7 +216,7 @@ class Cleaner:
             if not self.dry_run:
                 await _delete_artifact(self.client, artifact)
             removed.append(StoredItem("prefect", f"progress of flow run {artifact.flow_run_id}", 0, shown_at))
-        return Plan(dict.fromkeys(removed, "Its run has ended."))
+        return RemovalPlan(dict.fromkeys(removed, "Its run has ended."))
 
 
 def _damaged(store: Store, batch_id: str, job_ids: frozenset[str]) -> frozenset[str]:

@@ -53,7 +53,7 @@ class RetentionRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RemovalPlan:
     """What is removed of a batch, or of what belongs to none."""
 
     removals: Mapping[StoredItem, str] = field(default_factory=dict)
@@ -68,16 +68,16 @@ class Plan:
     """Sentences on what stays though its time is over."""
 
 
-def plan(inventory: BatchInventory, rules: RetentionRules, *, now: datetime) -> Plan:
+def plan(inventory: BatchInventory, rules: RetentionRules, *, now: datetime) -> RemovalPlan:
     """Return the plan of what may be removed of the batch."""
     if inventory.activity.active or inventory.receiving:
-        return Plan()
+        return RemovalPlan()
     if inventory.dismissed:
         return _left_of_dismissed(inventory, rules, now)
     if inventory.manifest is None:
         return _not_started(inventory, rules, now)
     if inventory.activity.ended_at is None and inventory.keys.run not in inventory.objects:
-        return Plan()  # its start was interrupted, and the dashboard finishes it
+        return RemovalPlan()  # its start was interrupted, and the dashboard finishes it
     if rules.batch_retention is not None and inventory.ended_at + rules.batch_retention <= now:
         return _whole(inventory, f"Batches are kept for {span(rules.batch_retention)} after their end.")
     return _ended(inventory, inventory.manifest, rules, now=now)
@@ -89,26 +89,26 @@ def may_hold_anything(inventory: BatchInventory, rules: RetentionRules, *, now: 
     return bool(plan(long_over, rules, now=now).removals)
 
 
-def _left_of_dismissed(inventory: BatchInventory, rules: RetentionRules, now: datetime) -> Plan:
+def _left_of_dismissed(inventory: BatchInventory, rules: RetentionRules, now: datetime) -> RemovalPlan:
     if inventory.objects or inventory.results:
-        return Plan(removals=_old(inventory.everything, rules.leftover, now, "Its batch was dismissed."))
+        return RemovalPlan(removals=_old(inventory.everything, rules.leftover, now, "Its batch was dismissed."))
     # Nothing in the store knows these. A store that was set wrongly looks the same: there is time to notice it.
     patience = max(rules.leftover, rules.retention, rules.unstarted)
-    return Plan(removals=_old(inventory.everything, patience, now, "The store holds no such batch."))
+    return RemovalPlan(removals=_old(inventory.everything, patience, now, "The store holds no such batch."))
 
 
-def _not_started(inventory: BatchInventory, rules: RetentionRules, now: datetime) -> Plan:
+def _not_started(inventory: BatchInventory, rules: RetentionRules, now: datetime) -> RemovalPlan:
     if inventory.last_change + rules.unstarted <= now:
         return _whole(inventory, f"Its batch was not started within {span(rules.unstarted)} of its last upload.")
     unrecorded = [item for item in inventory.uploads if not inventory.recorded(item)]
-    return Plan(removals=_old(unrecorded, rules.leftover, now, "An upload that did not arrive completely."))
+    return RemovalPlan(removals=_old(unrecorded, rules.leftover, now, "An upload that did not arrive completely."))
 
 
-def _whole(inventory: BatchInventory, why: str) -> Plan:
-    return Plan(removals=dict.fromkeys(inventory.everything, why), whole=True)
+def _whole(inventory: BatchInventory, why: str) -> RemovalPlan:
+    return RemovalPlan(removals=dict.fromkeys(inventory.everything, why), whole=True)
 
 
-def _ended(inventory: BatchInventory, manifest: Manifest, rules: RetentionRules, *, now: datetime) -> Plan:
+def _ended(inventory: BatchInventory, manifest: Manifest, rules: RetentionRules, *, now: datetime) -> RemovalPlan:
     removals: dict[StoredItem, str] = {}
     expiring: list[str] = []
     relying: set[str] = set()
@@ -124,7 +124,7 @@ def _ended(inventory: BatchInventory, manifest: Manifest, rules: RetentionRules,
             relying |= {job.job_id} if going else set()
         removals |= going
     unaccounted = _unaccounted(inventory, manifest, rules, now)
-    return Plan(removals={**unaccounted, **removals}, expiring=tuple(expiring), relying=frozenset(relying))
+    return RemovalPlan(removals={**unaccounted, **removals}, expiring=tuple(expiring), relying=frozenset(relying))
 
 
 def _of_done(
@@ -182,7 +182,7 @@ def outcome(removals: Mapping[StoredItem, str], *, dry_run: bool) -> str:
     return f"{things} {verb}, {in_bytes(sum(item.size for item in removals))}."
 
 
-def report(cleaned: Plan, *, dry_run: bool) -> str:
+def report(cleaned: RemovalPlan, *, dry_run: bool) -> str:
     """Return the report in Markdown: how much for which reason, then each item; and what had to stay."""
     removals, kept = cleaned.removals, cleaned.kept
     lines = ["# Clean-up", "", f"**{outcome(removals, dry_run=dry_run)}**"]

@@ -8,7 +8,7 @@ import pytest
 from tasks.batches import Batch, Upload, job_id_for, manifest_of
 from tasks.cleanup.inventory import Activity, BatchInventory, Location, StoredItem
 from tasks.cleanup.retention import (
-    Plan,
+    RemovalPlan,
     RetentionRules,
     in_bytes,
     may_hold_anything,
@@ -70,7 +70,9 @@ def ended(**time: float) -> Activity:
     return Activity(active=False, ended_at=ago(**time))
 
 
-def planned(inventory: BatchInventory, activity: Activity, rules: RetentionRules = RULES, **more: object) -> Plan:
+def planned(
+    inventory: BatchInventory, activity: Activity, rules: RetentionRules = RULES, **more: object
+) -> RemovalPlan:
     return plan(replace(inventory, activity=activity, **more), rules, now=NOW)
 
 
@@ -282,7 +284,7 @@ def test_sizes_are_told_in_words(size, words):
 def test_the_report_names_each_thing_with_its_size_and_the_reason():
     upload, document = item("uploads", f"{BATCH}/a|b.mp3", NOW), item("store", DOCUMENT, NOW)
     removals = {upload: "Its documents are stored and verified.", document: "No publication names it."}
-    page = report(Plan(removals, kept=("c.mp3: its documents are damaged.",)), dry_run=True)
+    page = report(RemovalPlan(removals, kept=("c.mp3: its documents are damaged.",)), dry_run=True)
     assert "**2 things would be removed (dry run), 2.0 kB.**" in page
     assert f"| {BATCH}/a\\|b.mp3 | uploads | 1.0 kB | Its documents are stored and verified. |" in page
     assert "- c.mp3: its documents are damaged." in page
