@@ -158,9 +158,8 @@ class Device:
             real_time_factor=self.real_time_factor,
             runs=tuple(self._as_job_run(run, now) for run in (*self.running, *self.queued)),
             online=self.online,
-            quarantined=health is PoolHealth.QUARANTINED,
+            health=health,
             loaded_model=MODEL,
-            probing=health is PoolHealth.PROBE,
             seen_at=_time(now),
         )
 

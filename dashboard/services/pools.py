@@ -25,7 +25,7 @@ from tasks.devices import REPORT_PREFIX, DeviceReport, Quarantine
 from tasks.errors import NotFound, RecordDamaged, StoreUnavailable
 from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_model import Pool, PoolHealth
 from tasks.orchestration.prefect_runs import job_run_of
 from tasks.orchestration.prefect_states import FAILED, in_states
 from tasks.orchestration.status import PoolFailure, PoolRun, PoolStatus
@@ -36,7 +36,7 @@ from tasks.single_flight import SingleFlightCache
 def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
     """Return why *pool* gets no jobs and what to do about it; empty if it takes jobs as usual."""
     where = f" on {pool.machine}" if pool.machine else ""
-    if pool.gone:
+    if pool.health is PoolHealth.GONE:
         return f"Its device was not found at the last start{where}. Put it back and run make up there."
     if pool.condition == "offline":
         ours = f"make up, or make worker POOL={pool.work_pool} beside a stack"

@@ -35,10 +35,19 @@ QUARANTINE_SECONDS = 60.0
 LONGEST_QUARANTINE_SECONDS = 3600.0
 
 
+class PoolHealth(StrEnum):
+    """The health of a pool's device: it gets jobs as usual, none, one to try it, or none since it is not there."""
+
+    HEALTHY = "healthy"
+    QUARANTINED = "quarantined"
+    PROBE = "probe"
+    GONE = "gone"
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """
-    A GPU work pool and the runs on it; ``probing`` means that it is tried with one job after a quarantine.
+    A GPU work pool and the runs on it.
 
     Jobs may leave the choice of the model open (``auto``); ``model_of`` tells which one they get here.
     """
@@ -50,17 +59,14 @@ class Pool:
     """Runs that were created here and have not ended, those of other flows too; ``job_id`` is never empty."""
     online: bool = True
     paused: bool = False
-    quarantined: bool = False
+    health: PoolHealth = PoolHealth.HEALTHY
     loaded_model: str | None = None
-    probing: bool = False
     device_kind: Literal["cuda", "cpu"] = "cpu"
     default_model: str = AUTO
     device: str = ""
     """Name of its device, as users know it."""
     machine: str = ""
     """Name of the machine that the device is in; empty where nothing tells it."""
-    gone: bool = False
-    """True if it is paused because its device was not found at the last start of its machine."""
     deployment_id: str = ""
     warm: bool = True
     """True if its worker is a warm one, which sees to all its runs; one of Prefect's own forgets them."""
@@ -80,7 +86,7 @@ class Pool:
             return "offline"
         if self.paused or self.slots <= 0:
             return "paused"
-        return "quarantined" if self.quarantined else "online"
+        return "quarantined" if self.health is PoolHealth.QUARANTINED else "online"
 
     @property
     def usable(self) -> bool:
@@ -123,7 +129,7 @@ class Pool:
         """Return the number of runs the pool may still get: as many as it has slots, and *look_ahead* behind them."""
         if not self.usable:
             return 0
-        places = 1 if self.probing else self.slots + (look_ahead if self.limited else 0)
+        places = 1 if self.health is PoolHealth.PROBE else self.slots + (look_ahead if self.limited else 0)
         return max(0, places - len(self.runs))
 
 
@@ -193,15 +199,6 @@ class Outcome(StrEnum):
     DONE = "done"
     MEDIA = "media"
     DEVICE = "device"
-
-
-class PoolHealth(StrEnum):
-    """The health of a pool: it gets jobs as usual, none, one to try it, or none since its device is gone."""
-
-    HEALTHY = "healthy"
-    QUARANTINED = "quarantined"
-    PROBE = "probe"
-    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from tasks.orchestration.planning import (
     longest_first,
     seconds_until_level,
 )
-from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_model import Pool, PoolHealth
 
 PLAN_JOBS_PER_POOL = 4
 """
@@ -109,10 +109,12 @@ def _place(
     look_ahead: int,
 ) -> list[Placement]:
     """Return the placements for *shortlist*, those of *jobs* that come first, in their order."""
-    loads = [PoolLoad.of(pool, look_ahead) for pool in usable if not pool.probing]
+    loads = [PoolLoad.of(pool, look_ahead) for pool in usable if pool.health is not PoolHealth.PROBE]
     end_of_all = seconds_until_level(loads, sum(map(attrgetter("audio_seconds"), jobs)))
     placements = _place_in_order(loads, shortlist, shares, end_of_all)
-    probing = [PoolLoad.of(pool, look_ahead) for pool in usable if pool.probing and pool.room(look_ahead)]
+    probing = [
+        PoolLoad.of(pool, look_ahead) for pool in usable if pool.health is PoolHealth.PROBE and pool.room(look_ahead)
+    ]
     if probing:
         placed = {placement.job_id for placement in placements}
         shortest_first = sorted((job for job in jobs if job.job_id not in placed), key=longest_first, reverse=True)

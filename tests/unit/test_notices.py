@@ -6,7 +6,7 @@ import pytest
 
 from tasks.batches import Stage
 from tasks.orchestration.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
-from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_model import Pool, PoolHealth
 from tasks.orchestration.status import BatchState, BatchStatus, BatchSummary, JobStatus
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_a_batch_that_waits_behind_others_says_so():
         ([pool(online=False)], "No GPU takes jobs. gpu-0 is offline: Mend gpu-0."),
         ([pool(slots=0)], "No GPU takes jobs. gpu-0 is paused: Mend gpu-0."),
         (
-            [pool(paused=True), pool("attic", quarantined=True)],
+            [pool(paused=True), pool("attic", health=PoolHealth.QUARANTINED)],
             "No GPU takes jobs. gpu-0 is paused: Mend gpu-0. attic is quarantined: Mend attic.",
         ),
         (

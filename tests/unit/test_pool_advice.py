@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.services.pools import advice
 from tasks.devices import Quarantine
-from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_model import Pool, PoolHealth
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -13,7 +13,7 @@ CONDITIONS = {
     "online": {},
     "offline": {"online": False},
     "paused": {"paused": True},
-    "quarantined": {"quarantined": True},
+    "quarantined": {"health": PoolHealth.QUARANTINED},
     "limited to nothing": {"slots": 0},
 }
 
@@ -38,7 +38,7 @@ def test_an_offline_pool_needs_its_worker():
 
 
 def test_a_pool_whose_device_is_gone_needs_the_device_and_not_a_resume():
-    assert "Put it back and run make up there" in told("paused", gone=True)
+    assert "Put it back and run make up there" in told("paused", health=PoolHealth.GONE)
     assert "Resume it" in told("paused")
 
 

@@ -54,10 +54,10 @@ def test_a_pool_is_free_when_its_pending_audio_is_transcribed(runs, slots, rtf, 
         (5, {}, 1, 0),  # more than it should have, for example after its limit was lowered
         (0, {"online": False}, 1, 0),
         (0, {"paused": True}, 1, 0),
-        (0, {"quarantined": True}, 1, 0),
+        (0, {"health": PoolHealth.QUARANTINED}, 1, 0),
         (0, {"slots": 0}, 1, 0),  # Prefect's way of saying that nothing may run
-        (0, {"probing": True}, 1, 1),
-        (1, {"probing": True}, 1, 0),
+        (0, {"health": PoolHealth.PROBE}, 1, 1),
+        (1, {"health": PoolHealth.PROBE}, 1, 0),
         (0, {"limited": False, "slots": 1}, 1, 1),  # a run that should wait would be started at once
         (1, {"limited": False, "slots": 1}, 1, 0),
     ],
@@ -102,7 +102,7 @@ def test_an_ill_pool_says_why_and_until_when():
     assert illness("gpu-0", ended[:2]) is None
 
 
-@pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])
+@pytest.mark.parametrize("condition", [{"paused": True}, {"health": PoolHealth.QUARANTINED}])
 def test_queued_runs_of_a_pool_that_starts_nothing_are_stuck(condition):
     sick = pool_at_noon("gpu-0", run("x", running=True), run("y", running=False, batch="b"), **condition)
     well = pool_at_noon("gpu-1", run("z", running=False))
@@ -114,7 +114,7 @@ def test_all_runs_of_an_offline_pool_are_stuck_as_nobody_is_there_to_end_them():
     assert [stuck_run.job_id for stuck_run in stuck([pool_at_noon("gpu-1"), offline])] == ["x", "y"]
 
 
-@pytest.mark.parametrize("condition", [{"paused": True}, {"quarantined": True}])
+@pytest.mark.parametrize("condition", [{"paused": True}, {"health": PoolHealth.QUARANTINED}])
 def test_a_pause_keeps_no_run_on_a_pool_whose_worker_is_gone(condition):
     gone = pool_at_noon("gpu-0", run("x", running=True), run("y", running=False), online=False, **condition)
     assert [stuck_run.job_id for stuck_run in stuck([pool_at_noon("gpu-1"), gone])] == ["x", "y"]

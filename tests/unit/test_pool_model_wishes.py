@@ -5,7 +5,7 @@ import pytest
 from tasks.batches import WhisperTask
 from tasks.orchestration.job_run import RunState
 from tasks.orchestration.planning import WaitingJob
-from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_model import Pool, PoolHealth
 from tasks.orchestration.scheduling import forecast, place
 from tests.support.runs import pool_run
 
@@ -55,7 +55,7 @@ def test_a_switch_is_avoided_where_the_models_differ_whatever_they_were_called(o
 
 
 def test_a_pool_on_probation_with_its_one_job_gets_no_second_even_if_it_is_the_only_one():
-    assert len(place([pool("gpu-0", probing=True)], [job()])) == 1
-    busy = pool("gpu-0", queued(5), probing=True)
+    assert len(place([pool("gpu-0", health=PoolHealth.PROBE)], [job()])) == 1
+    busy = pool("gpu-0", queued(5), health=PoolHealth.PROBE)
     assert place([busy], [job()]) == ()
     assert forecast([busy], [job()])["a"].work_pool == "gpu-0"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tasks.errors import WorkPoolUnavailable
 from tasks.orchestration.job_run import RunState
 from tasks.orchestration.planning import MODEL_SWITCH_SECONDS, Placement, WaitingJob
-from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_model import Pool, PoolHealth
 from tasks.orchestration.scheduling import forecast, least_busy, place
 from tests.support.runs import pool_at_noon, pool_run
 
@@ -91,7 +91,7 @@ def test_a_pool_that_holds_the_model_wins_within_a_few_seconds(lead_seconds, cho
 
 
 def test_a_pool_on_probation_gets_one_job_the_shortest():
-    pools = [pool_at_noon("gpu-0", slots=1, probing=True), pool_at_noon("gpu-1", slots=1)]
+    pools = [pool_at_noon("gpu-0", slots=1, health=PoolHealth.PROBE), pool_at_noon("gpu-1", slots=1)]
     jobs = [job("a", 10), job("b", 20), job("c", 30), job("d", 40)]
     assert placed(pools, *jobs) == [("d", "gpu-1"), ("c", "gpu-1"), ("a", "gpu-0")]
 
@@ -127,7 +127,7 @@ def test_a_person_is_not_held_up_by_the_rule_for_inboxes():
 briefly = settings(max_examples=40, deadline=None)
 lengths = st.floats(min_value=0.1, max_value=90_000)
 conditions = st.fixed_dictionaries(
-    {}, optional={name: st.booleans() for name in ("online", "paused", "quarantined", "probing")}
+    {}, optional={"online": st.booleans(), "paused": st.booleans(), "health": st.sampled_from(PoolHealth)}
 )
 
 
@@ -167,7 +167,7 @@ def test_no_job_is_placed_twice_or_where_it_may_not_run(pools, jobs, look_ahead,
     for each in pools:
         count = sum(placement.work_pool == each.work_pool for placement in placements)
         assert count <= each.room(look_ahead)
-        assert count == 0 or (each.online and not each.paused and not each.quarantined)
+        assert count == 0 or (each.online and not each.paused and each.health is not PoolHealth.QUARANTINED)
 
 
 @briefly
@@ -322,7 +322,7 @@ def test_the_least_busy_pool_is_the_one_that_is_free_soonest():
         ([], "No GPU work pool is online. Start one: make worker POOL=gpu-0"),
         ([pool_at_noon(online=False)], "No GPU work pool is online. Start one: make worker POOL=gpu-0"),
         (
-            [pool_at_noon("gpu-1", quarantined=True), pool_at_noon("gpu-0", paused=True)],
+            [pool_at_noon("gpu-1", health=PoolHealth.QUARANTINED), pool_at_noon("gpu-0", paused=True)],
             (
                 "No GPU work pool takes jobs: gpu-0 is paused, gpu-1 is quarantined. "
                 "Resume the paused ones, or start another: make worker POOL=gpu-0"
