@@ -1,25 +1,46 @@
 """The speech in a recording: found by the voice detector, cut into chunks of at most 30 s."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from faster_whisper.vad import VadOptions, get_speech_timestamps
+from faster_whisper.vad import get_vad_model
+from numpy.typing import NDArray
 
 from tasks.transcription.backend import Samples, TranscriptionCancelled
 from tasks.transcription.sound import SAMPLE_RATE, Sound
 
 CHUNK_SECONDS = 30
 
-BLOCK_SECONDS = 15 * 60
-"""
-Seconds of sound listened to at once. The voice detector needs some 2 s and 250 MB for it; a recording of many hours
-would take its memory many times over and could not be cancelled meanwhile.
-"""
-
-
 WINDOW_SAMPLES = 512
-"""Samples that the voice detector judges at a time. Blocks start on its grid."""
+"""Samples that the voice detector judges at a time: 32 ms."""
+
+VOICE = 0.5
+NO_VOICE = 0.35
+"""Probabilities of a voice at which a span of speech begins, and under which it ends."""
+
+SHORTEST_PAUSE_SAMPLES = SAMPLE_RATE * 160 // 1000
+AIR_SAMPLES = SAMPLE_RATE * 400 // 1000
+"""Sound kept before and after a span. Where the pause is shorter than two of them, each span gets half of it."""
+
+_SHORTEST_CUT_SAMPLES = SAMPLE_RATE * 98 // 1000
+_LONGEST_SPAN_SAMPLES = SAMPLE_RATE * CHUNK_SECONDS - WINDOW_SAMPLES - 2 * AIR_SAMPLES
+
+_STEP_WINDOWS = 156
+"""
+Windows that the detector hears in one call: 5 s, of which it needs 0.01 s. So long may it also hear no voice before
+its memory is emptied.
+
+Through a long silence it grows deaf: after 30 s it gives half the probability to the same words, after two minutes it
+misses whole sentences, even more so in the faint noise that silence becomes in an MP3.
+"""
+
+_LEAD_IN_WINDOWS = 16
+"""Windows heard a second time with an empty memory, so that it begins before a word that starts just then: 0.5 s."""
+
+_CONTEXT_SAMPLES = 64
+"""Samples before a window that the detector hears with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +94,108 @@ class Speech:
         return sum(span.samples for span in self.spans) / SAMPLE_RATE
 
 
-def find_speech(sound: Sound, *, cancelled: Callable[[], bool], block_seconds: int = BLOCK_SECONDS) -> Speech:
-    """Return the speech in *sound*. Raises `TranscriptionCancelled` between two blocks."""
-    spans = tuple(_spans(sound, block_seconds * SAMPLE_RATE, cancelled))
+def find_speech(
+    sound: Sound, *, cancelled: Callable[[], bool], on_progress: Callable[[float], None] = lambda _: None
+) -> Speech:
+    """
+    Return the speech in *sound*, by the settings of faster-whisper's batched pipeline.
+
+    *on_progress* gets the share of *sound* that is searched, from 0 to 1, every five seconds of it. Raises
+    `TranscriptionCancelled` as often.
+    """
+    probabilities = voice_probabilities(sound, cancelled=cancelled, on_progress=on_progress)
+    spans = with_air(tuple(voiced_spans(probabilities, len(sound))), len(sound))
     return Speech(sound, spans, tuple(_pack(sound, spans)))
 
 
-def _spans(sound: Sound, block: int, cancelled: Callable[[], bool]) -> Iterator[Span]:
-    """
-    Yield the spans of *sound*, block by block, by the settings of faster-whisper's batched pipeline.
-
-    The end of a block may cut through a span: the next block starts with what reaches into its last second, or else
-    with that second, so that the air in front of its first span is there.
-    """
-    settings = VadOptions(max_speech_duration_s=CHUNK_SECONDS, min_silence_duration_ms=160)
-    start = spoken_until = 0
-    while start < len(sound):
+def voice_probabilities(
+    sound: Sound, *, cancelled: Callable[[], bool], on_progress: Callable[[float], None]
+) -> NDArray[np.float32]:
+    """Return the probability of a voice in each window of *sound*; see `find_speech`."""
+    total = len(sound) // WINDOW_SAMPLES + 1
+    probabilities = np.zeros(total, dtype=np.float32)
+    memory = _empty_memory()
+    start = heard = 0
+    voice_until = 0  # the window after the last voice, or where the memory is from
+    while heard < total:
         if cancelled():
             raise TranscriptionCancelled
-        end = min(start + block, len(sound))
-        found = [
-            Span(max(start + place["start"], spoken_until), start + place["end"])
-            for place in get_speech_timestamps(_floats(sound[start:end]), settings)
-        ]
-        if end == len(sound):
-            yield from found
-            return
-        second_before = end - SAMPLE_RATE
-        whole = [span for span in found if span.end <= second_before]
-        yield from whole
-        spoken_until = whole[-1].end if whole else spoken_until
-        start = found[len(whole)].start if len(whole) < len(found) else second_before
-        start -= start % WINDOW_SAMPLES
+        end = min(start + _STEP_WINDOWS, total)
+        found, *memory = get_vad_model().session.run(
+            None, {"input": _windows(sound, start, end), "h": memory[0], "c": memory[1]}
+        )
+        probabilities[heard:end] = found.reshape(-1)[heard - start :]
+        voices = np.flatnonzero(probabilities[heard:end] >= VOICE)
+        voice_until = heard + int(voices[-1]) + 1 if len(voices) else voice_until
+        start = heard = end
+        if end - voice_until >= _STEP_WINDOWS:
+            start = voice_until = end - _LEAD_IN_WINDOWS
+            memory = _empty_memory()
+        on_progress(end / total)
+    return probabilities
+
+
+def _empty_memory() -> list[NDArray[np.float32]]:
+    return [np.zeros((1, 1, 128), dtype=np.float32) for _ in range(2)]
+
+
+def _windows(sound: Sound, start: int, end: int) -> Samples:
+    """Return the windows from *start* to before *end*, each with what is heard before it; silence beyond the edges."""
+    first = start * WINDOW_SAMPLES - _CONTEXT_SAMPLES
+    part = sound[max(first, 0) : end * WINDOW_SAMPLES]
+    missing_before = max(-first, 0)
+    wanted = (end - start) * WINDOW_SAMPLES + _CONTEXT_SAMPLES
+    padded = np.pad(_floats(part), (missing_before, wanted - missing_before - len(part)))
+    length = _CONTEXT_SAMPLES + WINDOW_SAMPLES
+    return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(padded, length)[::WINDOW_SAMPLES])
+
+
+def voiced_spans(probabilities: NDArray[np.float32], samples: int) -> Iterator[Span]:
+    """
+    Yield the spans of a voice in a sound of so many *samples*, as faster-whisper finds them.
+
+    A span ends at a pause of 160 ms. One that would get longer than a chunk ends at the last pause of 98 ms in it; if
+    it has none, just there.
+    """
+    start: int | None = None
+    quiet_since = 0  # where the pause begins that is not yet long enough; 0 if there is none
+    cut = resumed = 0  # the last pause in the span that it may be cut at
+    for place, probability in zip(range(0, samples + 1, WINDOW_SAMPLES), probabilities.tolist(), strict=True):
+        if probability >= VOICE:
+            if quiet_since:
+                quiet_since = 0
+                resumed = place if resumed < cut else resumed
+            if start is None:
+                start = place
+                continue
+        if start is None:
+            continue
+        if place - start > _LONGEST_SPAN_SAMPLES:
+            yield Span(start, cut or place)
+            start = resumed if resumed >= cut > 0 else None
+            quiet_since = cut = resumed = 0
+            if start is None:
+                continue
+        if probability < NO_VOICE:
+            quiet_since = quiet_since or place
+            if place - quiet_since > _SHORTEST_CUT_SAMPLES:
+                cut = quiet_since
+            if place - quiet_since >= SHORTEST_PAUSE_SAMPLES:
+                yield Span(start, quiet_since)
+                start = None
+                quiet_since = cut = resumed = 0
+    if start is not None and start < samples:
+        yield Span(start, samples)
+
+
+def with_air(spans: Sequence[Span], samples: int) -> tuple[Span, ...]:
+    """Return *spans*, widened by the air around them."""
+    pauses = [2 * AIR_SAMPLES, *(right.start - left.end for left, right in pairwise(spans)), 2 * AIR_SAMPLES]
+    air = [min(pause // 2, AIR_SAMPLES) for pause in pauses]
+    return tuple(
+        Span(max(0, span.start - before), min(samples, span.end + after))
+        for span, (before, after) in zip(spans, pairwise(air), strict=False)
+    )
 
 
 def _pack(sound: Sound, spans: Iterable[Span]) -> Iterator[SpokenChunk]:
