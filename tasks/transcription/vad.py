@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 from faster_whisper.vad import get_vad_model
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tasks.transcription.backend import Samples, TranscriptionCancelled
-from tasks.transcription.sound import SAMPLE_RATE, Sound
+from tasks.transcription.sound import SAMPLE_RATE, Sound, levels
 
 CHUNK_SECONDS = 30
 
@@ -41,6 +42,23 @@ _LEAD_IN_WINDOWS = 16
 
 _CONTEXT_SAMPLES = 64
 """Samples before a window that the detector hears with it."""
+
+_PASSAGE_WINDOWS = 31
+_FADING_WINDOWS = 8
+_RISE_WINDOWS = 4
+_RISE_DECIBELS = 10.0
+_FAINTEST_NOISE_DECIBELS = -82.0
+"""Fainter is what MP3 leaves of silence."""
+
+_BLIP_WINDOWS = 8
+_CERTAIN = 0.8
+"""A voice alone between pauses of 5 s has a window this certain, or 0.25 s. What has neither is a bird or a melody."""
+
+_MOST_GAIN = 10.0
+_LOUD = 16_000
+"""The peak, of 32,768, up to which a passage is amplified."""
+
+Probabilities = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,47 +128,92 @@ def find_speech(
 
 def voice_probabilities(
     sound: Sound, *, cancelled: Callable[[], bool], on_progress: Callable[[float], None]
-) -> NDArray[np.float32]:
-    """Return the probability of a voice in each window of *sound*; see `find_speech`."""
+) -> Probabilities:
+    """
+    Return the probability of a voice in each window of *sound*; see `find_speech`.
+
+    Passages in which the detector heard no voice, though something rises out of the noise, are heard once more:
+    amplified, and with an empty memory. After a loud voice the detector is deaf to one that is 30 dB quieter.
+    """
     total = len(sound) // WINDOW_SAMPLES + 1
     probabilities = np.zeros(total, dtype=np.float32)
+    for start, heard in _listen(sound, range(total), 1.0, cancelled):
+        probabilities[start : start + len(heard)] = heard
+        on_progress((start + len(heard)) / total)
+    for passage in _passages_without_voice(probabilities):
+        part = sound[passage.start * WINDOW_SAMPLES : passage.stop * WINDOW_SAMPLES]
+        if _something_rises(levels(part, WINDOW_SAMPLES)):
+            gain = min(_MOST_GAIN, _LOUD / max(int(part.max()), -int(part.min()), 1))
+            again = np.concatenate([heard for _, heard in _listen(sound, passage, max(gain, 1.0), cancelled)])
+            before = probabilities[passage.start : passage.stop]
+            np.maximum(before, _without_blips(again), out=before)
+    return _without_blips(probabilities)
+
+
+def _listen(
+    sound: Sound, windows: range, gain: float, cancelled: Callable[[], bool]
+) -> Iterator[tuple[int, Probabilities]]:
+    """Yield the probabilities of a voice in *windows*, step by step, each with its first window."""
     memory = _empty_memory()
-    start = heard = 0
-    voice_until = 0  # the window after the last voice, or where the memory is from
-    while heard < total:
+    start = new = voice_until = windows.start
+    while new < windows.stop:
         if cancelled():
             raise TranscriptionCancelled
-        end = min(start + _STEP_WINDOWS, total)
+        end = min(start + _STEP_WINDOWS, windows.stop)
         found, *memory = get_vad_model().session.run(
-            None, {"input": _windows(sound, start, end), "h": memory[0], "c": memory[1]}
+            None, {"input": _input(sound, start, end) * np.float32(gain), "h": memory[0], "c": memory[1]}
         )
-        probabilities[heard:end] = found.reshape(-1)[heard - start :]
-        voices = np.flatnonzero(probabilities[heard:end] >= VOICE)
-        voice_until = heard + int(voices[-1]) + 1 if len(voices) else voice_until
-        start = heard = end
+        heard: Probabilities = found.reshape(-1)[new - start :]
+        yield new, heard
+        voices = np.flatnonzero(heard >= VOICE)
+        voice_until = new + int(voices[-1]) + 1 if len(voices) else voice_until
+        start = new = end
         if end - voice_until >= _STEP_WINDOWS:
             start = voice_until = end - _LEAD_IN_WINDOWS
             memory = _empty_memory()
-        on_progress(end / total)
-    return probabilities
 
 
-def _empty_memory() -> list[NDArray[np.float32]]:
+def _empty_memory() -> list[Probabilities]:
     return [np.zeros((1, 1, 128), dtype=np.float32) for _ in range(2)]
 
 
-def _windows(sound: Sound, start: int, end: int) -> Samples:
-    """Return the windows from *start* to before *end*, each with what is heard before it; silence beyond the edges."""
+def _input(sound: Sound, start: int, end: int) -> Samples:
+    """Return the windows from *start* to before *end*, each behind its context; beyond the edges it is silent."""
     first = start * WINDOW_SAMPLES - _CONTEXT_SAMPLES
     part = sound[max(first, 0) : end * WINDOW_SAMPLES]
-    missing_before = max(-first, 0)
-    wanted = (end - start) * WINDOW_SAMPLES + _CONTEXT_SAMPLES
-    padded = np.pad(_floats(part), (missing_before, wanted - missing_before - len(part)))
-    length = _CONTEXT_SAMPLES + WINDOW_SAMPLES
-    return np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(padded, length)[::WINDOW_SAMPLES])
+    before = max(-first, 0)
+    after = (end - start) * WINDOW_SAMPLES + _CONTEXT_SAMPLES - before - len(part)
+    padded = np.pad(_floats(part), (before, after))
+    return sliding_window_view(padded, _CONTEXT_SAMPLES + WINDOW_SAMPLES)[::WINDOW_SAMPLES]
 
 
-def voiced_spans(probabilities: NDArray[np.float32], samples: int) -> Iterator[Span]:
+def _passages_without_voice(probabilities: Probabilities) -> Iterator[range]:
+    """Yield the passages of a second and more without a voice, less the fading of the word before."""
+    voiced = np.flatnonzero(probabilities >= VOICE).tolist()
+    for before, after in pairwise([-1, *voiced, len(probabilities)]):
+        if after - before > _PASSAGE_WINDOWS:
+            yield range(before + 1 + (_FADING_WINDOWS if before >= 0 else 0), after)
+
+
+def _without_blips(probabilities: Probabilities) -> Probabilities:
+    """Return *probabilities* without the voices that are too short and too uncertain for a word that stands alone."""
+    kept = probabilities.copy()
+    voiced = np.flatnonzero(probabilities >= VOICE)
+    for voice in np.split(voiced, np.flatnonzero(np.diff(voiced) > _STEP_WINDOWS) + 1):
+        if len(voice) and voice[-1] - voice[0] < _BLIP_WINDOWS and probabilities[voice].max() < _CERTAIN:
+            kept[voice] = 0
+    return kept
+
+
+def _something_rises(decibels: NDArray[np.float32]) -> bool:
+    """Return whether a sound as long as a short word is well above the noise around it."""
+    if not len(decibels):
+        return False
+    noise = max(float(np.percentile(decibels, 20)), _FAINTEST_NOISE_DECIBELS)
+    return int(np.sum(decibels > noise + _RISE_DECIBELS)) >= _RISE_WINDOWS
+
+
+def voiced_spans(probabilities: Probabilities, samples: int) -> Iterator[Span]:
     """
     Yield the spans of a voice in a sound of so many *samples*, as faster-whisper finds them.
 
