@@ -95,11 +95,12 @@ class SpokenChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """A recording and the spans of speech in it."""
+    """A recording and the spans of speech in it. *voices*, one for each span, are the spans without the air."""
 
     sound: Sound
     spans: tuple[Span, ...]
     chunks: tuple[SpokenChunk, ...]
+    voices: tuple[Span, ...] = ()
 
     @property
     def audio_seconds(self) -> float:
@@ -122,8 +123,9 @@ def find_speech(
     `TranscriptionCancelled` as often.
     """
     probabilities = voice_probabilities(sound, cancelled=cancelled, on_progress=on_progress)
-    spans = with_air(tuple(voiced_spans(probabilities, len(sound))), len(sound))
-    return Speech(sound, spans, tuple(_pack(sound, spans)))
+    voices = tuple(voiced_spans(probabilities, len(sound)))
+    spans = with_air(voices, len(sound))
+    return Speech(sound, spans, tuple(_pack(sound, spans)), voices)
 
 
 def voice_probabilities(
