@@ -7,8 +7,8 @@ as a recording is, and transcribed::
     python benchmarks/transcripts.py [--model base] [--recordings FOLDER] [--json FILE]
 
 *onset*: when the first word of a sentence starts, against the time when its sound rises; *end*: the same for its last
-word. *FOLDER* holds further recordings, taken as one sentence each, and may hold ``texts.json``: ``{file: text}``. Their
-texts are compared as well. It must hold no noise: the sound of the sentences tells their true times.
+word. The sentences are those of the tests' clips, which have no noise: their sound tells the true times. *wrong words*:
+of the clips as they are, and of the recordings in *FOLDER*, which has their texts in ``texts.json``: ``{file: text}``.
 """
 
 import json
@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +38,15 @@ from tasks.transcription.transcript import Transcript
 
 CLIPS = Path(__file__).parents[1] / "tests" / "speech"
 PAUSES_SECONDS = (1, 1.5, 2, 3, 5, 10, 60)
-BEDS = {"silence": None, "pink noise, -50 dB": -50.0, "white noise, -40 dB": -40.0, "music, -38 dB": -38.0}
-
 SENTENCE_PAUSE_SECONDS = 0.3
 FRAME_SAMPLES = SAMPLE_RATE // 200
 AUDIBLE_DECIBELS = 40.0
 """A sentence begins and ends where its sound is this far below its loudest 5 ms."""
 
 Signal = NDArray[np.float64]
+Bed = Callable[[int], Signal]
+"""What lies under all sentences, for a number of samples."""
+Transcriber = Callable[[Path], Transcript]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def sentences_of(sound: Sound) -> Iterator[Sentence]:
             yield Sentence(sound[part[0] * FRAME_SAMPLES : (part[-1] + 1) * FRAME_SAMPLES])
 
 
-def placed(sentences: Sequence[Sentence], bed_decibels: float | None, *, musical: bool) -> tuple[Sound, list[float]]:
+def placed(sentences: Sequence[Sentence], bed: Bed) -> tuple[Sound, list[float]]:
     """Return the sentences between pauses over a bed, and when each of them starts, in seconds."""
     order = random.Random(len(sentences))  # noqa: S311 - the same every time
     parts: list[Signal] = []
@@ -94,10 +95,12 @@ def placed(sentences: Sequence[Sentence], bed_decibels: float | None, *, musical
         starts.append((clock + pause) / SAMPLE_RATE)
         clock += pause + len(sentence.sound)
     signal = np.concatenate([*parts, np.zeros(SAMPLE_RATE)])
-    if bed_decibels is not None:
-        bed = music(len(signal)) if musical else noise(len(signal), pink=bed_decibels < -45)
-        signal += bed / np.sqrt(np.square(bed).mean()) * 32768 * 10 ** (bed_decibels / 20)
-    return np.clip(np.round(signal), -32768, 32767).astype(np.int16), starts
+    return np.clip(np.round(signal + bed(len(signal))), -32768, 32767).astype(np.int16), starts
+
+
+def at(decibels: float, signal: Signal) -> Signal:
+    """Return *signal* so loud, where 0 dB is a square wave as loud as can be."""
+    return signal / np.sqrt(np.square(signal).mean()) * 32768 * 10 ** (decibels / 20)
 
 
 def noise(samples: int, *, pink: bool) -> Signal:
@@ -119,6 +122,14 @@ def music(samples: int) -> Signal:
                 tone = np.sin(2 * np.pi * pitch * overtone * time_axis) * np.exp(-2 * overtone**0.5 * time_axis)
                 signal[start : start + len(tone)] += tone / overtone
     return signal[:samples]
+
+
+BEDS: Mapping[str, Bed] = {
+    "silence": np.zeros,
+    "pink noise, -50 dB": lambda samples: at(-50, noise(samples, pink=True)),
+    "white noise, -40 dB": lambda samples: at(-40, noise(samples, pink=False)),
+    "music, -38 dB": lambda samples: at(-38, music(samples)),
+}
 
 
 def as_recording(sound: Sound, folder: Path) -> Path:
@@ -164,54 +175,58 @@ def word_error_rate(texts: Sequence[tuple[str, str]]) -> float:
     return float(jiwer.wer([plain(true) for true, _ in texts], [plain(ours) for _, ours in texts]))
 
 
-def main() -> None:
-    """Transcribe the sentences over each bed and the recordings as they are; exit with 1 if a goal is missed."""
-    parser = arguments_of(__doc__)
-    parser.add_argument("--model", default="base")
-    parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="further recordings of clean speech")
-    parser.add_argument("--sentences", type=int, default=24, help="at most so many for each bed")
-    chosen = parser.parse_args()
-    device = Device(name="cpu:0", kind="cpu", cpu_threads=1, compute_type="int8", batch_size=4)
-    placed_model = PlacedModel(device, chosen.model, Settings().models_folder)
-
-    def transcribed(file: Path) -> Transcript:
-        options = TranscriptionOptions(language="en")
-        return transcribe(
-            placed_model, file, options, name=file.name, on_progress=lambda _: None, cancelled=lambda: False
-        )
-
-    files = [folder / name for folder in (CLIPS, chosen.recordings) if folder for name in texts_of(folder)]
-    sounds = {file: decode(file, name=file.name, cancelled=lambda: False) for file in files}
-    sentences = [one for file, sound in sounds.items() if file.parent == CLIPS for one in sentences_of(sound)]
-    sentences = sentences[: chosen.sentences]
-    began = time.process_time()
-    print(f"{'':22}{'onset: median, 95 %, bias':>26}  {'end: median, 95 %, bias':>26}   lost")
-    everything = Errors((), (), 0)
-    for bed, decibels in BEDS.items():
-        sound, starts = placed(sentences, decibels, musical="music" in bed)
-        with tempfile.TemporaryDirectory() as folder:
-            errors = errors_of(transcribed(as_recording(sound, Path(folder))), sentences, starts)
-        report(bed, errors)
-        everything += errors
-    report("all", everything)
-    wrong = word_error_rate([(texts_of(file.parent)[file.name], transcribed(file).text) for file in files])
-    print(f"\n{len(files)} recordings as they are; {time.process_time() - began:.0f} s of CPU time")
-    conclude(
-        {
-            "onset of a sentence, median error, s": Measure(percentile(everything.onsets, 50), 0.03),
-            "onset of a sentence, 95 % within, s": Measure(percentile(everything.onsets, 95), 0.12),
-            "end of a sentence, median error, s": Measure(percentile(everything.ends, 50), 0.08),
-            "sentences lost": Measure(everything.lost, 0),
-            "wrong words, share": Measure(wrong, 0.05),
-        },
-        chosen.json,
-    )
-
-
 def texts_of(folder: Path) -> dict[str, str]:
     """Return the texts of the recordings in *folder* by their names."""
     texts: dict[str, str] = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
     return texts
+
+
+def measure_times(transcribed: Transcriber, sentences: Sequence[Sentence]) -> Errors:
+    """Transcribe the sentences over each bed and print the errors; return all of them."""
+    print(f"{'':22}{'onset: median, 95 %, bias':>26}  {'end: median, 95 %, bias':>26}   lost")
+    everything = Errors((), (), 0)
+    for name, bed in BEDS.items():
+        sound, starts = placed(sentences, bed)
+        with tempfile.TemporaryDirectory() as folder:
+            errors = errors_of(transcribed(as_recording(sound, Path(folder))), sentences, starts)
+        report(name, errors)
+        everything += errors
+    report("all", everything)
+    return everything
+
+
+def main() -> None:
+    """Transcribe the sentences and the recordings; exit with 1 if a goal is missed."""
+    parser = arguments_of(__doc__)
+    parser.add_argument("--model", default="base")
+    parser.add_argument("--recordings", type=Path, metavar="FOLDER", help="further recordings, with a texts.json")
+    parser.add_argument("--sentences", type=int, default=24, help="at most so many over each bed")
+    chosen = parser.parse_args()
+    device = Device(name="cpu:0", kind="cpu", cpu_threads=1, compute_type="int8", batch_size=4)
+    model = PlacedModel(device, chosen.model, Settings().models_folder)
+
+    def transcribed(file: Path) -> Transcript:
+        options = TranscriptionOptions(language="en")
+        return transcribe(model, file, options, name=file.name, on_progress=lambda _: None, cancelled=lambda: False)
+
+    began = time.process_time()
+    clips = (decode(CLIPS / name, name=name, cancelled=lambda: False) for name in texts_of(CLIPS))
+    sentences = [sentence for clip in clips for sentence in sentences_of(clip)][: chosen.sentences]
+    errors = measure_times(transcribed, sentences)
+    folders = [folder for folder in (CLIPS, chosen.recordings) if folder]
+    texts = [(text, folder / name) for folder in folders for name, text in texts_of(folder).items()]
+    wrong = word_error_rate([(text, transcribed(file).text) for text, file in texts])
+    print(f"\n{len(texts)} recordings as they are; {time.process_time() - began:.0f} s of CPU time")
+    conclude(
+        {
+            "onset of a sentence, median error, s": Measure(percentile(errors.onsets, 50), 0.03),
+            "onset of a sentence, 95 % within, s": Measure(percentile(errors.onsets, 95), 0.12),
+            "end of a sentence, median error, s": Measure(percentile(errors.ends, 50), 0.08),
+            "sentences lost": Measure(errors.lost, 0),
+            "wrong words, share": Measure(wrong, 0.05),
+        },
+        chosen.json,
+    )
 
 
 if __name__ == "__main__":

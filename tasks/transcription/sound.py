@@ -20,8 +20,6 @@ Sound = NDArray[np.int16]
 
 SECONDS_BETWEEN_CANCEL_CHECKS = 60
 
-_FRAMES_AT_ONCE = 1000
-
 
 def decode(audio_file: Path, *, name: str, cancelled: Callable[[], bool]) -> Sound:
     """
@@ -43,20 +41,6 @@ def decode(audio_file: Path, *, name: str, cancelled: Callable[[], bool]) -> Sou
         msg = f"The recording of {name} cannot be read ({exc}). Upload the file again."
         raise MediaRejected(msg) from exc
     return np.frombuffer(decoded, dtype=np.int16)
-
-
-def levels(sound: Sound, frame_samples: int) -> NDArray[np.float32]:
-    """
-    Return the level of each whole frame of *sound* in decibels; 0 is the loudest that there is.
-
-    It is that of the differences between samples: hum and rumble count little, the hiss of an "s" counts.
-    """
-    frames = sound[: len(sound) // frame_samples * frame_samples].reshape(-1, frame_samples)
-    found = np.empty(len(frames), dtype=np.float32)
-    for start in range(0, len(frames), _FRAMES_AT_ONCE):  # the floats of an hour would take 230 MB
-        part = frames[start : start + _FRAMES_AT_ONCE].astype(np.float32) / np.float32(32768)
-        found[start : start + len(part)] = np.square(np.diff(part, axis=1)).mean(axis=1)
-    return np.asarray(10 * np.log10(found + np.float32(1e-12)), dtype=np.float32)
 
 
 def _parts(audio_file: Path) -> Iterator[bytes]:

@@ -21,12 +21,19 @@ _BEFORE = SAMPLE_RATE // 2
 """Samples beyond a span that tell how loud the noise is, where no other speech is in them."""
 
 _BELOW_VOICE_DECIBELS = 38.0
+"""What is this much quieter than the loudest syllables is not heard beside them."""
+
 _FEW_FRAMES = 20
+"""Fewer do not tell how loud the noise is."""
+
 _GUARD_FRAMES = 20
+"""Frames beside the voice that are not taken for noise: they may hold its beginning, or its echo."""
+
 _CLOSED_FRAMES = 24
 """The sound of a word may be gone for 0.12 s, before a "p" or a "k"."""
 
 _LEAST_FRAMES = 4
+"""Shorter sounds are clicks."""
 
 
 def edges_of(speech: Speech) -> Iterator[Span]:
@@ -53,7 +60,9 @@ def _heard(sound: Sound, around: Span, span: Span, voice: Span) -> Span:
     end = next((after for first, after in reversed(stops) if first < ends), None)
     if start is None or end is None or start >= end:
         return span
-    return Span(max(span.start, around.start + start * _HOP + _HOP), min(span.end, around.start + end * _HOP + 2*_HOP))
+    return Span(
+        max(span.start, around.start + start * _HOP + _HOP), min(span.end, around.start + end * _HOP + 2 * _HOP)
+    )
 
 
 def _bands(sound: Sound) -> Decibels:
@@ -67,8 +76,9 @@ def _bands(sound: Sound) -> Decibels:
 def _noise(beside: Decibels, everything: Decibels) -> Decibels:
     """Return the level in each band above which it is the voice that is heard, not the noise *beside* it."""
     if len(beside) >= _FEW_FRAMES:
-        return np.maximum(np.median(beside, axis=0) + 3, np.percentile(beside, 98, axis=0) + 1.5)
-    return np.percentile(everything, 5, axis=0) + 4
+        usual, most = np.percentile(beside, (50, 98), axis=0)
+        return np.clip(most + 1.5, usual + 3, usual + 10)
+    return np.asarray(np.percentile(everything, 5, axis=0) + 7, dtype=np.float32)
 
 
 def _loud_parts(bands: Decibels, noise: Decibels, audible: float) -> list[tuple[int, int]]:

@@ -108,7 +108,9 @@ class SegmentWriter:
     def place(self, chunk: Chunk, segment: Segment) -> Segment:
         """Return *segment*, whose times count from the start of its chunk, at its time in the recording."""
         before = chunk.start_seconds
-        words = self._place_words(chunk, [_moved(word, before + word.start, before + word.end) for word in segment.words])
+        words = self._place_words(
+            chunk, [_moved(word, before + word.start, before + word.end) for word in segment.words]
+        )
         start, end = self._edges(words, chunk, before + segment.start, before + segment.end)
         return segment.model_copy(update={"words": words, "start": start, "end": end})
 
