@@ -77,7 +77,7 @@ def _noise(beside: Decibels, everything: Decibels) -> Decibels:
     """Return the level in each band above which it is the voice that is heard, not the noise *beside* it."""
     if len(beside) >= _FEW_FRAMES:
         usual, most = np.percentile(beside, (50, 98), axis=0)
-        return np.clip(most + 1.5, usual + 3, usual + 10)
+        return np.asarray(np.clip(most + 1.5, usual + 3, usual + 10))
     return np.asarray(np.percentile(everything, 5, axis=0) + 7, dtype=np.float32)
 
 

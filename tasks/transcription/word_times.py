@@ -75,7 +75,10 @@ class _Part:
         return self.end if self.offset is None else self.offset
 
     def distance(self, start: float, end: float) -> float:
-        """Return how far a word is from the speech in this part; the more they have in common the less."""
+        """Return how far a word is from the speech in this part; below 0, how much they have in common."""
+        late = start - self.heard_until
+        if late > 0:
+            return 2 * late  # the alignment is early more often than late
         return max(start, self.heard_from) - min(end, self.heard_until)
 
 
