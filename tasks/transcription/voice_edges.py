@@ -12,10 +12,12 @@ from tasks.transcription.vad import Span, Speech
 Decibels = NDArray[np.float32]
 """Levels of sound: a row for each frame, a column for each band."""
 
-_HOP = SAMPLE_RATE // 200
-_FRAME = 4 * _HOP
+_HOP = SAMPLE_RATE // 100
+_FRAME = 2 * _HOP
 _BAND_EDGES_HERTZ = (100, 500, 1500, 4000, 8000)
 """A vowel is in the low bands, an "s" in the highest. Noise seldom covers all of them."""
+
+_SHAPE = np.hanning(_FRAME) / 32768
 
 _BEFORE = SAMPLE_RATE // 2
 """Samples beyond a span that tell how loud the noise is, where no other speech is in them."""
@@ -23,16 +25,16 @@ _BEFORE = SAMPLE_RATE // 2
 _BELOW_VOICE_DECIBELS = 38.0
 """What is this much quieter than the loudest syllables is not heard beside them."""
 
-_FEW_FRAMES = 20
+_FEW_FRAMES = 10
 """Fewer do not tell how loud the noise is."""
 
-_GUARD_FRAMES = 20
+_GUARD_FRAMES = 10
 """Frames beside the voice that are not taken for noise: they may hold its beginning, or its echo."""
 
-_CLOSED_FRAMES = 24
+_CLOSED_FRAMES = 12
 """The sound of a word may be gone for 0.12 s, before a "p" or a "k"."""
 
-_LEAST_FRAMES = 4
+_LEAST_FRAMES = 2
 """Shorter sounds are clicks."""
 
 
@@ -60,17 +62,19 @@ def _heard(sound: Sound, around: Span, span: Span, voice: Span) -> Span:
     end = next((after for first, after in reversed(stops) if first < ends), None)
     if start is None or end is None or start >= end:
         return span
-    return Span(
-        max(span.start, around.start + start * _HOP + _HOP), min(span.end, around.start + end * _HOP + 2 * _HOP)
-    )
+    first, last = (around.start + frame * _HOP + _HOP // 2 for frame in (start, end))
+    return Span(max(span.start, first), min(span.end, last))
 
 
 def _bands(sound: Sound) -> Decibels:
-    frames = sliding_window_view(sound, _FRAME)[::_HOP] if len(sound) >= _FRAME else np.zeros((0, _FRAME), np.int16)
-    power = np.square(np.abs(np.fft.rfft(frames * (np.hanning(_FRAME) / 32768), axis=1)))
-    edges = [round(hertz * _FRAME / SAMPLE_RATE) for hertz in _BAND_EDGES_HERTZ]
-    sums = np.add.reduceat(power, edges[:-1], axis=1)
-    return np.asarray(10 * np.log10(sums + 1e-9), dtype=np.float32)
+    """Return the levels of *sound* in each band, one row every 10 ms."""
+    if len(sound) < _FRAME:
+        return np.zeros((0, len(_BAND_EDGES_HERTZ) - 1), dtype=np.float32)
+    spectra = np.fft.rfft(sliding_window_view(sound, _FRAME)[::_HOP] * _SHAPE, axis=1)
+    first, last = (round(hertz * _FRAME / SAMPLE_RATE) for hertz in _BAND_EDGES_HERTZ[:: len(_BAND_EDGES_HERTZ) - 1])
+    power = np.square(spectra.real[:, first:last]) + np.square(spectra.imag[:, first:last])
+    edges = [round(hertz * _FRAME / SAMPLE_RATE) - first for hertz in _BAND_EDGES_HERTZ[:-1]]
+    return np.asarray(10 * np.log10(np.add.reduceat(power, edges, axis=1) + 1e-9), dtype=np.float32)
 
 
 def _noise(beside: Decibels, everything: Decibels) -> Decibels:
