@@ -38,8 +38,8 @@ _LEAST_FRAMES = 2
 """Shorter sounds are clicks."""
 
 
-def edges_of(speech: Speech) -> Iterator[Span]:
-    """Yield the part of each span in which the speech is heard, in samples of the recording."""
+def edges_of(speech: Speech) -> Iterator[Span | None]:
+    """Yield the part of each span in which the speech is heard, in samples; None where the noise is as loud."""
     voices = speech.voices or speech.spans
     for number, (span, voice) in enumerate(zip(speech.spans, voices, strict=True)):
         first = max(span.start - _BEFORE, speech.spans[number - 1].end if number else 0)
@@ -47,21 +47,21 @@ def edges_of(speech: Speech) -> Iterator[Span]:
         yield _heard(speech.sound, Span(first, min(span.end + _BEFORE, following)), span, voice)
 
 
-def _heard(sound: Sound, around: Span, span: Span, voice: Span) -> Span:
-    """Return the part of *span* that is louder than the noise in *around*; all of *span* if it cannot be told."""
+def _heard(sound: Sound, around: Span, span: Span, voice: Span) -> Span | None:
+    """Return the part of *span* that is louder than the noise in *around*, if there is one."""
     bands = _bands(sound[around.start : around.end])
     if len(bands) < _FEW_FRAMES:
-        return span
+        return None
     begins, ends = ((edge - around.start) // _HOP for edge in (voice.start, voice.end))
     if not len(bands[begins:ends]):
-        return span
+        return None
     audible = float(np.percentile(bands[begins:ends].max(axis=1), 95)) - _BELOW_VOICE_DECIBELS
     starts = _loud_parts(bands, _noise(bands[: max(0, begins - _GUARD_FRAMES)], bands), audible)
     stops = _loud_parts(bands, _noise(bands[ends + _GUARD_FRAMES :], bands), audible)
     start = next((first for first, after in starts if after > begins), None)
     end = next((after for first, after in reversed(stops) if first < ends), None)
     if start is None or end is None or start >= end:
-        return span
+        return None
     first, last = (around.start + frame * _HOP + _HOP // 2 for frame in (start, end))
     return Span(max(span.start, first), min(span.end, last))
 

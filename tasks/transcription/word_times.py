@@ -57,7 +57,8 @@ class _Part:
     """
     The part of a span that belongs to a chunk, in seconds of the speech, from which the pauses are taken out.
 
-    *onset* and *offset* are where the speech in it is heard; None where the chunk begins or ends in the midst of it.
+    *onset* and *offset* are where the speech in it begins and ends; None where the chunk is cut in the midst
+    of it, or noise hides it.
     """
 
     start: float
@@ -151,13 +152,13 @@ class SegmentWriter:
             span, heard = self._spans[number], self._heard[number]
             pauses = span.end - self._ends[number]
             start, end = max(span.start - pauses, begin), min(self._ends[number], finish)
-            onset, offset = heard.start - pauses, heard.end - pauses
+            onset, offset = (heard.start - pauses, heard.end - pauses) if heard else (None, None)
             parts.append(
                 _Part(
                     start=start / SAMPLE_RATE,
                     end=end / SAMPLE_RATE,
-                    onset=onset / SAMPLE_RATE if start <= onset < end else None,
-                    offset=offset / SAMPLE_RATE if start < offset <= end else None,
+                    onset=onset / SAMPLE_RATE if onset is not None and start <= onset < end else None,
+                    offset=offset / SAMPLE_RATE if offset is not None and start < offset <= end else None,
                     pauses_before=pauses / SAMPLE_RATE,
                 )
             )

@@ -106,3 +106,13 @@ def test_more_words_than_there_is_time_for_share_it(speech, count):
 
     assert all(before.end <= after.start for before, after in pairwise(words))
     assert all(10 - 0.02 <= word.start <= word.end <= 12.02 for word in words)
+
+
+def test_words_that_noise_hides_stay_where_the_model_puts_them(speech):
+    silent = Speech(np.zeros_like(speech.sound), speech.spans, (), speech.voices)
+    words = placed(silent, [("some", 0.3, 0.6), ("words", 0.6, 2.2)])
+
+    assert [(word.start, word.end) for word in words] == [
+        (pytest.approx(9.9), pytest.approx(10.2)),
+        (pytest.approx(10.2), pytest.approx(11.8)),
+    ]
