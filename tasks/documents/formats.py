@@ -84,7 +84,8 @@ def render(
     standard = standard_for("en" if processing.task is WhisperTask.TRANSLATE else transcript.language)
     words = timed_words(transcript.segments)
     text = "\n\n".join(paragraphs(words, standard))
-    material = Material(transcript, job, processing, standard, text, cues=lay_out(words, standard))
+    cues = lay_out(words, standard, end_seconds=transcript.end_seconds)
+    material = Material(transcript, job, processing, standard, text, cues)
     return {document_format: WRITERS[document_format](material).encode() for document_format in formats}
 
 

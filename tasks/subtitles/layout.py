@@ -68,15 +68,17 @@ _MOST_EXCUSING_PAUSE = 700
 _LINE_OF_DIGITS = 1_000_000
 
 
-def lay_out(words: Sequence[Word], standard: SubtitleStandard) -> tuple[Cue, ...]:
+def lay_out(words: Sequence[Word], standard: SubtitleStandard, *, end_seconds: float = math.inf) -> tuple[Cue, ...]:
     """
     Return the cues that show *words* in the best way *standard* allows; every word once, in order.
+
+    *end_seconds* is when the recording ends, and with it the last cue: players refuse later ones.
 
     What always holds: cues don't overlap, they last from 1 ms to the standard's maximum, and no line is over its limit
     unless it is a single word that long. Reading speed, least duration and gap hold wherever the speech leaves room
     for them. Time and memory grow with the number of words, not faster.
     """
-    candidates = _Candidates.of(units_of(words, standard), standard)
+    candidates = _Candidates.of(units_of(words, standard), standard, end=end_seconds * 1000)
     return tuple(
         candidates.cue(number, first, after)
         for number, (first, after) in enumerate(_cheapest_path(candidates), start=1)
@@ -122,6 +124,7 @@ class _Candidates:
 
     units: Sequence[Unit]
     limits: Limits
+    recording_end: float
     borders: Sequence[Border]
     widths: Sequence[int]
     """Columns before each unit, spaces included: the width of a stretch is one subtraction."""
@@ -135,7 +138,7 @@ class _Candidates:
     """Pauses up to the one before each unit that no cue may hold."""
 
     @classmethod
-    def of(cls, units: Sequence[Unit], standard: SubtitleStandard) -> Self:
+    def of(cls, units: Sequence[Unit], standard: SubtitleStandard, *, end: float = math.inf) -> Self:
         """Return the candidates with the running sums that make each cost a matter of a few subtractions."""
         found = borders(units, standard.language)
         pauses = [0, *(right.start - left.end for left, right in pairwise(units)), LONGEST_PAUSE]
@@ -143,6 +146,7 @@ class _Candidates:
         return cls(
             units=units,
             limits=standard.limits,
+            recording_end=end,
             borders=found,
             widths=list(accumulate((unit.columns + unit.spaced for unit in units), initial=0)),
             sentences=list(accumulate(border is Border.SENTENCE for border in found)),
@@ -251,7 +255,7 @@ class _Candidates:
     def _end(self, first: int, after: int, columns: int) -> int:
         """Return the end of the cue: not before that of its words, if the next cue leaves it the time."""
         start, heard = self.units[first].start, self.units[after - 1].end
-        latest = start + self.limits.longest
+        latest = int(max(start + 1, min(start + self.limits.longest, self.recording_end)))
         readable = start + -(-columns * 1000 // self.limits.columns_per_second)
         wanted = max(heard + LINGER, start + self.limits.shortest, readable)
         end = min(latest, max(heard, min(wanted, heard + LONGEST_LINGER)))

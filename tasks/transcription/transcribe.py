@@ -88,6 +88,7 @@ def transcribe(
         language_probability=heard.probability,
         model=engine.model,
         audio_seconds=speech.audio_seconds,
+        offset_seconds=initial_offset_seconds,
         removed=tuple(text for part in reviewed for text in part.removed),
         compute_type=compute_type,
         batch_size=batch_size,

@@ -44,10 +44,16 @@ class Transcript(StoredModel):
     language_probability: float
     model: str
     audio_seconds: float
+    offset_seconds: float = Field(default=0.0, description="where the sound starts on the clock of the upload")
     removed: tuple[RemovedText, ...] = ()
     gaps: tuple[Gap, ...] = Field(default=(), description="stretches without words, in order of time")
     compute_type: str = Field(default="", description="number format of the model when it was done")
     batch_size: int = Field(default=0, ge=0, description="most chunks that entered the model together when it was done")
+
+    @property
+    def end_seconds(self) -> float:
+        """Where the sound ends on the clock of the upload."""
+        return self.offset_seconds + self.audio_seconds
 
     @property
     def words(self) -> tuple[Word, ...]:

@@ -1,25 +1,26 @@
 """The speech in a recording: found by the voice detector, cut into chunks of at most 30 s."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-from tasks.transcription.backend import Samples, TranscriptionCancelled
+from tasks.transcription.backend import Samples
 from tasks.transcription.sound import SAMPLE_RATE, Sound
+from tasks.transcription.voice_detector import VOICE, WINDOW_SAMPLES, Probabilities, floats, voice_probabilities
 
 CHUNK_SECONDS = 30
 
-BLOCK_SECONDS = 15 * 60
-"""
-Seconds of sound listened to at once. The voice detector needs some 2 s and 250 MB for it; a recording of many hours
-would take its memory many times over and could not be cancelled meanwhile.
-"""
+NO_VOICE = 0.35
+"""Probability of a voice under which a span of speech ends; it begins at `VOICE`."""
 
+SHORTEST_PAUSE_SAMPLES = SAMPLE_RATE * 160 // 1000
+AIR_SAMPLES = SAMPLE_RATE * 400 // 1000
+"""Sound kept before and after a voice. Where the pause is shorter than two of them, each side gets half of it."""
 
-WINDOW_SAMPLES = 512
-"""Samples that the voice detector judges at a time. Blocks start on its grid."""
+_SHORTEST_CUT_SAMPLES = SAMPLE_RATE * 98 // 1000
+_LONGEST_SPAN_SAMPLES = SAMPLE_RATE * CHUNK_SECONDS - WINDOW_SAMPLES - 2 * AIR_SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class SpokenChunk:
     @property
     def samples(self) -> Samples:
         """The sound of the spans, joined each time it is asked for: kept, it would hold the recording twice."""
-        return _floats(np.concatenate([self.sound[span.start : span.end] for span in self.spans]))
+        return floats(np.concatenate([self.sound[span.start : span.end] for span in self.spans]))
 
     @property
     def speech_seconds(self) -> float:
@@ -56,11 +57,12 @@ class SpokenChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """A recording and the spans of speech in it."""
+    """A recording and the spans of speech in it. *voices*, one for each span, are the spans without the air."""
 
     sound: Sound
     spans: tuple[Span, ...]
     chunks: tuple[SpokenChunk, ...]
+    voices: tuple[Span, ...] = ()
 
     @property
     def audio_seconds(self) -> float:
@@ -73,38 +75,82 @@ class Speech:
         return sum(span.samples for span in self.spans) / SAMPLE_RATE
 
 
-def find_speech(sound: Sound, *, cancelled: Callable[[], bool], block_seconds: int = BLOCK_SECONDS) -> Speech:
-    """Return the speech in *sound*. Raises `TranscriptionCancelled` between two blocks."""
-    spans = tuple(_spans(sound, block_seconds * SAMPLE_RATE, cancelled))
-    return Speech(sound, spans, tuple(_pack(sound, spans)))
-
-
-def _spans(sound: Sound, block: int, cancelled: Callable[[], bool]) -> Iterator[Span]:
+def find_speech(
+    sound: Sound, *, cancelled: Callable[[], bool], on_progress: Callable[[float], None] = lambda _: None
+) -> Speech:
     """
-    Yield the spans of *sound*, block by block, by the settings of faster-whisper's batched pipeline.
+    Return the speech in *sound*, by the settings of faster-whisper's batched pipeline.
 
-    The end of a block may cut through a span: the next block starts with what reaches into its last second, or else
-    with that second, so that the air in front of its first span is there.
+    *on_progress* gets the share of *sound* that is searched, from 0 to 1, every five seconds of it. Raises
+    `TranscriptionCancelled` as often.
     """
-    settings = VadOptions(max_speech_duration_s=CHUNK_SECONDS, min_silence_duration_ms=160)
-    start = spoken_until = 0
-    while start < len(sound):
-        if cancelled():
-            raise TranscriptionCancelled
-        end = min(start + block, len(sound))
-        found = [
-            Span(max(start + place["start"], spoken_until), start + place["end"])
-            for place in get_speech_timestamps(_floats(sound[start:end]), settings)
-        ]
-        if end == len(sound):
-            yield from found
-            return
-        second_before = end - SAMPLE_RATE
-        whole = [span for span in found if span.end <= second_before]
-        yield from whole
-        spoken_until = whole[-1].end if whole else spoken_until
-        start = found[len(whole)].start if len(whole) < len(found) else second_before
-        start -= start % WINDOW_SAMPLES
+    probabilities = voice_probabilities(sound, cancelled=cancelled, on_progress=on_progress)
+    voices = tuple(voiced_spans(probabilities, len(sound)))
+    spans = with_air(voices, len(sound))
+    return Speech(sound, spans, tuple(_pack(sound, spans)), voices)
+
+
+def voiced_spans(probabilities: Probabilities, samples: int) -> Iterator[Span]:
+    """
+    Yield the spans of a voice in a sound of so many *samples*, as faster-whisper finds them.
+
+    A span ends at a pause of 160 ms. One that would get longer than a chunk ends at the last pause of 98 ms in it; if
+    it has none, just there.
+    """
+    span: _OpenSpan | None = None
+    for place, probability in zip(range(0, samples + 1, WINDOW_SAMPLES), probabilities.tolist(), strict=True):
+        if span is None:
+            span = _OpenSpan(place) if probability >= VOICE else None
+            continue
+        if probability >= VOICE:
+            span.resume(place)
+        if place - span.start > _LONGEST_SPAN_SAMPLES:
+            yield Span(span.start, span.cut or place)
+            span = span.rest()
+        if span is not None and probability < NO_VOICE and span.ends_in_pause(place):
+            yield Span(span.start, span.quiet_since)
+            span = None
+    if span is not None and span.start < samples:
+        yield Span(span.start, samples)
+
+
+@dataclass(slots=True)
+class _OpenSpan:
+    """A span whose end is not heard yet. All its places are in samples, and 0 if there is no such place."""
+
+    start: int
+    quiet_since: int = 0
+    """The pause that it is in."""
+    cut: int = 0
+    """The last pause at which it may be cut, and the voice after that."""
+    resumed: int = 0
+
+    def resume(self, place: int) -> None:
+        """Go on after a pause, if it is in one."""
+        if self.quiet_since and self.resumed < self.cut:
+            self.resumed = place
+        self.quiet_since = 0
+
+    def ends_in_pause(self, place: int) -> bool:
+        """Return whether the pause that *place* is in ends it."""
+        self.quiet_since = self.quiet_since or place
+        if place - self.quiet_since > _SHORTEST_CUT_SAMPLES:
+            self.cut = self.quiet_since
+        return place - self.quiet_since >= SHORTEST_PAUSE_SAMPLES
+
+    def rest(self) -> "_OpenSpan | None":
+        """Return what is left behind the cut."""
+        return _OpenSpan(self.resumed) if self.resumed >= self.cut > 0 else None
+
+
+def with_air(spans: Sequence[Span], samples: int) -> tuple[Span, ...]:
+    """Return *spans*, widened by the air around them."""
+    pauses = [2 * AIR_SAMPLES, *(right.start - left.end for left, right in pairwise(spans)), 2 * AIR_SAMPLES]
+    air = [min(pause // 2, AIR_SAMPLES) for pause in pauses]
+    return tuple(
+        Span(max(0, span.start - before), min(samples, span.end + after))
+        for span, (before, after) in zip(spans, pairwise(air), strict=False)
+    )
 
 
 def _pack(sound: Sound, spans: Iterable[Span]) -> Iterator[SpokenChunk]:
@@ -120,8 +166,3 @@ def _pack(sound: Sound, spans: Iterable[Span]) -> Iterator[SpokenChunk]:
         packed_samples += span.samples
     if packed:
         yield SpokenChunk(sound, tuple(packed), samples_before / SAMPLE_RATE)
-
-
-def _floats(sound: Sound) -> Samples:
-    """Return *sound* as Whisper takes it: between -1 and 1."""
-    return sound.astype(np.float32) / np.float32(32768)

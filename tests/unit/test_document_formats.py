@@ -62,6 +62,16 @@ def test_subtitles_come_from_the_times_of_the_words():
     )
 
 
+@pytest.mark.parametrize(
+    ("audio_seconds", "offset_seconds", "end"),
+    [(10.0, 0.0, "00:00:08,500"), (8.2, 0.0, "00:00:08,200"), (6.2, 2.0, "00:00:08,200")],
+)
+def test_no_subtitle_ends_after_the_recording(audio_seconds: float, offset_seconds: float, end: str):
+    cut = TALK.model_copy(update={"audio_seconds": audio_seconds, "offset_seconds": offset_seconds})
+
+    assert f"00:00:06,000 --> {end}\n" in texts(cut)[DocumentFormat.SRT]
+
+
 def test_json_is_read_back_as_what_was_written():
     document = JsonDocument.model_validate_json(texts(TALK)[DocumentFormat.JSON])
 

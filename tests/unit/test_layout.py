@@ -185,6 +185,24 @@ def test_a_word_said_to_last_for_ten_seconds_is_shown_for_seven():
     assert (cue.start, cue.end) == (1, 8)
 
 
+@pytest.mark.parametrize(
+    ("end_seconds", "cue_ends"),
+    [(20.0, 2.5), (2.2, 2.2), (2.0625, 2.062), (1.5, 1.5), (0.5, 1.001)],  # the last: its words end after it
+)
+def test_no_cue_ends_after_the_recording(end_seconds: float, cue_ends: float):
+    (cue,) = lay_out([Word(text=" Goodbye.", start=1, end=2, probability=1)], ENGLISH, end_seconds=end_seconds)
+
+    assert (cue.start, cue.end) == (1, cue_ends)
+
+
+@given(oddly_timed(LATIN), st.floats(0, 60))
+def test_what_holds_for_cues_holds_at_the_end_of_the_recording_too(words: list[Word], end_seconds: float):
+    cues = lay_out(words, ENGLISH, end_seconds=end_seconds)
+
+    assert all(before.end <= after.start for before, after in pairwise(cues))
+    assert all(cue.start < cue.end <= max(end_seconds, cue.start + 0.0011) for cue in cues)
+
+
 def test_one_line_is_possible_too():
     cues = lay_out(
         spoken("two lines are two lines too many for a very narrow screen, they say"), SubtitleStandard(lines=1)
