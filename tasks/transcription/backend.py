@@ -29,11 +29,16 @@ class TranscriptionCancelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """The decoding options for the speech of one recording."""
+    """
+    The decoding options for the speech of one recording.
+
+    With *any_language*, what is clearly spoken in another language than *language* is written in that one.
+    """
 
     language: str
     task: WhisperTask = WhisperTask.TRANSCRIBE
     vocabulary: tuple[str, ...] = ()
+    any_language: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """The model's output for one chunk."""
+    """The model's output for one chunk. *mixed*: several languages may be spoken in it, one after the other."""
 
     text: str
     tokens: tuple[int, ...]
@@ -74,6 +79,8 @@ class ChunkText:
     average_log_probability: float
     no_speech_probability: float
     compression_ratio: float
+    language: str = ""
+    mixed: bool = False
 
 
 class Backend(Protocol):

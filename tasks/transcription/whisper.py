@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,9 @@ from tasks.transcription.backend import (
     TimedWord,
     device_error,
 )
-from tasks.transcription.languages import LanguageVote
+from tasks.transcription.languages import LanguageVote, is_mixed, language_of_passage
 from tasks.transcription.model_files import load_model, smaller_numbers
 from tasks.transcription.sound import SAMPLE_RATE
-from tasks.transcription.transcript import Segment, Word
 from tasks.transcription.vad import CHUNK_SECONDS, SpokenChunk
 
 
@@ -80,7 +80,9 @@ class WhisperBackend:
         """True if the model knows languages other than English."""
         return bool(self._model.model.is_multilingual)
 
-    def decoding(self, language: str, task: WhisperTask, vocabulary: Sequence[str]) -> Decoding:
+    def decoding(
+        self, language: str, task: WhisperTask, vocabulary: Sequence[str], *, any_language: bool = False
+    ) -> Decoding:
         """
         Return the decoding options; models that know English only always write down English.
 
@@ -91,7 +93,7 @@ class WhisperBackend:
         if language not in self._model.supported_languages:
             msg = f"Whisper does not know the language {language}. Choose another one, or auto."
             raise TranscriptionError(msg)
-        return Decoding(language, task, tuple(vocabulary))
+        return Decoding(language, task, tuple(vocabulary), any_language)
 
     def chunk(self, spoken: SpokenChunk, decoding: Decoding, *, encoded: Floats | None = None) -> Chunk:
         """Return *spoken* as the model takes it."""
@@ -113,8 +115,7 @@ class WhisperBackend:
                 (found,) = self._model.model.detect_language(storage(encoded))
         except (RuntimeError, MemoryError) as exc:
             raise device_error(exc) from exc
-        probabilities = {token[2:-2]: float(probability) for token, probability in found}
-        return LanguageVote(spoken.speech_seconds, probabilities), encoded[0]
+        return _vote(spoken.speech_seconds, found), encoded[0]
 
     def hear_silence(self) -> None:
         """Encode a silent chunk: a GPU loads its libraries when the model is first called. Raises `DeviceFailed`."""
@@ -129,33 +130,14 @@ class WhisperBackend:
         try:
             with self._calls:
                 encoded = self._encode(batch)
+                votes = self._votes(batch, encoded)
+                batch = [self._in_its_language(chunk, vote) for chunk, vote in zip(batch, votes, strict=True)]
                 generated = self._generate(batch, encoded)
                 tokens = [self._text_tokens(chunk, result) for chunk, result in zip(batch, generated, strict=True)]
                 words = self._align(batch, encoded, tokens)
         except (RuntimeError, MemoryError) as exc:
             raise device_error(exc) from exc
-        return [self._text(*parts) for parts in zip(batch, generated, tokens, words, strict=True)]
-
-    def decode_again(self, spoken: SpokenChunk, decoding: Decoding) -> tuple[Segment, ...]:
-        """
-        Return the segments of one chunk by faster-whisper's sequential mode, with times from the start of the chunk.
-
-        That mode also writes time stamps, which break loops, and tries again at rising temperatures.
-        """
-        try:
-            with self._calls:
-                segments, _ = self._model.transcribe(
-                    spoken.samples,
-                    language=decoding.language,
-                    task=decoding.task.value,
-                    beam_size=BEAM_SIZE,
-                    condition_on_previous_text=False,
-                    word_timestamps=True,
-                    hotwords=vocabulary_hint(decoding.vocabulary),
-                )
-                return tuple(_segment(segment) for segment in segments if segment.text.strip())
-        except (RuntimeError, MemoryError) as exc:
-            raise device_error(exc) from exc
+        return [self._text(*parts) for parts in zip(batch, generated, tokens, words, votes, strict=True)]
 
     def shrink(self) -> bool:
         """Load the model again in half the memory; see `Backend`."""
@@ -216,6 +198,24 @@ class WhisperBackend:
         output: Floats = np.asarray(self._model.model.encode(storage(features[np.newaxis]), to_cpu=True))
         return output
 
+    def _votes(self, batch: Sequence[Chunk], encoded: Any) -> list[LanguageVote | None]:
+        """Return the language vote of each chunk; None where the language is given. It costs a token of the decoder."""
+        if not any(chunk.decoding.any_language for chunk in batch):
+            return [None] * len(batch)
+        found = self._model.model.detect_language(encoded)
+        return [
+            _vote(chunk.speech_seconds, one) if chunk.decoding.any_language else None
+            for chunk, one in zip(batch, found, strict=True)
+        ]
+
+    def _in_its_language(self, chunk: Chunk, vote: LanguageVote | None) -> Chunk:
+        """Return *chunk* with the prompt of the language that is spoken in it."""
+        language = language_of_passage(vote, chunk.decoding.language) if vote else chunk.decoding.language
+        if language == chunk.decoding.language:
+            return chunk
+        decoding = replace(chunk.decoding, language=language)
+        return replace(chunk, decoding=decoding, prompt=self._prompt(decoding))
+
     def _generate(self, batch: Sequence[Chunk], encoded: Any) -> list[Any]:
         results: list[Any] = self._model.model.generate(
             encoded,
@@ -257,7 +257,14 @@ class WhisperBackend:
         end_of_text = self._tokenizer(chunk.decoding).eot
         return tuple(token for token in result.sequences_ids[0] if token < end_of_text)
 
-    def _text(self, chunk: Chunk, result: Any, tokens: tuple[int, ...], words: tuple[TimedWord, ...]) -> ChunkText:
+    def _text(
+        self,
+        chunk: Chunk,
+        result: Any,
+        tokens: tuple[int, ...],
+        words: tuple[TimedWord, ...],
+        vote: LanguageVote | None,
+    ) -> ChunkText:
         text: str = self._tokenizer(chunk.decoding).decode(tokens)
         generated = len(result.sequences_ids[0])
         return ChunkText(
@@ -268,6 +275,8 @@ class WhisperBackend:
             average_log_probability=result.scores[0] * generated / (generated + 1),
             no_speech_probability=result.no_speech_prob,
             compression_ratio=get_compression_ratio(text),
+            language=chunk.decoding.language,
+            mixed=vote is not None and is_mixed(vote),
         )
 
 
@@ -281,22 +290,9 @@ def vocabulary_hint(vocabulary: Sequence[str]) -> str | None:
     return f"{', '.join(vocabulary)}." if vocabulary else None
 
 
-def _segment(segment: Any) -> Segment:
-    """Return a segment of faster-whisper as ours."""
-    words = tuple(
-        Word(text=word.word, start=word.start, end=max(word.start, word.end), probability=min(word.probability, 1.0))
-        for word in segment.words or ()
-    )
-    return Segment(
-        start=segment.start,
-        end=segment.end,
-        text=segment.text,
-        words=words,
-        average_log_probability=segment.avg_logprob,
-        no_speech_probability=segment.no_speech_prob,
-        compression_ratio=segment.compression_ratio,
-        temperature=segment.temperature,
-    )
+def _vote(speech_seconds: float, found: Sequence[tuple[str, float]]) -> LanguageVote:
+    """Return CTranslate2's list of language tokens, such as ``<|en|>``, as a vote."""
+    return LanguageVote(speech_seconds, {token[2:-2]: float(probability) for token, probability in found})
 
 
 def _timed_word(word: dict[str, Any]) -> TimedWord:
