@@ -71,7 +71,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """The model's output for one chunk. *mixed*: several languages may be spoken in it, one after the other."""
+    """
+    The model's output for one chunk.
+
+    *language* is the one it is written in, *language_probability* that of the likeliest one, 1 where it was given.
+    *mixed*: several may be spoken in it, one after the other.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -80,6 +85,7 @@ class ChunkText:
     no_speech_probability: float
     compression_ratio: float
     language: str = ""
+    language_probability: float = 1.0
     mixed: bool = False
 
 

@@ -26,6 +26,23 @@ LONGEST_PHRASE_WORDS = 8
 MIN_REPETITIONS = {1: 8, 2: 6}
 """Times that a phrase of so many words comes in a row before it is a loop; longer ones: four times."""
 
+MIN_CREDIBLE_LOG_PROBABILITY = -0.7
+"""
+Mean log probability that a text needs where the first pass heard none.
+
+Measured on base: what was really said there had -0.3 and more, what was made up of many voices at once -0.98.
+"""
+
+MIN_LANGUAGE_PROBABILITY = 0.3
+MAX_UNKNOWN_LOG_PROBABILITY = -0.5
+"""
+Speech of 5 s and more whose likeliest language has less, in a text that is no surer: no language that the model knows.
+
+Measured on base: single words have a language of 0.47 and more, sentences of 0.75; speech played backwards 0.19.
+"""
+
+MIN_LANGUAGE_SECONDS = 5.0
+
 MIN_CREDIT = 0.15
 """Least share of sound that the words of a second try account for, each by its probability."""
 
@@ -40,7 +57,13 @@ class Suspicion(StrEnum):
     REPETITIVE = "text that repeats itself"
     TOO_FAST = "more text than can be spoken in that time"
     NO_SPEECH = "the model was unsure of every word and took the sound for no speech"
+    UNKNOWN_LANGUAGE = "no language that the model knows"
     UNSURE = "the model was unsure of every word"
+
+    @property
+    def unheard(self) -> bool:
+        """True if the text is doubted because there seems to be nothing to understand."""
+        return self in (Suspicion.NO_SPEECH, Suspicion.UNKNOWN_LANGUAGE)
 
     @property
     def repeats(self) -> bool:
@@ -73,6 +96,8 @@ class Hypothesis:
     average_log_probability: float
     compression_ratio: float
     no_speech_probability: float = 0.0
+    language_probability: float = 1.0
+    """Of the likeliest language; 1 where the language is given."""
 
     @property
     def text(self) -> str:
@@ -103,9 +128,17 @@ def suspicion_of(writing: Hypothesis) -> Suspicion | None:
         return Suspicion.REPETITIVE
     if len(writing.text) > MAX_CHARACTERS_PER_SECOND * max(writing.speech_seconds, 1.0):
         return Suspicion.TOO_FAST
-    if writing.average_log_probability >= MIN_LOG_PROBABILITY:
-        return None
-    return Suspicion.NO_SPEECH if writing.no_speech_probability > MAX_NO_SPEECH_PROBABILITY else Suspicion.UNSURE
+    return _uncertainty_of(writing)
+
+
+def _uncertainty_of(writing: Hypothesis) -> Suspicion | None:
+    unsure = writing.average_log_probability < MIN_LOG_PROBABILITY
+    if unsure and writing.no_speech_probability > MAX_NO_SPEECH_PROBABILITY:
+        return Suspicion.NO_SPEECH
+    unknown = writing.speech_seconds >= MIN_LANGUAGE_SECONDS and writing.language_probability < MIN_LANGUAGE_PROBABILITY
+    if unknown and writing.average_log_probability < MAX_UNKNOWN_LOG_PROBABILITY:
+        return Suspicion.UNKNOWN_LANGUAGE
+    return Suspicion.UNSURE if unsure else None
 
 
 def fits_its_time(writing: Hypothesis) -> bool:
@@ -121,10 +154,8 @@ def is_credible(second: Hypothesis) -> bool:
 
     In so short a piece a few words that repeat are no loop, but a guess is likelier than in the midst of a talk.
     """
-    doubt = suspicion_of(second)
-    if not second.words or (doubt is not None and not doubt.repeats):
-        return False
-    return fits_its_time(second) and second.credit >= MIN_CREDIT * second.speech_seconds
+    sure = second.average_log_probability >= MIN_CREDIBLE_LOG_PROBABILITY
+    return sure and fits_its_time(second) and second.credit >= MIN_CREDIT * second.speech_seconds
 
 
 def judge(first: Hypothesis, doubt: Suspicion, second: Sequence[Hypothesis]) -> Verdict:

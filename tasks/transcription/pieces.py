@@ -1,6 +1,7 @@
 """Pieces of speech: shorter than the chunks of the first pass, each heard alone and cut where the speaker pauses."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -8,8 +9,11 @@ from tasks.transcription.gaps import Stretch
 from tasks.transcription.sound import SAMPLE_RATE, Sound
 from tasks.transcription.vad import Span, SpokenChunk
 
-SHORTEST_SECONDS = 4.0
-"""A sentence. A piece goes on to the next pause after it."""
+SHORTEST_SECONDS = 2.5
+"""A short sentence: less gives the model too little to go by."""
+
+ENOUGH_SECONDS = 6.0
+"""Speech that is not longer stays together."""
 
 LONGEST_SECONDS = 12.0
 """Speech without a pause for longer is cut where it is quietest."""
@@ -18,17 +22,17 @@ FRAME = SAMPLE_RATE // 50
 """Samples over which the loudness is measured: 20 ms."""
 
 
-def pieces_of(spoken: SpokenChunk, *, shortest_seconds: float = SHORTEST_SECONDS) -> list[SpokenChunk]:
-    """Return *spoken* in pieces, which follow each other without a gap."""
+def pieces_of(
+    spoken: SpokenChunk, *, shortest_seconds: float = SHORTEST_SECONDS, enough_seconds: float = ENOUGH_SECONDS
+) -> list[SpokenChunk]:
+    """
+    Return *spoken* in pieces, which follow each other without a gap.
+
+    It is cut at its longest pauses first, until no piece is longer than *enough_seconds* or else none can be cut
+    without one of less than *shortest_seconds*.
+    """
     spans = [part for span in spoken.spans for part in _halved(spoken.sound, span)]
-    groups: list[list[Span]] = [[]]
-    for span in spans:
-        if _seconds(groups[-1]) >= shortest_seconds:
-            groups.append([])
-        groups[-1].append(span)
-    if len(groups) > 1 and _seconds(groups[-1]) < shortest_seconds / 2:
-        last = groups.pop()
-        groups[-1] += last
+    groups = _split(spans, round(shortest_seconds * SAMPLE_RATE), round(enough_seconds * SAMPLE_RATE))
     return list(_placed(spoken.sound, groups, spoken.start_seconds))
 
 
@@ -47,14 +51,27 @@ def joined(pieces: Sequence[SpokenChunk]) -> SpokenChunk:
     return SpokenChunk(pieces[0].sound, spans, pieces[0].start_seconds)
 
 
-def _seconds(spans: Iterable[Span]) -> float:
-    return sum(span.samples for span in spans) / SAMPLE_RATE
+def _samples(spans: Iterable[Span]) -> int:
+    return sum(span.samples for span in spans)
+
+
+def _split(spans: Sequence[Span], shortest: int, enough: int) -> list[Sequence[Span]]:
+    whole = _samples(spans)
+    if whole <= enough:
+        return [spans]
+    before = list(accumulate(span.samples for span in spans))
+    cuts = [cut for cut in range(1, len(spans)) if shortest <= before[cut - 1] <= whole - shortest]
+    if not cuts:
+        return [spans]
+    # Of pauses that are equally long, the one nearest to the middle.
+    cut = max(cuts, key=lambda one: (spans[one].start - spans[one - 1].end, -abs(2 * before[one - 1] - whole)))
+    return [*_split(spans[:cut], shortest, enough), *_split(spans[cut:], shortest, enough)]
 
 
 def _placed(sound: Sound, groups: Iterable[Sequence[Span]], start_seconds: float) -> Iterator[SpokenChunk]:
     for spans in groups:
         yield SpokenChunk(sound, tuple(spans), start_seconds)
-        start_seconds += _seconds(spans)
+        start_seconds += _samples(spans) / SAMPLE_RATE
 
 
 def _halved(sound: Sound, span: Span) -> list[Span]:

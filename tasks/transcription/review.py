@@ -8,7 +8,7 @@ the language of each piece.
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Protocol
 
 from tasks.transcription.backend import Chunk, ChunkText, Decoding
@@ -41,8 +41,13 @@ IN_VAIN_SHARE = 0.1
 IN_VAIN_SECONDS = 30.0
 """What they may cost in a short recording: as much as one chunk."""
 
+ROUNDS = 2
+
 PIECE_SECONDS = 8.0
 """Cost of a piece beside its own length, in seconds of speech: encoding takes a quarter of the time of a full chunk."""
+
+VOTES_COST = 0.5
+"""Cost of the language votes of all pieces of a chunk, as a share of its first pass."""
 
 Heard = tuple[Chunk, ChunkText]
 
@@ -83,7 +88,9 @@ class Reviewer:
         """Return the part of the transcript that the next chunk makes up; *text* is the first pass's for it."""
         segment = self._writer.write(chunk, text)
         written = self._second_look(spoken, chunk, text, segment) if segment else Reviewed(())
-        return self._filled(spoken, replace(chunk.decoding, language=text.language or chunk.decoding.language), written)
+        if any(one.reason == Suspicion.UNKNOWN_LANGUAGE for one in written.removed):
+            return written  # shorter pieces are guessed at even more
+        return self._filled(spoken, _in_language(chunk.decoding, text), written)
 
     def close(self) -> None:
         """Say in the log how much was left alone because second tries had found nothing before."""
@@ -97,30 +104,34 @@ class Reviewer:
         """Return the segment of a chunk, or what replaces it if it is doubted."""
         if text.mixed and (by_language := self._by_language(spoken, chunk.decoding, text)):
             return by_language
-        first = _hypothesis(chunk, text)
-        doubt = suspicion_of(first)
+        doubt = suspicion_of(_hypothesis(chunk, text))
         if doubt is None:
             return Reviewed((segment,))
-        if doubt is Suspicion.NO_SPEECH:
+        if doubt.unheard:
             return Reviewed((), (_removed(segment, doubt),))
-        pieces = pieces_of(spoken)
+        return self._tried_again(spoken, chunk, text, segment, doubt)
+
+    def _tried_again(
+        self, spoken: SpokenChunk, chunk: Chunk, text: ChunkText, segment: Segment, doubt: Suspicion
+    ) -> Reviewed:
+        """Return the better of two tries at a chunk."""
+        first, pieces = _hypothesis(chunk, text), pieces_of(spoken)
         if len(pieces) == 1 or not self._affordable(pieces):
             return without_loop(segment) if doubt.repeats and not fits_its_time(first) else Reviewed((segment,))
-        again = self._heard(pieces, chunk.decoding, text)
+        again = self._listener.hear((piece, _in_language(chunk.decoding, text)) for piece in pieces)
         verdict = judge(first, doubt, [_hypothesis(*one) for one in again])
         logger.info("%.0f s of speech doubted: %s; second try %s", chunk.speech_seconds, doubt, verdict)
-        if verdict is Verdict.FIRST:
-            return Reviewed((segment,))
-        if verdict is Verdict.SHORTENED:
+        if verdict is Verdict.SECOND:
+            segments = tuple(self._written(one for one in again if is_credible(_hypothesis(*one)) or not doubt.repeats))
+            invented = doubt.repeats and not _bears_out(segments, first)
+            return Reviewed(segments, (_removed(segment, doubt),) if invented else ())
+        if verdict is Verdict.SHORTENED or not doubt.repeats:
             self._spend(pieces)
-            return without_loop(segment)
-        segments = tuple(self._written(again))
-        invented = doubt.repeats and not _bears_out(segments, first)
-        return Reviewed(segments, (_removed(segment, doubt),) if invented else ())
+        return without_loop(segment) if verdict is Verdict.SHORTENED else Reviewed((segment,))
 
     def _by_language(self, spoken: SpokenChunk, decoding: Decoding, text: ChunkText) -> Reviewed | None:
         """Return the passages of *spoken*, each in its own language; None if there is one language only."""
-        pieces = pieces_of(spoken, shortest_seconds=SHORT_SECONDS)
+        pieces = pieces_of(spoken, shortest_seconds=SHORT_SECONDS, enough_seconds=2 * SHORT_SECONDS)
         if not self._affordable(pieces):
             return None
         language, languages = text.language, []
@@ -128,7 +139,7 @@ class Reviewer:
             language = language_of_passage(self._listener.language_of(piece), language, sure=SURE)
             languages.append(language)
         if set(languages) == {text.language}:
-            self._spend(pieces)
+            self._in_vain_seconds -= VOTES_COST * spoken.speech_seconds
             return None
         runs = groupby(zip(languages, pieces, strict=True), key=lambda pair: pair[0])
         passages = [
@@ -139,36 +150,48 @@ class Reviewer:
         return Reviewed(tuple(self._written(self._listener.hear(passages))))
 
     def _filled(self, spoken: SpokenChunk, decoding: Decoding, written: Reviewed) -> Reviewed:
-        """Return *written* with the words of the voiced stretches that have none, as far as they are understood."""
-        fills: list[Segment] = []
-        for place in wordless(self._voiced(spoken.spans), worded_stretches(written.segments)):
-            shifted = [Stretch(part.start - self._offset, part.end - self._offset) for part in place]
-            pieces = pieces_of(part_of(spoken, shifted))
-            if not self._affordable(pieces):
-                continue
-            again = self._listener.hear((piece, decoding) for piece in pieces)
-            credible = [one for one in again if is_credible(_hypothesis(*one))]
-            self._spend([piece for piece, one in zip(pieces, again, strict=True) if one not in credible])
-            logger.info(
-                "%.0f s of speech without words; second try: words for %d of %d pieces",
-                sum(piece.speech_seconds for piece in pieces),
-                len(credible),
-                len(pieces),
-            )
-            fills += self._written(credible)
-        return replace(written, segments=_inserted(written.segments, fills))
+        """
+        Return *written* with the words of the voiced stretches that have none, as far as they are understood.
 
-    def _heard(self, pieces: Sequence[SpokenChunk], decoding: Decoding, text: ChunkText) -> list[Heard]:
-        decoding = replace(decoding, language=text.language or decoding.language)
-        return self._listener.hear((piece, decoding) for piece in pieces)
+        What a second try has left out between its words is tried once more.
+        """
+        segments, in_vain = written.segments, set[Span]()
+        for _ in range(ROUNDS):
+            fills = [
+                segment
+                for place in self._wordless(spoken, segments)
+                for segment in self._fill(part_of(spoken, place), decoding, in_vain)
+            ]
+            segments = _inserted(segments, fills)
+            if not fills:
+                break
+        return replace(written, segments=segments)
+
+    def _wordless(self, spoken: SpokenChunk, segments: Iterable[Segment]) -> Iterator[tuple[Stretch, ...]]:
+        """Yield the places of *spoken* that have a voice and no words, in seconds of the recording."""
+        words = (Stretch(one.start - self._offset, one.end - self._offset) for one in worded_stretches(segments))
+        yield from wordless(voiced_stretches(spoken.spans), words)
+
+    def _fill(self, place: SpokenChunk, decoding: Decoding, in_vain: set[Span]) -> Iterator[Segment]:
+        """Yield the words of a place without any. Pieces that have none are added to *in_vain*, and not heard again."""
+        pieces = [piece for piece in pieces_of(place) if not any(_lies_in(piece, span) for span in in_vain)]
+        if not pieces or not self._affordable(pieces):
+            return
+        again = self._listener.hear((piece, decoding) for piece in pieces)
+        credible = [is_credible(_hypothesis(*one)) for one in again]
+        empty = [piece for piece, worded in zip(pieces, credible, strict=True) if not worded]
+        self._spend(empty)
+        in_vain.update(Span(piece.spans[0].start, piece.spans[-1].end) for piece in empty)
+        seconds = sum(piece.speech_seconds for piece in pieces)
+        logger.info(
+            "%.0f s of speech without words; second try: words in %d of %d pieces", seconds, sum(credible), len(pieces)
+        )
+        yield from self._written(compress(again, credible))
 
     def _written(self, heard: Iterable[Heard]) -> Iterator[Segment]:
         for chunk, text in heard:
             if segment := self._writer.write(chunk, text):
                 yield segment
-
-    def _voiced(self, spans: Iterable[Span]) -> Iterator[Stretch]:
-        return voiced_stretches(spans, offset_seconds=self._offset)
 
     def _affordable(self, pieces: Sequence[SpokenChunk]) -> bool:
         if self._in_vain_seconds > 0:
@@ -180,10 +203,19 @@ class Reviewer:
         self._in_vain_seconds -= sum(piece.speech_seconds + PIECE_SECONDS for piece in pieces)
 
 
-def voiced_stretches(spans: Iterable[Span], *, offset_seconds: float) -> Iterator[Stretch]:
-    """Yield spans of speech in seconds on the clock of the transcript."""
+def voiced_stretches(spans: Iterable[Span], *, offset_seconds: float = 0.0) -> Iterator[Stretch]:
+    """Yield spans of speech in seconds of the recording, or with its offset, on the clock of the transcript."""
     for span in spans:
         yield Stretch(span.start / SAMPLE_RATE + offset_seconds, span.end / SAMPLE_RATE + offset_seconds)
+
+
+def _in_language(decoding: Decoding, text: ChunkText) -> Decoding:
+    """Return the decoding of the pieces of a chunk: its language is the usual one there."""
+    return replace(decoding, language=text.language or decoding.language)
+
+
+def _lies_in(piece: SpokenChunk, span: Span) -> bool:
+    return span.start <= piece.spans[0].start and piece.spans[-1].end <= span.end
 
 
 def without_loop(segment: Segment) -> Reviewed:
@@ -250,4 +282,5 @@ def _hypothesis(chunk: Chunk, text: ChunkText) -> Hypothesis:
         average_log_probability=text.average_log_probability,
         compression_ratio=text.compression_ratio,
         no_speech_probability=text.no_speech_probability,
+        language_probability=text.language_probability,
     )

@@ -120,8 +120,7 @@ class _RecordingListener:
         return list(self.loaded.engine.texts(chunks, cancelled=self.cancelled))
 
     def language_of(self, piece: SpokenChunk) -> LanguageVote:
-        vote, _ = self.loaded.engine.ask(partial(self.loaded.backend.detect_language, piece), cancelled=self.cancelled)
-        return vote
+        return self.loaded.engine.ask(partial(self.loaded.backend.language_of, piece), cancelled=self.cancelled)
 
 
 def _written(

@@ -49,6 +49,8 @@ def rows_of(encoded: Any, rows: Sequence[int]) -> Any:
 
 logger = logging.getLogger(__name__)
 
+VOTE_PADDING_SECONDS = 6
+
 BEAM_SIZE = 5
 """Default of faster-whisper, as of OpenAI's command line."""
 
@@ -108,14 +110,16 @@ class WhisperBackend:
 
     def detect_language(self, spoken: SpokenChunk) -> tuple[LanguageVote, Floats]:
         """Return the language vote of *spoken*, and its encoding, which need not be computed a second time."""
-        features = self._features(spoken)
-        try:
-            with self._calls:
-                encoded = self._encode_on_host(features)
-                (found,) = self._model.model.detect_language(storage(encoded))
-        except (RuntimeError, MemoryError) as exc:
-            raise device_error(exc) from exc
-        return _vote(spoken.speech_seconds, found), encoded[0]
+        return self._vote_on(spoken, CHUNK_SECONDS)
+
+    def language_of(self, piece: SpokenChunk) -> LanguageVote:
+        """
+        Return the language vote of a few seconds of speech.
+
+        They are not padded to 30 s. A text would suffer from that; a vote does not, and takes a sixth of the time.
+        """
+        seconds = min(math.ceil(piece.speech_seconds) + VOTE_PADDING_SECONDS, CHUNK_SECONDS)
+        return self._vote_on(piece, seconds)[0]
 
     def hear_silence(self) -> None:
         """Encode a silent chunk: a GPU loads its libraries when the model is first called. Raises `DeviceFailed`."""
@@ -166,9 +170,22 @@ class WhisperBackend:
             logger.warning("out of memory with %s numbers; loading the model with %s", compute_type, smaller)
         return self._load(compute_type=smaller), smaller
 
-    def _features(self, spoken: SpokenChunk) -> Floats:
-        features: Floats = pad_or_trim(self._model.feature_extractor(spoken.samples)[..., :-1])
-        return features
+    def _features(self, spoken: SpokenChunk, seconds: int = CHUNK_SECONDS) -> Floats:
+        """Return the features of *spoken*, padded to *seconds*."""
+        features = self._model.feature_extractor(spoken.samples)[..., :-1]
+        padded: Floats = pad_or_trim(features, seconds * FRAMES_PER_SECOND)
+        return padded
+
+    def _vote_on(self, spoken: SpokenChunk, seconds: int) -> tuple[LanguageVote, Floats]:
+        """Return the language vote of *spoken*, padded to *seconds*, and its encoding."""
+        features = self._features(spoken, seconds)
+        try:
+            with self._calls:
+                encoded = self._encode_on_host(features)
+                (found,) = self._model.model.detect_language(storage(encoded))
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
+        return _vote(spoken.speech_seconds, found), encoded[0]
 
     def _tokenizer(self, decoding: Decoding) -> Tokenizer:
         key = (decoding.language, decoding.task)
@@ -276,6 +293,7 @@ class WhisperBackend:
             no_speech_probability=result.no_speech_prob,
             compression_ratio=get_compression_ratio(text),
             language=chunk.decoding.language,
+            language_probability=max(vote.probabilities.values()) if vote else 1.0,
             mixed=vote is not None and is_mixed(vote),
         )
 
