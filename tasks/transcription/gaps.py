@@ -14,6 +14,8 @@ EDGE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 3.0
 """Silence within one stretch. After a longer one, another stretch begins."""
 
+PLACES_TOLD = 3
+
 LONGEST_WORD_SECONDS = 2.0
 """Where speech is skipped, the alignment draws a word out over it: what is longer counts as skipped."""
 
@@ -71,6 +73,25 @@ def merged(gaps: Iterable[Gap], unreadable: Sequence[Gap]) -> tuple[Gap, ...]:
         whole = len(pieces) == 1 and (pieces[0].start, pieces[0].end) == (gap.start, gap.end)
         rest += (_gap(one.start, one.end, gap.reason) for one in pieces if whole or one.seconds >= MIN_SECONDS)
     return tuple(sorted((*unreadable, *rest), key=lambda gap: (gap.start, gap.end)))
+
+
+def told(gaps: Iterable[Gap]) -> str:
+    """Return *gaps* as one phrase for a user: ``1 stretch not understood (its start and end)``; empty if none."""
+    of_reason: dict[GapReason, list[str]] = {}
+    for gap in gaps:
+        of_reason.setdefault(gap.reason, []).append(f"{clock(gap.start)}–{clock(gap.end)}")  # noqa: RUF001 - a range
+    return ", ".join(
+        f"{len(places)} {'stretch' if len(places) == 1 else 'stretches'} {reason.value} "
+        f"({', '.join(places[:PLACES_TOLD])}{', …' if len(places) > PLACES_TOLD else ''})"
+        for reason, places in of_reason.items()
+    )
+
+
+def clock(seconds: float) -> str:
+    """Return a place in a recording as players write it: ``4:05``, and ``1:04:05`` from an hour on."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def _gap(start: float, end: float, reason: GapReason) -> Gap:

@@ -49,6 +49,9 @@ MIN_CREDIT = 0.15
 CONFIRMED = 0.5
 """Share of a text's credit that a second try must have to bear it out."""
 
+CLEARLY_MORE = 1.05
+"""Factor by which a second try at a repetition must account for more: in one piece, the model hears more around it."""
+
 
 class Suspicion(StrEnum):
     """The reason why a text is doubted, as shown to users."""
@@ -171,7 +174,14 @@ def judge(first: Hypothesis, doubt: Suspicion, second: Sequence[Hypothesis]) -> 
         return Verdict.SECOND if credit > first.credit else Verdict.FIRST
     if credit == 0 or credit < CONFIRMED * first.credit:
         return Verdict.SHORTENED
-    return Verdict.FIRST if fits_its_time(first) and first.credit >= credit else Verdict.SECOND
+    said = fits_its_time(first) and bears_out("".join(piece.text for piece in second), first)
+    return Verdict.FIRST if said and credit <= CLEARLY_MORE * first.credit else Verdict.SECOND
+
+
+def bears_out(text: str, first: Hypothesis) -> bool:
+    """Return whether the phrase that *first* repeats again and again comes more than once in *text*, too."""
+    phrase = repeated_phrase([word.text for word in first.words])
+    return not phrase or bare(text).count(phrase) > 1
 
 
 def find_loop(words: Sequence[str]) -> slice | None:

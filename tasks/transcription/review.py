@@ -18,12 +18,11 @@ from tasks.transcription.hallucinations import (
     Suspicion,
     Verdict,
     WrittenWord,
-    bare,
+    bears_out,
     find_loop,
     fits_its_time,
     is_credible,
     judge,
-    repeated_phrase,
     suspicion_of,
 )
 from tasks.transcription.languages import SHORT_SECONDS, SURE, LanguageVote, language_of_passage
@@ -123,7 +122,7 @@ class Reviewer:
         logger.info("%.0f s of speech doubted: %s; second try %s", chunk.speech_seconds, doubt, verdict)
         if verdict is Verdict.SECOND:
             segments = tuple(self._written(one for one in again if is_credible(_hypothesis(*one)) or not doubt.repeats))
-            invented = doubt.repeats and not _bears_out(segments, first)
+            invented = doubt.repeats and not bears_out("".join(one.text for one in segments), first)
             return Reviewed(segments, (_removed(segment, doubt),) if invented else ())
         if verdict is Verdict.SHORTENED or not doubt.repeats:
             self._spend(pieces)
@@ -232,12 +231,6 @@ def without_loop(segment: Segment) -> Reviewed:
         reason=Suspicion.LOOP.value,
     )
     return Reviewed((_with_words(segment, kept),), (removed,))
-
-
-def _bears_out(segments: Iterable[Segment], first: Hypothesis) -> bool:
-    """Return whether the phrase that *first* repeats comes twice or more in *segments*, too."""
-    phrase = repeated_phrase([word.text for word in first.words])
-    return not phrase or bare("".join(segment.text for segment in segments)).count(phrase) > 1
 
 
 def _inserted(segments: Sequence[Segment], fills: Sequence[Segment]) -> tuple[Segment, ...]:
