@@ -49,8 +49,8 @@ MIN_CREDIT = 0.15
 CONFIRMED = 0.5
 """Share of a text's credit that a second try must have to bear it out."""
 
-CLEARLY_MORE = 1.05
-"""Factor by which a second try at a repetition must account for more: in one piece, the model hears more around it."""
+NEARLY_ALL = 0.8
+"""Share at which the pieces replace a repetition that was said: they count better how often."""
 
 
 class Suspicion(StrEnum):
@@ -175,7 +175,7 @@ def judge(first: Hypothesis, doubt: Suspicion, second: Sequence[Hypothesis]) -> 
     if credit == 0 or credit < CONFIRMED * first.credit:
         return Verdict.SHORTENED
     said = fits_its_time(first) and bears_out("".join(piece.text for piece in second), first)
-    return Verdict.FIRST if said and credit <= CLEARLY_MORE * first.credit else Verdict.SECOND
+    return Verdict.FIRST if said and credit < NEARLY_ALL * first.credit else Verdict.SECOND
 
 
 def bears_out(text: str, first: Hypothesis) -> bool:

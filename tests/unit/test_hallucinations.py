@@ -133,13 +133,15 @@ def pieces(*texts: str, seconds: float = 4.0, log_probability: float = -0.2) -> 
 @pytest.mark.parametrize(
     ("first", "second", "verdict"),
     [
-        (ONES, pieces("one one one one one", "one one one one one"), Verdict.FIRST),  # a count, said
+        (ONES, pieces("one one one one one", "one one one one one"), Verdict.SECOND),  # a count, said
+        (ONES, pieces("one one one one one", ""), Verdict.SHORTENED),
+        (ONES, pieces("one one one one one", "one one", seconds=3), Verdict.FIRST),  # a part of it at least
         (ONES, pieces("", ""), Verdict.SHORTENED),  # in no piece of it is there such a word
         (ONES, pieces("one one one one one", "one one one", log_probability=-1.2), Verdict.SHORTENED),
         (NO_TIME, pieces("so it is one", "one one one", "one one"), Verdict.SECOND),  # said, but not so often
         (NO_TIME, pieces("", "", ""), Verdict.SHORTENED),
         (writing(LOOP, speech_seconds=20), pieces(*[SENTENCE] * 5), Verdict.SECOND),  # another text
-        (writing(LOOP, speech_seconds=20), pieces("so I am going to", *["what is going on"] * 4), Verdict.FIRST),
+        (writing(LOOP, speech_seconds=20), pieces("so I am going to", *["what is going on"] * 4), Verdict.SECOND),
         (writing(SENTENCE, log_probability=-1.1, probability=0.4), pieces(*[SENTENCE] * 8), Verdict.SECOND),
         (writing(SENTENCE, log_probability=-1.1, probability=0.4), pieces("so", "", ""), Verdict.FIRST),
         (writing(SENTENCE, log_probability=-1.1, probability=0.4), pieces("", ""), Verdict.FIRST),
