@@ -11,6 +11,9 @@ MIN_SECONDS = 1.0
 EDGE_SECONDS = 0.2
 """Seconds at either end of a stretch that count as no voice: air around speech, and the ends of words."""
 
+IDLE_SECONDS = 0.3
+"""A place neither begins nor ends with less than that: it is the air behind a word, or a click."""
+
 LONGEST_PAUSE_SECONDS = 3.0
 """Silence within one stretch. After a longer one, another stretch begins."""
 
@@ -130,6 +133,6 @@ def _subtract(whole: Stretch, others: Sequence[Stretch]) -> Iterator[Stretch]:
 
 
 def _without_idle_ends(place: Sequence[Stretch]) -> Sequence[Stretch]:
-    """Return *place* without the stretches at its ends that hold no more than air."""
-    loud = [index for index, part in enumerate(place) if part.voiced_seconds > 0]
-    return place[loud[0] : loud[-1] + 1]
+    """Return *place* without the stretches at its ends that hold no more than air, or a click."""
+    loud = [index for index, part in enumerate(place) if part.voiced_seconds >= IDLE_SECONDS]
+    return place[loud[0] : loud[-1] + 1] if loud else place

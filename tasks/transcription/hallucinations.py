@@ -14,6 +14,9 @@ MIN_LOG_PROBABILITY = -1.0
 MAX_NO_SPEECH_PROBABILITY = 0.6
 """Above this, OpenAI's Whisper takes a text for silence if it is a failure, too."""
 
+STRAY_NO_SPEECH_PROBABILITY = 0.5
+"""The same for a few words in a lot of sound: "All right." in 18 s of babble had 0.52."""
+
 MAX_CHARACTERS_PER_SECOND = 40.0
 """Faster than anyone speaks: 25 is a fast speaker of a language written in letters."""
 
@@ -49,7 +52,7 @@ MIN_CREDIT = 0.15
 CONFIRMED = 0.5
 """Share of a text's credit that a second try must have to bear it out."""
 
-NEARLY_ALL = 0.8
+NEARLY_ALL = 0.7
 """Share at which the pieces replace a repetition that was said: they count better how often."""
 
 
@@ -138,10 +141,18 @@ def _uncertainty_of(writing: Hypothesis) -> Suspicion | None:
     unsure = writing.average_log_probability < MIN_LOG_PROBABILITY
     if unsure and writing.no_speech_probability > MAX_NO_SPEECH_PROBABILITY:
         return Suspicion.NO_SPEECH
+    if _is_stray(writing) and writing.no_speech_probability > STRAY_NO_SPEECH_PROBABILITY:
+        return Suspicion.NO_SPEECH
     unknown = writing.speech_seconds >= MIN_LANGUAGE_SECONDS and writing.language_probability < MIN_LANGUAGE_PROBABILITY
     if unknown and writing.average_log_probability < MAX_UNKNOWN_LOG_PROBABILITY:
         return Suspicion.UNKNOWN_LANGUAGE
     return Suspicion.UNSURE if unsure else None
+
+
+def _is_stray(writing: Hypothesis) -> bool:
+    """Return whether these are a few unsure words for a lot of sound."""
+    unsure = writing.average_log_probability < MIN_CREDIBLE_LOG_PROBABILITY
+    return unsure and writing.credit < MIN_CREDIT * writing.speech_seconds
 
 
 def fits_its_time(writing: Hypothesis) -> bool:

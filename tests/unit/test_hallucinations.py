@@ -58,6 +58,8 @@ NOTHING = writing("")
         (writing(SENTENCE * 4, speech_seconds=6), Suspicion.TOO_FAST),
         (writing(SENTENCE, log_probability=-1.1), Suspicion.UNSURE),
         (writing("you", log_probability=-1.6, no_speech=0.81), Suspicion.NO_SPEECH),
+        (writing("all right", log_probability=-0.9, no_speech=0.55, spoken_seconds=1), Suspicion.NO_SPEECH),
+        (writing(SENTENCE, log_probability=-0.9, no_speech=0.55), None),  # unsure, but there is a voice for the words
         (writing(SENTENCE, no_speech=0.9), None),  # a pause at the start, then clear words
         (writing(SENTENCE, log_probability=-0.7, language=0.19), Suspicion.UNKNOWN_LANGUAGE),
         (writing(SENTENCE, log_probability=-0.2, language=0.19), None),  # an accent, or a rare language
@@ -135,7 +137,7 @@ def pieces(*texts: str, seconds: float = 4.0, log_probability: float = -0.2) -> 
     [
         (ONES, pieces("one one one one one", "one one one one one"), Verdict.SECOND),  # a count, said
         (ONES, pieces("one one one one one", ""), Verdict.SHORTENED),
-        (ONES, pieces("one one one one one", "one one", seconds=3), Verdict.FIRST),  # a part of it at least
+        (ONES, pieces("one one one one one", "one one", seconds=2.5), Verdict.FIRST),  # a part of it at least
         (ONES, pieces("", ""), Verdict.SHORTENED),  # in no piece of it is there such a word
         (ONES, pieces("one one one one one", "one one one", log_probability=-1.2), Verdict.SHORTENED),
         (NO_TIME, pieces("so it is one", "one one one", "one one"), Verdict.SECOND),  # said, but not so often
