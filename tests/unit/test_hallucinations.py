@@ -107,7 +107,15 @@ ONES = writing("one " * 10, speech_seconds=8.5)
 NO_TIME = writing("so it is " + "one " * 40, speech_seconds=28, spoken_seconds=2)
 
 
-@pytest.mark.parametrize(("written", "fits"), [(ONES, True), (NO_TIME, False), (writing(SENTENCE), True)])
+TIMELESS = Hypothesis(
+    tuple(WrittenWord(" ten", start, start + (0.0 if start % 3 == 0 else 0.5)) for start in range(12)), 12.0, -0.5, 1.5
+)
+"""A third of its words have no time at all."""
+
+
+@pytest.mark.parametrize(
+    ("written", "fits"), [(ONES, True), (NO_TIME, False), (TIMELESS, False), (writing(SENTENCE), True)]
+)
 def test_words_that_were_made_up_have_no_time_to_be_said(written, fits):
     assert fits_its_time(written) is fits
 
