@@ -42,6 +42,7 @@ from tasks.settings import Settings
 from tasks.storage.keys import attempt_token
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.fetch import fetch_recording
+from tasks.transcription.gaps import told
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.models import AUTO, model_for
 from tasks.transcription.transcribe import load_engine, transcribe
@@ -158,6 +159,7 @@ def _listen(
             on_progress=show,
             cancelled=lambda: token.cancelled,
             initial_offset_seconds=recording.offset_seconds,
+            unreadable=recording.gaps,
         )
     except TranscriptionCancelled as stopped:
         raise RunCancelled from stopped
@@ -196,5 +198,7 @@ def _tell_of_setback(device: Device, processing: Processing) -> None:
 def _told(transcript: Transcript, seconds: float) -> str:
     audio = transcript.audio_seconds
     message = f"{audio:.1f} s of audio in {seconds:.1f} s (RTF {seconds / audio:.2f}), {len(transcript.words)} words"
+    if transcript.gaps:
+        message += f", {told(transcript.gaps)}"
     get_run_logger().info("%s, language %s, model %s", message, transcript.language, transcript.model)
     return message

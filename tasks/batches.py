@@ -219,6 +219,7 @@ class Publication(StoredModel):
     documents: tuple[Document, ...]
     language: str
     audio_seconds: float
+    gaps: tuple[Gap, ...] = Field(default=(), description="those of the transcript")
     published_at: datetime
 
 

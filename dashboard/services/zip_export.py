@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import PurePosixPath
 from zipfile import ZIP_DEFLATED
 
+from pydantic import Field
 from zipstream.ng import ZipStream
 
-from tasks.batches import Document, Job, Manifest, Publication, Stage, StoredModel, TranscriptionOptions
+from tasks.batches import Document, Gap, Job, Manifest, Publication, Stage, StoredModel, TranscriptionOptions
 from tasks.documents.results import document_uri
 from tasks.errors import NotFound
 from tasks.names import DocumentFormat, clashes, document_name
@@ -53,6 +54,7 @@ class JobEntry(StoredModel):
     stage: Stage
     error: str | None
     language: str | None
+    gaps: tuple[Gap, ...] = Field(description="stretches that its documents have no words for")
     audio_seconds: float | None
     documents: tuple[DocumentEntry, ...]
 
@@ -150,6 +152,7 @@ def _job_entry(
         stage=outcome.stage,
         error=error,
         language=publication.language if publication else None,
+        gaps=publication.gaps if publication else (),
         audio_seconds=publication.audio_seconds if publication else None,
         documents=tuple(
             DocumentEntry(

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from tasks.batches import Job, StoredModel, WhisperTask
+from tasks.batches import Gap, Job, StoredModel, WhisperTask
 from tasks.documents.paragraphs import paragraphs
 from tasks.names import DocumentFormat
 from tasks.subtitles.formats import Compliance, Cue, compliance, to_srt, to_vtt
@@ -52,7 +52,9 @@ class JsonDocument(StoredModel):
     language_probability: float
     model: str
     text: str = Field(description="the paragraphs, with an empty line between them")
+    languages: dict[str, float] = Field(description="seconds of words in each language, the most spoken first")
     segments: tuple[Segment, ...]
+    gaps: tuple[Gap, ...] = Field(description="where a voice is heard and no word understood, or nothing can be read")
     removed: tuple[RemovedText, ...] = Field(description="what the model wrote though nobody said it")
     processing: Processing
     real_time_factor: float | None = Field(description="transcription time ÷ audio duration")
@@ -69,7 +71,9 @@ class JsonDocument(StoredModel):
             language_probability=transcript.language_probability,
             model=transcript.model,
             text=text,
+            languages=transcript.language_seconds,
             segments=transcript.segments,
+            gaps=transcript.gaps,
             removed=transcript.removed,
             processing=processing,
             real_time_factor=round(processing.transcription_seconds / seconds, 4) if seconds > 0 else None,

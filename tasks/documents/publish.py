@@ -76,6 +76,7 @@ def publish(
         ),
         language=transcript.language,
         audio_seconds=transcript.audio_seconds,
+        gaps=transcript.gaps,
         published_at=datetime.now(UTC),
     )
     standing = _publish(store, batch_id, publication)

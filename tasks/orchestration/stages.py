@@ -19,6 +19,7 @@ from tasks.orchestration.scheduling import Forecast
 from tasks.orchestration.status import BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.orchestration.summary import causes_of, sentence, summary_of
 from tasks.storage.keys import result_key
+from tasks.transcription.gaps import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         eta_seconds=_eta_seconds(stage, facts.forecast),
         attempt=_attempt(facts, published),
         error=error_of(facts, batch) if stage is Stage.FAILED else None,
+        note=told(published.gaps) if published else "",
         audio_seconds=_audio_seconds(facts),
         language=published.language if published else None,
         documents=_links(published, facts.job, batch) if published else (),

@@ -51,6 +51,7 @@ class JobStatus(StoredModel):
     eta_seconds: float | None = Field(default=None, description="time until the job is done, where it can be told")
     attempt: int = Field(default=0, description="tries begun; 0 before the job is dispatched")
     error: str | None = None
+    note: str = Field(default="", description="the stretches of a job that is done which have no words, and why")
     audio_seconds: float | None = None
     language: str | None = None
     documents: tuple[DocumentLink, ...] = ()

@@ -29,11 +29,16 @@ class TranscriptionCancelled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """The decoding options for the speech of one recording."""
+    """
+    The decoding options for the speech of one recording.
+
+    With *any_language*, what is clearly spoken in another language than *language* is written in that one.
+    """
 
     language: str
     task: WhisperTask = WhisperTask.TRANSCRIBE
     vocabulary: tuple[str, ...] = ()
+    any_language: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class ChunkText:
-    """The model's output for one chunk."""
+    """
+    The model's output for one chunk.
+
+    *language* is the one it is written in, *language_probability* that of the likeliest one, 1 where it was given.
+    *mixed*: several may be spoken in it, one after the other.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -74,6 +84,9 @@ class ChunkText:
     average_log_probability: float
     no_speech_probability: float
     compression_ratio: float
+    language: str = ""
+    language_probability: float = 1.0
+    mixed: bool = False
 
 
 class Backend(Protocol):

@@ -1,19 +1,20 @@
 """Transcribe a recording: speech first, then its language, then its words."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.batches import TranscriptionOptions
+from tasks.batches import Gap, TranscriptionOptions
 from tasks.errors import NoSpeech
-from tasks.transcription.backend import Chunk, Decoding, Floats
+from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats
+from tasks.transcription.gaps import merged, not_understood
 from tasks.transcription.languages import LanguageVote, elect_language, spread
 from tasks.transcription.model_manager import ENGINES, LoadedModel, PlacedModel
-from tasks.transcription.review import Reviewed, review
+from tasks.transcription.review import Reviewed, Reviewer, voiced_stretches, worded_stretches
 from tasks.transcription.sound import decode
-from tasks.transcription.transcript import Segment, Transcript
+from tasks.transcription.transcript import Transcript
 from tasks.transcription.vad import Speech, SpokenChunk, find_speech
 from tasks.transcription.whisper import WhisperBackend
 from tasks.transcription.word_times import SegmentWriter
@@ -60,13 +61,16 @@ def transcribe(
     on_progress: Callable[[float], None],
     cancelled: Callable[[], bool],
     initial_offset_seconds: float = 0.0,
+    unreadable: Sequence[Gap] = (),
 ) -> Transcript:
     """
     Return the transcript of *audio_file*, the recording of the upload *name*. Blocks until it is done.
 
     *on_progress* gets the share of the speech that is written down, from 0 to 1, rising. *initial_offset_seconds* is
-    added to all times: where the sound of the upload starts on its own clock. Several recordings may be transcribed
-    at the same time, each in a thread.
+    added to all times: where the sound of the upload starts on its own clock. *unreadable* are the stretches of the
+    upload that are damaged, on that clock. Several recordings may be transcribed at the same time, each in a thread.
+
+    Where a voice is heard and no word is understood, the transcript has a gap.
 
     Raises `NoSpeech` (without loading a model), `MediaRejected`, `ModelUnavailable`, `DeviceFailed`, or
     `TranscriptionCancelled` soon after *cancelled* says so.
@@ -76,12 +80,20 @@ def transcribe(
         raise NoSpeech(NO_SPEECH)
     with ENGINES.use(engine, cancelled=cancelled) as loaded:
         heard = _listen_for_language(loaded, speech, options, cancelled)
-        writer = SegmentWriter(speech, offset_seconds=initial_offset_seconds)
-        reviewed = tuple(_written(loaded, speech, heard, writer, on_progress=on_progress, cancelled=cancelled))
+        reviewer = Reviewer(
+            _RecordingListener(loaded, cancelled),
+            SegmentWriter(speech, offset_seconds=initial_offset_seconds),
+            speech_seconds=speech.speech_seconds,
+            offset_seconds=initial_offset_seconds,
+        )
+        reviewed = tuple(_written(loaded, speech, heard, reviewer, on_progress=on_progress, cancelled=cancelled))
         compute_type, batch_size = loaded.backend.compute_type, loaded.engine.batch_size
     segments = tuple(segment for part in reviewed for segment in part.segments)
     if not segments:
         raise NoSpeech(NO_SPEECH)
+    gaps = not_understood(
+        voiced_stretches(speech.spans, offset_seconds=initial_offset_seconds), worded_stretches(segments)
+    )
     return Transcript(
         segments=segments,
         language=heard.decoding.language,
@@ -90,31 +102,45 @@ def transcribe(
         audio_seconds=speech.audio_seconds,
         offset_seconds=initial_offset_seconds,
         removed=tuple(text for part in reviewed for text in part.removed),
+        gaps=merged(gaps, unreadable),
         compute_type=compute_type,
         batch_size=batch_size,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordingListener:
+    """The model, for the second tries of one recording; see `Listener`."""
+
+    loaded: LoadedModel
+    cancelled: Callable[[], bool]
+
+    def hear(self, pieces: Iterable[tuple[SpokenChunk, Decoding]]) -> list[tuple[Chunk, ChunkText]]:
+        backend = self.loaded.backend
+        chunks = (backend.chunk(spoken, decoding) for spoken, decoding in pieces)
+        return list(self.loaded.engine.texts(chunks, cancelled=self.cancelled))
+
+    def language_of(self, piece: SpokenChunk) -> LanguageVote:
+        return self.loaded.engine.ask(partial(self.loaded.backend.language_of, piece), cancelled=self.cancelled)
 
 
 def _written(
     loaded: LoadedModel,
     speech: Speech,
     heard: _Heard,
-    writer: SegmentWriter,
+    reviewer: Reviewer,
     *,
     on_progress: Callable[[float], None],
     cancelled: Callable[[], bool],
 ) -> Iterator[Reviewed]:
     """Yield each chunk's part of the transcript, and report the progress."""
     done_seconds = 0.0
-
-    def decode_again(spoken: SpokenChunk, decoding: Decoding) -> tuple[Segment, ...]:
-        return loaded.engine.ask(partial(loaded.backend.decode_again, spoken, decoding), cancelled=cancelled)
-
     with closing(loaded.engine.texts(_chunks(loaded.backend, speech, heard), cancelled=cancelled)) as texts:
         for spoken, (chunk, text) in zip(speech.chunks, texts, strict=True):
-            yield review(decode_again, writer, spoken, chunk, text)
+            yield reviewer.review(spoken, chunk, text)
             done_seconds += chunk.speech_seconds
             on_progress(min(done_seconds / speech.speech_seconds, 1.0))
+    reviewer.close()
 
 
 def _listen_for_language(
@@ -132,7 +158,8 @@ def _listen_for_language(
         )
         votes.append(vote)
     language, probability = elect_language(votes)
-    return _Heard(backend.decoding(language, options.task, options.vocabulary), probability, encoded)
+    decoding = backend.decoding(language, options.task, options.vocabulary, any_language=True)
+    return _Heard(decoding, probability, encoded)
 
 
 def _chunks(backend: WhisperBackend, speech: Speech, heard: _Heard) -> Iterator[Chunk]:

@@ -25,6 +25,7 @@ class Segment(StoredModel):
     no_speech_probability: float = 0.0
     compression_ratio: float = 0.0
     temperature: float = 0.0
+    language: str = Field(default="", description="language that is spoken in it; empty: that of the transcript")
 
 
 class RemovedText(StoredModel):
@@ -40,7 +41,7 @@ class Transcript(StoredModel):
     """Segments in order of time, their language and the model that wrote them."""
 
     segments: tuple[Segment, ...]
-    language: str
+    language: str = Field(description="the one that is spoken most")
     language_probability: float
     model: str
     audio_seconds: float
@@ -59,6 +60,16 @@ class Transcript(StoredModel):
     def words(self) -> tuple[Word, ...]:
         """All words in order."""
         return tuple(word for segment in self.segments for word in segment.words)
+
+    @property
+    def language_seconds(self) -> dict[str, float]:
+        """Seconds of the words of each language, the most spoken first."""
+        seconds: dict[str, float] = {}
+        for segment in self.segments:
+            language = segment.language or self.language
+            spoken = sum(word.end - word.start for word in segment.words)
+            seconds[language] = seconds.get(language, 0.0) + spoken
+        return {language: round(seconds[language], 3) for language in sorted(seconds, key=lambda one: -seconds[one])}
 
     @property
     def text(self) -> str:

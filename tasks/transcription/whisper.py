@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,9 @@ from tasks.transcription.backend import (
     TimedWord,
     device_error,
 )
-from tasks.transcription.languages import LanguageVote
+from tasks.transcription.languages import LanguageVote, is_mixed, language_of_passage
 from tasks.transcription.model_files import load_model, smaller_numbers
 from tasks.transcription.sound import SAMPLE_RATE
-from tasks.transcription.transcript import Segment, Word
 from tasks.transcription.vad import CHUNK_SECONDS, SpokenChunk
 
 
@@ -48,6 +48,8 @@ def rows_of(encoded: Any, rows: Sequence[int]) -> Any:
 
 
 logger = logging.getLogger(__name__)
+
+VOTE_PADDING_SECONDS = 6
 
 BEAM_SIZE = 5
 """Default of faster-whisper, as of OpenAI's command line."""
@@ -80,7 +82,9 @@ class WhisperBackend:
         """True if the model knows languages other than English."""
         return bool(self._model.model.is_multilingual)
 
-    def decoding(self, language: str, task: WhisperTask, vocabulary: Sequence[str]) -> Decoding:
+    def decoding(
+        self, language: str, task: WhisperTask, vocabulary: Sequence[str], *, any_language: bool = False
+    ) -> Decoding:
         """
         Return the decoding options; models that know English only always write down English.
 
@@ -91,7 +95,7 @@ class WhisperBackend:
         if language not in self._model.supported_languages:
             msg = f"Whisper does not know the language {language}. Choose another one, or auto."
             raise TranscriptionError(msg)
-        return Decoding(language, task, tuple(vocabulary))
+        return Decoding(language, task, tuple(vocabulary), any_language)
 
     def chunk(self, spoken: SpokenChunk, decoding: Decoding, *, encoded: Floats | None = None) -> Chunk:
         """Return *spoken* as the model takes it."""
@@ -106,15 +110,16 @@ class WhisperBackend:
 
     def detect_language(self, spoken: SpokenChunk) -> tuple[LanguageVote, Floats]:
         """Return the language vote of *spoken*, and its encoding, which need not be computed a second time."""
-        features = self._features(spoken)
-        try:
-            with self._calls:
-                encoded = self._encode_on_host(features)
-                (found,) = self._model.model.detect_language(storage(encoded))
-        except (RuntimeError, MemoryError) as exc:
-            raise device_error(exc) from exc
-        probabilities = {token[2:-2]: float(probability) for token, probability in found}
-        return LanguageVote(spoken.speech_seconds, probabilities), encoded[0]
+        return self._vote_on(spoken, CHUNK_SECONDS)
+
+    def language_of(self, piece: SpokenChunk) -> LanguageVote:
+        """
+        Return the language vote of a few seconds of speech.
+
+        They are not padded to 30 s. A text would suffer from that; a vote does not, and takes a sixth of the time.
+        """
+        seconds = min(math.ceil(piece.speech_seconds) + VOTE_PADDING_SECONDS, CHUNK_SECONDS)
+        return self._vote_on(piece, seconds)[0]
 
     def hear_silence(self) -> None:
         """Encode a silent chunk: a GPU loads its libraries when the model is first called. Raises `DeviceFailed`."""
@@ -129,33 +134,14 @@ class WhisperBackend:
         try:
             with self._calls:
                 encoded = self._encode(batch)
+                votes = self._votes(batch, encoded)
+                batch = [self._in_its_language(chunk, vote) for chunk, vote in zip(batch, votes, strict=True)]
                 generated = self._generate(batch, encoded)
                 tokens = [self._text_tokens(chunk, result) for chunk, result in zip(batch, generated, strict=True)]
                 words = self._align(batch, encoded, tokens)
         except (RuntimeError, MemoryError) as exc:
             raise device_error(exc) from exc
-        return [self._text(*parts) for parts in zip(batch, generated, tokens, words, strict=True)]
-
-    def decode_again(self, spoken: SpokenChunk, decoding: Decoding) -> tuple[Segment, ...]:
-        """
-        Return the segments of one chunk by faster-whisper's sequential mode, with times from the start of the chunk.
-
-        That mode also writes time stamps, which break loops, and tries again at rising temperatures.
-        """
-        try:
-            with self._calls:
-                segments, _ = self._model.transcribe(
-                    spoken.samples,
-                    language=decoding.language,
-                    task=decoding.task.value,
-                    beam_size=BEAM_SIZE,
-                    condition_on_previous_text=False,
-                    word_timestamps=True,
-                    hotwords=vocabulary_hint(decoding.vocabulary),
-                )
-                return tuple(_segment(segment) for segment in segments if segment.text.strip())
-        except (RuntimeError, MemoryError) as exc:
-            raise device_error(exc) from exc
+        return [self._text(*parts) for parts in zip(batch, generated, tokens, words, votes, strict=True)]
 
     def shrink(self) -> bool:
         """Load the model again in half the memory; see `Backend`."""
@@ -184,9 +170,22 @@ class WhisperBackend:
             logger.warning("out of memory with %s numbers; loading the model with %s", compute_type, smaller)
         return self._load(compute_type=smaller), smaller
 
-    def _features(self, spoken: SpokenChunk) -> Floats:
-        features: Floats = pad_or_trim(self._model.feature_extractor(spoken.samples)[..., :-1])
-        return features
+    def _features(self, spoken: SpokenChunk, seconds: int = CHUNK_SECONDS) -> Floats:
+        """Return the features of *spoken*, padded to *seconds*."""
+        features = self._model.feature_extractor(spoken.samples)[..., :-1]
+        padded: Floats = pad_or_trim(features, seconds * FRAMES_PER_SECOND)
+        return padded
+
+    def _vote_on(self, spoken: SpokenChunk, seconds: int) -> tuple[LanguageVote, Floats]:
+        """Return the language vote of *spoken*, padded to *seconds*, and its encoding."""
+        features = self._features(spoken, seconds)
+        try:
+            with self._calls:
+                encoded = self._encode_on_host(features)
+                (found,) = self._model.model.detect_language(storage(encoded))
+        except (RuntimeError, MemoryError) as exc:
+            raise device_error(exc) from exc
+        return _vote(spoken.speech_seconds, found), encoded[0]
 
     def _tokenizer(self, decoding: Decoding) -> Tokenizer:
         key = (decoding.language, decoding.task)
@@ -215,6 +214,24 @@ class WhisperBackend:
         """Return the encoder's output for one chunk in the machine's own memory; CTranslate2 moves it back itself."""
         output: Floats = np.asarray(self._model.model.encode(storage(features[np.newaxis]), to_cpu=True))
         return output
+
+    def _votes(self, batch: Sequence[Chunk], encoded: Any) -> list[LanguageVote | None]:
+        """Return the language vote of each chunk; None where the language is given. It costs a token of the decoder."""
+        if not any(chunk.decoding.any_language for chunk in batch):
+            return [None] * len(batch)
+        found = self._model.model.detect_language(encoded)
+        return [
+            _vote(chunk.speech_seconds, one) if chunk.decoding.any_language else None
+            for chunk, one in zip(batch, found, strict=True)
+        ]
+
+    def _in_its_language(self, chunk: Chunk, vote: LanguageVote | None) -> Chunk:
+        """Return *chunk* with the prompt of the language that is spoken in it."""
+        language = language_of_passage(vote, chunk.decoding.language) if vote else chunk.decoding.language
+        if language == chunk.decoding.language:
+            return chunk
+        decoding = replace(chunk.decoding, language=language)
+        return replace(chunk, decoding=decoding, prompt=self._prompt(decoding))
 
     def _generate(self, batch: Sequence[Chunk], encoded: Any) -> list[Any]:
         results: list[Any] = self._model.model.generate(
@@ -257,7 +274,14 @@ class WhisperBackend:
         end_of_text = self._tokenizer(chunk.decoding).eot
         return tuple(token for token in result.sequences_ids[0] if token < end_of_text)
 
-    def _text(self, chunk: Chunk, result: Any, tokens: tuple[int, ...], words: tuple[TimedWord, ...]) -> ChunkText:
+    def _text(
+        self,
+        chunk: Chunk,
+        result: Any,
+        tokens: tuple[int, ...],
+        words: tuple[TimedWord, ...],
+        vote: LanguageVote | None,
+    ) -> ChunkText:
         text: str = self._tokenizer(chunk.decoding).decode(tokens)
         generated = len(result.sequences_ids[0])
         return ChunkText(
@@ -268,6 +292,9 @@ class WhisperBackend:
             average_log_probability=result.scores[0] * generated / (generated + 1),
             no_speech_probability=result.no_speech_prob,
             compression_ratio=get_compression_ratio(text),
+            language=chunk.decoding.language,
+            language_probability=max(vote.probabilities.values()) if vote else 1.0,
+            mixed=vote is not None and is_mixed(vote),
         )
 
 
@@ -281,22 +308,9 @@ def vocabulary_hint(vocabulary: Sequence[str]) -> str | None:
     return f"{', '.join(vocabulary)}." if vocabulary else None
 
 
-def _segment(segment: Any) -> Segment:
-    """Return a segment of faster-whisper as ours."""
-    words = tuple(
-        Word(text=word.word, start=word.start, end=max(word.start, word.end), probability=min(word.probability, 1.0))
-        for word in segment.words or ()
-    )
-    return Segment(
-        start=segment.start,
-        end=segment.end,
-        text=segment.text,
-        words=words,
-        average_log_probability=segment.avg_logprob,
-        no_speech_probability=segment.no_speech_prob,
-        compression_ratio=segment.compression_ratio,
-        temperature=segment.temperature,
-    )
+def _vote(speech_seconds: float, found: Sequence[tuple[str, float]]) -> LanguageVote:
+    """Return CTranslate2's list of language tokens, such as ``<|en|>``, as a vote."""
+    return LanguageVote(speech_seconds, {token[2:-2]: float(probability) for token, probability in found})
 
 
 def _timed_word(word: dict[str, Any]) -> TimedWord:

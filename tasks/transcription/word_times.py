@@ -107,6 +107,7 @@ class SegmentWriter:
             average_log_probability=text.average_log_probability,
             no_speech_probability=text.no_speech_probability,
             compression_ratio=text.compression_ratio,
+            language=text.language,
         )
 
     def place(self, chunk: Chunk, segment: Segment) -> Segment:

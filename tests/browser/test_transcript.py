@@ -53,6 +53,13 @@ def test_the_text_can_be_copied(open_transcript, document):
     assert page.evaluate("navigator.clipboard.readText()") == document["text"]
 
 
+def test_a_stretch_without_words_is_marked_where_it_is(open_transcript, document):
+    document["gaps"] = [{"start": 16.0, "end": 21.5, "reason": "not understood"}]
+    gap = open_transcript(document=document).locator(".gap")
+    expect(gap).to_contain_text("[0:16\N{EN DASH}0:21 heard, not understood]")
+    assert gap.evaluate("block => block.previousElementSibling.querySelector('.time').textContent") == "0:15"
+
+
 def test_removed_text_is_shown_on_demand_where_it_stood(open_transcript, document):
     reason = "the same words again and again"
     document["removed"] = [{"start": 16.0, "end": 21.5, "text": "again <b>and</b> again", "reason": reason}]

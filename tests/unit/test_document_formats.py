@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.batches import Job, WhisperTask
+from tasks.batches import Gap, GapReason, Job, WhisperTask
 from tasks.documents.formats import JsonDocument, Processing, render
 from tasks.names import DocumentFormat
 from tasks.transcription.transcript import RemovedText, Segment, Transcript, Word
@@ -35,6 +35,7 @@ def transcript(*segments: Segment, language: str = "en") -> Transcript:
         model="base",
         audio_seconds=10.0,
         removed=(RemovedText(start=8, end=9, text="Thank you.", reason="no speech there"),),
+        gaps=(Gap(start=8, end=10, reason=GapReason.NOT_UNDERSTOOD),),
     )
 
 
@@ -79,10 +80,21 @@ def test_json_is_read_back_as_what_was_written():
     assert document.source.model_dump() == JOB.model_dump(exclude={"document_stem", "result_stem"})
     assert document.segments == TALK.segments
     assert document.removed == TALK.removed
+    assert document.gaps == TALK.gaps
     assert document.processing == PROCESSING
     assert document.real_time_factor == 0.25
     assert document.text == "Good morning, everyone.\n\nÉlodie speaks first."
     assert (document.subtitles.cues, document.subtitles.within_all) == (2, 2)
+
+
+def test_json_says_how_long_each_language_is_spoken():
+    german = segment("Guten Morgen zusammen.", 3.0, 5.5).model_copy(update={"language": "de"})
+    talk = transcript(segment("Good morning.", 0.5, 2.5), german, segment("Hello.", 6.0, 6.25))
+
+    document = JsonDocument.model_validate_json(texts(talk)[DocumentFormat.JSON])
+
+    assert document.language == "en"
+    assert document.languages == {"de": 2.5, "en": 2.25}
 
 
 def test_json_of_another_schema_is_refused():

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.batches import Batch, Document, Job, Publication, Stage
+from tasks.batches import Batch, Document, Gap, GapReason, Job, Publication, Stage
 from tasks.names import DocumentFormat
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.scheduling import Forecast
@@ -282,3 +282,13 @@ def test_a_batch_ends_with_its_last_job_and_tells_no_time_while_one_is_unknown()
 
     assert summary_of([status(10.0), status(30.0)]).eta_seconds == 30.0
     assert summary_of([status(10.0), status(None)]).eta_seconds is None
+
+
+def test_a_job_that_is_done_says_which_stretches_have_no_words():
+    gaps = (Gap(start=14, end=19, reason=GapReason.NOT_UNDERSTOOD),)
+    published = PUBLICATION.model_copy(update={"gaps": gaps})
+    facts = JobFacts(job=JOB, run=run(RunState.COMPLETED), publication=published)
+
+    assert job_status(facts, batch()).note == "1 stretch not understood (0:14\N{EN DASH}0:19)"
+    again = replace(facts, run=run(RunState.RUNNING))  # a retry: its documents are not those of before
+    assert job_status(again, batch()).note == ""

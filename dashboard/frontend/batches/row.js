@@ -18,6 +18,7 @@ export class JobRow {
     this.errors = make("td", { role: "cell", class: "error", hidden: true }, this.error, " ", this.complaint);
     this.badge = make("span");
     this.attempt = make("span", { class: "small" });
+    this.note = make("span", { class: "small" });
     this.bar = makeBar(`Progress of ${name}`);
     this.percent = make("span", { class: "number" });
     this.outlook = make("span", { class: "small" });
@@ -34,7 +35,7 @@ export class JobRow {
         this.name,
         make("span", { class: "small" }, make("bdi", {}, folder), folder ? " · " : "", fileSize(job.size)),
       ),
-      make("td", { role: "cell", class: "stage" }, this.badge, this.attempt),
+      make("td", { role: "cell", class: "stage" }, this.badge, this.attempt, this.note),
       make(
         "td",
         { role: "cell", class: "progress" },
@@ -63,6 +64,7 @@ export class JobRow {
     this.showErrors();
     showBadge(this.badge, job.stage);
     setText(this.attempt, job.attempt > 1 ? `attempt ${job.attempt}` : "");
+    setText(this.note, job.note ?? "");
     this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 });
     setText(this.percent, percentage(job.progress));
     setText(this.outlook, outlookOf(job));

@@ -5,7 +5,7 @@ import { SOUND_WISHES, wish } from "./keys.js";
 import { layOut, wordAt } from "./layout.js";
 import { Follower, Playback } from "./playback.js";
 import { Searching } from "./searching.js";
-import { insertRemoved, makeText } from "./view.js";
+import { insertNotes, makeText } from "./view.js";
 
 const DRAG_PIXELS = 5;
 
@@ -18,7 +18,7 @@ export class Reader {
     this.text = text;
     this.firsts = text.paragraphs.map(({ first }) => first);
     const starts = this.firsts.map((first) => text.words[first].start);
-    find("text").replaceChildren(...insertRemoved(transcript.removed ?? [], text.blocks, starts));
+    find("text").replaceChildren(...insertNotes(transcript, text.blocks, starts));
     if (!text.words.length) find("text").append(make("p", { class: "loading" }, "Nothing was said in this recording."));
     this.listen();
     this.searching = new Searching({ find, on, text, show: (word) => this.showFound(word) });

@@ -67,12 +67,24 @@ function makeRemoved({ start, end, text, reason }) {
   return block;
 }
 
-/** Put each removed text behind the paragraph in which it stood. */
-export function insertRemoved(removed, blocks, starts) {
+const GAP_REASONS = { "not understood": "heard, not understood", unreadable: "damaged, cannot be played or read" };
+
+/** Return the line that stands for a stretch without words. */
+function makeGap({ start, end, reason }) {
+  const block = make("div", { class: "gap" });
+  block.setAttribute("role", "note");
+  const sentence = `[${clock(start)}–${clock(end)} ${GAP_REASONS[reason] ?? reason}]`;
+  block.append(make("span", { class: "time" }, clock(start)), make("p", { class: "words" }, sentence));
+  return block;
+}
+
+/** Put removed texts and gaps, in order of time, behind the paragraphs in which they begin. */
+export function insertNotes({ removed = [], gaps = [] }, blocks, starts) {
+  const notes = [...removed.map((one) => [one, makeRemoved]), ...gaps.map((one) => [one, makeGap])];
   const after = new Map();
-  for (const text of removed) {
-    const index = wordAt(starts, text.start);
-    after.set(index, [...(after.get(index) ?? []), makeRemoved(text)]);
+  for (const [one, makeNote] of notes.sort(([one], [other]) => one.start - other.start)) {
+    const index = wordAt(starts, one.start);
+    after.set(index, [...(after.get(index) ?? []), makeNote(one)]);
   }
   return [-1, ...blocks.keys()].flatMap(
     (index) => [...(index < 0 ? [] : [blocks[index]]), ...(after.get(index) ?? [])],
@@ -83,7 +95,8 @@ export function insertRemoved(removed, blocks, starts) {
 export function factsOf(transcript, wordCount) {
   const { language, model, audio_seconds: seconds, real_time_factor: factor, processing } = transcript;
   const translated = processing?.task === "translate";
-  const spoken = languageName(language);
+  const several = Object.keys(transcript.languages ?? {});
+  const spoken = (several.length ? several : [language]).map(languageName).join(", ");
   const facts = [
     translated
       ? { text: `Translated from ${spoken} into English`, className: "badge" }

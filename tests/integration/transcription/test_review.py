@@ -1,87 +1,192 @@
-"""Doubted chunks get a second try, and what nobody can have said is taken out."""
+"""What the first pass left out, and what is doubted, is heard again in pieces."""
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
 
 from tasks.transcription.backend import Chunk, ChunkText, Decoding, TimedWord
-from tasks.transcription.review import review
+from tasks.transcription.languages import LanguageVote
+from tasks.transcription.review import Heard, Reviewed, Reviewer
 from tasks.transcription.sound import SAMPLE_RATE
-from tasks.transcription.transcript import Segment, Word
+from tasks.transcription.transcript import Segment
 from tasks.transcription.vad import Span, Speech, SpokenChunk
 from tasks.transcription.word_times import SegmentWriter
 
+SILENCE_BEFORE = 60
+SPANS = ((60, 65), (66, 71), (72, 77))
+"""Three sentences, in seconds of the recording."""
+
 LOOP = "so this is " + "what is going on " * 5
-SENTENCE = "so this is what the reading room looks like in the evening"
+SENTENCE = "so this is what the reading room looks like"
 
 
-class SlowListener:
-    """Stands for the model: its second try is given."""
-
-    def __init__(self, second_try: str) -> None:
-        self.asked = 0
-        self._second_try = second_try
-
-    def decode_again(self, spoken: SpokenChunk, _: Decoding) -> tuple[Segment, ...]:
-        self.asked += 1
-        words = tuple(
-            Word(text=text, start=start, end=end, probability=0.9)
-            for text, start, end in evenly(self._second_try, spoken.speech_seconds)
-        )
-        return (Segment(start=0, end=spoken.speech_seconds, text=f" {self._second_try}", words=words, temperature=0.2),)
-
-
-def evenly(text: str, seconds: float) -> list[tuple[str, float, float]]:
+def evenly(text: str, start: float, end: float, probability: float = 0.9) -> tuple[TimedWord, ...]:
     words = text.split()
-    each = seconds / len(words)
-    return [(f" {word}", place * each, (place + 1) * each) for place, word in enumerate(words)]
+    each = (end - start) / max(len(words), 1)
+    return tuple(
+        TimedWord(f" {word}", (place,), start + place * each, start + (place + 1) * each, probability)
+        for place, word in enumerate(words)
+    )
 
 
-@pytest.fixture
-def reviewed():
-    """Review the text of a recording that starts with 60 s of silence, followed by 10 s of speech."""
+def written(words: Sequence[TimedWord], log_probability: float = -0.2, **more: object) -> ChunkText:
+    text = "".join(word.text for word in words)
+    return ChunkText(
+        text, tuple(range(len(words))), tuple(words), log_probability, 0.0, 1.5, **({"language": "en"} | more)
+    )
 
-    def run(listener: SlowListener, text: str):
-        sound = np.zeros(70 * SAMPLE_RATE, dtype=np.int16)
-        span = Span(60 * SAMPLE_RATE, 70 * SAMPLE_RATE)
-        spoken = SpokenChunk(sound, (span,), 0.0)
-        chunk = Chunk(np.zeros((1, 1)), 0.0, 10.0, (0,), Decoding("en"))
-        words = tuple(
-            TimedWord(word, (place,), start, end, 0.9) for place, (word, start, end) in enumerate(evenly(text, 10))
+
+class ScriptedListener:
+    """Stands for the model: it has a text and a language for what begins at a second of the recording."""
+
+    def __init__(self, texts: dict[int, str], languages: dict[int, str] | None = None) -> None:
+        self.heard: list[tuple[float, float, str]] = []
+        self.votes = 0
+        self._texts, self._languages = texts, languages or {}
+
+    def hear(self, pieces: Iterable[tuple[SpokenChunk, Decoding]]) -> list[Heard]:
+        return [self._hear(piece, decoding) for piece, decoding in pieces]
+
+    def language_of(self, piece: SpokenChunk) -> LanguageVote:
+        self.votes += 1
+        language = self._languages[round(piece.spans[0].start / SAMPLE_RATE)]
+        return LanguageVote(piece.speech_seconds, {language: 0.99})
+
+    def _hear(self, piece: SpokenChunk, decoding: Decoding) -> Heard:
+        start = piece.spans[0].start / SAMPLE_RATE
+        self.heard.append((start, piece.spans[-1].end / SAMPLE_RATE, decoding.language))
+        text = self._texts.get(round(start), "")
+        chunk = Chunk(np.zeros((1, 1)), piece.start_seconds, piece.speech_seconds, (0,), decoding)
+        return chunk, written(evenly(text, 0.1, piece.speech_seconds - 0.1), language=decoding.language)
+
+
+class Bench:
+    """A recording of three sentences behind a minute of silence."""
+
+    def __init__(self, spans: Sequence[tuple[float, float]] = SPANS) -> None:
+        sound = np.zeros(round((spans[-1][1] + 1) * SAMPLE_RATE), dtype=np.int16)
+        self.spans = tuple(Span(round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)) for start, end in spans)
+        self.spoken = SpokenChunk(sound, self.spans, 0.0)
+        self.speech = Speech(sound, self.spans, (self.spoken,))
+
+    def reviewer(self, listener: ScriptedListener, *, offset_seconds: float = 0.0) -> Reviewer:
+        return Reviewer(
+            listener,
+            SegmentWriter(self.speech, offset_seconds=offset_seconds),
+            speech_seconds=self.speech.speech_seconds,
+            offset_seconds=offset_seconds,
         )
-        written = ChunkText(f" {text}", tuple(range(len(words))), words, -0.2, 0.0, 1.5)
-        writer = SegmentWriter(Speech(sound, (span,), (spoken,)))
-        return review(listener.decode_again, writer, spoken, chunk, written)
 
-    return run
-
-
-def test_a_text_without_fault_is_not_tried_again(reviewed):
-    listener = SlowListener("something else")
-
-    assert [segment.text for segment in reviewed(listener, SENTENCE).segments] == [f" {SENTENCE}"]
-    assert listener.asked == 0
+    def review(self, listener: ScriptedListener, text: ChunkText, *, offset_seconds: float = 0.0) -> Reviewed:
+        chunk = Chunk(np.zeros((1, 1)), 0.0, self.spoken.speech_seconds, (0,), Decoding("en", any_language=True))
+        return self.reviewer(listener, offset_seconds=offset_seconds).review(self.spoken, chunk, text)
 
 
-def test_a_better_second_try_is_taken_and_the_first_is_kept_as_removed(reviewed):
-    outcome = reviewed(SlowListener(SENTENCE), LOOP)
+def texts(segments: Iterable[Segment]) -> list[str]:
+    return [segment.text.strip() for segment in segments]
 
-    assert [segment.text for segment in outcome.segments] == [f" {SENTENCE}"]
-    assert outcome.segments[0].temperature == 0.2
+
+def test_a_text_without_fault_is_not_tried_again():
+    listener = ScriptedListener({60: "something else"})
+
+    assert texts(Bench().review(listener, written(evenly(SENTENCE, 0, 15))).segments) == [SENTENCE]
+    assert not listener.heard
+
+
+@pytest.mark.parametrize("offset_seconds", [0.0, 1.5])
+def test_a_sentence_that_was_left_out_is_heard_alone_and_stands_in_its_place(offset_seconds):
+    first_and_last = evenly("the first sentence", 0.1, 4.9) + evenly("the last one", 10.1, 14.9)
+    listener = ScriptedListener({66: "the one in between"})
+
+    outcome = Bench().review(listener, written(first_and_last), offset_seconds=offset_seconds)
+
+    assert texts(outcome.segments) == ["the first sentence", "the one in between", "the last one"]
+    ((start, end, _),) = listener.heard
+    assert (start, end) == (66, 71)
+    assert outcome.segments[1].words[0].start == pytest.approx(66.1 + offset_seconds, abs=0.05)
+
+
+def test_what_is_not_understood_in_the_second_try_either_stays_without_words():
+    listener = ScriptedListener({})
+
+    outcome = Bench().review(listener, written(evenly("the first sentence", 0.1, 4.9)))
+
+    assert texts(outcome.segments) == ["the first sentence"]
+    assert len(listener.heard) == 2
+
+
+def test_a_loop_is_replaced_by_what_its_pieces_say():
+    listener = ScriptedListener({60: SENTENCE, 66: SENTENCE, 72: SENTENCE})
+
+    outcome = Bench().review(listener, written(evenly(LOOP, 0, 1)))
+
+    assert texts(outcome.segments) == [SENTENCE] * 3
     assert [(removed.text, removed.reason) for removed in outcome.removed] == [
         (LOOP.strip(), "the same words again and again")
     ]
 
 
-def test_the_words_of_the_second_try_are_at_their_time_in_the_recording(reviewed):
-    words = reviewed(SlowListener(SENTENCE), LOOP).segments[0].words
+def test_a_loop_that_is_heard_in_no_piece_is_written_once():
+    outcome = Bench().review(ScriptedListener({}), written(evenly(LOOP, 0, 15)))
 
-    assert words[0].start == pytest.approx(60)
-    assert words[-1].end == pytest.approx(70, abs=0.02)
-
-
-def test_a_loop_that_comes_again_is_written_once(reviewed):
-    outcome = reviewed(SlowListener(LOOP), LOOP)
-
-    assert [segment.text for segment in outcome.segments] == [" so this is what is going on"]
+    assert texts(outcome.segments) == ["so this is what is going on"]
     assert outcome.removed[0].text == ("what is going on " * 4).strip()
     assert outcome.segments[0].words[-1].end <= outcome.removed[0].start
+
+
+def test_words_that_were_said_many_times_stay():
+    said = "no no no no no no no no no"
+    listener = ScriptedListener({60: "no no no", 66: "no no no", 72: "no no no"})
+
+    outcome = Bench().review(listener, written(evenly(said, 0, 15)))
+
+    assert "".join(segment.text for segment in outcome.segments).split() == said.split()
+    assert not outcome.removed
+
+
+def test_a_guess_at_sound_without_speech_is_taken_out():
+    guess = ChunkText(" you", (0,), evenly("you", 0, 0.4, 0.02), -1.6, 0.81, 1.0, language="en")
+
+    outcome = Bench(((60, 60.9),)).review(ScriptedListener({}), guess)
+
+    assert outcome.segments == ()
+    assert [removed.text for removed in outcome.removed] == ["you"]
+
+
+def test_passages_are_written_each_in_its_language():
+    listener = ScriptedListener(
+        {60: "this is english", 66: "das ist deutsch und noch ein satz"}, languages={60: "en", 66: "de", 72: "de"}
+    )
+
+    outcome = Bench().review(
+        listener, written(evenly("this is english and an invented translation", 0, 15), mixed=True)
+    )
+
+    assert [(segment.language, segment.text.strip()) for segment in outcome.segments] == [
+        ("en", "this is english"),
+        ("de", "das ist deutsch und noch ein satz"),
+    ]
+    assert [(start, end) for start, end, _ in listener.heard] == [(60, 65), (66, 77)]
+
+
+def test_a_chunk_that_turns_out_to_be_in_one_language_keeps_its_text():
+    listener = ScriptedListener({}, languages={60: "en", 66: "en", 72: "en"})
+
+    outcome = Bench().review(listener, written(evenly(SENTENCE, 0, 15), mixed=True))
+
+    assert texts(outcome.segments) == [SENTENCE]
+    assert (listener.votes, listener.heard) == (3, [])
+
+
+def test_second_tries_that_find_nothing_end(caplog):
+    bench = Bench()
+    listener = ScriptedListener({})
+    reviewer = bench.reviewer(listener)
+    chunk = Chunk(np.zeros((1, 1)), 0.0, bench.spoken.speech_seconds, (0,), Decoding("en"))
+    for _ in range(5):
+        reviewer.review(bench.spoken, chunk, written(()))
+    reviewer.close()
+
+    assert len(listener.heard) == 3  # those of the first chunk have used up what they may cost
+    assert "60 s of speech without words were not tried again" in caplog.text

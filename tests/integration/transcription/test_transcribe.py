@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from faster_whisper import BatchedInferencePipeline, WhisperModel
+from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
-from tasks.batches import TranscriptionOptions, WhisperTask
+from tasks.batches import Gap, GapReason, TranscriptionOptions, WhisperTask
 from tasks.devices import Device
 from tasks.errors import MediaRejected, NoSpeech, TranscriptionError
 from tasks.transcription.backend import TranscriptionCancelled
@@ -92,6 +92,7 @@ def test_the_language_is_detected(recording, transcribed):
     transcript = transcribed(recording("garden-podcast", "lecture-subtitles"), TranscriptionOptions(), model="base")
 
     assert transcript.language == "en"
+    assert {segment.language for segment in transcript.segments} == {"en"}
     assert 0.9 < transcript.language_probability <= 1
 
 
@@ -115,6 +116,52 @@ def test_sound_without_a_voice_is_no_speech(tmp_path, write_wav, transcribed, so
 
     with pytest.raises(NoSpeech, match=r"^No speech detected$"):
         transcribed(tmp_path / "recording.wav")
+
+
+def test_a_sentence_that_is_said_eight_times_is_written_eight_times(recording, transcribed):
+    transcript = transcribed(recording(*["short-answer"] * 8), model="base")
+
+    assert transcript.text.lower().count("the recording is running") == 8
+    assert transcript.removed == transcript.gaps == ()
+
+
+@pytest.fixture
+def babble(clip) -> Callable[[int], np.ndarray]:
+    """Return so many seconds of eighteen voices at once, all backwards."""
+    stems = ("garden-podcast", "library-tour", "rain-report", "study-advice", "lecture-welcome", "short-answer")
+
+    def mix(seconds: int) -> np.ndarray:
+        voices = [decode_audio(str(clip(stem)))[::-1] for stem in stems]
+        mixed = sum(np.resize(voice[shift:], seconds * 16_000) for voice in voices for shift in (0, 20_000, 40_000))
+        return mixed / np.abs(mixed).max() / 2
+
+    return mix
+
+
+def test_speech_in_which_no_word_can_be_understood_is_no_speech(babble, tmp_path, write_wav, transcribed):
+    write_wav(tmp_path / "recording.wav", babble(20))
+
+    with pytest.raises(NoSpeech):
+        transcribed(tmp_path / "recording.wav", TranscriptionOptions(), model="base")
+
+
+def test_a_voice_among_words_that_cannot_be_understood_is_a_gap(babble, clip, tmp_path, write_wav, transcribed):
+    voice = decode_audio(str(clip("short-answer")))
+    write_wav(tmp_path / "recording.wav", np.concatenate([voice, babble(5), voice]))
+
+    transcript = transcribed(tmp_path / "recording.wav", model="base")
+
+    assert transcript.text.lower().count("the recording is running") == 2
+    (gap,) = transcript.gaps
+    start = len(voice) / 16_000
+    assert (gap.start, gap.end) == pytest.approx((start, start + 5), abs=1)
+    assert gap.reason is GapReason.NOT_UNDERSTOOD
+
+
+def test_what_could_not_be_read_of_the_upload_is_a_gap(clip, transcribed):
+    damaged = Gap(start=1.0, end=1.4, reason=GapReason.UNREADABLE)
+
+    assert transcribed(clip("short-answer"), unreadable=(damaged,)).gaps == (damaged,)
 
 
 def test_silence_is_found_without_loading_a_model(tmp_path, write_wav, device, models_folder):
