@@ -39,6 +39,8 @@ from tasks.orchestration.look_up import Found, look_up_job
 from tasks.orchestration.prefect_runs import is_attempt_under_way, read_retry
 from tasks.orchestration.progress import progress_shown
 from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.cancel_requests import forget_cancel
 from tasks.storage.keys import attempt_token
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.fetch import fetch_recording
@@ -91,7 +93,7 @@ async def _transcribe(
     store, found = await unless_cancelled(look_up_job(settings, batch_id, job))
     if found is Found.PUBLISHED:
         return Completed(name=ALREADY_PUBLISHED, message="Its documents were already published.")
-    if found is Found.CANCELLED and not await _was_retried():
+    if found is Found.CANCELLED and not await _was_retried(store, batch_id, job):
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
@@ -118,10 +120,13 @@ async def _why_cancelled() -> str:
     return reason_told(asked_with, "Cancelled while it was being transcribed.")
 
 
-async def _was_retried() -> bool:
-    """Return whether a user has started this run again after it had ended."""
+async def _was_retried(store: Store, batch_id: str, job: Job) -> bool:
+    """Return whether this run was started again since the job was cancelled: then it is cancelled no longer."""
     async with get_client() as client:
-        return await read_retry(client, UUID(flow_run.get_id() or "")) is not None
+        retry = await read_retry(client, UUID(flow_run.get_id() or ""))
+    if retry is None:
+        return False
+    return await asyncio.to_thread(forget_cancel, store, batch_id, job.job_id, before=retry.at)
 
 
 async def _check_still_ours() -> None:

@@ -159,7 +159,7 @@ class StartedRun(StoredModel):
 
 
 class CancelMark(StoredModel):
-    """The mark that a user cancelled a job that had no run which could have been asked to stop."""
+    """The mark that a user cancelled this job, and not its batch: a retry of the batch leaves it cancelled."""
 
     job_id: str
     cancelled_at: datetime

@@ -16,7 +16,7 @@ from dashboard.services.uploads import UploadService
 from tasks.batches import Batch, Manifest, Publication, Stage
 from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.names import DocumentFormat
-from tasks.orchestration.job_run import JobRun
+from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
 from tasks.orchestration.planning import RunningBatches, WaitingJob
 from tasks.orchestration.pool_model import Pool
@@ -222,7 +222,12 @@ class BatchQueries:
         publications = await self._records.publications(batch_id)
         created = runs.own is not None or await self._records.started_run(batch_id) is not None
         batch = BatchFacts(
-            batch=manifest.batch, started=True, run=runs.own, run_created=created, addresses=self._addresses
+            batch=manifest.batch,
+            started=True,
+            run=runs.own,
+            run_created=created,
+            addresses=self._addresses,
+            cancelled_at=await self._runs.read_cancelled_at(runs.own) if runs.own else None,
         )
         job_runs = _counted(runs.of_jobs)
         conversions, lengths, cancelled, removed, progress = await asyncio.gather(
@@ -270,8 +275,9 @@ class BatchQueries:
     async def _read_cancelled(
         self, manifest: Manifest, job_runs: Mapping[str, JobRun], publications: Mapping[str, Publication]
     ) -> frozenset[str]:
-        """Return the jobs that were cancelled before they had a run; no request once all have one."""
-        if _all_dispatched(manifest, job_runs, publications):
+        """Return the jobs that were cancelled alone; no request once all have a run and none was cancelled."""
+        stopped = any(run.state in (RunState.CANCELLING, RunState.CANCELLED) for run in job_runs.values())
+        if not stopped and _all_dispatched(manifest, job_runs, publications):
             return frozenset()
         return await self._records.cancelled_jobs(manifest.batch.batch_id)
 

@@ -42,7 +42,13 @@ from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
 from tasks.orchestration.pools import read_pools
-from tasks.orchestration.prefect_runs import conversion_of, job_run_of, read_running_batches, read_runs
+from tasks.orchestration.prefect_runs import (
+    conversion_of,
+    job_run_of,
+    read_cancelled_at,
+    read_running_batches,
+    read_runs,
+)
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.orchestration.start_batch import create_batch_run
 from tasks.settings import Settings
@@ -75,6 +81,7 @@ class PrefectService:
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
         self._completed: LRUCache[str, dict[UUID, JobRun]] = LRUCache(BATCHES_REMEMBERED)
+        self._cancelled_at: LRUCache[tuple[UUID, datetime], datetime | None] = LRUCache(BATCHES_REMEMBERED)
 
     async def read_batch(self, batch_id: str) -> BatchRuns:
         """
@@ -151,6 +158,16 @@ class PrefectService:
             for artifact in in_time  # each attempt has an artifact of its own: the newest counts
             if (run_id := artifact.flow_run_id) and (artifact.updated or LONG_AGO) >= running[run_id]
         }
+
+    async def read_cancelled_at(self, run: JobRun) -> datetime | None:
+        """Return when a run that has ended as Cancelled was asked to stop; None of any other run."""
+        if run.state is not RunState.CANCELLED:
+            return None
+        ending = (run.run_id, run.changed_at)
+        if ending not in self._cancelled_at:
+            async with translated_errors():
+                self._cancelled_at[ending] = await read_cancelled_at(self._client, run.run_id)
+        return self._cancelled_at[ending]
 
     async def create(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is created if there is none. One batch id is one run."""

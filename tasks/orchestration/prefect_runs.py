@@ -7,6 +7,7 @@ The truth is read each time, never kept: a killed batch run or a second batch ch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -199,7 +200,7 @@ def crashes_before(run: FlowRun) -> int:
 def crashes_since_last_end(states: Iterable[State[Any]]) -> int:
     """Return the crashes of a run since it last came to another end: a retry by hand starts the count again."""
     crashes = 0
-    for state in sorted(states, key=lambda state: state.timestamp):
+    for state in _in_order(states):
         crashed = state.type == StateType.CRASHED
         crashes = 0 if state.is_final() and not crashed else crashes + crashed
     return crashes
@@ -209,12 +210,27 @@ async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
     """Return the run's latest retry: how it had ended before it was started again; None if it never was."""
     ended_as: RunState | None = None
     retry: Retry | None = None
-    states = await client.read_flow_run_states(flow_run_id)
-    for state in sorted(states, key=lambda state: state.timestamp):
+    states = _in_order(await client.read_flow_run_states(flow_run_id))
+    for number, state in enumerate(states):
         if state.is_final():
             ended_as = run_state(state)
         elif ended_as is not None:
             if not (ended_as is RunState.CRASHED and is_next_attempt(state.message or "")):
-                retry = Retry(ended_as, state.timestamp)
+                retry = Retry(ended_as, state.timestamp, _cancelled_at(states[:number]))
             ended_as = None
     return retry
+
+
+async def read_cancelled_at(client: PrefectClient, flow_run_id: UUID) -> datetime | None:
+    """Return when a run that has ended as Cancelled was asked to stop; None if it ended otherwise, or not yet."""
+    return _cancelled_at(_in_order(await client.read_flow_run_states(flow_run_id)))
+
+
+def _cancelled_at(states: Sequence[State[Any]]) -> datetime | None:
+    """Return the time of the first of the Cancelling and Cancelled states at the end of *states*."""
+    stopping = list(takewhile(lambda state: state.is_cancelling() or state.is_cancelled(), reversed(states)))
+    return stopping[-1].timestamp if stopping and stopping[0].is_cancelled() else None
+
+
+def _in_order(states: Iterable[State[Any]]) -> list[State[Any]]:
+    return sorted(states, key=attrgetter("timestamp"))

@@ -10,11 +10,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from tasks.batches import Batch, Document, Job, Publication, Stage, Upload
 from tasks.names import DocumentFormat
 from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.recovery import cancelled_alone
 from tasks.orchestration.scheduling import Forecast
 from tasks.orchestration.status import BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.orchestration.summary import causes_of, sentence, summary_of
@@ -37,7 +39,7 @@ class JobFacts:
     """Length of its recording in the store; None as long as there is none, or where a run says it."""
     forecast: Forecast | None = None
     cancelled: bool = False
-    """True if a user cancelled it before it had a run."""
+    """True if a user cancelled it alone, and not its batch."""
     upload_removed: bool = False
 
 
@@ -62,6 +64,8 @@ class BatchFacts:
     addresses: Addresses
     run: JobRun | None = None
     run_created: bool = False
+    cancelled_at: datetime | None = None
+    """Time at which its run, if that has ended as Cancelled, was asked to stop."""
 
     @property
     def abandoned(self) -> bool:
@@ -166,12 +170,21 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         audio_seconds=_audio_seconds(facts),
         language=published.language if published else None,
         documents=_links(published, facts.job, batch) if published else (),
+        runs_again=_runs_again(stage, facts, batch),
         upload_removed=facts.upload_removed and stage in (Stage.FAILED, Stage.CANCELLED),
         flow_run_id=str(facts.run.run_id) if facts.run else None,
         flow_run_url=batch.addresses.of_run(facts.run.run_id) if facts.run else None,
         started_at=facts.run.started_at if facts.run else None,
         ended_at=facts.run.ended_at if facts.run else None,
     )
+
+
+def _runs_again(stage: Stage, facts: JobFacts, batch: BatchFacts) -> bool:
+    """Return whether a retry of the batch takes the job up: by the rule of `recovery.step_for`."""
+    if stage is Stage.CANCELLED:
+        changed_at = facts.run.changed_at if facts.run else None
+        return not cancelled_alone(changed_at, marked_cancelled=facts.cancelled, batch_cancelled_at=batch.cancelled_at)
+    return stage is Stage.FAILED
 
 
 def _attempt(facts: JobFacts, published: Publication | None) -> int:
@@ -260,10 +273,7 @@ def state_of(facts: BatchFacts, stages: Sequence[Stage], *, stopping: bool = Fal
         return BatchState.RUNNING
     if stopping:
         return BatchState.CANCELLING
-    if Stage.FAILED in stages:
-        return BatchState.FAILED
     run_cancelled = facts.run is not None and facts.run.state is RunState.CANCELLED
-    all_cancelled = Stage.DONE not in stages
-    return (
-        BatchState.CANCELLED if Stage.CANCELLED in stages and (run_cancelled or all_cancelled) else BatchState.COMPLETED
-    )
+    if Stage.CANCELLED in stages and (run_cancelled or not {Stage.DONE, Stage.FAILED} & {*stages}):
+        return BatchState.CANCELLED
+    return BatchState.FAILED if Stage.FAILED in stages else BatchState.COMPLETED

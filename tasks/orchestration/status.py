@@ -54,6 +54,9 @@ class JobStatus(StoredModel):
     audio_seconds: float | None = None
     language: str | None = None
     documents: tuple[DocumentLink, ...] = ()
+    runs_again: bool = Field(
+        default=False, description="a retry of its batch takes it up: it failed, or was cancelled with the batch"
+    )
     upload_removed: bool = Field(default=False, description="it is not done and cannot be retried: upload it again")
     flow_run_id: str | None = None
     flow_run_url: str | None = None

@@ -257,6 +257,9 @@ STATES = [
     (RunState.FAILED, [Stage.DONE, Stage.TRANSCRIBING], BatchState.RUNNING),  # it is being retried by itself
     (RunState.CANCELLED, [Stage.DONE, Stage.CANCELLED], BatchState.CANCELLED),
     (RunState.CANCELLED, [Stage.DONE, Stage.DONE], BatchState.COMPLETED),  # the cancelling came too late
+    (RunState.CANCELLED, [Stage.DONE, Stage.FAILED, Stage.CANCELLED], BatchState.CANCELLED),
+    (RunState.CANCELLED, [Stage.DONE, Stage.FAILED], BatchState.FAILED),
+    (RunState.FAILED, [Stage.FAILED, Stage.CANCELLED], BatchState.FAILED),  # one job was cancelled, the other failed
     (RunState.COMPLETED, [Stage.DONE, Stage.CANCELLED], BatchState.COMPLETED),  # one job was cancelled
     (RunState.COMPLETED, [Stage.CANCELLED], BatchState.CANCELLED),
     (None, [Stage.DONE], BatchState.COMPLETED),  # the run was deleted in Prefect
@@ -288,3 +291,24 @@ def test_a_batch_ends_with_its_last_job_and_tells_no_time_while_one_is_unknown()
 
     assert summary_of([status(10.0), status(30.0)]).eta_seconds == 30.0
     assert summary_of([status(10.0), status(None)]).eta_seconds is None
+
+
+ASKED_TO_STOP = NOON + timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("facts", "cancelled_at", "runs_again"),
+    [
+        (JobFacts(job=JOB, run=run(RunState.FAILED)), None, True),
+        (JobFacts(job=JOB, run=run(RunState.COMPLETED), publication=PUBLICATION), None, False),
+        (JobFacts(job=JOB, run=run(RunState.CANCELLED)), None, False),  # its batch was never cancelled
+        (JobFacts(job=JOB, run=run(RunState.CANCELLED, minutes=11)), ASKED_TO_STOP, True),
+        (JobFacts(job=JOB, run=run(RunState.CANCELLED, minutes=9)), ASKED_TO_STOP, False),  # alone, before its batch
+        (JobFacts(job=JOB, run=run(RunState.CANCELLED, minutes=11), cancelled=True), ASKED_TO_STOP, False),
+        (JobFacts(job=JOB), ASKED_TO_STOP, True),
+        (JobFacts(job=JOB, cancelled=True), ASKED_TO_STOP, False),
+    ],
+)
+def test_a_retry_takes_up_what_failed_and_what_was_cancelled_with_the_batch(facts, cancelled_at, runs_again):
+    of_batch = replace(batch(RunState.CANCELLED), cancelled_at=cancelled_at)
+    assert job_status(facts, of_batch).runs_again is runs_again
