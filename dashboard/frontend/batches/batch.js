@@ -3,11 +3,12 @@
 import { call, wasAccepted } from "../shared/api.js";
 import { make, setText } from "../shared/dom.js";
 import { counted, number, timeOfDay } from "../shared/formats.js";
-import { ENDED, Trouble } from "./elements.js";
+import { Trouble } from "./elements.js";
 import { Gantt } from "./gantt.js";
 import { JobTable } from "./jobs.js";
+import { ENDED, finishedOf, titleOf } from "./outcome.js";
 import { Question } from "./question.js";
-import { finishedOf, Summary } from "./summary.js";
+import { Summary } from "./summary.js";
 import { onPlainClick, troubleOf, Watch } from "./watch.js";
 
 const BATCH_SECONDS = { active: 1, quiet: 30 };
@@ -157,19 +158,6 @@ export class BatchView {
 function latestOf(jobs, answeredAt) {
   const times = jobs.flatMap(({ started_at: from, ended_at: to }) => [from, to]).filter(Boolean);
   return Math.max(answeredAt, ...times.map(Date.parse));
-}
-
-export function titleOf({ state, summary }) {
-  if (state === "running" && finishedOf(summary) === summary.total) return "Finishing";
-  return {
-    uploading: "Waiting for uploads",
-    waiting: "Waiting for a worker",
-    running: "Transcribing",
-    cancelling: "Stopping",
-    completed: "Batch complete",
-    failed: summary.cancelled ? "Batch ended" : "Batch complete", // some of it may have been cancelled
-    cancelled: "Batch cancelled",
-  }[state];
 }
 
 function outcomeOf({ done, failed, cancelled }) {

@@ -35,29 +35,27 @@ export function partsOf({ progress, total, done, failed, cancelled }) {
   return { good, bad, warn, busy: rest - good };
 }
 
-export const ENDED = new Set(["completed", "failed", "cancelled"]);
-
-/** A state or stage as a badge: its word, and a sign for those who can't tell the colours. */
-export function showBadge(element, word) {
-  const [sign, kind] = BADGES[word] ?? ["", "quiet"];
+/** Show a badge: its word, and a sign for those who can't tell the colours. */
+export function showBadge(element, { word, sign, kind }) {
   if (element.dataset.word === word) return;
   element.dataset.word = word;
   element.className = `badge ${kind}`;
-  element.replaceChildren(make("span", { "aria-hidden": "true" }, sign), ` ${capitalised(word)}`);
+  element.replaceChildren(make("span", { "aria-hidden": "true" }, sign), ` ${word}`);
 }
 
-export const BADGES = {
-  uploading: ["↑", "quiet"],
+/** The badge of a job at *stage*. */
+export function badgeOfStage(stage) {
+  const [sign, kind] = STAGES[stage] ?? ["", "quiet"];
+  return { word: capitalised(stage), sign, kind };
+}
+
+const STAGES = {
   uploaded: ["○", "quiet"],
-  waiting: ["○", "quiet"],
   converting: ["↻", "busy"],
   queued: ["○", "quiet"],
-  running: ["↻", "busy"],
   transcribing: ["↻", "busy"],
   storing: ["↻", "busy"],
-  cancelling: ["↻", "warn"],
   cancelled: ["⊘", "warn"],
-  completed: ["✓", "good"],
   done: ["✓", "good"],
   failed: ["✗", "bad"],
 };

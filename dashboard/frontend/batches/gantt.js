@@ -3,7 +3,7 @@
 
 import { make, setAttribute } from "../shared/dom.js";
 import { counted, duration, number, percentage, timeOfDay } from "../shared/formats.js";
-import { BADGES } from "./elements.js";
+import { badgeOfStage } from "./elements.js";
 import { gpuName } from "./words.js";
 
 const LANE_HEIGHT = 18;
@@ -105,7 +105,7 @@ function barOf({ job, from, to }, x, y) {
   const words = `${job.path}: ${job.stage}, ${duration((to - from) / 1000)} from ${timeOfDay(from)}`;
   return make(
     "rect",
-    { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: BADGES[job.stage][1] },
+    { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: badgeOfStage(job.stage).kind },
     make("title", {}, words),
   );
 }

@@ -2,7 +2,8 @@
 
 import { make, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, number, percentage } from "../shared/formats.js";
-import { ENDED, makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
+import { makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
+import { badgeOf, ENDED } from "./outcome.js";
 import { onPlainClick, settled, troubleOf, Watch } from "./watch.js";
 
 const BATCHES_ON_A_PAGE = 20;
@@ -163,8 +164,9 @@ class ListRow {
     );
   }
 
-  show({ state, summary }) {
-    showBadge(this.badge, state);
+  show(batch) {
+    const { summary } = batch;
+    showBadge(this.badge, badgeOf(batch));
     this.bar.show(summary.progress, partsOf(summary));
     setText(this.percent, percentage(summary.progress));
     setText(this.jobs, jobCounts(summary));

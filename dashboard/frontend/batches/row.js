@@ -2,7 +2,7 @@
 
 import { make, setAttribute, setText } from "../shared/dom.js";
 import { duration, fileSize, number, percentage, timeLeft } from "../shared/formats.js";
-import { makeBar, showBadge } from "./elements.js";
+import { badgeOfStage, makeBar, showBadge } from "./elements.js";
 import { onPlainClick } from "./watch.js";
 import { gpuName, splitPath } from "./words.js";
 
@@ -61,7 +61,7 @@ export class JobRow {
     this.stage = job.stage;
     setText(this.error, job.error ?? "");
     this.showErrors();
-    showBadge(this.badge, job.stage);
+    showBadge(this.badge, badgeOfStage(job.stage));
     setText(this.attempt, job.attempt > 1 ? `attempt ${job.attempt}` : "");
     this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 });
     setText(this.percent, percentage(job.progress));

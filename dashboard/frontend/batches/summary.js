@@ -3,8 +3,8 @@
 import { API } from "../shared/api.js";
 import { make, setAttribute, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, duration, number, percentage, timeLeft } from "../shared/formats.js";
-import { titleOf } from "./batch.js";
-import { ENDED, makeBar, partsOf, showBadge } from "./elements.js";
+import { makeBar, partsOf, showBadge } from "./elements.js";
+import { againOf, badgeOf, ENDED, finishedOf, titleOf } from "./outcome.js";
 import { splitPath } from "./words.js";
 
 const ALIKE = 4; // as many failures of one cause are told together
@@ -73,7 +73,7 @@ export class Summary {
     const { summary, state } = batch;
     this.header.hidden = false;
     setText(this.name, batch.name);
-    showBadge(this.badge, state);
+    showBadge(this.badge, badgeOf(batch));
     setText(this.made, `Made ${dayAndTime(new Date(batch.created_at))}`);
     this.run.hidden = !batch.flow_run_url;
     setAttribute(this.run, "href", batch.flow_run_url);
@@ -91,19 +91,16 @@ export class Summary {
   }
 
   /** Show what can be done now. Whoever pressed what then goes is led to the title, which says what came of it. */
-  showButtons({ state, summary, jobs }) {
+  showButtons(batch) {
+    const { state, summary, jobs } = batch;
     const { start, retry, download, cancel, dismiss } = this.buttons;
     const focused = this.element.getRootNode().activeElement;
     const ended = ENDED.has(state);
     start.hidden = state !== "uploading" || !summary.total;
-    const again = jobs.filter(({ stage }) => stage === "failed" || (stage === "cancelled" && state === "cancelled"));
+    const again = jobs.filter((job) => job.runs_again);
     const removed = again.filter((job) => job.upload_removed).length;
-    retry.hidden = !ended || !(summary.failed || state === "cancelled") || (removed && removed === again.length);
-    setText(
-      retry,
-      (summary.failed ? "Retry Failed" : "Run Again") +
-        (removed ? ` (${again.length - removed} of ${again.length})` : ""),
-    );
+    retry.hidden = !ended || again.length === removed;
+    setText(retry, againOf(batch) + (removed ? ` (${again.length - removed} of ${again.length})` : ""));
     this.removed.hidden = !ended || !removed;
     setText(this.removed, removedUploads(removed));
     download.hidden = !summary.done;
@@ -156,8 +153,6 @@ function removedUploads(count) {
     : [`uploads of ${number(count)} jobs were`, "them"];
   return `The ${uploads} removed; to transcribe ${them}, upload ${them} again.`;
 }
-
-export const finishedOf = ({ done, failed, cancelled }) => done + failed + cancelled;
 
 /** How far the batch is and how long it takes or took, as separate statements. */
 function factsOf(batch) {
