@@ -98,7 +98,7 @@ def photograph_upload(address: str, media: Path, scheme: str) -> None:
         limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": UPLOAD_BYTES_PER_SECOND}
         devtools.send("Network.emulateNetworkConditions", limits)
         page.locator("#choose-folder").set_input_files(media)
-        page.get_by_role("button", name="Upload all").click()
+        page.get_by_role("button", name="Upload All").click()
         page.wait_for_function(f"globalThis.batchscribeUpload.queue.sentBytes > {UPLOADED_BYTES}")
         photograph(page, f"upload-{scheme}")
         page.get_by_role("button", name="Cancel", exact=True).click()

@@ -53,6 +53,7 @@ export class BatchUpload {
     leftOut.push(...unreadable.map((path) => ({ path, why: "unreadable" })));
     this.leftOut.push(...leftOut);
     if (added.length) this.started = null;
+    if (added.length) this.#note();
     if (added.length && this.phase === Phase.UPLOADING) this.#admit();
     if (added.length && this.phase === Phase.REVIEW) this.#enter(Phase.STOPPED);
     this.notify();
@@ -64,6 +65,7 @@ export class BatchUpload {
     item.stopper?.abort();
     if (item.jobId && this.batch) deleteUpload(this.batch.batchId, item.jobId);
     if (this.batch) this.removedPaths.add(item.path);
+    this.#note();
     if (!this.queue.size && !this.busy) this.discard();
     this.notify();
   }
@@ -94,7 +96,7 @@ export class BatchUpload {
 
   // Starts the batch with what has arrived.
   startWithout() {
-    for (const item of this.queue.having(...LOST, Status.PENDING)) {
+    for (const item of this.queue.having(...LOST, Status.PENDING, Status.MISSING)) {
       this.queue.remove(item);
       this.removedPaths.add(item.path); // it may have arrived in the moment it was stopped
     }
@@ -120,6 +122,7 @@ export class BatchUpload {
     this.batch = { batchId: upload.batchId, name: upload.name, options: upload.notes.options };
     this.removedPaths.clear();
     upload.jobs.forEach((job) => this.queue.addArrived(job));
+    (upload.notes.listed ?? []).forEach(([path, size]) => this.queue.addMissing({ path, size }));
     this.#enter(Phase.STOPPED);
   }
 
@@ -177,8 +180,23 @@ export class BatchUpload {
     const batchId = answer.body.batch_id;
     if (signal.aborted) return void deleteBatch(batchId);
     this.batch = { batchId, name, options };
-    await memory.hold(batchId, { name, options, files: this.queue.size });
+    await memory.hold(batchId, this.#notes);
     return true;
+  }
+
+  // What the browser remembers of the upload, so that a reload does not lose sight of files that are yet to be sent.
+  get #notes() {
+    const { name, options } = this.batch;
+    return {
+      name,
+      options,
+      files: this.queue.size,
+      listed: [...this.queue.items].map(({ path, size }) => [path, size]),
+    };
+  }
+
+  #note() {
+    if (this.batch) memory.note(this.batch.batchId, this.#notes);
   }
 
   get #unchecked() {
@@ -263,7 +281,7 @@ export class BatchUpload {
     if (this.phase !== Phase.UPLOADING) return;
     if (!this.queue.size) this.discard();
     else if (this.queue.count(Status.PENDING)) this.#enter(this.batch ? Phase.STOPPED : Phase.CHOOSING);
-    else if (this.queue.count(...LOST)) this.#enter(Phase.REVIEW);
+    else if (this.queue.count(...LOST, Status.MISSING)) this.#enter(Phase.REVIEW);
     else this.#start();
   }
 

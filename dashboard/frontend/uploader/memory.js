@@ -10,8 +10,13 @@ export const memory = {
   async hold(batchId, notes) {
     // Pages that are not served securely have no locks.
     if (navigator.locks && !this.releases.has(batchId) && !(await this.lock(batchId))) return false;
-    store(OPEN + batchId, notes);
+    this.note(batchId, notes);
     return true;
+  },
+
+  // Notes of a batch what there is to know of it now; without the list of its files if that is too much for the browser.
+  note(batchId, notes) {
+    if (!store(OPEN + batchId, notes)) store(OPEN + batchId, { ...notes, listed: undefined });
   },
 
   lock(batchId) {
@@ -38,12 +43,14 @@ export const memory = {
   },
 };
 
+// Returns whether it is kept: a browser that keeps nothing for sites still uploads; it only remembers nothing.
 export function store(name, value) {
   try {
     if (value === null) localStorage.removeItem(name);
     else localStorage.setItem(name, JSON.stringify(value));
+    return true;
   } catch {
-    // A browser that keeps nothing for sites still uploads; it only remembers nothing.
+    return false;
   }
 }
 

@@ -7,7 +7,7 @@ import { Status } from "./queue.js";
 const VIDEO = new Set(
   "mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "),
 );
-const ICONS = { uploaded: "uploaded", failed: "lost", refused: "lost", pending: "pending" };
+const ICONS = { uploaded: "uploaded", failed: "lost", refused: "lost", missing: "lost", pending: "pending" };
 
 export class Rows {
   constructor(root, onRemove) {
@@ -90,7 +90,9 @@ function statusText(item) {
     case Status.SAVING:
       return "Saving…";
     case Status.UPLOADED:
-      return item.file ? "Uploaded" : "On the server";
+      return item.file ? "Complete" : "On the server";
+    case Status.MISSING:
+      return "Missing";
     case Status.FAILED:
       return "Failed";
     case Status.REFUSED:

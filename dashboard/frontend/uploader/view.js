@@ -10,6 +10,7 @@ import { LOST, Status } from "./queue.js";
 import { Rows } from "./rows.js";
 import {
   commonFolder,
+  deleteText,
   discardText,
   filesText,
   interruptedText,
@@ -80,10 +81,11 @@ export class View {
       upload: () => this.#begin((form) => (this.#nothingPending ? upload.startWithout() : upload.begin(form))),
       retry: () => this.#begin((form) => upload.retryFailed(form)),
       without: () => upload.startWithout(),
+      "choose-missing": () => this.#chooseMissing(),
       cancel: () => upload.stop(),
       clear: (event) => this.#clear(event),
       keep: () => this.#goTo("clear"),
-      resume: () => upload.resume().then(() => this.#goTo("files-button")),
+      resume: () => upload.resume().then(() => this.#goTo(this.#nothingMissing ? "files-button" : "choose-missing")),
       "discard-interrupted": (event) => this.#discardInterrupted(event),
       "keep-interrupted": () => this.#goTo("resume"),
       toggle: () => (this.expanded = !this.expanded),
@@ -104,8 +106,18 @@ export class View {
     this.find("left-out").ontoggle = () => this.#paintLeftOut();
   }
 
+  get #nothingMissing() {
+    return !this.upload.queue.count(Status.MISSING);
+  }
+
   get #nothingPending() {
     return this.upload.batch && !this.upload.queue.count(Status.PENDING);
+  }
+
+  // By the same way as they came: files that lie in folders are found with their folder.
+  #chooseMissing() {
+    const inFolders = this.upload.queue.having(Status.MISSING).every(({ path }) => path.includes("/"));
+    this.find(inFolders ? "choose-folder" : "choose-files").click();
   }
 
   #begin(act) {
@@ -187,8 +199,9 @@ export class View {
     this.#showIf("interrupted", canResume);
     this.#showIf("resume", !asked);
     this.#showIf("keep-interrupted", asked);
-    this.find("discard-interrupted").textContent = asked ? "Discard them" : "Discard it";
     if (!canResume) return;
+    const { length } = interruption.upload.jobs;
+    this.find("discard-interrupted").textContent = asked ? deleteText(length) : "Discard";
     const text = asked ? discardText(interruption.upload.jobs.length) : interruptedText(interruption.upload);
     this.find("interrupted").firstElementChild.textContent = text;
   }
@@ -200,7 +213,7 @@ export class View {
     this.#showIf("overall", begun);
     this.#showIf("queue", queue.size);
     this.find("overall-title").textContent = `Overall: ${done} %`;
-    this.find("overall-bytes").textContent = `${fileSize(queue.sentBytes)} of ${fileSize(queue.totalBytes)}`;
+    this.find("overall-bytes").textContent = `(${fileSize(queue.sentBytes)} / ${fileSize(queue.totalBytes)})`;
     this.find("overall-progress").value = done;
     this.find("overall-files").textContent = filesText(this.upload);
     this.find("overall-speed").textContent = phase === Phase.UPLOADING ? speedText(queue, speed, freeBytes) : "";
@@ -229,17 +242,20 @@ export class View {
     const lost = queue.count(...LOST);
     const arrived = queue.count(Status.UPLOADED);
     const pending = queue.count(Status.PENDING);
+    const missing = queue.count(Status.MISSING);
     const asked = this.question === Question.UPLOAD;
     const idle = !busy && !asked;
     this.#showIf("cancel", busy);
     this.#showIf("clear", !busy);
     this.#showIf("keep", asked);
     this.#showIf("retry", idle && lost);
-    this.#showIf("without", idle && batch && arrived && lost + pending);
-    this.#showIf("upload", idle && (pending || (arrived && !lost)));
-    this.find("clear").textContent = asked ? "Discard them" : batch ? "Discard" : "Clear";
-    this.find("upload").textContent = pending ? (batch ? "Upload the rest" : "Upload all") : "Start the batch";
-    this.find("without").textContent = `Start without ${lost + pending === 1 ? "it" : "them"}`;
+    this.#showIf("without", idle && batch && arrived && lost + pending + missing);
+    this.#showIf("choose-missing", idle && missing);
+    this.#showIf("upload", idle && (pending || (arrived && !lost && !missing)));
+    this.find("choose-missing").classList.toggle("main", !pending);
+    this.find("clear").textContent = asked ? deleteText(arrived) : batch ? "Discard" : "Cancel";
+    this.find("upload").textContent = pending ? (batch ? "Upload the Rest" : "Upload All") : "Start the Batch";
+    this.find("without").textContent = `Start without ${counted(lost + pending + missing, "file")}`;
     const verdict = asked ? discardText(arrived) : verdictText(this.upload);
     this.find("verdict").textContent = verdict;
     this.#showIf("verdict", verdict);

@@ -1,6 +1,6 @@
 // The sentences about an upload.
 
-import { counted, fileSize, timeLeft } from "../shared/formats.js";
+import { counted, fileSize, number, timeLeft } from "../shared/formats.js";
 import { Phase } from "./batch_upload.js";
 import { LEFT_OUT } from "./choosing.js";
 import { LOST, Status, UNDER_WAY } from "./queue.js";
@@ -11,10 +11,12 @@ export function filesText({ phase, queue }) {
   const uploading = queue.count(...UNDER_WAY);
   const arrived = queue.count(Status.UPLOADED);
   const lost = queue.count(...LOST);
+  const missing = queue.count(Status.MISSING);
   const parts = [
-    uploading && `${uploading} of ${queue.size} uploading`,
-    `${arrived} uploaded`,
-    lost && `${lost} failed`,
+    uploading && `${number(uploading)} of ${number(queue.size)} uploading`,
+    `${number(arrived)} complete`,
+    lost && `${number(lost)} failed`,
+    missing && `${number(missing)} missing`,
   ];
   return `Files: ${parts.filter(Boolean).join(" · ")}`;
 }
@@ -29,9 +31,15 @@ export function speedText(queue, speed, freeBytes) {
 export function verdictText({ phase, queue }) {
   const arrived = queue.count(Status.UPLOADED);
   const lost = queue.count(...LOST);
-  if (phase === Phase.REVIEW && lost) return `${lost} of ${counted(queue.size, "file")} could not be uploaded.`;
+  const missing = queue.count(Status.MISSING);
+  if (missing && [Phase.REVIEW, Phase.STOPPED].includes(phase)) {
+    return `${number(arrived)} of ${counted(queue.size, "file")} ${arrived === 1 ? "is" : "are"} on the server. ${
+      number(missing)
+    } ${missing === 1 ? "is" : "are"} missing: choose ${missing === 1 ? "it" : "them"} again.`;
+  }
+  if (phase === Phase.REVIEW && lost) return `${number(lost)} of ${counted(queue.size, "file")} could not be uploaded.`;
   if (phase === Phase.STOPPED) {
-    return `Stopped. ${arrived} of ${counted(queue.size, "file")} ${
+    return `Stopped. ${number(arrived)} of ${counted(queue.size, "file")} ${
       arrived === 1 ? "is" : "are"
     } on the server; nothing is started.`;
   }
@@ -39,14 +47,19 @@ export function verdictText({ phase, queue }) {
 }
 
 export function discardText(files) {
-  return `Discard ${counted(files, "uploaded file")}?`;
+  return `Delete ${counted(files, "uploaded file")}? Nothing of this batch stays on the server.`;
+}
+
+// What the button is called that does it.
+export function deleteText(files) {
+  return `Delete the ${files === 1 ? "uploaded file" : `${number(files)} uploaded files`}`;
 }
 
 export function interruptedText({ name, jobs, notes }) {
-  const arrived = `${jobs.length} of ${counted(Math.max(notes.files ?? 0, jobs.length), "file")}`;
+  const arrived = `${number(jobs.length)} of ${counted(Math.max(notes.files ?? 0, jobs.length), "file")}`;
   return (
     `The upload of “${name}” was interrupted: ${arrived} ${jobs.length === 1 ? "is" : "are"} on the server. ` +
-    "Continue it, then choose the same files or folder again: what is there already is skipped."
+    "Continue, then choose the missing ones, or the same folder again: what is there already is skipped."
   );
 }
 
