@@ -242,7 +242,7 @@ class BatchQueries:
                 job=job,
                 conversion=conversions.get(job.job_id),
                 run=(run := job_runs.get(job.job_id)),
-                progress=progress.get(run.run_id, 0.0) if run else 0.0,
+                progress=told.share if run and (told := progress.get(run.run_id)) else 0.0,
                 publication=publications.get(job.job_id),
                 recording_seconds=lengths.get(job.job_id),
                 cancelled=job.job_id in cancelled,

@@ -36,11 +36,12 @@ from tasks.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_ta
 from tasks.cleanup.cleaner import Cleaner, read_activity
 from tasks.errors import WrongInstallation, WrongStage
 from tasks.orchestration.installation import check_installation
-from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
+from tasks.orchestration.job_run import LONG_AGO, JobRun, RunProgress, RunState
 from tasks.orchestration.notices import BatchPool, RouterLimit
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_speed import with_progress
 from tasks.orchestration.pools import read_pools
 from tasks.orchestration.prefect_runs import (
     conversion_of,
@@ -138,8 +139,8 @@ class PrefectService:
             )
         return tuple(run for run in map(conversion_of, task_runs) if run.job_id)
 
-    async def read_progress(self, runs: Iterable[JobRun]) -> dict[UUID, float]:
-        """Return how far the runs that are running are, from 0 to 1, by run id; one that shows nothing is missing."""
+    async def read_progress(self, runs: Iterable[JobRun]) -> dict[UUID, RunProgress]:
+        """Return the progress of the runs that are running, by run id; one that shows nothing is missing."""
         running = {run.run_id: run.changed_at for run in runs if run.state is RunState.RUNNING}
         if not running:
             return {}
@@ -154,7 +155,7 @@ class PrefectService:
             )
         in_time = sorted(artifacts, key=lambda artifact: artifact.updated or LONG_AGO)
         return {
-            run_id: _share(artifact.data)
+            run_id: RunProgress(_share(artifact.data), artifact.updated or LONG_AGO)
             for artifact in in_time  # each attempt has an artifact of its own: the newest counts
             if (run_id := artifact.flow_run_id) and (artifact.updated or LONG_AGO) >= running[run_id]
         }
@@ -243,9 +244,11 @@ class PrefectService:
             return await read_running_batches(self._client)
 
     async def read_gpu_pools(self) -> tuple[Pool, ...]:
-        """Return the GPU work pools with the runs they hold."""
+        """Return the GPU work pools with the runs they hold, their progress, and the speed that it tells."""
         async with translated_errors():
-            return await read_pools(self._client)
+            pools = await read_pools(self._client)
+        progress = await self.read_progress(run for pool in pools for run in pool.runs)
+        return tuple(with_progress(pool, progress) for pool in pools)
 
     async def read_batch_pool(self) -> BatchPool:
         """Return the work pool of the batch runs, as far as it is theirs: their queue in it has a limit of its own."""

@@ -49,6 +49,7 @@ from tasks.orchestration.pool_model import (
     SLOTS_WITHOUT_LIMIT,
     WARM,
     Pool,
+    is_measured,
     measured_rtf,
 )
 from tasks.orchestration.prefect_runs import job_run_of, read_runs
@@ -209,7 +210,8 @@ def _pool(
 ) -> Pool:
     pool = gpu_pool.work_pool
     told = [job_run_of(run) for run in completed if _tells_speed(run)]
-    samples = [(run.run_seconds, run.audio_seconds) for run in told if run.audio_seconds > 0]
+    completed_runs = tuple(run for run in told if run.audio_seconds > 0)
+    samples = [(run.run_seconds, run.audio_seconds) for run in completed_runs]
     description = pool.description or ""
     warm = pool.type == WARM
     mark = description if warm else ""  # no other worker sets one
@@ -230,6 +232,8 @@ def _pool(
         warm=warm,
         limited=warm or pool.concurrency_limit is not None,
         seen_at=now,
+        speed_measured=is_measured(samples),
+        completed=completed_runs,
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
 

@@ -206,7 +206,7 @@ def _queue_position(stage: Stage, forecast: Forecast | None) -> int | None:
 
 
 def _eta_seconds(stage: Stage, forecast: Forecast | None) -> float | None:
-    if stage.ended or forecast is None or math.isinf(forecast.ends_in_seconds):
+    if stage.ended or forecast is None or not forecast.measured or math.isinf(forecast.ends_in_seconds):
         return None
     return round(forecast.ends_in_seconds, 1)
 

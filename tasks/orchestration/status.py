@@ -171,6 +171,7 @@ class PoolStatus(StoredModel):
     pending_audio_seconds: float
     seconds_until_free: float | None = Field(description="null where nothing is transcribed")
     real_time_factor: float = Field(description="processing time ÷ audio duration")
+    speed_measured: bool = Field(default=True, description="false as long as the real-time factor is an assumption")
     worker_online: bool
     machine: str = Field(default="", description="where the device is")
     problem: str = Field(default="", description="what keeps jobs away and what to do; empty if nothing does")

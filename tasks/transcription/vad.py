@@ -73,13 +73,26 @@ class Speech:
         return sum(span.samples for span in self.spans) / SAMPLE_RATE
 
 
-def find_speech(sound: Sound, *, cancelled: Callable[[], bool], block_seconds: int = BLOCK_SECONDS) -> Speech:
-    """Return the speech in *sound*. Raises `TranscriptionCancelled` between two blocks."""
-    spans = tuple(_spans(sound, block_seconds * SAMPLE_RATE, cancelled))
+def find_speech(
+    sound: Sound,
+    *,
+    cancelled: Callable[[], bool],
+    on_progress: Callable[[float], None] = lambda _: None,
+    block_seconds: int = BLOCK_SECONDS,
+) -> Speech:
+    """
+    Return the speech in *sound*.
+
+    *on_progress* gets the share of *sound* that is searched, from 0 to 1, after each block. Raises
+    `TranscriptionCancelled` between two blocks.
+    """
+    spans = tuple(_spans(sound, block_seconds * SAMPLE_RATE, cancelled, on_progress))
     return Speech(sound, spans, tuple(_pack(sound, spans)))
 
 
-def _spans(sound: Sound, block: int, cancelled: Callable[[], bool]) -> Iterator[Span]:
+def _spans(
+    sound: Sound, block: int, cancelled: Callable[[], bool], on_progress: Callable[[float], None]
+) -> Iterator[Span]:
     """
     Yield the spans of *sound*, block by block, by the settings of faster-whisper's batched pipeline.
 
@@ -96,6 +109,7 @@ def _spans(sound: Sound, block: int, cancelled: Callable[[], bool]) -> Iterator[
             Span(max(start + place["start"], spoken_until), start + place["end"])
             for place in get_speech_timestamps(_floats(sound[start:end]), settings)
         ]
+        on_progress(end / len(sound))
         if end == len(sound):
             yield from found
             return

@@ -77,6 +77,16 @@ def test_the_state_of_a_pool_is_in_words(status, words):
     assert card_of(status).status == words
 
 
+def test_an_assumed_speed_is_not_shown_as_a_figure():
+    known = figures(card_of(pool("gpu-0", "online", run("a", running=True))).facts)
+    assert (known["Speed"], known["Free in"]) == ("4.0× real time", "about 20 s")  # noqa: RUF001 - the sign is meant
+    assumed = pool("gpu-0", "online", run("a", running=True), speed_measured=False)
+    told = figures(card_of(assumed).facts)
+    assert (told["Speed"], told["Free in"]) == ("not measured yet", "unknown")
+    (audio,) = (fact for fact in board_of([assumed], jobs_queued=0, now=NOW).totals if fact.label == "Pending audio")
+    assert "done in" not in audio.note
+
+
 def test_figures_are_in_units_of_people():
     assert figures(card_of(pool("gpu-0", "online", run("a", running=True), run("b", running=False))).facts) == {
         "Slots taken": "1 of 2",
@@ -102,7 +112,7 @@ def test_a_run_shows_how_far_it_is_and_why_it_is_tried_again():
     again = run("c", running=False, attempt=2, note="Attempt 2 of 3: its process ended")
     card = card_of(pool("gpu-0", "online", run("a", running=True), again))
     assert [(line.percent, line.state) for line in (*card.running, *card.queued)] == [
-        (46, "1 min 30 s"),
+        (45, "1 min 30 s"),
         (None, "1 min 30 s · attempt 2 · Attempt 2 of 3: its process ended"),
     ]
 

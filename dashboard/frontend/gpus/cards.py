@@ -1,5 +1,6 @@
 """The texts on the cards of the board: the browser only lays them out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from tasks.orchestration.summary import duration
 
 GB = 1e9
 UNKNOWN = "unknown"
+NOT_MEASURED = "not measured yet"
 
 
 class Fact(StoredModel):
@@ -73,7 +75,8 @@ def _totals(pools: Sequence[PoolStatus], jobs_queued: int | None) -> tuple[Fact,
     busy = sum(pool.running > 0 for pool in usable)
     ill = [pool.work_pool for pool in pools if pool.problem]
     free_in = [pool.seconds_until_free for pool in usable if pool.seconds_until_free is not None]
-    last = max(free_in, default=0.0)
+    measured = all(pool.speed_measured for pool in usable if pool.pending_audio_seconds)
+    last = max(free_in, default=0.0) if measured else 0.0
     queued = sum(pool.queued for pool in pools) if jobs_queued is None else jobs_queued
     return (
         Fact(
@@ -135,11 +138,13 @@ def _facts(pool: PoolStatus) -> tuple[Fact, ...]:
     return (
         Fact(label="Slots taken", value=f"{pool.running} of {pool.slots}"),
         Fact(label="Pending audio", value=duration(pool.pending_audio_seconds)),
-        Fact(label="Free in", value=_free_in(free) if pool.condition == "online" else UNKNOWN),
+        Fact(
+            label="Free in",
+            value=_free_in(free) if pool.condition == "online" and (pool.speed_measured or not free) else UNKNOWN,
+        ),
         Fact(
             label="Speed",
-            value=f"{1 / factor:.1f}× real time" if factor > 0 else UNKNOWN,  # noqa: RUF001 - the sign is meant
-            note=f"RTF {factor:.2f} per run",
+            value=f"{1 / factor:.1f}× real time" if pool.speed_measured and factor > 0 else NOT_MEASURED,  # noqa: RUF001 - the sign is meant
         ),
     )
 
@@ -171,7 +176,7 @@ def _run_line(run: PoolRun) -> RunLine:
         batch_id=run.batch_id,
         batch=run.batch_name or run.batch_id,
         state=" · ".join(filter(None, (length, attempt, again))),
-        percent=round(run.progress * 100) if run.running else None,
+        percent=math.floor(run.progress * 100) if run.running else None,
     )
 
 
