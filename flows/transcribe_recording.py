@@ -29,12 +29,12 @@ from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.batches import ALREADY_PUBLISHED, Job, Recording, TranscriptionOptions
+from tasks.batches import ALREADY_PUBLISHED, REJECTED, Job, Recording, TranscriptionOptions
 from tasks.cancellation import DeviceLost, RunCancelled, current_token, reason_told, unless_cancelled
 from tasks.devices import Device
 from tasks.documents.formats import Processing, render
 from tasks.documents.publish import publish_documents
-from tasks.errors import DeviceFailed, ModelUnavailable, TranscriptionError
+from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, TranscriptionError
 from tasks.orchestration.look_up import Found, look_up_job
 from tasks.orchestration.prefect_runs import is_attempt_under_way, read_retry
 from tasks.orchestration.progress import progress_shown
@@ -74,6 +74,8 @@ async def transcribe_recording(
         if options.model == AUTO:  # it is the model of this machine's own choice, which another machine may have
             raise DeviceLost(str(error)) from error
         return Failed(message=str(error))
+    except MediaRejected as error:
+        return Failed(name=REJECTED, message=str(error))
     except TranscriptionError as error:
         return Failed(message=str(error))
     finally:

@@ -34,6 +34,7 @@ WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Already published"
+REJECTED = "Rejected"
 """Name of the state of a completed run that found nothing to do: its duration tells no speed."""
 
 

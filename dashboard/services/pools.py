@@ -188,6 +188,7 @@ def _pool_status(
         work_pool=pool.work_pool,
         device=device,
         machine=machine,
+        device_kind=pool.device_kind,
         condition=pool.condition,
         problem=advice(pool, quarantine, now),
         quarantine=quarantine,

@@ -4,6 +4,7 @@ Prefect's runs, artifacts and work pools as plain facts, and the few operations 
 Prefect is asked each time; `tasks.orchestration.stages` derives from its answers the stage of a job.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,11 +47,13 @@ from tasks.orchestration.pools import read_pools
 from tasks.orchestration.prefect_runs import (
     conversion_of,
     job_run_of,
-    read_cancelled_at,
+    only_attempt,
+    read_history,
     read_running_batches,
     read_runs,
 )
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
+from tasks.orchestration.recovery import RunHistory
 from tasks.orchestration.start_batch import create_batch_run
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -59,6 +62,8 @@ SECONDS_TO_READ_A_BATCH = 60.0
 """A batch of 10,000 jobs is read in pages of 200, the first time all of it."""
 
 BATCHES_REMEMBERED = 64
+HISTORIES_REMEMBERED = 4096
+HISTORIES_READ_AT_ONCE = 8
 NEWS_PAGE = 5
 """Runs in the first page of those that were completed since the last look: rarely more than a few."""
 
@@ -82,7 +87,7 @@ class PrefectService:
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
         self._completed: LRUCache[str, dict[UUID, JobRun]] = LRUCache(BATCHES_REMEMBERED)
-        self._cancelled_at: LRUCache[tuple[UUID, datetime], datetime | None] = LRUCache(BATCHES_REMEMBERED)
+        self._histories: LRUCache[tuple[UUID, datetime], RunHistory] = LRUCache(HISTORIES_REMEMBERED)
 
     async def read_batch(self, batch_id: str) -> BatchRuns:
         """
@@ -160,15 +165,24 @@ class PrefectService:
             if (run_id := artifact.flow_run_id) and (artifact.updated or LONG_AGO) >= running[run_id]
         }
 
-    async def read_cancelled_at(self, run: JobRun) -> datetime | None:
-        """Return when a run that has ended as Cancelled was asked to stop; None of any other run."""
-        if run.state is not RunState.CANCELLED:
-            return None
-        ending = (run.run_id, run.changed_at)
-        if ending not in self._cancelled_at:
-            async with translated_errors():
-                self._cancelled_at[ending] = await read_cancelled_at(self._client, run.run_id)
-        return self._cancelled_at[ending]
+    async def read_histories(self, runs: Iterable[JobRun]) -> dict[UUID, RunHistory]:
+        """Return what runs have been through, by run id; Prefect is asked only of those that it happened to since."""
+        places = asyncio.Semaphore(HISTORIES_READ_AT_ONCE)
+
+        async def read(run: JobRun) -> RunHistory:
+            begun_once = run.attempts <= (run.state not in (RunState.SCHEDULED, RunState.PENDING))
+            if begun_once and run.state is not RunState.CANCELLED:
+                return RunHistory(attempts=only_attempt(run))
+            known = (run.run_id, run.changed_at)
+            async with places:
+                if known not in self._histories:
+                    self._histories[known] = await read_history(self._client, run)
+            return self._histories[known]
+
+        asked = list(runs)
+        async with translated_errors(SECONDS_TO_READ_A_BATCH):
+            found = await asyncio.gather(*map(read, asked))
+        return {run.run_id: history for run, history in zip(asked, found, strict=True)}
 
     async def create(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is created if there is none. One batch id is one run."""

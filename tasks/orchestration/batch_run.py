@@ -8,12 +8,13 @@ more from Prefect and the store.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.artifacts import acreate_markdown_artifact
@@ -22,7 +23,7 @@ from prefect.client.schemas.objects import State
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.exceptions import ObjectNotFound
 
-from tasks.batches import Job, Manifest, Recording, Stage
+from tasks.batches import Batch, Job, Manifest, Recording, Stage
 from tasks.cancellation import current_token
 from tasks.errors import Unreadable
 from tasks.names import display_name
@@ -34,7 +35,7 @@ from tasks.orchestration.prefect_runs import read_job_runs, refresh
 from tasks.orchestration.recovery import Retry, Step, step_for
 from tasks.orchestration.run_recovery import restart_crashed
 from tasks.orchestration.shared_looks import looks_with
-from tasks.orchestration.summary import Ending, sentence
+from tasks.orchestration.summary import Ending, result_of, sentence, summary_markdown
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import cancelled_jobs, forget_keeps
 from tasks.storage.records import distinguish_outage, published_and_intact, read_recording
@@ -327,6 +328,10 @@ def endings_of(jobs: OpenJobs) -> list[Ending]:
     ]
 
 
-async def publish_summary(batch_id: str, markdown: str) -> None:
+async def publish_summary(client: PrefectClient, run_id: UUID, batch: Batch, endings: Sequence[Ending]) -> None:
     """Show the batch summary in Prefect's UI; a retried batch adds a version of it."""
-    await acreate_markdown_artifact(key=f"batch-{batch_id}", markdown=markdown, description="Batch summary")
+    run = await client.read_flow_run(run_id)
+    markdown = summary_markdown(batch, endings, wall_seconds=run.estimated_run_time.total_seconds())
+    await acreate_markdown_artifact(
+        key=f"batch-{batch.batch_id}", markdown=markdown, description=result_of(batch, endings)
+    )

@@ -44,6 +44,16 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a run: when it began and ended, and the state that ended it; both are None while it lasts."""
+
+    started_at: datetime
+    ended_at: datetime | None = None
+    ended_as: RunState | None = None
+    work_pool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunProgress:
     """The share of a run's audio that was done, from 0 to 1, when the run last told."""
 

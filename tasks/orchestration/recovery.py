@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.job_run import Attempt, JobRun, RunState
 
 
 class Step(StrEnum):
@@ -33,6 +33,15 @@ class Retry:
     at: datetime
     cancelled_at: datetime | None = None
     """Time at which it had been asked to stop, if it ended as Cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """What a run has been through: its latest retry, its cancellation if that was its end, and its attempts."""
+
+    retry: Retry | None = None
+    cancelled_at: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 def next_attempt(number: int, limit: int, reason: str) -> str:

@@ -206,7 +206,7 @@ def _expected(pool: Pool, line: Iterable[JobRun]) -> Iterator[tuple[str, Forecas
         while queue and (queue[0].state.holds_slot or len(active) < pool.slots):
             run = queue.popleft()
             needed = pool.remaining_audio_seconds(run)
-            heapq.heappush(active, (served + needed, run.job_id, clock, None if run.state.holds_slot else 0))
+            heapq.heappush(active, (served + needed, run.job_id, clock, None if run.state.executing else 0))
         sharing = len(active)
         end, job_id, started, position = heapq.heappop(active)
         clock += (end - served) * sharing / pool.audio_per_second

@@ -38,6 +38,15 @@ class DocumentLink(StoredModel):
     uri: str = Field(default="", description="address in the store, file:// or s3://, for other programs")
 
 
+class AttemptStatus(StoredModel):
+    """One try of a job on a device, or of a batch."""
+
+    started_at: datetime
+    ended_at: datetime | None = Field(default=None, description="null while it lasts")
+    ended_as: str | None = Field(default=None, description="completed, failed, crashed, cancelled, or scheduled again")
+    work_pool: str = ""
+
+
 class JobStatus(StoredModel):
     """The stage of a job, and its outcome."""
 
@@ -57,11 +66,15 @@ class JobStatus(StoredModel):
     runs_again: bool = Field(
         default=False, description="a retry of its batch takes it up: it failed, or was cancelled with the batch"
     )
+    unusable: bool = Field(
+        default=False, description="it failed because of what the file holds: a retry comes to the same end"
+    )
     upload_removed: bool = Field(default=False, description="it is not done and cannot be retried: upload it again")
     flow_run_id: str | None = None
     flow_run_url: str | None = None
     started_at: datetime | None = Field(default=None, description="when its latest attempt on a device began")
     ended_at: datetime | None = None
+    attempts: tuple[AttemptStatus, ...] = Field(default=(), description="its tries on devices, the oldest first")
 
 
 class BatchSummary(StoredModel):
@@ -77,7 +90,13 @@ class BatchSummary(StoredModel):
     cancelled: int = 0
     audio_seconds: float = Field(default=0.0, description="sum over the jobs whose audio is measured")
     eta_seconds: float | None = Field(default=None, description="time until the last job is done; null while unknown")
-    progress: float = Field(default=0.0, ge=0, le=1, description="share of the work that needs nobody any more")
+    progress: float = Field(
+        default=0.0, ge=0, le=1, description="share of the audio that is transcribed, or whose job has ended otherwise"
+    )
+    progress_failed: float = Field(default=0.0, ge=0, le=1, description="the part of progress that has failed")
+    progress_cancelled: float = Field(default=0.0, ge=0, le=1, description="the part of progress that was cancelled")
+    progress_done: float = Field(default=0.0, ge=0, le=1, description="the part of progress whose jobs are done")
+    retrying: int = Field(default=0, description="jobs under way that a retry of the batch has taken up")
 
 
 class Cause(StoredModel):
@@ -113,6 +132,7 @@ class BatchStatus(BatchListEntry):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     notice: str = Field(default="", description="why the batch does not go on and what to do; empty while it does")
+    attempts: tuple[AttemptStatus, ...] = Field(default=(), description="the tries of the batch, the oldest first")
     causes: tuple[Cause, ...] = Field(default=(), description="of the failed jobs, the most frequent first")
     jobs: tuple[JobStatus, ...] = ()
 
@@ -164,6 +184,7 @@ class PoolStatus(StoredModel):
 
     work_pool: str
     device: str = Field(description="what people call the device")
+    device_kind: str = Field(default="cpu", description="cuda or cpu")
     condition: str = Field(description="online, offline, paused or quarantined")
     slots: int
     running: int

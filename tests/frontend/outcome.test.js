@@ -29,6 +29,20 @@ test("every state has a badge and a title", () => {
   }
 });
 
+test("a batch under way is called what happens in it", () => {
+  const cases = [
+    [{ uploaded: 10 }, "Preparing"],
+    [{ uploaded: 3, converting: 2, queued: 5 }, "Preparing"],
+    [{ queued: 10 }, "Waiting for a device"],
+    [{ queued: 9, transcribing: 1 }, "Transcribing"],
+    [{ queued: 9, done: 1 }, "Transcribing"],
+    [{ done: 6, failed: 4 }, "Finishing"],
+    [{ done: 6, queued: 4, retrying: 4 }, "Retrying 4 files"],
+  ];
+  for (const [counts, title] of cases) assert.equal(titleOf(batch("running", counts)), title);
+  assert.equal(titleOf(batch("waiting", { done: 9, uploaded: 1, retrying: 1 })), "Retrying 1 file");
+});
+
 test("a cancelled batch is run again, whatever failed in it", () => {
   assert.equal(againOf(batch("cancelled", { failed: 2, cancelled: 3 })), "Run Again");
   assert.equal(againOf(batch("failed", { failed: 2, cancelled: 3 })), "Retry Failed");

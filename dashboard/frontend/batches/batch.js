@@ -1,4 +1,4 @@
-// One batch, live: how far it is, its jobs, which GPU did what when, and what can be done to it.
+// One batch, live: how far it is, its jobs, which device did what when, and what can be done to it.
 
 import { call, wasAccepted } from "../shared/api.js";
 import { make, setText } from "../shared/dom.js";
@@ -10,8 +10,9 @@ import { ENDED, finishedOf, titleOf } from "./outcome.js";
 import { Question } from "./question.js";
 import { Summary } from "./summary.js";
 import { onPlainClick, troubleOf, Watch } from "./watch.js";
+import { learnDevices } from "./words.js";
 
-const BATCH_SECONDS = { active: 1, quiet: 30 };
+const BATCH_SECONDS = { active: 1, quiet: 2 }; // a retry in Prefect's own UI shows soon, too
 const KEEP = { batch: "Keep the uploads for a retry", job: "Keep the upload for a retry" };
 
 export class BatchView {
@@ -36,12 +37,22 @@ export class BatchView {
       this.news,
       this.question.element,
     );
+    this.devices = [];
+    this.learn();
     this.watch = new Watch({
       address: () => this.address,
       onAnswer: (batch, at) => this.show(batch, at),
       onTrouble: (answer) => this.showTrouble(answer),
       pace: (batch) => (ENDED.has(batch.state) ? BATCH_SECONDS.quiet : BATCH_SECONDS.active),
     });
+  }
+
+  /** Learn which devices there are: those without a job of the batch are idle, and a CPU is not called a GPU. */
+  async learn() {
+    const answer = await call("GET", "/pools");
+    if (!wasAccepted(answer)) return;
+    learnDevices(answer.body);
+    this.devices = answer.body.filter(({ condition }) => condition === "online").map((pool) => pool.work_pool);
   }
 
   stop() {
@@ -67,7 +78,7 @@ export class BatchView {
     this.loading.hidden = true;
     this.content.hidden = false;
     this.summary.show(batch, at);
-    this.gantt.show(batch.jobs, at);
+    this.gantt.show(batch, at, ENDED.has(batch.state) ? [] : this.devices);
     this.jobs.show(batch.jobs, at, { started: batch.state !== "uploading", cancelling: batch.state === "cancelling" });
     if (before && before.state !== batch.state) setText(this.news, `${titleOf(batch)}. ${outcomeOf(batch.summary)}`);
   }
@@ -90,8 +101,10 @@ export class BatchView {
     if (this.acting.has(action)) return;
     this.acting.add(action);
     place.complain("");
+    place.wait?.(true);
     const answer = await call(method, this.address + path, body ? { body } : {});
     this.acting.delete(action);
+    place.wait?.(false);
     if (wasAccepted(answer)) done();
     else place.complain(troubleOf(answer));
   }

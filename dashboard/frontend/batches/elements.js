@@ -26,13 +26,9 @@ export function makeBar(label) {
   };
 }
 
-/** The parts of a batch's bar: what has ended by number, the rest of its progress is work in hand. */
-export function partsOf({ progress, total, done, failed, cancelled }) {
-  const bad = total ? failed / total : 0;
-  const warn = total ? cancelled / total : 0;
-  const rest = Math.max(0, progress - bad - warn);
-  const good = total ? Math.min(rest, done / total) : 0;
-  return { good, bad, warn, busy: rest - good };
+/** The parts of a batch's bar: all of them are shares of its audio, as the percentage next to it is. */
+export function partsOf({ progress, progress_done: good, progress_failed: bad, progress_cancelled: warn }) {
+  return { good, bad, warn, busy: Math.max(0, progress - good - bad - warn) };
 }
 
 /** Show a badge: its word, and a sign for those who can't tell the colours. */

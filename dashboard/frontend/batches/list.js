@@ -7,7 +7,7 @@ import { badgeOf, ENDED } from "./outcome.js";
 import { onPlainClick, settled, troubleOf, Watch } from "./watch.js";
 
 const BATCHES_ON_A_PAGE = 20;
-const LIST_SECONDS = { active: 4, quiet: 20 };
+const LIST_SECONDS = { active: 4, quiet: 5 };
 const places = { search: "", offset: 0 }; // where the list was left, for those who come back to it
 
 export class ListView {

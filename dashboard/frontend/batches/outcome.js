@@ -23,7 +23,13 @@ const BADGES = {
 };
 
 export function titleOf({ state, summary }) {
+  if (summary.retrying && ["waiting", "running"].includes(state)) {
+    return `Retrying ${counted(summary.retrying, "file")}`;
+  }
   if (state === "running" && finishedOf(summary) === summary.total) return "Finishing";
+  if (state === "running" && !summary.transcribing && !finishedOf(summary)) {
+    return summary.uploaded || summary.converting ? "Preparing" : "Waiting for a device";
+  }
   if (state === "failed") {
     if (!summary.done) return "Batch failed";
     return `Batch complete, ${counted(summary.failed, "file")} failed`;

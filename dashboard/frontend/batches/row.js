@@ -4,7 +4,7 @@ import { make, setAttribute, setText } from "../shared/dom.js";
 import { duration, fileSize, number, percentage, timeLeft } from "../shared/formats.js";
 import { badgeOfStage, makeBar, showBadge } from "./elements.js";
 import { onPlainClick } from "./watch.js";
-import { gpuName, splitPath } from "./words.js";
+import { deviceName, splitPath } from "./words.js";
 
 export class JobRow {
   constructor(job, view) {
@@ -21,7 +21,7 @@ export class JobRow {
     this.bar = makeBar(`Progress of ${name}`);
     this.percent = make("span", { class: "number" });
     this.outlook = make("span", { class: "small" });
-    this.gpu = make("td", { role: "cell", class: "gpu", "data-label": "GPU" });
+    this.gpu = make("td", { role: "cell", class: "gpu", "data-label": "Device" });
     this.audio = make("td", { role: "cell", class: "audio", "data-label": "Audio" });
     this.time = make("td", { role: "cell", class: "time", "data-label": "Time" });
     this.links = make("td", { role: "cell", class: "links" });
@@ -66,7 +66,8 @@ export class JobRow {
     this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 });
     setText(this.percent, percentage(job.progress));
     setText(this.outlook, outlookOf(job));
-    showFact(this.gpu, job.work_pool ? gpuName(job.work_pool) : "");
+    setAttribute(this.outlook, "title", job.queue_position ? "Among the waiting jobs of all batches" : null);
+    showFact(this.gpu, job.work_pool ? deviceName(job.work_pool) : "");
     showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "");
     showFact(this.time, timeOf(job, at));
     this.showLinks(job, phase);
