@@ -11,8 +11,16 @@ from dashboard.pages import batches, gpus, inbox, transcript, upload
 from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
 PICTURES = Path(__file__).parents[1] / "frontend" / "pictures"
-STAYS_READABLE = "<style>[data-stale='true'] { opacity: 1 !important; transition: none !important; }</style>"
-"""Streamlit dims elements while it renders them again. These pages refresh every few seconds while people read."""
+STYLE = """\
+<style>
+[data-stale='true'] { opacity: 1 !important; transition: none !important; }
+[data-testid='stMain']:focus, [data-testid='stMain']:focus-visible { outline: none; box-shadow: none; }
+</style>
+"""
+"""
+Streamlit dims elements while it renders them again, and these pages refresh every few seconds while people read. It
+also frames the whole page after a click on what takes no focus.
+"""
 
 page = st.navigation(
     [
@@ -27,7 +35,7 @@ page = st.navigation(
 # A picture of ours, and no icons of pages: the browser would fetch those from a font server, as icons of the tab.
 st.set_page_config(page_title=f"{page.title} · Batchscribe", page_icon=PICTURES / "mark.svg", layout="wide")
 st.logo(PICTURES / "logo.svg", size="large")
-st.html(STAYS_READABLE)
+st.html(STYLE)
 show_banner()
 forget_problem()
 with problems_shown():

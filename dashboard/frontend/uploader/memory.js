@@ -1,5 +1,7 @@
 // Which uploads this browser has begun and not ended, so that a reload or a crash does not lose sight of them.
 
+import { store, stored } from "../shared/storage.js";
+
 const OPEN = "batchscribe.open.";
 
 // Notes batches, and holds a lock of each for as long as this tab lives: others can tell that its upload goes on here.
@@ -42,25 +44,6 @@ export const memory = {
     return names.map((name) => ({ batchId: name.slice(OPEN.length), ...stored(name) }));
   },
 };
-
-// Returns whether it is kept: a browser that keeps nothing for sites still uploads; it only remembers nothing.
-export function store(name, value) {
-  try {
-    if (value === null) localStorage.removeItem(name);
-    else localStorage.setItem(name, JSON.stringify(value));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-export function stored(name) {
-  try {
-    return JSON.parse(localStorage.getItem(name));
-  } catch {
-    return null;
-  }
-}
 
 function storedNames() {
   try {

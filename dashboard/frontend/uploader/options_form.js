@@ -1,8 +1,8 @@
 // The form beside the files: what the batch is called and how it is transcribed. The browser remembers what was chosen.
 
 import { counted } from "../shared/formats.js";
+import { store, stored } from "../shared/storage.js";
 import { byPath } from "./choosing.js";
-import { store, stored } from "./memory.js";
 
 const CHOICES = "batchscribe.options";
 const OTHER_MODEL = "other";
