@@ -5,21 +5,15 @@
 import { counted, duration } from "../shared/formats.js";
 import { callPatiently, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
 import { deleteBatch, deleteUpload } from "./transfer.js";
+import { Beacon } from "./beacon.js";
 import { sortOut } from "./choosing.js";
 import { Sender, Speed } from "./delivery.js";
 import { Interruption } from "./interruption.js";
 import { memory } from "./memory.js";
 import { forgetName } from "./options_form.js";
-import { LOST, Queue, reconcile, Status, UNDER_WAY } from "./queue.js";
+import { beaconText } from "./wording.js";
+import { LOST, Phase, Queue, reconcile, Status, UNDER_WAY } from "./queue.js";
 
-export const Phase = Object.freeze({
-  CHOOSING: "choosing", // nothing is sent
-  CHECKING: "checking", // the server is asked what it would accept
-  UPLOADING: "uploading",
-  STOPPED: "stopped", // by the person, or by a reload; what has arrived is kept
-  REVIEW: "review", // the rest has arrived, and the person decides about what could not be sent
-  STARTING: "starting",
-});
 const BUSY = [Phase.CHECKING, Phase.UPLOADING, Phase.STARTING];
 const MOST_STARTS = 9;
 const TICK_MILLISECONDS = 1000; // the rate and the time left change even when nothing arrives
@@ -30,6 +24,7 @@ export class BatchUpload {
     this.endings = new Set();
     this.parallelUploads = 3;
     this.started = null;
+    this.beacon = new Beacon();
     this.guard = (event) => event.preventDefault();
     this.#empty();
     this.interruption = new Interruption(() => this.notify());
@@ -42,6 +37,7 @@ export class BatchUpload {
 
   notify() {
     for (const view of this.views) view.schedule();
+    this.beacon.show(beaconText(this));
   }
 
   // Adds what was found. During an upload it goes along with the same batch.

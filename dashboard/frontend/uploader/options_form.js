@@ -31,7 +31,7 @@ export class OptionsForm {
 
   suggest(name) {
     this.suggestedName = name;
-    this.fields.name.placeholder = name || "Chosen for you";
+    this.fields.name.placeholder = name || "Like the folder or file";
   }
 
   // A form that was never frozen, since nothing is painted in a hidden tab, shows the name of the batch that has begun.

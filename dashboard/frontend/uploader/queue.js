@@ -3,6 +3,15 @@
 import { deleteUpload } from "./transfer.js";
 import { endingOf } from "./choosing.js";
 
+export const Phase = Object.freeze({
+  CHOOSING: "choosing", // nothing is sent
+  CHECKING: "checking", // the server is asked what it would accept
+  UPLOADING: "uploading",
+  STOPPED: "stopped", // by the person, or by a reload; what has arrived is kept
+  REVIEW: "review", // the rest has arrived, and the person decides about what could not be sent
+  STARTING: "starting",
+});
+
 export const Status = Object.freeze({
   PENDING: "pending",
   UPLOADING: "uploading",

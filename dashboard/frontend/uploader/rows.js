@@ -32,6 +32,20 @@ export class Rows {
     this.list.append(added);
   }
 
+  showOnlyFailed(onlyFailed) {
+    this.list.toggleAttribute("data-only-failed", onlyFailed);
+  }
+
+  // Keeps the row of the file that is being sent in view, unless the person looks elsewhere in the list.
+  follow(item) {
+    const row = this.rows.get(item);
+    const isUsed = this.list.matches(":hover, :focus-within");
+    if (!row || item === this.followed || isUsed) return;
+    this.followed = item;
+    const above = row.previousElementSibling?.offsetHeight ?? 0;
+    this.list.scrollTop += row.getBoundingClientRect().top - this.list.getBoundingClientRect().top - above;
+  }
+
   #make(item) {
     const row = this.template.cloneNode(true);
     const [kind, name, size, , remove] = row.children;

@@ -1,15 +1,13 @@
 // What a person sees of the upload. A page switch takes the view away; the upload goes on, and the next view shows it.
 
-import { counted, fileSize, percentOf } from "../shared/formats.js";
-import { Phase } from "./batch_upload.js";
+import { counted, fileSize, number, percentOf } from "../shared/formats.js";
 import { LEFT_OUT } from "./choosing.js";
 import { Entrance } from "./entrance.js";
 import { ignoreHeldKeys, paintKeepingFocus } from "./focus.js";
 import { OptionsForm } from "./options_form.js";
-import { LOST, Status } from "./queue.js";
+import { LOST, Phase, Status, UNDER_WAY } from "./queue.js";
 import { Rows } from "./rows.js";
 import {
-  commonFolder,
   deleteText,
   discardText,
   filesText,
@@ -17,6 +15,8 @@ import {
   leftOutText,
   listItem,
   speedText,
+  suggestedName,
+  takesText,
   verdictText,
 } from "./wording.js";
 
@@ -32,10 +32,12 @@ export class View {
     this.form = new OptionsForm(root, constants);
     this.rows = new Rows(root, (item) => upload.remove(item));
     this.expanded = true;
+    this.onlyFailed = false;
     this.question = null; // what the person is asked: whether this is to be discarded
     this.find("options").open = root.firstElementChild.clientWidth >= WIDE_ENOUGH_FOR_OPTIONS;
+    this.find("takes").textContent = takesText(constants.maxFileBytes);
     this.entrance = new Entrance(this.find, upload, constants.endings, (text) => this.#announce(text));
-    this.#listenToButtons();
+    this.#listenToButtons(constants);
     ignoreHeldKeys(root);
   }
 
@@ -75,10 +77,11 @@ export class View {
     this.component.setTriggerValue("started", { batch_id: batchId });
   }
 
-  #listenToButtons() {
+  #listenToButtons(constants) {
     const { upload } = this;
     const actions = {
       upload: () => this.#begin((form) => (this.#nothingPending ? upload.startWithout() : upload.begin(form))),
+      "sample-button": () => this.#tryOut(constants.sample),
       retry: () => this.#begin((form) => upload.retryFailed(form)),
       without: () => upload.startWithout(),
       "choose-missing": () => this.#chooseMissing(),
@@ -89,6 +92,7 @@ export class View {
       "discard-interrupted": (event) => this.#discardInterrupted(event),
       "keep-interrupted": () => this.#goTo("resume"),
       toggle: () => (this.expanded = !this.expanded),
+      "only-failed": () => (this.onlyFailed = !this.onlyFailed),
     };
     for (const [id, act] of Object.entries(actions)) {
       this.find(id).onclick = (event) => {
@@ -112,6 +116,17 @@ export class View {
 
   get #nothingPending() {
     return this.upload.batch && !this.upload.queue.count(Status.PENDING);
+  }
+
+  // Has a recording of ours transcribed, as if it had been chosen.
+  async #tryOut(address) {
+    const answer = await fetch(address).catch(() => null);
+    if (!answer?.ok) return this.#announce("The sample cannot be loaded now.");
+    const name = address.split("/").pop();
+    const file = new File([await answer.blob()], name, { type: "audio/mpeg" });
+    this.upload.add({ found: [{ file, path: name }] });
+    if (this.upload.queue.size === 1) this.#begin((form) => this.upload.begin(form));
+    this.schedule();
   }
 
   // By the same way as they came: files that lie in folders are found with their folder.
@@ -169,7 +184,7 @@ export class View {
     const { upload } = this;
     const { queue } = upload;
     const waiting = queue.count(Status.WAITING) ? queue.having(Status.WAITING) : []; // their seconds count down
-    if (queue.changed.size) this.form.suggest(commonFolder(queue));
+    if (queue.changed.size) this.form.suggest(suggestedName(queue));
     this.rows.paint(new Set([...queue.changed, ...waiting]));
     queue.changed.clear();
     this.form.freeze(upload.batch);
@@ -211,6 +226,8 @@ export class View {
     const done = percentOf(queue.sentBytes, queue.totalBytes);
     const begun = phase !== Phase.CHOOSING;
     this.#showIf("overall", begun);
+    this.#showIf("sample-button", !queue.size && !this.upload.batch);
+    this.find("drop").classList.toggle("roomy", !queue.size && !begun);
     this.#showIf("queue", queue.size);
     this.find("overall-title").textContent = `Overall: ${done} %`;
     this.find("overall-bytes").textContent = `(${fileSize(queue.sentBytes)} / ${fileSize(queue.totalBytes)})`;
@@ -221,6 +238,13 @@ export class View {
     this.find("toggle").lastElementChild.textContent = begun ? `${this.expanded ? "Hide" : "Show"} details` : files;
     this.find("toggle").setAttribute("aria-expanded", this.expanded);
     this.#showIf("rows", this.expanded);
+    const lost = queue.count(...LOST);
+    this.onlyFailed &&= lost > 0;
+    this.#showIf("only-failed", this.expanded && lost);
+    this.find("only-failed").textContent = `Failed (${number(lost)})`;
+    this.find("only-failed").setAttribute("aria-pressed", this.onlyFailed);
+    this.rows.showOnlyFailed(this.onlyFailed);
+    if (phase === Phase.UPLOADING) this.rows.follow(queue.having(...UNDER_WAY)[0]);
   }
 
   #paintLeftOut() {

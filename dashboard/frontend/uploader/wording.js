@@ -1,9 +1,10 @@
 // The sentences about an upload.
 
-import { counted, fileSize, number, timeLeft } from "../shared/formats.js";
-import { Phase } from "./batch_upload.js";
+import { counted, dayAndTime, fileSize, number, percentOf, timeLeft } from "../shared/formats.js";
 import { LEFT_OUT } from "./choosing.js";
-import { LOST, Status, UNDER_WAY } from "./queue.js";
+import { LOST, Phase, Status, UNDER_WAY } from "./queue.js";
+
+const MOST_LETTERS = 200;
 
 export function filesText({ phase, queue }) {
   if (phase === Phase.CHECKING) return "Asking the server what it accepts…";
@@ -19,6 +20,18 @@ export function filesText({ phase, queue }) {
     missing && `${number(missing)} missing`,
   ];
   return `Files: ${parts.filter(Boolean).join(" · ")}`;
+}
+
+// What is told of an upload on other pages: how far it is, or that it waits for the person.
+export function beaconText({ phase, queue }) {
+  if (phase === Phase.UPLOADING) return `Upload ${percentOf(queue.sentBytes, queue.totalBytes)} %`;
+  if ([Phase.CHECKING, Phase.STARTING].includes(phase)) return "Upload…";
+  return [Phase.STOPPED, Phase.REVIEW].includes(phase) ? "Upload stopped" : "";
+}
+
+// What may be chosen, in the kinds that people know; *maxFileBytes* is the limit of this installation.
+export function takesText(maxFileBytes) {
+  return `MP3, WAV, M4A, MP4, MKV and more, up to ${fileSize(maxFileBytes)} each. Subfolders are included.`;
 }
 
 export function speedText(queue, speed, freeBytes) {
@@ -72,14 +85,17 @@ export function leftOutText(leftOut) {
   }`;
 }
 
-// The folder that all files come from: a good name for their batch.
-export function commonFolder(queue) {
+// A good name for a batch: that of its only file, of the folder that all files come from, or else the time of day here.
+export function suggestedName(queue, now = new Date()) {
+  if (!queue.size) return "";
+  if (queue.size === 1) return [...queue.items][0].path.split("/").pop().slice(0, MOST_LETTERS);
   const folders = new Set();
   for (const { path } of queue.items) {
     folders.add(path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
-    if (folders.size > 1) return "";
+    if (folders.size > 1) break;
   }
-  return [...folders][0]?.slice(0, 200) ?? "";
+  const [folder] = folders;
+  return folders.size === 1 && folder ? folder.slice(0, MOST_LETTERS) : `Recordings of ${dayAndTime(now)}`;
 }
 
 export function listItem(text) {
