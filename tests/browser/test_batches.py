@@ -76,7 +76,7 @@ def test_a_batch_is_followed_to_its_end_without_loading_the_page_again(open_page
     answer_question(page, "Start")
     expect(row(page, "broken.mp3")).to_contain_text("Failed", timeout=SECONDS)
     expect(row(page, "talk.mp3")).to_contain_text("Done", timeout=SECONDS)
-    expect(row(page, "talk.mp3")).to_contain_text(re.compile(r"GPU \d"))
+    expect(row(page, "talk.mp3")).to_contain_text(re.compile(r"CPU \d"))
     expect(page.get_by_role("heading", name="Batch complete")).to_be_visible(timeout=SECONDS)
     expect(summary(page)).to_contain_text("✓ 1 succeeded")
     expect(summary(page)).to_contain_text("✗ 1 failed")

@@ -110,8 +110,8 @@ def test_the_recording_is_let_go_when_the_reader_leaves(open_transcript):
     page.keyboard.press("Space")
     audio = page.locator("audio").element_handle()
     page.wait_for_function("audio => audio.currentTime > 0", arg=audio)
-    page.get_by_role("link", name="GPUs").first.click()
-    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    page.get_by_role("link", name="Devices").first.click()
+    page.get_by_role("heading", name="Devices", level=1).wait_for()
     page.wait_for_function("audio => audio.paused && !audio.hasAttribute('src')", arg=audio)
 
 
@@ -218,7 +218,8 @@ def test_three_hours_are_searched_and_read_like_three_minutes(open_transcript, r
 def focused(page):
     """The word that has the focus, or the tag of what has it."""
     return page.evaluate(
-        "() => { let it = document.activeElement; while (it.shadowRoot?.activeElement) it = it.shadowRoot.activeElement;"
+        "() => { let it = document.activeElement;"
+        " while (it.shadowRoot?.activeElement) it = it.shadowRoot.activeElement;"
         " return it.dataset.word ?? it.tagName; }"
     )
 
