@@ -24,7 +24,7 @@ machine joins with `make worker POOL=gpu-0`.
 """
 
 
-_LOOKS = "looks at the GPUs"
+_LOOKS = "looks at the devices"
 
 
 class Look(NamedTuple):

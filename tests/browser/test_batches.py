@@ -456,7 +456,7 @@ def test_a_batch_that_does_not_go_on_says_why_until_it_does(open_page, stack, ma
         batch = make_batch("Held up", {"answer.mp3": speech})
         page = open_page(address(batch), dark=dark)
         notice = summary(page).get_by_role("status")
-        expect(notice).to_contain_text("No GPU takes jobs. gpu-0 is paused: Somebody paused it.", timeout=SECONDS)
+        expect(notice).to_contain_text("No device takes jobs. gpu-0 is paused: Somebody paused it.", timeout=SECONDS)
         found = Axe().run(page).response["violations"]
         assert [rule["id"] for rule in found if rule["impact"] in ("serious", "critical")] == []
         page.set_viewport_size({"width": 360, "height": 900})

@@ -1,4 +1,4 @@
-// Lays out the board: a strip of totals, then one card for each GPU work pool.
+// Lays out the board: a strip of totals, then one card for each work pool that transcribes.
 // Each call builds the whole board anew and carries over what differs, so that nothing flickers or loses focus.
 
 import { make } from "../shared/dom.js";

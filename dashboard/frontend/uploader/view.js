@@ -229,8 +229,8 @@ export class View {
     this.#showIf("sample-button", !queue.size && !this.upload.batch);
     this.find("drop").classList.toggle("roomy", !queue.size && !begun);
     this.#showIf("queue", queue.size);
-    this.find("overall-title").textContent = `Overall: ${done} %`;
-    this.find("overall-bytes").textContent = `(${fileSize(queue.sentBytes)} / ${fileSize(queue.totalBytes)})`;
+    const bytes = `${fileSize(queue.sentBytes)} / ${fileSize(queue.totalBytes)}`;
+    this.find("overall-title").textContent = `Overall: ${done} % (${bytes})`;
     this.find("overall-progress").value = done;
     this.find("overall-files").textContent = filesText(this.upload);
     this.find("overall-speed").textContent = phase === Phase.UPLOADING ? speedText(queue, speed, freeBytes) : "";

@@ -180,14 +180,14 @@ def test_a_batch_that_does_not_go_on_says_why(dashboard, prefect, record, wait):
     try:
         prefect.set_state("flow_runs", run_id, "RUNNING")
         record(dashboard, batch_id, job_id)
-        wait(lambda: "No GPU takes jobs. gpu-0 is offline" in dashboard.status(batch_id)["notice"], "the notice")
+        wait(lambda: "No device takes jobs. gpu-0 is offline" in dashboard.status(batch_id)["notice"], "the notice")
         told = {WAITS_LABEL: "The store is away."}
         prefect.http.patch(f"flow_runs/{run_id}/labels", json=told).raise_for_status()
         sentence = "The batch waits, and looks again by itself: The store is away."
         wait(lambda: dashboard.status(batch_id)["notice"] == sentence, "what the batch run waits for")
         answer = dashboard.http.get("api/health")
         assert (answer.status_code, answer.json()["batch_worker"], answer.json()["gpu_worker"]) == (503, True, False)
-        assert "No GPU takes jobs. gpu-0 is offline" in answer.json()["detail"]
+        assert "No device takes jobs. gpu-0 is offline" in answer.json()["detail"]
     finally:
         prefect.http.delete("work_pools/cpu/workers/a worker").raise_for_status()
         for paused in (True, False):  # the server looks again whether the pool has a worker
