@@ -11,6 +11,10 @@ from dashboard.pages import batches, gpus, inbox, transcript, upload
 from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
 PICTURES = Path(__file__).parents[1] / "frontend" / "pictures"
+# Streamlit dims elements while it renders them again, and these pages refresh every few seconds while people read. It
+# frames the whole page after a click on what takes no focus. On a narrow screen it hides the navigation, and with it
+# the name of the page. What is told of an upload comes from the uploader (frontend/uploader/beacon.js).
+# A comment, since Streamlit would show a text that stands here.
 STYLE = """\
 <style>
 [data-stale='true'] { opacity: 1 !important; transition: none !important; }
@@ -25,12 +29,6 @@ STYLE = """\
   [data-testid='stHeader'][data-upload]::after { content: var(--page) ' · ' attr(data-upload); }
 }
 </style>
-"""
-"""
-Streamlit dims elements while it renders them again, and these pages refresh every few seconds while people read. It
-also frames the whole page after a click on what takes no focus.
-On a narrow screen it hides the navigation, and with it the name of the page. What an upload shows is the uploader's
-(`frontend/uploader/beacon.js`).
 """
 
 page = st.navigation(

@@ -12,9 +12,11 @@ export class Beacon {
     if (document.title !== title) document.title = title;
     this.shown = text;
     for (const place of document.querySelectorAll(PLACES)) {
-      if (place.pathname !== undefined && !place.pathname.endsWith("/")) continue; // the link to another page
-      if (!text) place.removeAttribute("data-upload");
-      else if (place.dataset.upload !== text) place.dataset.upload = text;
+      const isLink = place.pathname !== undefined;
+      if (isLink && !place.pathname.endsWith("/")) continue; // it leads to another page
+      const told = isLink ? text.replace(/^Upload ?/, "") : text; // the link itself says Upload
+      if (!told) place.removeAttribute("data-upload");
+      else if (place.dataset.upload !== told) place.dataset.upload = told;
     }
   }
 }

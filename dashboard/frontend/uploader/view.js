@@ -125,6 +125,7 @@ export class View {
     const name = address.split("/").pop();
     const file = new File([await answer.blob()], name, { type: "audio/mpeg" });
     this.upload.add({ found: [{ file, path: name }] });
+    this.#paint(); // the form learns the name
     if (this.upload.queue.size === 1) this.#begin((form) => this.upload.begin(form));
     this.schedule();
   }
