@@ -24,7 +24,7 @@ NO_SPEECH = "No speech detected"
 LANGUAGE_WINDOWS = 5
 """Number of places at which the language is listened for. What is heard there need not be encoded again."""
 
-DETECTION_SHARE = 0.1
+DETECTION_SHARE = 0.03
 """Share of a job's progress that counts for finding the speech, before the first word is written down."""
 
 
@@ -67,7 +67,7 @@ def transcribe(
     """
     Return the transcript of *audio_file*, the recording of the upload *name*. Blocks until it is done.
 
-    *on_progress* gets the share of the work that is done, from 0 to 1, rising: a tenth of it counts for finding the
+    *on_progress* gets the share of the work that is done, from 0 to 1, rising: a little of it counts for finding the
     speech, the rest goes by the speech that is written down. *initial_offset_seconds* is
     added to all times: where the sound of the upload starts on its own clock. Several recordings may be transcribed
     at the same time, each in a thread.
