@@ -24,7 +24,7 @@ STYLE = """\
 }
 @media (max-width: 767px) {
   [data-testid='stHeader']::after {
-    content: var(--page); position: absolute; left: 50%; top: 50%; transform: translate(-50%, -50%); font-weight: 600;
+    content: var(--page); position: absolute; right: 1.25rem; top: 50%; transform: translateY(-50%); font-weight: 600;
   }
   [data-testid='stHeader'][data-upload]::after { content: var(--page) ' · ' attr(data-upload); }
 }

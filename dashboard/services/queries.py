@@ -223,7 +223,7 @@ class BatchQueries:
         runs = await self._runs.read_batch(batch_id)
         # Read after the runs: a run that is completed by then has its publication.
         publications = await self._records.publications(batch_id)
-        histories = await self._runs.read_histories([*runs.of_jobs, *([runs.own] if runs.own else [])])
+        histories = await self._runs.read_histories(runs)
         created = runs.own is not None or await self._records.started_run(batch_id) is not None
         batch = BatchFacts(
             batch=manifest.batch,

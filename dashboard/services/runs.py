@@ -165,13 +165,17 @@ class PrefectService:
             if (run_id := artifact.flow_run_id) and (artifact.updated or LONG_AGO) >= running[run_id]
         }
 
-    async def read_histories(self, runs: Iterable[JobRun]) -> dict[UUID, RunHistory]:
-        """Return what runs have been through, by run id; Prefect is asked only of those that it happened to since."""
+    async def read_histories(self, runs: BatchRuns) -> dict[UUID, RunHistory]:
+        """
+        Return what the runs of a batch have been through, by run id.
+
+        Prefect is asked of those that were begun more than once, and of a cancelled batch's own, as they change.
+        """
         places = asyncio.Semaphore(HISTORIES_READ_AT_ONCE)
 
         async def read(run: JobRun) -> RunHistory:
             begun_once = run.attempts <= (run.state not in (RunState.SCHEDULED, RunState.PENDING))
-            if begun_once and run.state is not RunState.CANCELLED:
+            if begun_once and not (run is runs.own and run.state is RunState.CANCELLED):
                 return RunHistory(attempts=only_attempt(run))
             known = (run.run_id, run.changed_at)
             async with places:
@@ -179,7 +183,7 @@ class PrefectService:
                     self._histories[known] = await read_history(self._client, run)
             return self._histories[known]
 
-        asked = list(runs)
+        asked = [*runs.of_jobs, *([runs.own] if runs.own else [])]
         async with translated_errors(SECONDS_TO_READ_A_BATCH):
             found = await asyncio.gather(*map(read, asked))
         return {run.run_id: history for run, history in zip(asked, found, strict=True)}
