@@ -26,7 +26,7 @@ STYLE = """\
   [data-testid='stHeader']::after {
     content: var(--page); position: absolute; right: 1.25rem; top: 50%; transform: translateY(-50%); font-weight: 600;
   }
-  [data-testid='stHeader'][data-upload]::after { content: var(--page) ' · ' attr(data-upload); }
+  [data-testid='stHeader'][data-upload]::after { content: attr(data-upload); }
 }
 </style>
 """
