@@ -53,6 +53,7 @@ export class BatchView {
     if (!wasAccepted(answer)) return;
     learnDevices(answer.body);
     this.devices = answer.body.filter(({ condition }) => condition === "online").map((pool) => pool.work_pool);
+    this.watch?.now(); // what is shown already gets its right name
   }
 
   stop() {

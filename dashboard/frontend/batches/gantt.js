@@ -32,7 +32,12 @@ export class Gantt {
   /** Show the attempts of a batch's jobs, and the *devices* that have none of them. */
   show({ jobs, attempts }, at, devices) {
     const spans = spansOf(jobs, at);
-    const sign = JSON.stringify([jobs.map((job) => job.attempts), attempts, devices]);
+    const sign = JSON.stringify([
+      jobs.map((job) => job.attempts),
+      attempts,
+      devices,
+      spans.map(({ pool }) => deviceName(pool)),
+    ]);
     const running = spans.some(({ kind }) => kind === "busy");
     if (sign === this.sign && !(running && at - this.paintedAt >= SECONDS_BETWEEN_PAINTS * 1000)) return;
     Object.assign(this, { sign, spans, devices, paintedAt: at, times: timesUnderWay(attempts, spans, at) });

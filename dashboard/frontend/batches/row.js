@@ -51,7 +51,8 @@ export class JobRow {
 
   show(job, at, phase) {
     const running = job.started_at && !job.ended_at;
-    const sign = JSON.stringify([job, phase]);
+    const device = job.work_pool ? deviceName(job.work_pool) : "";
+    const sign = JSON.stringify([job, phase, device]);
     if (sign === this.sign && !running) return;
     this.sign = sign;
     this.job = job;
@@ -67,7 +68,7 @@ export class JobRow {
     setText(this.percent, percentage(job.progress));
     setText(this.outlook, outlookOf(job));
     setAttribute(this.outlook, "title", job.queue_position ? "Among the waiting jobs of all batches" : null);
-    showFact(this.gpu, job.work_pool ? deviceName(job.work_pool) : "");
+    showFact(this.gpu, device);
     showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "");
     showFact(this.time, timeOf(job, at));
     this.showLinks(job, phase);
