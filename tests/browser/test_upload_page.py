@@ -42,7 +42,7 @@ def test_axe_finds_nothing_serious_when_the_person_has_to_decide(open_upload, ma
     (large,) = make_files(["large.mp4"], size=21 * 2**30)
     upload.choose(*make_files(["a.mp3"]), large)
     upload.button("Upload All").click()
-    expect(upload.button("Retry failed")).to_be_visible()
+    expect(upload.button("Retry Failed")).to_be_visible()
     assert find_barriers(page) == []
     upload.button("Discard").click()
     assert find_barriers(page) == []

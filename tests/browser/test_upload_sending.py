@@ -156,7 +156,7 @@ def test_a_refused_file_is_named_and_the_batch_starts_only_when_it_is_told_to(op
     expect(upload.page.get_by_text("1 of 2 files could not be uploaded.").first).to_be_visible()
     batch_id = upload.batch_id()
     assert state_on_server(stack, batch_id) == "uploading"
-    upload.button("Retry failed").click()
+    upload.button("Retry Failed").click()
     expect(upload.row("large.mp4")).to_contain_text("Refused")
     upload.button("Start without 1 file").click()
     assert upload.opened_batch() == batch_id
