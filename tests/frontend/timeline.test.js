@@ -18,6 +18,7 @@ const minutes = (milliseconds) => milliseconds / 60_000;
 
 test("first attempts stay, each with its own end and colour", () => {
   const spans = spansOf([job("a", tried(0, 2, "failed"), tried(30, 33)), job("b", tried(31, null))], now);
+  assert.deepEqual(spans.map(({ word }) => word), ["failed", "done", "done"]);
   assert.deepEqual(spans.map(({ job, number, kind, from, to }) => [job.job_id, number, kind, minutes(to - from)]), [
     ["a", 1, "bad", 2],
     ["a", 2, "good", 3],

@@ -12,7 +12,7 @@ export function spansOf(jobs, at) {
         pool: attempt.work_pool || job.work_pool || "",
         from: Date.parse(attempt.started_at),
         to: attempt.ended_at ? Date.parse(attempt.ended_at) : at,
-        word: attempt.ended_as ?? job.stage,
+        word: index === job.attempts.length - 1 ? job.stage : attempt.ended_as,
         kind: attempt.ended_at ? KINDS[attempt.ended_as] ?? "warn" : "busy",
       }))
     )
