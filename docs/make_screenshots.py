@@ -98,7 +98,7 @@ def photograph_upload(address: str, media: Path, scheme: str) -> None:
         limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": UPLOAD_BYTES_PER_SECOND}
         devtools.send("Network.emulateNetworkConditions", limits)
         page.locator("#choose-folder").set_input_files(media)
-        page.get_by_role("button", name="Upload all").click()
+        page.get_by_role("button", name="Upload All").click()
         page.wait_for_function(f"globalThis.batchscribeUpload.queue.sentBytes > {UPLOADED_BYTES}")
         photograph(page, f"upload-{scheme}")
         page.get_by_role("button", name="Cancel", exact=True).click()
@@ -109,7 +109,7 @@ def photograph_transcript(address: str, job_id: str, scheme: str) -> None:
     with pages(scheme) as page:
         page.goto(f"{address}/transcript?job={job_id}")
         page.locator(".player[data-state=ready]").wait_for()
-        page.get_by_role("button", name="Confidence").click()
+        page.get_by_role("button", name="Mark uncertain words").click()
         page.get_by_label("Search the transcript").fill("subtitle")
         page.locator(".word").nth(60).click()
         page.locator(".word.now").wait_for()
@@ -137,7 +137,7 @@ def photograph_running_batch(address: str, api: httpx.Client, files: Mapping[str
         photograph(page, f"batch-running-{scheme}")
     with pages(scheme) as page:
         page.goto(f"{address}/gpus")
-        page.get_by_role("heading", name="gpu-1").wait_for()
+        page.get_by_role("heading", name="CPU 1").wait_for()
         wait_until(lambda: all_in_the_middle(api), SECONDS_TO_TRANSCRIBE)
         photograph(page, f"gpus-{scheme}")
     api.post(f"/batch/{batch_id}/cancel")

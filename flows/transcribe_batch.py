@@ -51,7 +51,7 @@ from tasks.orchestration.dispatcher import Dispatcher, cancel
 from tasks.orchestration.open_jobs import OpenJobs
 from tasks.orchestration.prefect_runs import read_retry
 from tasks.orchestration.status import BatchState
-from tasks.orchestration.summary import Ending, summary_markdown, verdict
+from tasks.orchestration.summary import Ending, verdict
 from tasks.orchestration.task_runs import end_earlier_attempts, end_never_begun
 from tasks.orchestration.waiting import forget_waiting, tell_waiting
 from tasks.outages import attempt, refusal, retry_until_accepted, warn
@@ -95,7 +95,6 @@ async def transcribe_batch(batch_id: str) -> State[Any]:
 
 
 async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) -> State[Any]:
-    began = time.monotonic()
     run_id = UUID(flow_run.get_id() or "")
     store, jobs = await _adopt(client, settings, batch_id, run_id)
     converted = Conversions(jobs.manifest.batch, settings)
@@ -132,9 +131,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await _wait_for_stops(client, store, jobs, converted)
         await attempt(partial(cancelled.remove_of_all, jobs), tell=_warn("The removal of uploads"))
         message = f"Cancelled; {ended} of {len(jobs.manifest.jobs)} jobs had ended."
-        return await _summed_up(
-            client, store, settings, jobs, Cancelled(message=message), wall_seconds=time.monotonic() - began
-        )
+        return await _summed_up(client, store, settings, jobs, Cancelled(message=message))
     finally:
         converted.withdraw()
     attempts = {ended.run.run_id: ended.run.attempts for ended in jobs.ended.values() if ended.run}
@@ -143,7 +140,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         partial(end_earlier_attempts, client, batch_id, attempts),
         partial(asyncio.to_thread, complete_results, store, jobs.manifest),
     )
-    return await _summed_up(client, store, settings, jobs, _final_state(jobs), wall_seconds=time.monotonic() - began)
+    return await _summed_up(client, store, settings, jobs, _final_state(jobs))
 
 
 async def _adopt(client: PrefectClient, settings: Settings, batch_id: str, run_id: UUID) -> tuple[Store, OpenJobs]:
@@ -209,14 +206,14 @@ def _final_state(jobs: OpenJobs) -> State[Any]:
 
 
 async def _summed_up(
-    client: PrefectClient, store: Store, settings: Settings, jobs: OpenJobs, state: State[Any], *, wall_seconds: float
+    client: PrefectClient, store: Store, settings: Settings, jobs: OpenJobs, state: State[Any]
 ) -> State[Any]:
     """Show the outcome of the batch, announce it, and return *state*."""
     batch, endings = jobs.manifest.batch, endings_of(jobs)
     get_run_logger().info("Batch %s: %s", batch.batch_id, state.message)
-    summary = summary_markdown(batch, endings, wall_seconds=wall_seconds)
     end = _end(settings, batch, endings, state, uri_of=partial(document_uri, store, batch))
-    await _told(partial(publish_summary, batch.batch_id, summary), partial(announce, client, settings, end))
+    summed_up = partial(publish_summary, client, UUID(flow_run.get_id() or ""), batch, endings)
+    await _told(summed_up, partial(announce, client, settings, end))
     return state
 
 

@@ -29,16 +29,18 @@ from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.batches import ALREADY_PUBLISHED, Job, Recording, TranscriptionOptions
+from tasks.batches import ALREADY_PUBLISHED, REJECTED, Job, Recording, TranscriptionOptions
 from tasks.cancellation import DeviceLost, RunCancelled, current_token, reason_told, unless_cancelled
 from tasks.devices import Device
 from tasks.documents.formats import Processing, render
 from tasks.documents.publish import publish_documents
-from tasks.errors import DeviceFailed, ModelUnavailable, TranscriptionError
+from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, TranscriptionError
 from tasks.orchestration.look_up import Found, look_up_job
 from tasks.orchestration.prefect_runs import is_attempt_under_way, read_retry
 from tasks.orchestration.progress import progress_shown
 from tasks.settings import Settings
+from tasks.storage.base import Store
+from tasks.storage.cancel_requests import forget_cancel
 from tasks.storage.keys import attempt_token
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.fetch import fetch_recording
@@ -73,6 +75,8 @@ async def transcribe_recording(
         if options.model == AUTO:  # it is the model of this machine's own choice, which another machine may have
             raise DeviceLost(str(error)) from error
         return Failed(message=str(error))
+    except MediaRejected as error:
+        return Failed(name=REJECTED, message=str(error))
     except TranscriptionError as error:
         return Failed(message=str(error))
     finally:
@@ -92,7 +96,7 @@ async def _transcribe(
     store, found = await unless_cancelled(look_up_job(settings, batch_id, job))
     if found is Found.PUBLISHED:
         return Completed(name=ALREADY_PUBLISHED, message="Its documents were already published.")
-    if found is Found.CANCELLED and not await _was_retried():
+    if found is Found.CANCELLED and not await _was_retried(store, batch_id, job):
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
@@ -119,10 +123,13 @@ async def _why_cancelled() -> str:
     return reason_told(asked_with, "Cancelled while it was being transcribed.")
 
 
-async def _was_retried() -> bool:
-    """Return whether a user has started this run again after it had ended."""
+async def _was_retried(store: Store, batch_id: str, job: Job) -> bool:
+    """Return whether this run was started again since the job was cancelled: then it is cancelled no longer."""
     async with get_client() as client:
-        return await read_retry(client, UUID(flow_run.get_id() or "")) is not None
+        retry = await read_retry(client, UUID(flow_run.get_id() or ""))
+    if retry is None:
+        return False
+    return await asyncio.to_thread(forget_cancel, store, batch_id, job.job_id, before=retry.at)
 
 
 async def _check_still_ours() -> None:

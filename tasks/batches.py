@@ -34,6 +34,7 @@ WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Already published"
+REJECTED = "Rejected"
 """Name of the state of a completed run that found nothing to do: its duration tells no speed."""
 
 
@@ -159,7 +160,7 @@ class StartedRun(StoredModel):
 
 
 class CancelMark(StoredModel):
-    """The mark that a user cancelled a job that had no run which could have been asked to stop."""
+    """The mark that a user cancelled this job, and not its batch: a retry of the batch leaves it cancelled."""
 
     job_id: str
     cancelled_at: datetime

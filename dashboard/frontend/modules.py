@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 FRONTEND: Final = Path(__file__).parent
+SAMPLE: Final = FRONTEND / "samples" / "lecture-welcome.mp3"
+SAMPLE_ADDRESS: Final = f"/frontend/samples/{SAMPLE.name}"
 MODULES: Final = {path.relative_to(FRONTEND).as_posix(): path.read_bytes() for path in sorted(FRONTEND.rglob("*.js"))}
 VERSION: Final = hashlib.sha256(b"\0".join(MODULES.values())).hexdigest()[:12]
 UNCHANGING: Final = "public, max-age=31536000, immutable"
@@ -37,4 +39,12 @@ async def serve_module(request: Request) -> Response:
     )
 
 
-ROUTE: Final = Route("/frontend/{version}/{path:path}", serve_module)
+async def serve_sample(_request: Request) -> Response:
+    """Return the recording that anyone can try the installation with."""
+    return FileResponse(SAMPLE, media_type="audio/mpeg")
+
+
+ROUTES: Final = (
+    Route(SAMPLE_ADDRESS, serve_sample),
+    Route("/frontend/{version}/{path:path}", serve_module),
+)

@@ -14,6 +14,7 @@ from dashboard.pages.links import go_to_transcript, go_to_upload
 
 VIEWS = Path(__file__).parents[1] / "frontend" / "batches"
 STYLES = ("views", "batch")
+BATCHES_SHOWN_ELSEWHERE = 5
 
 _view = st.components.v2.component(
     "batchscribe_batches",
@@ -46,6 +47,13 @@ def show() -> None:
     )
     if batches.upload:
         go_to_upload()
+
+
+def show_recent() -> None:
+    """Show the newest batches, on another page than this one."""
+    recent = _view(key="recent", data={"recent": BATCHES_SHOWN_ELSEWHERE}, on_opened_change=_stay)
+    if recent.opened:
+        st.switch_page(st.Page(show, url_path="batches"), query_params={"batch": recent.opened})
 
 
 def _open() -> None:

@@ -1,4 +1,4 @@
-"""The GPUs page: the devices, the work on them, their problems and the remedies."""
+"""The devices page: the devices, the work on them, their problems and the remedies."""
 
 from concurrent.futures import Future, wait
 from datetime import UTC, datetime
@@ -19,12 +19,12 @@ BATCHES_LOOKED_AT = 10
 """Newest batches whose waiting jobs are counted; rarely more than a few run at a time."""
 
 ADD_ONE = """\
-There is no GPU work pool yet. `make up` makes one for each device of its machine; a device of another machine joins
-with `make worker POOL=gpu-0`.
+There is no work pool that transcribes yet. `make up` makes one for each device of its machine; a device of another
+machine joins with `make worker POOL=gpu-0`.
 """
 
 
-_LOOKS = "looks at the GPUs"
+_LOOKS = "looks at the devices"
 
 
 class Look(NamedTuple):
@@ -36,9 +36,9 @@ class Look(NamedTuple):
 
 def show() -> None:
     """Show the page."""
-    st.title("GPUs")
+    st.title("Devices")
     st.session_state.pop(_LOOKS, None)
-    with st.spinner("Asking Prefect about the GPUs"):
+    with st.spinner("Asking Prefect about the devices"):
         _look_ahead()
     _board()
 

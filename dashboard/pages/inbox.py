@@ -2,12 +2,12 @@
 
 import math
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from dashboard.client import Client, ask
 from dashboard.pages.links import batch_link
+from dashboard.pages.local_time import local_time, local_zone
 from dashboard.pages.markdown import code, plain
 from dashboard.pages.notices import live
 from dashboard.services.inboxes import InboxStatus, ScanStarted
@@ -79,8 +79,7 @@ def _times(inbox: InboxStatus) -> str:
 
 def _local(at: datetime) -> str:
     """Return a time in the browser's time zone; with its date unless that is today."""
-    zone = ZoneInfo(st.context.timezone or "UTC")
-    there, today = at.astimezone(zone), datetime.now(zone).date()
+    there, today = local_time(at), datetime.now(local_zone()).date()
     return f"{there:%H:%M:%S}" if there.date() == today else f"{there:%d %B %Y, %H:%M}"
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard.client import ask
 from dashboard.frontend.player.component import show_player
 from dashboard.pages.links import batch_link, batches_link, transcript_link
+from dashboard.pages.local_time import local_time
 from dashboard.pages.markdown import plain
 from dashboard.pages.notices import problems_shown
 from dashboard.services.transcripts import ReadableBatch, ReadableJob, UnreadableJob
@@ -23,7 +24,7 @@ STAGE_SENTENCES = {
     Stage.TRANSCRIBING: "It is being transcribed.",
     Stage.STORING: "Its documents are being stored.",
     Stage.DONE: "It is done: its transcript opens in a moment.",
-    Stage.FAILED: "It failed, so there is no transcript. It can be retried on the page of its batch.",
+    Stage.FAILED: "It failed, so there is no transcript.",
     Stage.CANCELLED: "It was cancelled, so there is no transcript.",
 }
 
@@ -52,12 +53,28 @@ def _show_job(found: ReadableJob | UnreadableJob) -> None:
     if isinstance(found, ReadableJob):
         show_player(found)
         return
-    st.title("Transcript")
-    st.subheader(plain(found.status.path), anchor=False)
+    folder, _, name = found.status.path.rpartition("/")
+    st.title(plain(name), anchor=False)
+    if folder:
+        st.caption(plain(folder))
     if found.status.stage in (Stage.FAILED, Stage.CANCELLED):
         _show_stage(found.status)
+        _offer_retry(found.batch.batch_id, found.status)
     else:
         _show_until_done(found.status.job_id)
+
+
+def _offer_retry(batch_id: str, status: JobStatus) -> None:
+    """Offer to retry the job, with whatever else of its batch has to be done again."""
+    if status.upload_removed:
+        st.markdown("Its upload was removed. To transcribe it, upload it again.")
+    if not status.runs_again or status.upload_removed:
+        return
+    if status.unusable:
+        st.markdown("A retry comes to the same end: mend or replace the file, then upload it again.")
+    if st.button("Retry", icon=":material/refresh:", help="Runs everything of its batch again that failed"):
+        ask(lambda client: client.lifecycle.retry(batch_id))
+        st.rerun()
 
 
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
@@ -86,7 +103,7 @@ def _show_until_it_answers(job_id: str, problem: str) -> None:
 def _show_stage(status: JobStatus) -> None:
     sentence = STAGE_SENTENCES[status.stage]
     if status.stage is Stage.FAILED:
-        st.error(plain(f"{status.error or ''} {sentence}"), icon=":material/error:")
+        st.error(plain(f"{sentence} {status.error or ''}"), icon=":material/error:")
     elif status.stage is Stage.TRANSCRIBING:
         st.progress(status.progress, text=f"{sentence} {status.progress:.0%}")
     elif status.queue_position is not None:
@@ -96,7 +113,7 @@ def _show_stage(status: JobStatus) -> None:
 
 
 def _show_choice() -> None:
-    st.title("Transcript")
+    st.title("Transcripts")
     batches = ask(lambda client: client.reading.newest(batches=BATCHES_OFFERED))
     if not batches:
         st.info("There is no transcript to read yet. When a job is done, it can be opened here and from its batch.")
@@ -109,7 +126,7 @@ def _show_batch(readable: ReadableBatch) -> None:
     batch, jobs = readable.batch, readable.jobs
     with st.container(border=True):
         st.subheader(plain(batch.name), anchor=False)
-        st.caption(f"{batch.created_at:%d %B %Y, %H:%M} UTC")
+        st.caption(f"{local_time(batch.created_at):%d %B %Y, %H:%M}")
         for job, audio_seconds in jobs[:JOBS_OFFERED]:
             minutes, seconds = divmod(round(audio_seconds), 60)
             transcript_link(job.job_id, f"{job.path} ({minutes}:{seconds:02})")

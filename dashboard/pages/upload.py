@@ -21,7 +21,9 @@ curl -o results.zip $address/batch/$batch/results.zip
 def show() -> None:
     """Show the page, and lead to a batch that was just started."""
     st.title("Upload")
-    started = uploader(parallel_uploads=ask(_settings).parallel_uploads)
+    settings = ask(_settings)
+    started = uploader(parallel_uploads=settings.parallel_uploads, max_file_bytes=settings.max_file_bytes)
+    batches.show_recent()
     with st.expander("Upload from a terminal", icon=":material/terminal:"):
         st.code(HOW_TO.format(address=_address()), language="bash")
         st.link_button("HTTP API", "/api/docs")

@@ -111,14 +111,15 @@ class BatchService:
             msg = f"The run of batch {batch_id} was deleted in Prefect. Upload the files again as another batch."
             raise WrongStage(msg)
         # The batch run looks more closely at documents than a status does, so it may know better what failed.
-        stopped = status.summary.failed or status.state is BatchState.CANCELLED
-        if not stopped and not await self._runs.has_failed(status.flow_run_id):
-            msg = f"No job of batch {batch_id} failed, so there is nothing to retry."
+        if not any(job.runs_again for job in status.jobs) and not await self._runs.has_failed(status.flow_run_id):
+            cancelled = ", and what was cancelled alone stays so" if status.summary.cancelled else ""
+            msg = f"No job of batch {batch_id} failed{cancelled}, so there is nothing to retry."
             raise WrongStage(msg)
         await self._check_not_expired(status)
         await self._runs.retry(status.flow_run_id)
         self._overview.forget(batch_id)
-        logger.info("batch %s is retried: %d jobs had failed", batch_id, status.summary.failed)
+        again = sum(job.runs_again for job in status.jobs)
+        logger.info("batch %s is retried: %d jobs run again", batch_id, again)
 
     async def cancel(self, batch_id: str, *, keep: bool = False) -> None:
         """
@@ -174,9 +175,10 @@ class BatchService:
             msg = f"{display_name(job.path)} is {job.stage}, so there is nothing to cancel."
             raise WrongStage(msg)
         await self._note_keep(batch_id, keep=keep, job_id=job_id)
+        # A retry of the batch reads the mark and leaves the job as it is.
+        await self._records.mark_cancelled(batch_id, CancelMark(job_id=job_id, cancelled_at=datetime.now(UTC)))
         if job.flow_run_id is None:
-            # Its run may be created in this very moment: it reads the mark, or is seen by the second look.
-            await self._records.mark_cancelled(batch_id, CancelMark(job_id=job_id, cancelled_at=datetime.now(UTC)))
+            # Its run may be created in this very moment: it reads the mark as well, or is seen by the second look.
             self._overview.forget(batch_id)  # a look that began before the mark would not see that run
             job = await self._job(batch_id, job_id)
         if job.flow_run_id is not None:
@@ -270,8 +272,7 @@ class BatchService:
 
     async def _check_not_expired(self, status: BatchStatus) -> None:
         """Raise `WrongStage` if none of the jobs that would run again has its upload any more."""
-        again = (Stage.FAILED, Stage.CANCELLED) if status.state is BatchState.CANCELLED else (Stage.FAILED,)
-        jobs = [job for job in status.jobs if job.stage in again]
+        jobs = [job for job in status.jobs if job.runs_again]
         expiries = await self._records.expiries(status.batch_id)
         gone = [job for job in jobs if job.job_id in expiries]
         if gone and len(gone) == len(jobs):

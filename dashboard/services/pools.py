@@ -4,7 +4,6 @@ import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from cachetools import LRUCache
 from prefect.client.orchestration import PrefectClient
@@ -135,8 +134,7 @@ class PoolService:
         """Return *pools* with their runs, their latest failures and their workers' reports, ordered by number."""
         names = [pool.work_pool for pool in pools]
         runs = [run for pool in pools for run in pool.runs]
-        progress, failures, reports, batch_names = await asyncio.gather(
-            self._runs.read_progress(runs),
+        failures, reports, batch_names = await asyncio.gather(
             self._failures.get(" ".join(names), lambda: self._facts.read_failures(names), max_age=FAILURES_MAX_AGE),
             self._read_reports(),
             self._batch_names({run.batch_id for run in runs}),
@@ -144,7 +142,7 @@ class PoolService:
         described = (
             _pool_status(
                 pool,
-                tuple(_pool_run(run, progress, batch_names) for run in sorted(pool.runs, key=_holders_first)),
+                tuple(_pool_run(run, batch_names) for run in sorted(pool.runs, key=_holders_first)),
                 failures.get(pool.work_pool, ()),
                 reports.get(pool.work_pool),
             )
@@ -181,6 +179,7 @@ def _pool_status(
         work_pool=pool.work_pool,
         device=pool.device,
         machine=pool.machine,
+        device_kind=pool.device_kind,
         condition=pool.condition,
         problem=advice(pool, quarantine, now),
         quarantine=quarantine,
@@ -191,6 +190,7 @@ def _pool_status(
         pending_audio_seconds=round(pool.pending_audio_seconds, 1),
         seconds_until_free=round(pool.seconds_until_free, 1) if math.isfinite(pool.seconds_until_free) else None,
         real_time_factor=round(pool.real_time_factor, 4),
+        speed_measured=pool.speed_measured,
         worker_online=pool.online,
         runs=runs,
         failures=failures,
@@ -202,14 +202,14 @@ def _quarantine(pool: Pool, report: DeviceReport | None) -> Quarantine | None:
     return report.quarantine if report is not None and pool.online and not pool.paused else None
 
 
-def _pool_run(run: JobRun, progress: Mapping[UUID, float], batch_names: Mapping[str, str]) -> PoolRun:
+def _pool_run(run: JobRun, batch_names: Mapping[str, str]) -> PoolRun:
     return PoolRun(
         job_id=run.job_id,
         batch_id=run.batch_id,
         batch_name=batch_names.get(run.batch_id, ""),
         name=run.name,
         running=run.state.holds_slot,
-        progress=progress.get(run.run_id, 0.0),
+        progress=run.progress.share if run.progress else 0.0,
         audio_seconds=run.audio_seconds,
         attempt=max(run.attempts, 1),
         note="" if run.state.holds_slot else sentence(run.message),

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
+from uuid import UUID
 
 from cachetools import LRUCache
 
@@ -16,10 +18,11 @@ from dashboard.services.uploads import UploadService
 from tasks.batches import Batch, Manifest, Publication, Stage
 from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.names import DocumentFormat
-from tasks.orchestration.job_run import JobRun
+from tasks.orchestration.job_run import Attempt, JobRun, RunState
 from tasks.orchestration.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
 from tasks.orchestration.planning import RunningBatches, WaitingJob
 from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.recovery import RunHistory
 from tasks.orchestration.scheduling import forecast
 from tasks.orchestration.stages import (
     Addresses,
@@ -220,11 +223,18 @@ class BatchQueries:
         runs = await self._runs.read_batch(batch_id)
         # Read after the runs: a run that is completed by then has its publication.
         publications = await self._records.publications(batch_id)
+        histories = await self._runs.read_histories(runs)
         created = runs.own is not None or await self._records.started_run(batch_id) is not None
         batch = BatchFacts(
-            batch=manifest.batch, started=True, run=runs.own, run_created=created, addresses=self._addresses
+            batch=manifest.batch,
+            started=True,
+            run=runs.own,
+            run_created=created,
+            addresses=self._addresses,
+            history=histories[runs.own.run_id] if runs.own else RunHistory(),
         )
         job_runs = _counted(runs.of_jobs)
+        attempts = _attempts(runs.of_jobs, histories)
         conversions, lengths, cancelled, removed, progress = await asyncio.gather(
             self._read_conversions(manifest, runs.own, job_runs, publications),
             self._read_lengths(manifest, job_runs, publications),
@@ -237,11 +247,12 @@ class BatchQueries:
                 job=job,
                 conversion=conversions.get(job.job_id),
                 run=(run := job_runs.get(job.job_id)),
-                progress=progress.get(run.run_id, 0.0) if run else 0.0,
+                progress=told.share if run and (told := progress.get(run.run_id)) else 0.0,
                 publication=publications.get(job.job_id),
                 recording_seconds=lengths.get(job.job_id),
                 cancelled=job.job_id in cancelled,
                 upload_removed=job.job_id in removed,
+                attempts=attempts.get(job.job_id, ()),
             )
             for job in manifest.jobs
         ]
@@ -270,8 +281,9 @@ class BatchQueries:
     async def _read_cancelled(
         self, manifest: Manifest, job_runs: Mapping[str, JobRun], publications: Mapping[str, Publication]
     ) -> frozenset[str]:
-        """Return the jobs that were cancelled before they had a run; no request once all have one."""
-        if _all_dispatched(manifest, job_runs, publications):
+        """Return the jobs that were cancelled alone; no request once all have a run and none was cancelled."""
+        stopped = any(run.state in (RunState.CANCELLING, RunState.CANCELLED) for run in job_runs.values())
+        if not stopped and _all_dispatched(manifest, job_runs, publications):
             return frozenset()
         return await self._records.cancelled_jobs(manifest.batch.batch_id)
 
@@ -335,6 +347,14 @@ def _counted(all_runs: Iterable[JobRun]) -> dict[str, JobRun]:
         job_id: run if run.attempts == attempts[job_id] else replace(run, attempts=attempts[job_id])
         for job_id, run in newest_by_job(runs).items()
     }
+
+
+def _attempts(all_runs: Iterable[JobRun], histories: Mapping[UUID, RunHistory]) -> Mapping[str, tuple[Attempt, ...]]:
+    """Return the attempts of each job on all pools, oldest first."""
+    attempts: dict[str, tuple[Attempt, ...]] = {}
+    for run in sorted(all_runs, key=attrgetter("created_at")):
+        attempts[run.job_id] = attempts.get(run.job_id, ()) + histories[run.run_id].attempts
+    return attempts
 
 
 def _all_dispatched(

@@ -136,7 +136,7 @@ class RecordCache:
         await in_thread(STORE_THREADS, self._store.delete, BatchKeys.of(batch_id).upload(job_id))
 
     async def mark_cancelled(self, batch_id: str, mark: CancelMark) -> None:
-        """Mark the job as cancelled, though it has no run yet."""
+        """Mark the job as cancelled alone."""
         await in_thread(STORE_THREADS, mark_cancelled, self._store, batch_id, mark)
 
     async def mark_kept(self, batch_id: str, mark: KeepMark, *, job_id: str = "") -> None:
@@ -153,7 +153,7 @@ class RecordCache:
         return await in_thread(STORE_THREADS, lambda: frozenset(map(_job_id, self._store.list(prefix))))
 
     async def cancelled_jobs(self, batch_id: str) -> frozenset[str]:
-        """Return the ids of the jobs that were cancelled before they had a run."""
+        """Return the ids of the jobs that were cancelled alone."""
         return await in_thread(STORE_THREADS, cancelled_jobs, self._store, batch_id)
 
     async def publications(self, batch_id: str, *, anew: bool = False) -> dict[str, Publication]:

@@ -4,6 +4,7 @@ Prefect's runs, artifacts and work pools as plain facts, and the few operations 
 Prefect is asked each time; `tasks.orchestration.stages` derives from its answers the stage of a job.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,14 +37,23 @@ from tasks.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_ta
 from tasks.cleanup.cleaner import Cleaner, read_activity
 from tasks.errors import WrongInstallation, WrongStage
 from tasks.orchestration.installation import check_installation
-from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
+from tasks.orchestration.job_run import LONG_AGO, JobRun, RunProgress, RunState
 from tasks.orchestration.notices import BatchPool, RouterLimit
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.pool_speed import with_progress
 from tasks.orchestration.pools import read_pools
-from tasks.orchestration.prefect_runs import conversion_of, job_run_of, read_running_batches, read_runs
+from tasks.orchestration.prefect_runs import (
+    conversion_of,
+    job_run_of,
+    only_attempt,
+    read_history,
+    read_running_batches,
+    read_runs,
+)
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
+from tasks.orchestration.recovery import RunHistory
 from tasks.orchestration.start_batch import create_batch_run
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -52,6 +62,8 @@ SECONDS_TO_READ_A_BATCH = 60.0
 """A batch of 10,000 jobs is read in pages of 200, the first time all of it."""
 
 BATCHES_REMEMBERED = 64
+HISTORIES_REMEMBERED = 4096
+HISTORIES_READ_AT_ONCE = 8
 NEWS_PAGE = 5
 """Runs in the first page of those that were completed since the last look: rarely more than a few."""
 
@@ -75,6 +87,7 @@ class PrefectService:
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
         self._completed: LRUCache[str, dict[UUID, JobRun]] = LRUCache(BATCHES_REMEMBERED)
+        self._histories: LRUCache[tuple[UUID, datetime], RunHistory] = LRUCache(HISTORIES_REMEMBERED)
 
     async def read_batch(self, batch_id: str) -> BatchRuns:
         """
@@ -131,8 +144,8 @@ class PrefectService:
             )
         return tuple(run for run in map(conversion_of, task_runs) if run.job_id)
 
-    async def read_progress(self, runs: Iterable[JobRun]) -> dict[UUID, float]:
-        """Return how far the runs that are running are, from 0 to 1, by run id; one that shows nothing is missing."""
+    async def read_progress(self, runs: Iterable[JobRun]) -> dict[UUID, RunProgress]:
+        """Return the progress of the runs that are running, by run id; one that shows nothing is missing."""
         running = {run.run_id: run.changed_at for run in runs if run.state is RunState.RUNNING}
         if not running:
             return {}
@@ -147,10 +160,33 @@ class PrefectService:
             )
         in_time = sorted(artifacts, key=lambda artifact: artifact.updated or LONG_AGO)
         return {
-            run_id: _share(artifact.data)
+            run_id: RunProgress(_share(artifact.data), artifact.updated or LONG_AGO)
             for artifact in in_time  # each attempt has an artifact of its own: the newest counts
             if (run_id := artifact.flow_run_id) and (artifact.updated or LONG_AGO) >= running[run_id]
         }
+
+    async def read_histories(self, runs: BatchRuns) -> dict[UUID, RunHistory]:
+        """
+        Return what the runs of a batch have been through, by run id.
+
+        Prefect is asked of those that were begun more than once, and of a cancelled batch's own, as they change.
+        """
+        places = asyncio.Semaphore(HISTORIES_READ_AT_ONCE)
+
+        async def read(run: JobRun) -> RunHistory:
+            begun_once = run.attempts <= (run.state not in (RunState.SCHEDULED, RunState.PENDING))
+            if begun_once and not (run is runs.own and run.state is RunState.CANCELLED):
+                return RunHistory(attempts=only_attempt(run))
+            known = (run.run_id, run.changed_at)
+            async with places:
+                if known not in self._histories:
+                    self._histories[known] = await read_history(self._client, run)
+            return self._histories[known]
+
+        asked = [*runs.of_jobs, *([runs.own] if runs.own else [])]
+        async with translated_errors(SECONDS_TO_READ_A_BATCH):
+            found = await asyncio.gather(*map(read, asked))
+        return {run.run_id: history for run, history in zip(asked, found, strict=True)}
 
     async def create(self, batch: Batch) -> str:
         """Return the id of the batch's run, which is created if there is none. One batch id is one run."""
@@ -226,9 +262,11 @@ class PrefectService:
             return await read_running_batches(self._client)
 
     async def read_gpu_pools(self) -> tuple[Pool, ...]:
-        """Return the GPU work pools with the runs they hold."""
+        """Return the GPU work pools with the runs they hold, their progress, and the speed that it tells."""
         async with translated_errors():
-            return await read_pools(self._client)
+            pools = await read_pools(self._client)
+        progress = await self.read_progress(run for pool in pools for run in pool.runs)
+        return tuple(with_progress(pool, progress) for pool in pools)
 
     async def read_batch_pool(self) -> BatchPool:
         """Return the work pool of the batch runs, as far as it is theirs: their queue in it has a limit of its own."""

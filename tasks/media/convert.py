@@ -11,9 +11,9 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.states import Cancelled, Failed
 
-from tasks.batches import Job, Recording
+from tasks.batches import REJECTED, Job, Recording
 from tasks.cancellation import RunCancelled, current_token
-from tasks.errors import ConversionInterrupted, TranscriptionError, UploadMissing
+from tasks.errors import ConversionInterrupted, MediaRejected, TranscriptionError, UploadMissing
 from tasks.media.conversion_slots import current_turn
 from tasks.media.ffmpeg import convert_file
 from tasks.media.plan import ConversionLimits
@@ -50,7 +50,8 @@ def convert(job: Job, batch_id: str, settings: Settings) -> Recording:
     except RunCancelled:
         return Cancelled(message="Cancelled while it was being converted.")  # type: ignore[return-value]  # as below
     except TranscriptionError as error:
-        return Failed(message=str(error), data=error)  # type: ignore[return-value]  # Prefect takes a state as the end
+        name = REJECTED if isinstance(error, MediaRejected) else "Failed"
+        return Failed(message=str(error), data=error, name=name)  # type: ignore[return-value]  # Prefect takes a state as the end
 
 
 def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:

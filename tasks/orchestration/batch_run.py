@@ -8,12 +8,13 @@ more from Prefect and the store.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.artifacts import acreate_markdown_artifact
@@ -22,7 +23,7 @@ from prefect.client.schemas.objects import State
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.exceptions import ObjectNotFound
 
-from tasks.batches import Job, Manifest, Recording, Stage
+from tasks.batches import Batch, Job, Manifest, Recording, Stage
 from tasks.cancellation import current_token
 from tasks.errors import Unreadable
 from tasks.names import display_name
@@ -34,9 +35,9 @@ from tasks.orchestration.prefect_runs import read_job_runs, refresh
 from tasks.orchestration.recovery import Retry, Step, step_for
 from tasks.orchestration.run_recovery import restart_crashed
 from tasks.orchestration.shared_looks import looks_with
-from tasks.orchestration.summary import Ending, sentence
+from tasks.orchestration.summary import Ending, result_of, sentence, summary_markdown
 from tasks.storage.base import Store
-from tasks.storage.cancel_requests import cancelled_jobs, forget_cancels
+from tasks.storage.cancel_requests import cancelled_jobs, forget_keeps
 from tasks.storage.records import distinguish_outage, published_and_intact, read_recording
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -77,23 +78,35 @@ async def adopt(client: PrefectClient, store: Store, manifest: Manifest, retry: 
     runs = await read_job_runs(client, manifest.batch.batch_id)
     await cancel(client, runs.superseded, "Moved to another pool.")
     if retry is not None and retry.ended_as is RunState.CANCELLED:
-        await asyncio.to_thread(forget_cancels, store, manifest.batch.batch_id, before=retry.at)
+        await asyncio.to_thread(forget_keeps, store, manifest.batch.batch_id, before=retry.at)
+    marked = await asyncio.to_thread(cancelled_jobs, store, manifest.batch.batch_id)
     jobs = OpenJobs(manifest)
     for job in manifest.jobs:
-        await _adopt(client, store, jobs, job, runs.newest.get(job.job_id), retry=retry)
+        run = runs.newest.get(job.job_id)
+        await _adopt(client, store, jobs, job, run, retry=retry, marked_cancelled=job.job_id in marked)
     return jobs
 
 
 async def _adopt(
-    client: PrefectClient, store: Store, jobs: OpenJobs, job: Job, run: JobRun | None, *, retry: Retry | None
+    client: PrefectClient,
+    store: Store,
+    jobs: OpenJobs,
+    job: Job,
+    run: JobRun | None,
+    *,
+    retry: Retry | None,
+    marked_cancelled: bool,
 ) -> None:
     batch_id = jobs.manifest.batch.batch_id
     ending = await _ending(store, batch_id, job, run) if run is None or run.state.ended else None
+    if ending is not None and ending.stage is Stage.FAILED and run is None and marked_cancelled:
+        ending = replace(ending, stage=Stage.CANCELLED, error="Cancelled before it was dispatched.")
     step = step_for(
         run.state if run else None,
         run_changed_at=run.changed_at if run else None,
         published=ending is not None and ending.stage is Stage.DONE,
         retry=retry,
+        marked_cancelled=marked_cancelled,
     )
     if step is Step.LEAVE and ending is not None:
         jobs.put(Ended(ending, run))
@@ -315,6 +328,10 @@ def endings_of(jobs: OpenJobs) -> list[Ending]:
     ]
 
 
-async def publish_summary(batch_id: str, markdown: str) -> None:
+async def publish_summary(client: PrefectClient, run_id: UUID, batch: Batch, endings: Sequence[Ending]) -> None:
     """Show the batch summary in Prefect's UI; a retried batch adds a version of it."""
-    await acreate_markdown_artifact(key=f"batch-{batch_id}", markdown=markdown, description="Batch summary")
+    run = await client.read_flow_run(run_id)
+    markdown = summary_markdown(batch, endings, wall_seconds=run.estimated_run_time.total_seconds())
+    await acreate_markdown_artifact(
+        key=f"batch-{batch.batch_id}", markdown=markdown, description=result_of(batch, endings)
+    )

@@ -44,6 +44,24 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a run: when it began and ended, and the state that ended it; both are None while it lasts."""
+
+    started_at: datetime
+    ended_at: datetime | None = None
+    ended_as: RunState | None = None
+    work_pool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """The share of a run's audio that was done, from 0 to 1, when the run last told."""
+
+    share: float
+    told_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class JobRun:
     """
     A run as it was when Prefect was asked: of a job, of a batch, or the task run that converts a job's upload.
@@ -77,6 +95,8 @@ class JobRun:
     started_at: datetime | None = None
     """Start of its latest attempt; None while it waits for one."""
     ended_at: datetime | None = None
+    progress: RunProgress | None = None
+    """Its progress, where that was read; None of a run that has told none."""
     waits_for: str = ""
     """The thing that a batch run has said it waits for; empty as long as it goes on."""
 

@@ -16,7 +16,7 @@ from tasks.orchestration.status import BatchState, BatchStatus
 BEFORE_DEVICE = (Stage.UPLOADED, Stage.CONVERTING, Stage.QUEUED)
 ON_DEVICE = (Stage.TRANSCRIBING, Stage.STORING)
 ADVICE_FOR_POOLS = 2
-"""If there are more pools, only their conditions are told; the page of the GPUs has the rest."""
+"""If there are more pools, only their conditions are told; the page Devices has the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def router_problem(limit: int) -> str:
     """Return the problem with the router's limit, or an empty sentence."""
     if limit > 0:
         return ""
-    return f"The concurrency limit {ROUTER_LIMIT} is {limit}, so no job gets a GPU. Set it to 1 in Prefect."
+    return f"The concurrency limit {ROUTER_LIMIT} is {limit}, so no job gets a device. Set it to 1 in Prefect."
 
 
 def router_inactive() -> str:
@@ -145,9 +145,9 @@ def gpu_problem(pools: Sequence[Pool], advice: Advice) -> str:
         return ""
     if len(pools) <= ADVICE_FOR_POOLS:
         told = " ".join(f"{pool.work_pool} is {pool.condition}: {advice[pool.work_pool]}" for pool in pools)
-        return f"No GPU takes jobs. {told}"
+        return f"No device takes jobs. {told}"
     first = pools[0].work_pool
-    return f"No GPU takes jobs: {_counted(pools)}. {first}: {advice[first]} The page of the GPUs tells of all."
+    return f"No device takes jobs: {_counted(pools)}. {first}: {advice[first]} The page Devices tells of all."
 
 
 def _counted(pools: Iterable[Pool]) -> str:

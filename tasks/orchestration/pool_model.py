@@ -74,6 +74,10 @@ class Pool:
     """True if runs beyond its slots wait. Without a limit a worker of Prefect's own would start them at once."""
     seen_at: datetime = LONG_AGO
     """Time at which all this was so."""
+    speed_measured: bool = True
+    """False as long as the real-time factor is an assumption."""
+    completed: tuple[JobRun, ...] = ()
+    """The runs that were completed here last, as far as they tell its speed."""
 
     def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
         """Return the name of the model that a job gets here: ``auto`` is a different one on a GPU than on a CPU."""
@@ -117,11 +121,16 @@ class Pool:
         """
         Return the part of *run* that is not transcribed yet, at least a tenth.
 
-        For an overdue run that is a tenth of all it should have done by now, so that a run which hangs makes its pool
-        look worse with time, and nothing waits for it.
+        Where its progress is known, that is a tenth of what it had left when it last told. Without it an overdue run
+        has a tenth left of all it should have done by now, so that a run which hangs makes its pool look worse with
+        time, and nothing waits for it.
         """
         if not run.state.holds_slot:
             return run.audio_seconds
+        if run.progress is not None:
+            since = (self.seen_at - run.progress.told_at).total_seconds() / self.real_time_factor
+            told = (1 - run.progress.share) * run.audio_seconds
+            return max(told - max(since, 0.0), OVERDUE_SHARE * told)
         done = run.executed_seconds(self.seen_at) / self.real_time_factor
         return max(run.audio_seconds - done, OVERDUE_SHARE * max(run.audio_seconds, done))
 
@@ -191,6 +200,11 @@ def measured_rtf(samples: Iterable[tuple[float, float]], default: float) -> floa
         if half <= 0:
             return factor
     return default
+
+
+def is_measured(samples: Iterable[tuple[float, float]]) -> bool:
+    """Return whether the *samples* of a pool (see `measured_rtf`) outweigh the default."""
+    return sum(audio_seconds for _, audio_seconds in samples) > DEFAULT_WEIGHT_SECONDS
 
 
 class Outcome(StrEnum):

@@ -41,7 +41,7 @@ from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW, WhisperTask
 from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT, WARM, Pool, PoolHealth, measured_rtf
+from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT, WARM, Pool, PoolHealth, is_measured, measured_rtf
 from tasks.orchestration.pool_variables import device_and_machine, device_kind, health_of
 from tasks.orchestration.prefect_runs import job_run_of, read_runs
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
@@ -201,7 +201,8 @@ def _pool(
 ) -> Pool:
     pool = gpu_pool.work_pool
     told = [job_run_of(run) for run in completed if _tells_speed(run)]
-    samples = [(run.run_seconds, run.audio_seconds) for run in told if run.audio_seconds > 0]
+    completed_runs = tuple(run for run in told if run.audio_seconds > 0)
+    samples = [(run.run_seconds, run.audio_seconds) for run in completed_runs]
     warm, health = pool.type == WARM, health_of(pool)
     device, machine = device_and_machine(pool)
     seen = Pool(
@@ -220,6 +221,8 @@ def _pool(
         warm=warm,
         limited=warm or pool.concurrency_limit is not None,
         seen_at=now,
+        speed_measured=is_measured(samples),
+        completed=completed_runs,
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
 

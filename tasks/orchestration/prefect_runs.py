@@ -4,9 +4,10 @@ Read Prefect's runs: the one place where its objects become a `JobRun`.
 The truth is read each time, never kept: a killed batch run or a second batch changes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -27,11 +28,11 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from tasks.batches import BATCH_FLOW, WhisperTask, batch_tag, inbox_tag, job_tag
-from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
+from tasks.orchestration.job_run import LONG_AGO, Attempt, JobRun, RunState
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.prefect_states import in_states
-from tasks.orchestration.recovery import AWAITING_RESTART, Retry
+from tasks.orchestration.recovery import AWAITING_RESTART, Retry, RunHistory
 from tasks.orchestration.waiting import waits_for
 from tasks.transcription.models import AUTO
 
@@ -128,6 +129,7 @@ def conversion_of(run: TaskRun) -> JobRun:
         changed_at=run.state.timestamp if run.state else LONG_AGO,
         job_id=_tagged(run, job_tag("")),
         created_at=run.created or LONG_AGO,
+        state_name=(run.state.name or "") if run.state else "",
         message=(run.state.message or "") if run.state else "",
         attempts=run.run_count,
     )
@@ -163,14 +165,20 @@ def _started_at(run: FlowRun) -> datetime | None:
     """
     Return when the run's latest attempt began, None while it waits for one.
 
-    Prefect keeps the start of the first attempt only. Of a run that was tried again and has ended, the time it ran is
-    counted back from its end: exact for its last attempt as far as those before failed at once.
+    Prefect keeps the start of the first attempt only, or when the run was cancelled before it. Of a run that has ended,
+    the time it ran is counted back from its end: exact for its last attempt as far as those before failed at once.
     """
-    if run.state is None or run.start_time is None or not run.run_count or run.state.is_scheduled():
+    if (
+        run.state is None
+        or run.start_time is None
+        or not run.run_count
+        or run.state.is_scheduled()
+        or run.state.is_pending()
+    ):
         return None
     if run.state.is_running():
         return run.state.timestamp
-    if run.run_count > 1 and run.end_time is not None:
+    if run.end_time is not None:
         return max(run.start_time, run.end_time - run.total_run_time)
     return run.start_time
 
@@ -199,22 +207,61 @@ def crashes_before(run: FlowRun) -> int:
 def crashes_since_last_end(states: Iterable[State[Any]]) -> int:
     """Return the crashes of a run since it last came to another end: a retry by hand starts the count again."""
     crashes = 0
-    for state in sorted(states, key=lambda state: state.timestamp):
+    for state in _in_order(states):
         crashed = state.type == StateType.CRASHED
         crashes = 0 if state.is_final() and not crashed else crashes + crashed
     return crashes
 
 
+async def read_history(client: PrefectClient, run: JobRun) -> RunHistory:
+    """Return the history of the run."""
+    states = _in_order(await client.read_flow_run_states(run.run_id))
+    return RunHistory(_retry_in(states), _cancelled_at(states), tuple(_attempts_in(states, run.work_pool)))
+
+
+def only_attempt(run: JobRun) -> tuple[Attempt, ...]:
+    """Return the attempt of a run that was begun once at the most."""
+    if run.started_at is None:
+        return ()
+    return (Attempt(run.started_at, run.ended_at, run.state if run.state.ended else None, run.work_pool),)
+
+
+def _attempts_in(states: Iterable[State[Any]], work_pool: str) -> Iterator[Attempt]:
+    started_at: datetime | None = None
+    for state in states:
+        found = run_state(state)
+        if started_at is None and found is RunState.RUNNING:
+            started_at = state.timestamp
+        elif started_at is not None and not found.executing:
+            yield Attempt(started_at, state.timestamp, found, work_pool)
+            started_at = None
+    if started_at is not None:
+        yield Attempt(started_at, work_pool=work_pool)
+
+
 async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
     """Return the run's latest retry: how it had ended before it was started again; None if it never was."""
+    return _retry_in(_in_order(await client.read_flow_run_states(flow_run_id)))
+
+
+def _retry_in(states: Sequence[State[Any]]) -> Retry | None:
     ended_as: RunState | None = None
     retry: Retry | None = None
-    states = await client.read_flow_run_states(flow_run_id)
-    for state in sorted(states, key=lambda state: state.timestamp):
+    for number, state in enumerate(states):
         if state.is_final():
             ended_as = run_state(state)
         elif ended_as is not None:
             if state.name != AWAITING_RESTART:
-                retry = Retry(ended_as, state.timestamp)
+                retry = Retry(ended_as, state.timestamp, _cancelled_at(states[:number]))
             ended_as = None
     return retry
+
+
+def _cancelled_at(states: Sequence[State[Any]]) -> datetime | None:
+    """Return when a run that has ended as Cancelled was asked to stop; None if it ended otherwise, or not yet."""
+    stopping = list(takewhile(lambda state: state.is_cancelling() or state.is_cancelled(), reversed(states)))
+    return stopping[-1].timestamp if stopping and stopping[0].is_cancelled() else None
+
+
+def _in_order(states: Iterable[State[Any]]) -> list[State[Any]]:
+    return sorted(states, key=attrgetter("timestamp"))

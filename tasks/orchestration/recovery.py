@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.job_run import Attempt, JobRun, RunState
 
 
 class Step(StrEnum):
@@ -30,28 +30,63 @@ class Retry:
 
     ended_as: RunState
     at: datetime
+    cancelled_at: datetime | None = None
+    """Time at which it had been asked to stop, if it ended as Cancelled."""
 
 
-def step_for(run: RunState | None, *, run_changed_at: datetime | None, published: bool, retry: Retry | None) -> Step:
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """What a run has been through: its latest retry, its cancellation if that was its end, and its attempts."""
+
+    retry: Retry | None = None
+    cancelled_at: datetime | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+def cancelled_alone(
+    run_changed_at: datetime | None, *, marked_cancelled: bool, batch_cancelled_at: datetime | None
+) -> bool:
+    """
+    Return whether a cancelled job was cancelled alone, not with its batch: a retry of the batch leaves it cancelled.
+
+    *marked_cancelled* says that a user named this job. In Prefect's UI that leaves no mark: there it had stopped, at
+    *run_changed_at*, before the batch was asked to.
+    """
+    if marked_cancelled or batch_cancelled_at is None:
+        return True
+    return run_changed_at is not None and run_changed_at < batch_cancelled_at
+
+
+def step_for(
+    run: RunState | None,
+    *,
+    run_changed_at: datetime | None,
+    published: bool,
+    retry: Retry | None,
+    marked_cancelled: bool = False,
+) -> Step:
     """
     Return the next step for a job whose newest run is in state *run*, since *run_changed_at*.
 
-    *published* says whether all its documents are in the store.
+    *published* says whether all its documents are in the store, *marked_cancelled* whether a user cancelled this job
+    and no other.
     """
-    if published and (run is None or run.ended):
+    if (published and (run is None or run.ended)) or (run is None and marked_cancelled):
         return Step.LEAVE
     if run is None:
         return Step.CONVERT
     retried_since = retry is not None and run_changed_at is not None and run_changed_at <= retry.at
-    batch_was_cancelled = retry is not None and retry.ended_as is RunState.CANCELLED
+    with_batch = retry is not None and not cancelled_alone(
+        run_changed_at, marked_cancelled=marked_cancelled, batch_cancelled_at=retry.cancelled_at
+    )
     if run is RunState.CRASHED and not retried_since:
         return Step.WAIT  # its worker may be about to start it again
     if not run.ended:
         # A batch can be retried before all of it has stopped.
-        stopping = run is RunState.CANCELLING and retried_since and batch_was_cancelled
+        stopping = run is RunState.CANCELLING and retried_since and with_batch
         return Step.RESTART_ONCE_STOPPED if stopping else Step.WAIT
-    if run is RunState.CANCELLED and not batch_was_cancelled:
-        return Step.LEAVE  # somebody wanted this one job to stop
+    if run is RunState.CANCELLED and not with_batch:
+        return Step.LEAVE
     return Step.RESTART if retried_since else Step.LEAVE
 
 

@@ -56,13 +56,14 @@ class Forecast:
     The expected start and end of a job, and its pool.
 
     ``queue_position`` counts from 1 and is None for a job that runs. Where no pool can take the job the times are
-    infinite and ``work_pool`` is None.
+    infinite and ``work_pool`` is None. ``measured`` is False where they rest on an assumption about the pool's speed.
     """
 
     queue_position: int | None
     work_pool: str | None
     starts_in_seconds: float
     ends_in_seconds: float
+    measured: bool = True
 
 
 NEVER = Forecast(queue_position=0, work_pool=None, starts_in_seconds=math.inf, ends_in_seconds=math.inf)
@@ -207,12 +208,12 @@ def _expected(pool: Pool, line: Iterable[JobRun]) -> Iterator[tuple[str, Forecas
         while queue and (queue[0].state.holds_slot or len(active) < pool.slots):
             run = queue.popleft()
             needed = pool.remaining_audio_seconds(run)
-            heapq.heappush(active, (served + needed, run.job_id, clock, None if run.state.holds_slot else 0))
+            heapq.heappush(active, (served + needed, run.job_id, clock, None if run.state.executing else 0))
         sharing = len(active)
         end, job_id, started, position = heapq.heappop(active)
         clock += (end - served) * sharing / pool.audio_per_second
         served = end
-        yield job_id, Forecast(position, pool.work_pool, started, clock)
+        yield job_id, Forecast(position, pool.work_pool, started, clock, pool.speed_measured)
 
 
 def _stays(run: JobRun, pool: Pool) -> bool:

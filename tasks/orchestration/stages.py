@@ -9,17 +9,21 @@ no run works on any more has failed, whatever it was waiting for.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from tasks.batches import Batch, Document, Job, Publication, Stage, Upload
+from tasks.batches import REJECTED, Batch, Document, Job, Publication, Stage, Upload
 from tasks.names import DocumentFormat
-from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.job_run import LONG_AGO, Attempt, JobRun, RunState
+from tasks.orchestration.recovery import RunHistory, Step, cancelled_alone, step_for
 from tasks.orchestration.scheduling import Forecast
-from tasks.orchestration.status import BatchState, BatchStatus, DocumentLink, JobStatus
+from tasks.orchestration.status import AttemptStatus, BatchState, BatchStatus, DocumentLink, JobStatus
 from tasks.orchestration.summary import causes_of, sentence, summary_of
 from tasks.storage.keys import result_key
 from tasks.transcription.gaps import told
+
+NOTHING = JobRun(UUID(int=0), RunState.SCHEDULED, LONG_AGO)
+"""Stands for a run that there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,10 @@ class JobFacts:
     """Length of its recording in the store; None as long as there is none, or where a run says it."""
     forecast: Forecast | None = None
     cancelled: bool = False
-    """True if a user cancelled it before it had a run."""
+    """True if a user cancelled it alone, and not its batch."""
     upload_removed: bool = False
+    attempts: tuple[Attempt, ...] = ()
+    """Its tries on devices, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class BatchFacts:
     addresses: Addresses
     run: JobRun | None = None
     run_created: bool = False
+    history: RunHistory = field(default_factory=RunHistory)
+    """What its run has been through."""
 
     @property
     def abandoned(self) -> bool:
@@ -85,8 +93,31 @@ def attempts_by_job(runs: Iterable[JobRun]) -> Mapping[str, int]:
     return attempts
 
 
+def _without_what_is_retried(facts: JobFacts, batch: BatchFacts) -> JobFacts:
+    """
+    Return the facts without the conversion and the run that a retry of the batch, which is under way, begins again.
+
+    Prefect tells how they ended until the batch's run gets to them.
+    """
+    retry = None if batch.abandoned else batch.history.retry
+    if retry is None:
+        return facts
+    conversion, run = facts.conversion, facts.run
+    if conversion is not None and conversion.state.ended and conversion.changed_at <= retry.at:
+        conversion = None
+    step = step_for(
+        run.state if run else None,
+        run_changed_at=run.changed_at if run else None,
+        published=facts.publication is not None,
+        retry=retry,
+        marked_cancelled=facts.cancelled,
+    )
+    return replace(facts, conversion=conversion, run=None if step is Step.RESTART else run)
+
+
 def stage_of(facts: JobFacts, batch: BatchFacts) -> Stage:
     """Return the stage of the job."""
+    facts = _without_what_is_retried(facts, batch)
     run = facts.run
     if facts.publication is not None and (run is None or run.state.ended):
         return Stage.DONE
@@ -146,15 +177,17 @@ def error_of(facts: JobFacts, batch: BatchFacts) -> str:
 
 def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
     """Return everything the API says of one job."""
-    stage = stage_of(facts, batch)
+    now = _without_what_is_retried(facts, batch)
+    stage = stage_of(now, batch)
     published = facts.publication if stage is Stage.DONE else None
+    begun = stage.ended or stage in (Stage.TRANSCRIBING, Stage.STORING)
     return JobStatus(
         job_id=facts.job.job_id,
         path=facts.job.path,
         size=facts.job.size,
         stage=stage,
         progress=_progress(stage, facts.progress),
-        work_pool=(facts.run.work_pool or None) if facts.run else None,
+        work_pool=(now.run.work_pool or None) if now.run else None,
         queue_position=_queue_position(stage, facts.forecast),
         eta_seconds=_eta_seconds(stage, facts.forecast),
         attempt=_attempt(facts, published),
@@ -163,12 +196,37 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         audio_seconds=_audio_seconds(facts),
         language=published.language if published else None,
         documents=_links(published, facts.job, batch) if published else (),
+        runs_again=_runs_again(stage, facts, batch),
+        unusable=stage is Stage.FAILED and (facts.run or facts.conversion or NOTHING).state_name == REJECTED,
         upload_removed=facts.upload_removed and stage in (Stage.FAILED, Stage.CANCELLED),
         flow_run_id=str(facts.run.run_id) if facts.run else None,
         flow_run_url=batch.addresses.of_run(facts.run.run_id) if facts.run else None,
-        started_at=facts.run.started_at if facts.run else None,
-        ended_at=facts.run.ended_at if facts.run else None,
+        started_at=facts.run.started_at if facts.run and begun else None,
+        ended_at=facts.run.ended_at if facts.run and begun else None,
+        attempts=_told(facts.attempts),
     )
+
+
+def _told(attempts: Iterable[Attempt]) -> tuple[AttemptStatus, ...]:
+    return tuple(
+        AttemptStatus(
+            started_at=attempt.started_at,
+            ended_at=attempt.ended_at,
+            ended_as=attempt.ended_as,
+            work_pool=attempt.work_pool,
+        )
+        for attempt in attempts
+    )
+
+
+def _runs_again(stage: Stage, facts: JobFacts, batch: BatchFacts) -> bool:
+    """Return whether a retry of the batch takes the job up: by the rule of `recovery.step_for`."""
+    if stage is Stage.CANCELLED:
+        changed_at = facts.run.changed_at if facts.run else None
+        return not cancelled_alone(
+            changed_at, marked_cancelled=facts.cancelled, batch_cancelled_at=batch.history.cancelled_at
+        )
+    return stage is Stage.FAILED
 
 
 def _attempt(facts: JobFacts, published: Publication | None) -> int:
@@ -190,7 +248,7 @@ def _queue_position(stage: Stage, forecast: Forecast | None) -> int | None:
 
 
 def _eta_seconds(stage: Stage, forecast: Forecast | None) -> float | None:
-    if stage.ended or forecast is None or math.isinf(forecast.ends_in_seconds):
+    if stage.ended or forecast is None or not forecast.measured or math.isinf(forecast.ends_in_seconds):
         return None
     return round(forecast.ends_in_seconds, 1)
 
@@ -231,11 +289,12 @@ def batch_status(
         name=facts.batch.name,
         state=state_of(facts, [status.stage for status in statuses], stopping=stopping),
         created_at=facts.batch.created_at,
-        summary=summary_of(statuses),
+        summary=summary_of(statuses, retried=facts.history.retry is not None and not facts.abandoned),
         flow_run_id=str(facts.run.run_id) if facts.run else None,
         flow_run_url=facts.addresses.of_run(facts.run.run_id) if facts.run else None,
         started_at=facts.run.started_at if facts.run else None,
         ended_at=facts.run.ended_at if facts.run else None,
+        attempts=_told(facts.history.attempts),
         causes=causes_of(statuses),
         jobs=statuses,
     )
@@ -257,10 +316,7 @@ def state_of(facts: BatchFacts, stages: Sequence[Stage], *, stopping: bool = Fal
         return BatchState.RUNNING
     if stopping:
         return BatchState.CANCELLING
-    if Stage.FAILED in stages:
-        return BatchState.FAILED
     run_cancelled = facts.run is not None and facts.run.state is RunState.CANCELLED
-    all_cancelled = Stage.DONE not in stages
-    return (
-        BatchState.CANCELLED if Stage.CANCELLED in stages and (run_cancelled or all_cancelled) else BatchState.COMPLETED
-    )
+    if Stage.CANCELLED in stages and (run_cancelled or not {Stage.DONE, Stage.FAILED} & {*stages}):
+        return BatchState.CANCELLED
+    return BatchState.FAILED if Stage.FAILED in stages else BatchState.COMPLETED

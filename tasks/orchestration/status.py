@@ -38,6 +38,15 @@ class DocumentLink(StoredModel):
     uri: str = Field(default="", description="address in the store, file:// or s3://, for other programs")
 
 
+class AttemptStatus(StoredModel):
+    """One try of a job on a device, or of a batch."""
+
+    started_at: datetime
+    ended_at: datetime | None = Field(default=None, description="null while it lasts")
+    ended_as: str | None = Field(default=None, description="completed, failed, crashed, cancelled, or scheduled again")
+    work_pool: str = ""
+
+
 class JobStatus(StoredModel):
     """The stage of a job, and its outcome."""
 
@@ -55,11 +64,18 @@ class JobStatus(StoredModel):
     audio_seconds: float | None = None
     language: str | None = None
     documents: tuple[DocumentLink, ...] = ()
+    runs_again: bool = Field(
+        default=False, description="a retry of its batch takes it up: it failed, or was cancelled with the batch"
+    )
+    unusable: bool = Field(
+        default=False, description="it failed because of what the file holds: a retry comes to the same end"
+    )
     upload_removed: bool = Field(default=False, description="it is not done and cannot be retried: upload it again")
     flow_run_id: str | None = None
     flow_run_url: str | None = None
     started_at: datetime | None = Field(default=None, description="when its latest attempt on a device began")
     ended_at: datetime | None = None
+    attempts: tuple[AttemptStatus, ...] = Field(default=(), description="its tries on devices, the oldest first")
 
 
 class BatchSummary(StoredModel):
@@ -75,7 +91,13 @@ class BatchSummary(StoredModel):
     cancelled: int = 0
     audio_seconds: float = Field(default=0.0, description="sum over the jobs whose audio is measured")
     eta_seconds: float | None = Field(default=None, description="time until the last job is done; null while unknown")
-    progress: float = Field(default=0.0, ge=0, le=1, description="share of the work that needs nobody any more")
+    progress: float = Field(
+        default=0.0, ge=0, le=1, description="share of the audio that is transcribed, or whose job has ended otherwise"
+    )
+    progress_failed: float = Field(default=0.0, ge=0, le=1, description="the part of progress that has failed")
+    progress_cancelled: float = Field(default=0.0, ge=0, le=1, description="the part of progress that was cancelled")
+    progress_done: float = Field(default=0.0, ge=0, le=1, description="the part of progress whose jobs are done")
+    retrying: int = Field(default=0, description="jobs under way that a retry of the batch has taken up")
 
 
 class Cause(StoredModel):
@@ -111,6 +133,7 @@ class BatchStatus(BatchListEntry):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     notice: str = Field(default="", description="why the batch does not go on and what to do; empty while it does")
+    attempts: tuple[AttemptStatus, ...] = Field(default=(), description="the tries of the batch, the oldest first")
     causes: tuple[Cause, ...] = Field(default=(), description="of the failed jobs, the most frequent first")
     jobs: tuple[JobStatus, ...] = ()
 
@@ -162,6 +185,7 @@ class PoolStatus(StoredModel):
 
     work_pool: str
     device: str = Field(description="what people call the device")
+    device_kind: str = Field(default="cpu", description="cuda or cpu")
     condition: str = Field(description="online, offline, paused or quarantined")
     slots: int
     running: int
@@ -169,6 +193,7 @@ class PoolStatus(StoredModel):
     pending_audio_seconds: float
     seconds_until_free: float | None = Field(description="null where nothing is transcribed")
     real_time_factor: float = Field(description="processing time ÷ audio duration")
+    speed_measured: bool = Field(default=True, description="false as long as the real-time factor is an assumption")
     worker_online: bool
     machine: str = Field(default="", description="where the device is")
     problem: str = Field(default="", description="what keeps jobs away and what to do; empty if nothing does")

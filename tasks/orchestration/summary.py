@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -52,8 +52,28 @@ def _with_name(ending: Ending) -> str:
     return ending.error if ending.error.startswith(name) else f"{name}: {ending.error}"
 
 
+def reason_of(error: str, path: str) -> str:
+    """Return *error* as it stands behind the name of the file: without the name in front, beginning with a capital."""
+    name = display_name(PurePosixPath(path).name)
+    if not error.startswith(name):
+        return error
+    rest = error.removeprefix(name).lstrip(" :").removeprefix("is ")
+    return rest[:1].upper() + rest[1:]
+
+
+def result_of(batch: Batch, endings: Sequence[Ending]) -> str:
+    """Return the name of the batch and its result on one line: ``Lectures: 6 done, 4 failed``."""
+    counts = Counter(ending.stage for ending in endings)
+    told = [f"{counts[stage]} {stage}" for stage in (Stage.DONE, Stage.FAILED, Stage.CANCELLED) if counts[stage]]
+    return f"{display_name(batch.name)}: {', '.join(told)}"
+
+
 def summary_markdown(batch: Batch, endings: Sequence[Ending], *, wall_seconds: float) -> str:
-    """Return the batch summary: counts, failures grouped by cause with what to do, and what each GPU did."""
+    """
+    Return the batch summary: counts, failures grouped by cause with what to do, and what each GPU did.
+
+    *wall_seconds* is the time for which the batch ran, over all its tries, without the pauses between them.
+    """
     audio_seconds = sum(ending.audio_seconds for ending in endings if ending.stage is Stage.DONE)
     counts = {stage: sum(ending.stage is stage for ending in endings) for stage in Stage}
     lines = [
@@ -85,7 +105,7 @@ def _failures(endings: Iterable[Ending]) -> list[str]:
     lines = ["", "## Failed", ""]
     for cause, alike in by_cause:
         if len(alike) == 1:
-            lines.append(f"- **{_cell(alike[0].job.path)}**: {_cell(cause)}")
+            lines.append(f"- **{_cell(alike[0].job.path)}** - {_cell(reason_of(cause, alike[0].job.path))}")
             continue
         lines.append(f"- {len(alike)} jobs: {_cell(cause)}")
         lines += [f"    - {_cell(ending.job.path)}" for ending in alike]
@@ -129,8 +149,12 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def summary_of(jobs: Sequence[JobStatus]) -> BatchSummary:
-    """Return the number of jobs at each stage, the audio they hold and the time until the last of them is done."""
+def summary_of(jobs: Sequence[JobStatus], *, retried: bool = False) -> BatchSummary:
+    """
+    Return the number of jobs at each stage, the audio they hold and the time until the last of them is done.
+
+    *retried* says that the batch is under way once more: then a retry has taken up whatever is not at its end.
+    """
     counts = Counter(Stage.TRANSCRIBING if job.stage is Stage.STORING else job.stage for job in jobs)
     unfinished = [job.eta_seconds for job in jobs if not job.stage.ended]
     known = [seconds for seconds in unfinished if seconds is not None]
@@ -139,23 +163,28 @@ def summary_of(jobs: Sequence[JobStatus]) -> BatchSummary:
         **{stage.value: count for stage, count in counts.items()},
         audio_seconds=round(sum(job.audio_seconds or 0.0 for job in jobs), 3),
         eta_seconds=max(known) if known and len(known) == len(unfinished) else None,
-        progress=share_settled(jobs),
+        **shares_settled(jobs),
+        retrying=len(unfinished) if retried else 0,
     )
 
 
-def share_settled(jobs: Sequence[JobStatus]) -> float:
+def shares_settled(jobs: Sequence[JobStatus]) -> Mapping[str, float]:
     """
-    Return the share of the work that is settled, from 0 to 1: what is transcribed, and all of what has ended.
+    Return the shares of the work that are settled, from 0 to 1, by the names of the summary's fields.
 
-    Jobs count by the length of their audio. One whose audio is not measured yet counts as the average of the others.
+    Jobs count by the length of their audio, also those that have failed. One whose audio is not measured yet counts as
+    the average of the others.
     """
     known = [job.audio_seconds for job in jobs if job.audio_seconds]
     average = sum(known) / len(known) if known else 1.0
     weights = [job.audio_seconds or average for job in jobs]
-    settled = sum(
-        weight * (1.0 if job.stage.ended else job.progress) for job, weight in zip(jobs, weights, strict=True)
-    )
-    return round(settled / sum(weights), 4) if weights else 0.0
+    settled: dict[str, float] = defaultdict(float)
+    for job, weight in zip(jobs, weights, strict=True):
+        part = weight * (1.0 if job.stage.ended else job.progress) / sum(weights)
+        settled["progress"] += part
+        if job.stage.ended:
+            settled[f"progress_{job.stage}"] += part
+    return {name: min(round(share, 4), 1.0) for name, share in settled.items()}
 
 
 def causes_of(jobs: Sequence[JobStatus]) -> tuple[Cause, ...]:

@@ -1,8 +1,9 @@
 """
-Mark jobs as cancelled in the store, for as long as they have no run in Prefect that could be asked to stop.
+Mark jobs in the store that users cancelled alone, and not with their batch.
 
-The mark is heeded by the batch run before it dispatches the job, and by the job's run when that was created in the same
-moment. A second kind of mark says that what a cancelled job, or all of a cancelled batch, uploaded is kept for a retry.
+The mark is heeded by the batch run before it dispatches the job, by the job's run when that was created in the same
+moment, and by a retry of the batch, which leaves the job cancelled. It goes when the job itself is retried. A second
+kind of mark says that what a cancelled job, or all of a cancelled batch, uploaded is kept for a retry.
 """
 
 from collections.abc import Iterable
@@ -27,6 +28,11 @@ def mark_cancelled(store: Store, batch_id: str, mark: CancelMark) -> None:
 def is_marked_cancelled(store: Store, batch_id: str, job_id: str) -> bool:
     """Return whether the job is marked."""
     return store.stat(BatchKeys.of(batch_id).cancel_mark(job_id)) is not None
+
+
+def forget_cancel(store: Store, batch_id: str, job_id: str, *, before: datetime) -> bool:
+    """Remove the job's mark if it is older than *before*, when the job was retried, and return whether it was."""
+    return _delete_mark(store, BatchKeys.of(batch_id).cancel_mark(job_id), CancelMark, before)
 
 
 def cancelled_jobs(store: Store, batch_id: str) -> frozenset[str]:
@@ -54,19 +60,18 @@ def forget_kept(store: Store, batch_id: str, *, job_id: str = "") -> None:
     store.delete(keys.keep_mark(job_id) if job_id else keys.keep_mark())
 
 
-def forget_cancels(store: Store, batch_id: str, *, before: datetime) -> None:
-    """Remove the marks that were made before a moment: the batch was retried then, and everything is to run."""
+def forget_keeps(store: Store, batch_id: str, *, before: datetime) -> None:
+    """Remove the marks that keep uploads and are older than *before*, when the cancelled batch was retried."""
     for key in store.list(BatchKeys.of(batch_id).keep_marks):
-        try:
-            kept = KeepMark.model_validate_json(distinguish_outage(store, key, partial(store.read, key)))
-        except (NotFound, Unreadable, ValidationError):  # the upload stays as long as that of a failed job
-            continue
-        if kept.kept_at < before:
-            store.delete(key)
-    for key in store.list(BatchKeys.of(batch_id).cancel_marks):
-        try:
-            mark = CancelMark.model_validate_json(distinguish_outage(store, key, partial(store.read, key)))
-        except (NotFound, Unreadable, ValidationError):  # that job stays cancelled
-            continue
-        if mark.cancelled_at < before:
-            store.delete(key)
+        _delete_mark(store, key, KeepMark, before)
+
+
+def _delete_mark(store: Store, key: str, kind: type[CancelMark | KeepMark], before: datetime) -> bool:
+    try:
+        mark = kind.model_validate_json(distinguish_outage(store, key, partial(store.read, key)))
+    except (NotFound, Unreadable, ValidationError):  # the job stays cancelled, its upload as long as a failed job's
+        return False
+    if (mark.cancelled_at if isinstance(mark, CancelMark) else mark.kept_at) >= before:
+        return False
+    store.delete(key)
+    return True

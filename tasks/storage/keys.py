@@ -11,7 +11,7 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/run.json                      StartedRun: written when Prefect has the batch's run
     batches/<batch id>/recordings/<job id>.mp3       what the model hears
     batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
-    batches/<batch id>/cancelled/<job id>.json       CancelMark: a user cancelled the job before it had a run
+    batches/<batch id>/cancelled/<job id>.json       CancelMark: a user cancelled this job alone
     batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
                                                      batch.json instead of a job's: that of all its jobs
     batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads

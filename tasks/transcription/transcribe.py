@@ -25,6 +25,9 @@ NO_SPEECH = "No speech detected"
 LANGUAGE_WINDOWS = 5
 """Number of places at which the language is listened for. What is heard there need not be encoded again."""
 
+DETECTION_SHARE = 0.03
+"""Share of a job's progress that counts for finding the speech, before the first word is written down."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Heard:
@@ -66,16 +69,21 @@ def transcribe(
     """
     Return the transcript of *audio_file*, the recording of the upload *name*. Blocks until it is done.
 
-    *on_progress* gets the share of the speech that is written down, from 0 to 1, rising. *initial_offset_seconds* is
-    added to all times: where the sound of the upload starts on its own clock. *unreadable* are the stretches of the
-    upload that are damaged, on that clock. Several recordings may be transcribed at the same time, each in a thread.
+    *on_progress* gets the share of the work that is done, from 0 to 1, rising: a little of it counts for finding the
+    speech, the rest goes by the speech that is written down. *initial_offset_seconds* is added to all times: where the
+    sound of the upload starts on its own clock. *unreadable* are the stretches of the upload that are damaged, on that
+    clock. Several recordings may be transcribed at the same time, each in a thread.
 
     Where a voice is heard and no word is understood, the transcript has a gap.
 
     Raises `NoSpeech` (without loading a model), `MediaRejected`, `ModelUnavailable`, `DeviceFailed`, or
     `TranscriptionCancelled` soon after *cancelled* says so.
     """
-    speech = find_speech(decode(audio_file, name=name, cancelled=cancelled), cancelled=cancelled)
+    speech = find_speech(
+        decode(audio_file, name=name, cancelled=cancelled),
+        cancelled=cancelled,
+        on_progress=lambda share: on_progress(DETECTION_SHARE * share),
+    )
     if not speech.spans:
         raise NoSpeech(NO_SPEECH)
     with ENGINES.use(engine, cancelled=cancelled) as loaded:
@@ -139,8 +147,7 @@ def _written(
         for spoken, (chunk, text) in zip(speech.chunks, texts, strict=True):
             yield reviewer.review(spoken, chunk, text)
             done_seconds += chunk.speech_seconds
-            on_progress(min(done_seconds / speech.speech_seconds, 1.0))
-    reviewer.close()
+            on_progress(DETECTION_SHARE + (1 - DETECTION_SHARE) * min(done_seconds / speech.speech_seconds, 1.0))
 
 
 def _listen_for_language(

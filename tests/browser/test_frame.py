@@ -2,7 +2,7 @@
 
 import pytest
 
-PAGES = {"Upload": "/", "Batches": "/batches", "Inbox": "/inbox", "Transcript": "/transcript", "GPUs": "/gpus"}
+PAGES = {"Upload": "/", "Batches": "/batches", "Inbox": "/inbox", "Transcripts": "/transcript", "Devices": "/gpus"}
 
 
 @pytest.mark.parametrize("page_name", PAGES)
@@ -16,8 +16,8 @@ def test_every_page_is_reached_from_the_first(open_page, page_name):
 def test_on_a_phone_the_pages_are_in_a_menu(open_page):
     page = open_page("/", width=360, height=740)
     page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_role("link", name="GPUs").click()
-    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("heading", name="Devices", level=1).wait_for()
 
 
 @pytest.mark.parametrize(("address", "width"), [*((address, 360) for address in PAGES.values()), ("/gpus", 1920)])
@@ -38,7 +38,7 @@ def test_the_browser_chooses_between_light_and_dark(open_page, dark, background)
 
 def test_the_icon_of_the_tab_comes_from_this_machine(open_page, stack):
     page = open_page("/gpus")  # headless browsers fetch no icons, so their addresses are looked at
-    page.get_by_role("heading", name="gpu-0").wait_for()
+    page.get_by_role("heading", name="CPU 0").wait_for()
     icons = page.eval_on_selector_all("link[rel~=icon]", "links => links.map(link => link.href)")
     assert icons
     assert all(icon.startswith(("data:", stack.address)) for icon in icons)

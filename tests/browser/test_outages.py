@@ -34,7 +34,7 @@ def no_traceback(page):
 
 def test_while_prefect_is_away_every_page_says_so_and_then_comes_back(open_page, fragile_stack):
     pages = [open_page(address, on=fragile_stack) for address in PAGES]
-    expect(pages[-1].get_by_role("heading", name="gpu-0")).to_be_visible(timeout=SECONDS)
+    expect(pages[-1].get_by_role("heading", name="CPU 0")).to_be_visible(timeout=SECONDS)
     servers = [pid for pid, line in fragile_stack.processes().items() if "deployments.local.prefect_server" in line]
     for pid in servers:
         os.kill(pid, signal.SIGSTOP)
@@ -54,7 +54,7 @@ def test_while_prefect_is_away_every_page_says_so_and_then_comes_back(open_page,
     for page in (*pages, latecomer):
         expect(notice(page)).to_be_hidden(timeout=SECONDS)
     for page in (pages[-1], latecomer):
-        expect(page.get_by_role("heading", name="gpu-0")).to_be_visible(timeout=SECONDS)
+        expect(page.get_by_role("heading", name="CPU 0")).to_be_visible(timeout=SECONDS)
         expect(page.get_by_test_id("stAlert")).to_have_count(0, timeout=SECONDS)
 
 
@@ -67,7 +67,7 @@ def test_while_the_store_is_away_every_page_says_so(open_page, fragile_stack):
         for page in pages:
             expect(notice(page)).to_contain_text(re.compile("The store .* Check that"), timeout=SECONDS)
             no_traceback(page)
-        expect(pages[-1].get_by_role("heading", name="gpu-0")).to_be_visible()
+        expect(pages[-1].get_by_role("heading", name="CPU 0")).to_be_visible()
     finally:
         store.unlink()
         store.with_name("store-elsewhere").rename(store)

@@ -79,7 +79,7 @@ def test_doubtful_words_are_marked_on_demand(open_transcript, document):
         word["probability"] = 0.99
     words[3]["probability"], words[5]["probability"] = 0.55, 0.25
     page = open_transcript(document=document)
-    page.get_by_role("button", name="Confidence").click()
+    page.get_by_role("button", name="Mark uncertain words").click()
     doubted, unlikely = page.locator(".word.doubted"), page.locator(".word.unlikely")
     expect(doubted).to_have_text(words[3]["text"].strip())
     expect(doubted).to_have_attribute("title", "55 % sure")
@@ -92,7 +92,7 @@ def test_doubtful_words_are_marked_on_demand(open_transcript, document):
     expect(doubted).to_be_focused()
     assert doubted.evaluate("word => getComputedStyle(word, '::after').content") == '"55 % sure"', "by keys alone, too"
     expect(page.locator(".legend")).to_contain_text(f"2 of {len(words)} words")
-    page.get_by_role("button", name="Confidence").click()
+    page.get_by_role("button", name="Mark uncertain words").click()
     expect(page.locator(".paragraph [title]")).to_have_count(0)
 
 
@@ -203,7 +203,7 @@ def test_without_a_job_the_newest_transcripts_are_offered(open_page):
 def test_everybody_can_use_it(open_transcript, document, looks):
     document["removed"] = [{"start": 16.0, "end": 21.5, "text": "again and again", "reason": "it repeats itself"}]
     page = open_transcript(document=document, **looks)
-    page.get_by_role("button", name="Confidence").click()
+    page.get_by_role("button", name="Mark uncertain words").click()
     page.get_by_role("button", name="Removed text (1)").click()
     page.get_by_label("Search the transcript").fill("the")
     page.locator(".word").nth(20).click()

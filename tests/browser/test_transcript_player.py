@@ -110,8 +110,8 @@ def test_the_recording_is_let_go_when_the_reader_leaves(open_transcript):
     page.keyboard.press("Space")
     audio = page.locator("audio").element_handle()
     page.wait_for_function("audio => audio.currentTime > 0", arg=audio)
-    page.get_by_role("link", name="GPUs").first.click()
-    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    page.get_by_role("link", name="Devices").first.click()
+    page.get_by_role("heading", name="Devices", level=1).wait_for()
     page.wait_for_function("audio => audio.paused && !audio.hasAttribute('src')", arg=audio)
 
 
@@ -213,3 +213,43 @@ def test_three_hours_are_searched_and_read_like_three_minutes(open_transcript, r
     page.get_by_label("Search the transcript").fill("word")
     expect(page.locator(".count")).to_have_text("1 of 30000")
     expect(page.locator(".word").first).to_be_in_viewport()
+
+
+def focused(page):
+    """The word that has the focus, or the tag of what has it."""
+    return page.evaluate(
+        "() => { let it = document.activeElement;"
+        " while (it.shadowRoot?.activeElement) it = it.shadowRoot.activeElement;"
+        " return it.dataset.word ?? it.tagName; }"
+    )
+
+
+def test_a_clicked_word_has_the_focus_and_the_keys_go_on_from_it(open_transcript, words):
+    page = open_transcript()
+    page.locator(".word").nth(60).click()
+    reach(page, words[60]["start"])
+    assert focused(page) == "60"
+    page.keyboard.press("Shift+ArrowRight")
+    assert focused(page) == "61"
+    page.keyboard.press("Enter")
+    reach(page, words[61]["start"])
+    page.keyboard.press("/")
+    page.keyboard.type("lecture")
+    page.keyboard.press("Escape")
+    assert focused(page).isdigit(), "the search field keeps no keys for itself"
+    page.keyboard.press("Space")
+    expect(page.locator("audio")).to_have_js_property("paused", False)
+    expect(page.get_by_label("Search the transcript")).to_have_value("")
+
+
+def test_a_reload_keeps_the_place_and_the_speed(open_transcript, words):
+    page = open_transcript()
+    page.get_by_label("Playback speed").select_option("1.5")
+    page.locator(".word").nth(60).click()
+    reach(page, words[60]["start"])
+    page.wait_for_function("() => localStorage.getItem('batchscribe.places') !== null")
+    page.reload()
+    expect(page.locator(".word.now")).to_have_text(words[60]["text"].strip())
+    reach(page, words[60]["start"])
+    expect(page.get_by_label("Playback speed")).to_have_value("1.5")
+    expect(page.locator("audio")).to_have_js_property("playbackRate", 1.5)

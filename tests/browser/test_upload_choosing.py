@@ -76,9 +76,9 @@ def test_removing_by_keyboard_goes_on_to_the_next_row(open_upload, make_files):
     expect(upload.rows).to_have_count(2)
     assert upload.names() == ["a.mp3", "c.mp3"]
     expect(upload.button("Remove c.mp3")).to_be_focused()
-    upload.button("Clear").click()
+    upload.button("Cancel").click()
     expect(upload.rows).to_have_count(0)
-    expect(upload.button("Upload all")).to_be_hidden()
+    expect(upload.button("Upload All")).to_be_hidden()
 
 
 def test_two_thousand_files_are_listed_counted_and_cleared(open_upload, make_files, tmp_path):

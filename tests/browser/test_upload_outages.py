@@ -25,7 +25,7 @@ def test_a_broken_connection_is_tried_again(open_upload, make_files, stack):
 
     upload.page.route("**/api/upload?*", break_first)
     upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     expect(upload.row("a.mp3")).to_contain_text("Next try in")
     assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
     assert len(broken) == 1
@@ -44,7 +44,7 @@ def test_a_busy_server_is_asked_again_when_it_says_so(open_upload, make_files, s
 
     upload.page.route("**/api/upload?*", busy_first)
     upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
     assert answers == [429, 0]
 
@@ -65,7 +65,7 @@ def test_a_server_that_is_busy_for_long_gets_the_file_in_the_end(open_upload, ma
     page.route("**/api/upload?*", refuse)
     upload.choose(*make_files(["a.mp3"]))
     page.clock.install()
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     for _ in range(LONGER_THAN_PATIENCE):
         upload.waits_for_next_try()
         expect(upload.row("a.mp3")).to_contain_text("16 uploads are being received.")
@@ -89,7 +89,7 @@ def test_a_server_that_is_away_for_long_gets_the_batch_in_the_end(open_upload, m
     page.route("**/api/batch", refuse)
     upload.choose(*make_files(["a.mp3"]))
     page.clock.install()
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     expect(page.get_by_text("The server cannot be reached.").first).to_contain_text("The next try is in")
     upload.wait_until(lambda: page.clock.fast_forward(BETWEEN_TRIES) or len(broken) > LONGER_THAN_PATIENCE)
     assert paths_on_server(stack, upload.opened_batch()) == ["a.mp3"]
@@ -100,7 +100,7 @@ def test_a_start_that_gets_no_answer_can_be_cancelled_and_made_later(open_upload
     page = upload.page
     page.route("**/start", lambda route: route.fulfill(status=503, json={"detail": "Prefect is away."}))
     upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     expect(page.get_by_text("Prefect is away. The next try is in")).to_be_visible()
     batch_id = upload.batch_id()
     upload.button("Cancel").click()
@@ -108,5 +108,5 @@ def test_a_start_that_gets_no_answer_can_be_cancelled_and_made_later(open_upload
     expect(page.get_by_text("Prefect is away.")).to_be_hidden()
     assert stack.api.get(f"/batch/{batch_id}").json()["state"] == "uploading"
     page.unroute("**/start")
-    upload.button("Start the batch").click()
+    upload.button("Start the Batch").click()
     assert upload.opened_batch() == batch_id

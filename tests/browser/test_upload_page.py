@@ -1,5 +1,7 @@
 """The upload page can be used by everybody, on every screen."""
 
+import re
+
 import pytest
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from playwright.sync_api import expect
@@ -23,13 +25,13 @@ def test_axe_finds_nothing_serious_in_any_phase(open_upload, make_files, find_ba
     page.get_by_text("1 file left out").click()
     page.evaluate("globalThis.batchscribeUpload.parallelUploads = 1")
     page.route("**/api/upload?*b.mp3", lambda _route: None)  # it stays under way
-    upload.button("Upload all").click()
-    expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+    upload.button("Upload All").click()
+    expect(upload.row("a.mp3")).to_contain_text("Complete")
     expect(upload.row("large.mp4")).to_contain_text("Refused")
     expect(upload.row("b.mp3").get_by_role("progressbar")).to_be_visible()
     assert find_barriers(page) == []
     upload.button("Cancel").click()
-    expect(upload.button("Upload the rest")).to_be_visible()
+    expect(upload.button("Upload the Rest")).to_be_visible()
     assert find_barriers(page) == []
 
 
@@ -39,15 +41,15 @@ def test_axe_finds_nothing_serious_when_the_person_has_to_decide(open_upload, ma
     page = upload.page
     (large,) = make_files(["large.mp4"], size=21 * 2**30)
     upload.choose(*make_files(["a.mp3"]), large)
-    upload.button("Upload all").click()
-    expect(upload.button("Retry failed")).to_be_visible()
+    upload.button("Upload All").click()
+    expect(upload.button("Retry Failed")).to_be_visible()
     assert find_barriers(page) == []
     upload.button("Discard").click()
     assert find_barriers(page) == []
     page.reload()
     expect(page.get_by_text("was interrupted: 1 of 2 files is on the server")).to_be_visible()
     assert find_barriers(page) == []
-    upload.button("Discard it").click()
+    upload.button("Discard").click()
     assert find_barriers(page) == []
 
 
@@ -70,7 +72,7 @@ def test_nothing_is_cut_off_on_a_screen_of_any_width(open_upload, make_files, wi
     upload.choose(*make_files([f"{name}.mp3", "b.mp4"]))
     main = upload.page.get_by_test_id("stMain")
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth")
-    for control in (upload.button("Remove b.mp4"), upload.button("Upload all"), upload.button("Choose a folder")):
+    for control in (upload.button("Remove b.mp4"), upload.button("Upload All"), upload.button("Choose a folder")):
         box = control.bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
@@ -84,7 +86,7 @@ def test_everything_is_reached_by_keyboard_in_the_order_of_the_page(open_upload,
     for _ in range(6):
         upload.page.keyboard.press("Tab")
         reached.append(upload.page.evaluate(FOCUSED))
-    assert reached == ["Choose a folder", "Batch options", "1 file · 1.0 kB", "Files", "Remove a.mp3", "Clear"]
+    assert reached == ["Choose a folder", "Batch options", "1 file · 1.0 kB", "Files", "Remove a.mp3", "Cancel"]
 
 
 def test_the_keyboard_goes_on_where_an_action_leads_to(open_upload, make_files):
@@ -93,20 +95,20 @@ def test_the_keyboard_goes_on_where_an_action_leads_to(open_upload, make_files):
     upload.choose(*make_files(["a.mp3", "b.mp3"]))
     upload.hold("**/api/upload?*b.mp3")
     press = page.keyboard.press
-    upload.button("Upload all").focus()
+    upload.button("Upload All").focus()
     press("Enter")
     expect(upload.button("Cancel")).to_be_focused()
-    expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+    expect(upload.row("a.mp3")).to_contain_text("Complete")
     press("Enter")
-    expect(upload.button("Upload the rest")).to_be_focused()
+    expect(upload.button("Upload the Rest")).to_be_focused()
     upload.button("Discard").focus()
     press("Enter")
-    expect(upload.button("Keep them")).to_be_focused()
+    expect(upload.button("Keep")).to_be_focused()
     press("Enter")
     expect(upload.button("Discard")).to_be_focused()
     press("Enter")
     press("Shift+Tab")
-    expect(upload.button("Discard them")).to_be_focused()
+    expect(upload.button(re.compile("Delete the"))).to_be_focused()
     press("Enter")
     expect(upload.rows).to_have_count(0)
     expect(upload.button("Choose files")).to_be_focused()
@@ -125,12 +127,12 @@ def test_choices_are_remembered_but_the_name_only_until_its_batch_starts(open_up
     page = upload.page
     page.get_by_label("Batch name").fill("Interviews")
     page.get_by_label("Spoken language").select_option("German")
-    page.get_by_label("Words to expect").fill("Müller")
+    page.get_by_label("Names and terms that occur").fill("Müller")
     page.reload()
     expect(page.get_by_label("Batch name")).to_have_value("Interviews")
-    expect(page.get_by_label("Words to expect")).to_have_value("Müller")
+    expect(page.get_by_label("Names and terms that occur")).to_have_value("Müller")
     upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     upload.opened_batch()
     page.get_by_role("link", name="Upload").first.click()
     expect(page.get_by_label("Spoken language")).to_have_value("de")
@@ -143,10 +145,10 @@ def test_a_name_goes_with_its_batch_even_if_that_starts_while_another_page_is_sh
     page.get_by_label("Batch name").fill("Interviews")
     upload.choose(*make_files(["a.mp3"]))
     last = upload.hold("**/api/upload?*")
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     request = last()
-    page.get_by_role("link", name="GPUs").first.click()
-    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    page.get_by_role("link", name="Devices").first.click()
+    page.get_by_role("heading", name="Devices", level=1).wait_for()
     request.continue_()
     page.wait_for_function("globalThis.batchscribeUpload.started")
     page.get_by_role("link", name="Upload").first.click()

@@ -30,9 +30,14 @@ def test_after_a_reload_the_rest_is_uploaded_into_the_same_batch(stopped_upload,
     ).to_be_visible()
     upload.button("Continue").click()
     expect(upload.row("a.mp3")).to_contain_text("On the server")
-    upload.choose_folder(tmp_path / "talks")
+    assert upload.names() == ALL
+    expect(upload.row("c.mp3")).to_contain_text("Missing")
+    expect(upload.button(re.compile("Start without [12] files?"))).to_be_visible()
+    with upload.page.expect_file_chooser() as chooser:
+        upload.button("Choose the missing files").click()
+    chooser.value.set_files(tmp_path / "talks")
     expect(upload.page.get_by_text(re.compile("[12] files? left out: [12] already listed"))).to_be_visible()
-    upload.button("Upload the rest").click()
+    upload.button("Upload the Rest").click()
     assert upload.opened_batch() == batch_id
     assert paths_on_server(stack, batch_id) == ["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"]
 
@@ -42,9 +47,9 @@ def test_files_that_were_chosen_before_it_goes_on_are_listed_once(stopped_upload
     upload.page.reload()
     upload.choose_folder(tmp_path / "talks")
     upload.button("Continue").click()
-    expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+    expect(upload.row("a.mp3")).to_contain_text("Complete")
     assert upload.names() == ALL
-    upload.button("Upload the rest").click()
+    upload.button("Upload the Rest").click()
     assert upload.opened_batch() == batch_id
     assert paths_on_server(stack, batch_id) == ALL
 
@@ -57,7 +62,7 @@ def test_another_file_in_the_place_of_one_that_arrived_gets_a_number(stopped_upl
     upload.button("Continue").click()
     expect(upload.row("a (2).mp3")).to_contain_text("Pending")
     expect(upload.row("a.mp3")).to_contain_text("On the server")
-    upload.button("Upload the rest").click()
+    upload.button("Upload the Rest").click()
     assert upload.opened_batch() == batch_id
     assert paths_on_server(stack, batch_id) == ["talks/a (2).mp3", *ALL]
 
@@ -66,16 +71,16 @@ def test_an_interrupted_upload_is_only_discarded_when_that_is_confirmed(stopped_
     upload, batch_id = stopped_upload()
     page = upload.page
     page.reload()
-    upload.button("Discard it").focus()
+    upload.button("Discard").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text(re.compile(r"Discard [12] uploaded files?\?")).first).to_be_visible()
-    expect(upload.button("Keep them")).to_be_focused()
+    expect(page.get_by_text(re.compile(r"Delete [12] uploaded files?\?")).first).to_be_visible()
+    expect(upload.button("Keep")).to_be_focused()
     page.keyboard.press("Enter")
     expect(upload.button("Continue")).to_be_focused()
     assert "talks/a.mp3" in paths_on_server(stack, batch_id)
-    upload.button("Discard it").click()
+    upload.button("Discard").click()
     with page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.ok):
-        upload.button("Discard them").click()
+        upload.button(re.compile("Delete the")).click()
     expect(message(upload)).to_be_hidden()
     assert stack.api.get(f"/batch/{batch_id}").status_code == 404
 
@@ -85,7 +90,7 @@ def test_a_double_click_discards_nothing(stopped_upload, stack):
     upload.button("Discard").dblclick()
     expect(upload.rows).to_have_count(3)
     upload.page.reload()
-    upload.button("Discard it").dblclick()
+    upload.button("Discard").dblclick()
     expect(message(upload)).to_be_visible()
     assert "talks/a.mp3" in paths_on_server(stack, batch_id)
 
@@ -104,8 +109,8 @@ def test_an_upload_is_left_alone_by_other_tabs_and_by_what_becomes_of_older_ones
     answer = older()
     upload.choose(*make_files(["a.mp3", "b.mp3"]))
     last = upload.hold("**/api/upload?*b.mp3")
-    upload.button("Upload all").click()
-    expect(upload.row("a.mp3")).to_contain_text("Uploaded")
+    upload.button("Upload All").click()
+    expect(upload.row("a.mp3")).to_contain_text("Complete")
     answer.continue_()
     page.wait_for_function(FORGOTTEN.format(started.batch_id))
     batch_id = upload.batch_id()
@@ -138,12 +143,12 @@ def test_what_one_tab_goes_on_with_is_not_discarded_by_another(stopped_upload, o
     for tab in (upload, other):
         expect(message(tab)).to_be_visible()
     upload.button("Continue").click()
-    expect(upload.button("Upload the rest").or_(upload.button("Start the batch"))).to_be_visible()
-    other.button("Discard it").click()
-    other.button("Discard them").click()
+    expect(upload.button("Choose the missing files")).to_be_visible()
+    other.button("Discard").click()
+    other.button(re.compile("Delete the")).click()
     expect(message(other)).to_be_hidden()
     upload.page.bring_to_front()
     upload.choose_folder(tmp_path / "talks")
-    upload.button("Upload the rest").click()
+    upload.button("Upload the Rest").click()
     assert upload.opened_batch() == batch_id
     assert paths_on_server(stack, batch_id) == ALL

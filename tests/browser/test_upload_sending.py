@@ -26,10 +26,10 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
     page.get_by_label("Spoken language").select_option("English")
     page.get_by_label("Model", exact=True).select_option("Another…")
     page.get_by_label("Name of the model").fill("tiny.en")
-    page.get_by_label("Words to expect").fill("Whisper, subtitles\nsilence,")
+    page.get_by_label("Names and terms that occur").fill("Whisper, subtitles\nsilence,")
     page.get_by_label("JSON").uncheck()
     upload.choose(*(clip.path for clip in list(clips.values())[:2]))
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     batch_id = upload.opened_batch()
     batch = json.loads((stack.data / "store" / BatchKeys.of(batch_id).batch).read_text())
     assert batch["name"] == "Two clips"
@@ -50,7 +50,7 @@ def test_an_upload_shows_its_progress_and_goes_on_while_another_page_is_shown(op
     page = upload.page
     upload.choose(*make_files(["a.mp3", "b.mp3", "c.mp3", "d.mp3"], size=JUNK))
     upload.send_at(SLOW)
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     upload.has_sent(0.05)
     expect(page.get_by_text("Files: 3 of 4 uploading")).to_be_visible()
     expect(page.get_by_text(re.compile(r"kB/s · (about \d+ (s|min)|a few seconds) left"))).to_be_visible()
@@ -58,16 +58,19 @@ def test_an_upload_shows_its_progress_and_goes_on_while_another_page_is_shown(op
     expect(upload.row("d.mp3")).to_contain_text("Pending")
     batch_id = upload.batch_id()
     before = int(upload.progress.get_attribute("value"))
-    page.get_by_role("link", name="GPUs").first.click()
-    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    page.get_by_role("link", name="Devices").first.click()
+    page.get_by_role("heading", name="Devices", level=1).wait_for()
+    page.wait_for_function(r"/^Upload \d+ % · Devices · Batchscribe$/.test(document.title)")
+    expect(page.locator("[data-testid=stTopNavLink][data-upload]")).to_have_count(1)
     upload.has_sent(before / 100 + 0.1)
     page.get_by_role("link", name="Upload").first.click()
     expect(upload.rows).to_have_count(4)
     assert int(upload.progress.get_attribute("value")) > before
-    page.get_by_role("link", name="GPUs").first.click()
-    page.get_by_role("heading", name="GPUs", level=1).wait_for()
+    page.get_by_role("link", name="Devices").first.click()
+    page.get_by_role("heading", name="Devices", level=1).wait_for()
     upload.send_at(-1)
     page.wait_for_function("globalThis.batchscribeUpload.started")
+    page.wait_for_function("document.title === 'Devices · Batchscribe'")
     assert "gpus" in page.url  # nobody is torn from the page they went to
     page.get_by_role("link", name="Upload").first.click()
     page.get_by_role("link", name="Open the batch").click()
@@ -81,7 +84,7 @@ def test_leaving_is_only_guarded_while_files_are_sent(open_upload, make_files):
     upload.choose(*make_files(["a.mp3"], size=JUNK))
     assert upload.page.evaluate(leave) is False
     upload.send_at(SLOW)
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     upload.has_sent(0.05)
     assert upload.page.evaluate(leave) is True
     upload.button("Cancel").click()
@@ -94,7 +97,7 @@ def test_a_cancelled_upload_keeps_what_arrived_and_starts_nothing(stopped_upload
     expect(upload.row("b.mp3")).to_contain_text("Pending")
     assert paths_on_server(stack, batch_id) == ["talks/a.mp3"]
     assert state_on_server(stack, batch_id) == "uploading"
-    upload.button("Upload the rest").click()
+    upload.button("Upload the Rest").click()
     assert upload.opened_batch() == batch_id
     assert paths_on_server(stack, batch_id) == ["talks/a.mp3", "talks/b.mp3", "talks/c.mp3"]
 
@@ -102,9 +105,9 @@ def test_a_cancelled_upload_keeps_what_arrived_and_starts_nothing(stopped_upload
 def test_a_discarded_upload_is_gone_from_the_server(stopped_upload, stack):
     upload, batch_id = stopped_upload()
     upload.button("Discard").click()
-    expect(upload.page.get_by_text("Discard 1 uploaded file?").first).to_be_visible()
+    expect(upload.page.get_by_text("Delete 1 uploaded file?").first).to_be_visible()
     with upload.page.expect_response(lambda answer: answer.request.method == "DELETE" and answer.ok):
-        upload.button("Discard them").click()
+        upload.button(re.compile("Delete the")).click()
     expect(upload.rows).to_have_count(0)
     answer = stack.api.get(f"/batch/{batch_id}")
     assert answer.status_code == 404 or answer.json()["jobs"] == []
@@ -114,7 +117,7 @@ def test_a_file_that_is_removed_during_the_upload_is_not_in_the_batch(open_uploa
     upload = open_upload()
     upload.choose(*make_files(["a.mp3", "b.mp3"], size=JUNK))
     upload.send_at(SLOW)
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     upload.has_sent(0.05)
     upload.button("Remove a.mp3").click()
     upload.send_at(-1)
@@ -125,7 +128,7 @@ def test_files_added_while_the_server_is_asked_what_it_accepts_join_the_batch(op
     upload = open_upload()
     asked = upload.hold("**/api/upload/check")
     upload.choose(*make_files(["a.mp3"]))
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     question = asked()
     upload.choose(*make_files(["b.mp3"]))
     question.continue_()
@@ -136,7 +139,7 @@ def test_files_added_during_the_upload_join_the_batch(open_upload, make_files, s
     upload = open_upload()
     upload.choose(*make_files(["a.mp3"], size=JUNK))
     upload.send_at(SLOW)
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     upload.has_sent(0.05)
     upload.choose(*make_files(["b.mp3"]))
     upload.send_at(-1)
@@ -147,15 +150,15 @@ def test_a_refused_file_is_named_and_the_batch_starts_only_when_it_is_told_to(op
     upload = open_upload()
     (large,) = make_files(["large.mp4"], size=21 * 2**30)  # over the limit of 20 GiB; it takes no space
     upload.choose(*make_files(["a.mp3"]), large)
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     expect(upload.row("large.mp4")).to_contain_text("Refused")
     expect(upload.row("large.mp4")).to_contain_text("are accepted. Upload a shorter or smaller file.")
     expect(upload.page.get_by_text("1 of 2 files could not be uploaded.").first).to_be_visible()
     batch_id = upload.batch_id()
     assert state_on_server(stack, batch_id) == "uploading"
-    upload.button("Retry failed").click()
+    upload.button("Retry Failed").click()
     expect(upload.row("large.mp4")).to_contain_text("Refused")
-    upload.button("Start without it").click()
+    upload.button("Start without 1 file").click()
     assert upload.opened_batch() == batch_id
     assert paths_on_server(stack, batch_id) == ["a.mp3"]
 
@@ -165,5 +168,5 @@ def test_a_file_that_vanished_is_told_apart_from_a_bad_connection(open_upload, m
     (file,) = make_files(["a.mp3"])
     upload.choose(file)
     file.unlink()
-    upload.button("Upload all").click()
+    upload.button("Upload All").click()
     expect(upload.row("a.mp3")).to_contain_text("The file cannot be read any more")

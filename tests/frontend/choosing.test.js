@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { droppedFiles, endingOf, pickedFiles, sortOut } from "../../dashboard/frontend/uploader/choosing.js";
-import { commonFolder } from "../../dashboard/frontend/uploader/wording.js";
+import { beaconText, suggestedName } from "../../dashboard/frontend/uploader/wording.js";
 
 const paths = (files) => files.map(({ path }) => path);
 const found = (...names) => names.map((path) => ({ path, file: {} }));
@@ -50,7 +50,22 @@ test("a dropped folder is read to its end, though a browser hands out a hundred 
   assert.deepEqual(unreadable, ["talks/lost.mp3"]);
 });
 
-test("a batch is named after the folder that all its files come from", () => {
-  assert.equal(commonFolder({ items: found("talks/a.mp3", "talks/b/c.mp3") }), "talks");
-  assert.equal(commonFolder({ items: found("talks/a.mp3", "b.mp3") }), "");
+test("a batch is named after its only file, or the folder that all files come from, or its time here", () => {
+  const noon = new Date(2026, 2, 4, 12, 0);
+  const named = (...names) => suggestedName({ items: found(...names), size: names.length }, noon);
+  assert.equal(named(), "");
+  assert.equal(named("talks/a.mp3"), "a.mp3");
+  assert.equal(named("talks/a.mp3", "talks/b/c.mp3"), "talks");
+  for (const mixed of [named("talks/a.mp3", "b.mp3"), named("a.mp3", "b.mp3")]) {
+    assert.match(mixed, /^Recordings of .*12:00/);
+  }
+});
+
+test("an upload is told of on all pages for as long as it needs the tab or the person", () => {
+  const queue = { sentBytes: 28, totalBytes: 100 };
+  const told = (phase) => beaconText({ phase, queue });
+  assert.equal(told("uploading"), "Upload 28 %");
+  assert.equal(told("checking"), "Upload…");
+  assert.equal(told("stopped"), "Upload stopped");
+  assert.equal(told("choosing"), "");
 });

@@ -3,7 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { BatchUpload } from "../../dashboard/frontend/uploader/batch_upload.js";
 import { Interruption } from "../../dashboard/frontend/uploader/interruption.js";
+import { Status } from "../../dashboard/frontend/uploader/queue.js";
+import { verdictText } from "../../dashboard/frontend/uploader/wording.js";
 import { answering } from "./server.js";
 
 const OPEN = "batchscribe.open.";
@@ -53,4 +56,60 @@ test("a server that refuses makes nothing forgotten", async () => {
   answering({ "GET /batch/2026-a": [[500, {}]] });
   assert.equal(await offered(), null);
   assert.deepEqual(left(), ["2026-a"]);
+});
+
+const talk = (number, extra = {}) => ({ path: `talks/${number}.mp3`, size: 100, ...extra });
+
+let tries = 0; // each has a batch of its own, since this process keeps the lock of those before
+
+/** An upload of five files that a reload interrupted when two had arrived, and that the person goes on with. */
+async function resumed(notes = { files: 5, listed: [1, 2, 3, 4, 5].map((each) => [talk(each).path, 100]) }) {
+  const batchId = `2026-${tries += 1}`;
+  const left = remembering({ [batchId]: { name: "talks", options: {}, ...notes } });
+  const jobs = [talk(1, { job_id: "job 1" }), talk(2, { job_id: "job 2" })];
+  const server = answering({
+    [`GET /batch/${batchId}`]: [[200, { batch_id: batchId, name: "talks", state: "uploading", jobs }]],
+    [`POST /batch/${batchId}/start`]: [[202, {}]],
+  });
+  const upload = new BatchUpload();
+  upload.endings = new Set(["mp3"]);
+  await upload.interruption.look();
+  await upload.resume();
+  return { upload, left, server, batchId };
+}
+
+test("whoever goes on after a reload sees every file that was listed, and which of them are missing", async () => {
+  const { upload } = await resumed();
+  const { queue } = upload;
+  assert.deepEqual([queue.size, queue.count(Status.UPLOADED), queue.count(Status.MISSING)], [5, 2, 3]);
+  assert.deepEqual([queue.sentBytes, queue.totalBytes], [200, 500], "it is not complete");
+  assert.equal(verdictText(upload), "2 of 5 files are on the server. 3 are missing: choose them again.");
+});
+
+test("the missing files are found again when they are chosen, changed or not, and others are added", async () => {
+  const { upload } = await resumed();
+  const chosen = [[1, 100], [3, 100], [4, 120], [6, 100]];
+  const found = chosen.map(([each, size]) => ({ path: talk(each).path, file: { size, lastModified: 1 } }));
+  assert.deepEqual(upload.add({ found }), { added: 3, leftOut: 1 });
+  assert.deepEqual(upload.queue.having(Status.PENDING).map(({ path, size }) => [path, size]), [
+    ["talks/3.mp3", 100],
+    ["talks/4.mp3", 120],
+    ["talks/6.mp3", 100],
+  ]);
+  assert.deepEqual(upload.queue.having(Status.MISSING).map(({ path }) => path), ["talks/5.mp3"]);
+});
+
+test("a batch starts without its missing files only if that is what the person chose", async () => {
+  const { upload, left, server, batchId } = await resumed();
+  assert.ok(!server.calls.some((call) => call.startsWith("POST")));
+  await upload.startWithout();
+  assert.equal(server.calls.at(-1), `POST /batch/${batchId}/start`);
+  assert.deepEqual([upload.started.files, upload.queue.size, left()], [2, 0, []]);
+});
+
+test("a second reload remembers the files that were missing, and those that were added", async () => {
+  const { upload, batchId } = await resumed();
+  upload.add({ found: [{ path: "talks/6.mp3", file: { size: 7, lastModified: 1 } }] });
+  const { listed } = JSON.parse(localStorage.getItem(OPEN + batchId));
+  assert.deepEqual(listed.map(([path]) => path).sort(), [1, 2, 3, 4, 5, 6].map((each) => talk(each).path));
 });

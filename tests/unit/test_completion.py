@@ -4,7 +4,7 @@ import pytest
 
 from tasks.batches import Stage
 from tasks.orchestration.status import JobStatus
-from tasks.orchestration.summary import causes_of, share_settled
+from tasks.orchestration.summary import causes_of, shares_settled
 
 
 def job(stage, *, path="talks/a.mp3", audio_seconds=None, progress=0.0, error=None):
@@ -34,7 +34,7 @@ def failed(path, error):
     ],
 )
 def test_the_share_that_is_settled_counts_seconds_of_audio(jobs, share):
-    assert share_settled(jobs) == share
+    assert shares_settled(jobs).get("progress", 0.0) == share
 
 
 def test_failures_that_differ_in_the_name_of_the_file_only_have_one_cause():

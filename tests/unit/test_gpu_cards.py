@@ -1,4 +1,4 @@
-"""What the cards of the GPUs page say."""
+"""What the cards of the devices page say."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -77,10 +77,28 @@ def test_the_state_of_a_pool_is_in_words(status, words):
     assert card_of(status).status == words
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "shown"),
+    [("gpu-0", "cuda", "GPU 0"), ("gpu-12", "cpu", "CPU 12"), ("lab-gpus", "cuda", "lab-gpus")],
+)
+def test_a_device_is_called_what_it_is(name, kind, shown):
+    assert card_of(pool(name, device_kind=kind)).name == shown
+
+
+def test_an_assumed_speed_is_not_shown_as_a_figure():
+    known = figures(card_of(pool("gpu-0", "online", run("a", running=True))).facts)
+    assert (known["Speed"], known["Free in"]) == ("4.0× real time", "about 20 s")  # noqa: RUF001 - the sign is meant
+    assumed = pool("gpu-0", "online", run("a", running=True), speed_measured=False)
+    told = figures(card_of(assumed).facts)
+    assert (told["Speed"], told["Free in"]) == ("not measured yet", "unknown")
+    (audio,) = (fact for fact in board_of([assumed], jobs_queued=0, now=NOW).totals if fact.label == "Audio waiting")
+    assert "done in" not in audio.note
+
+
 def test_figures_are_in_units_of_people():
     assert figures(card_of(pool("gpu-0", "online", run("a", running=True), run("b", running=False))).facts) == {
-        "Slots taken": "1 of 2",
-        "Pending audio": "3 min 00 s",
+        "Jobs at once": "1 of 2",
+        "Audio waiting": "3 min 00 s",
         "Free in": "about 40 s",
         "Speed": "4.0× real time",  # noqa: RUF001 - the sign is meant
     }
@@ -102,7 +120,7 @@ def test_a_run_shows_how_far_it_is_and_why_it_is_tried_again():
     again = run("c", running=False, attempt=2, note="Attempt 2 of 3: its process ended")
     card = card_of(pool("gpu-0", "online", run("a", running=True), again))
     assert [(line.percent, line.state) for line in (*card.running, *card.queued)] == [
-        (46, "1 min 30 s"),
+        (45, "1 min 30 s"),
         (None, "1 min 30 s · attempt 2 · Attempt 2 of 3: its process ended"),
     ]
 
@@ -124,9 +142,9 @@ def test_the_totals_name_what_needs_attention():
         pool("gpu-2", "offline", problem="Its worker does not answer."),
     ]
     totals = {fact.label: (fact.value, fact.note) for fact in board_of(pools, jobs_queued=7, now=NOW).totals}
-    assert totals["Busy"] == ("1 of 2", "GPUs that take jobs")
+    assert totals["Busy"] == ("1 of 2", "devices that take jobs")
     assert totals["Jobs queued"][0] == "7"
-    assert totals["Need attention"] == ("1", "gpu-2")
+    assert totals["Need attention"] == ("1", "CPU 2")
 
 
 def test_without_the_store_the_jobs_queued_on_gpus_are_counted():

@@ -83,15 +83,15 @@ def test_a_batch_that_waits_behind_others_says_so():
     ("pools", "sentence"),
     [
         ([], "No work pool transcribes: none has a deployment of transcribe-recording that is tagged gpu."),
-        ([pool(online=False)], "No GPU takes jobs. gpu-0 is offline: Mend gpu-0."),
-        ([pool(slots=0)], "No GPU takes jobs. gpu-0 is paused: Mend gpu-0."),
+        ([pool(online=False)], "No device takes jobs. gpu-0 is offline: Mend gpu-0."),
+        ([pool(slots=0)], "No device takes jobs. gpu-0 is paused: Mend gpu-0."),
         (
             [pool(paused=True), pool("attic", health=PoolHealth.QUARANTINED)],
-            "No GPU takes jobs. gpu-0 is paused: Mend gpu-0. attic is quarantined: Mend attic.",
+            "No device takes jobs. gpu-0 is paused: Mend gpu-0. attic is quarantined: Mend attic.",
         ),
         (
             [pool(f"gpu-{number}", online=False) for number in range(150)] + [pool("attic", paused=True)],
-            "No GPU takes jobs: 150 offline, 1 paused. gpu-0: Mend gpu-0.",
+            "No device takes jobs: 150 offline, 1 paused. gpu-0: Mend gpu-0.",
         ),
     ],
 )
@@ -107,7 +107,7 @@ def test_what_runs_on_a_paused_pool_goes_on_and_on_an_offline_one_does_not():
 
 def test_a_router_that_nothing_can_pass_is_told_before_the_gpus():
     assert told(batch(), pool(paused=True), router=RouterLimit(0)) == (
-        "The concurrency limit gpu-router is 0, so no job gets a GPU. Set it to 1 in Prefect."
+        "The concurrency limit gpu-router is 0, so no job gets a device. Set it to 1 in Prefect."
     )
     assert told(batch(), pool(), router=None) == "", "the first batch that needs it makes it"
 
@@ -127,6 +127,6 @@ def test_the_installation_tells_of_everything_at_once():
     pools = (pool(online=False),)
     installation = Installation(BatchPool("cpu", paused=True), pools, RouterLimit(active=False))
     problems = installation_problems(installation, advice(pools))
-    assert [problem.split()[1] for problem in problems] == ["work", "GPU", "concurrency"]
+    assert [problem.split()[1] for problem in problems] == ["work", "device", "concurrency"]
     assert "switched off" in problems[2]
     assert installation_problems(Installation(CPU, (pool(),), RouterLimit()), {}) == []

@@ -4,12 +4,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard.frontend.modules import ROUTE, VERSION, component_script
+from dashboard.frontend.modules import ROUTES, SAMPLE_ADDRESS, VERSION, component_script
 
 
 @pytest.fixture
 def server():
-    return TestClient(Starlette(routes=[ROUTE]))
+    return TestClient(Starlette(routes=[*ROUTES]))
 
 
 def test_a_module_of_this_version_is_kept_for_ever_and_one_of_another_is_asked_for_again(server):
@@ -30,3 +30,9 @@ def test_nothing_but_scripts_is_served(server, path):
 def test_the_script_of_a_component_names_a_module_that_there_is(server, entry):
     address = component_script(f"{entry}.js").split('"')[1]
     assert "export default" in server.get(address).text
+
+
+def test_the_sample_is_a_recording_that_a_browser_takes(server):
+    answer = server.get(SAMPLE_ADDRESS)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
+    assert len(answer.content) > 10_000

@@ -19,7 +19,8 @@ from tests.support.runs import run_id_of
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BEFORE, AFTER = NOON - timedelta(minutes=1), NOON + timedelta(minutes=1)
 RETRIED_AT_NOON = Retry(RunState.FAILED, NOON)
-CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON)
+CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON, cancelled_at=NOON - timedelta(minutes=2))
+LONG_BEFORE = NOON - timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,26 @@ CANCELLED_THEN_RETRIED = Retry(RunState.CANCELLED, NOON)
 )
 def test_a_batch_run_adopts_what_it_finds(child, changed_at, published, retry, step):
     assert step_for(child, run_changed_at=changed_at, published=published, retry=retry) is step
+
+
+@pytest.mark.parametrize(
+    ("child", "changed_at", "marked", "step"),
+    [
+        (RunState.CANCELLED, BEFORE, False, Step.RESTART),
+        (RunState.CANCELLED, BEFORE, True, Step.LEAVE),  # by our page or the API, which leave a mark
+        (RunState.CANCELLED, LONG_BEFORE, False, Step.LEAVE),  # in Prefect's UI, before the batch was
+        (RunState.CANCELLING, BEFORE, True, Step.WAIT),  # it stops, and stays so
+        (None, None, True, Step.LEAVE),  # before it had a run
+        (None, None, False, Step.CONVERT),
+        (RunState.FAILED, BEFORE, True, Step.RESTART),  # it failed before the cancel reached it
+        (RunState.RUNNING, AFTER, True, Step.WAIT),  # it was retried alone
+    ],
+)
+def test_a_job_that_was_cancelled_alone_stays_so_when_its_cancelled_batch_is_retried(child, changed_at, marked, step):
+    found = step_for(
+        child, run_changed_at=changed_at, published=False, retry=CANCELLED_THEN_RETRIED, marked_cancelled=marked
+    )
+    assert found is step
 
 
 def lost(state=RunState.RUNNING, *, starts=1, name=""):

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.batches import Batch, Job, Stage
-from tasks.orchestration.summary import Ending, duration, sentence, summary_markdown, verdict
+from tasks.orchestration.summary import Ending, duration, reason_of, result_of, sentence, summary_markdown, verdict
 
 BATCH = Batch(batch_id="20260102-123059-aaaaaa", name="Talks", created_at=datetime(2026, 1, 2, tzinfo=UTC))
 
@@ -40,6 +40,28 @@ def test_the_verdict_names_the_first_failures():
 
 def test_a_reason_that_names_the_file_does_not_name_it_twice():
     assert verdict([ending("a.mp3", Stage.FAILED, "a.mp3 is empty.")]) == "1 of 1 jobs failed: a.mp3 is empty."
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("a.mp3 is empty: 0 bytes.", "Empty: 0 bytes."),
+        ("a.mp3 has no audio stream.", "Has no audio stream."),
+        ("a.mp3: the file ends too early.", "The file ends too early."),
+        ("No speech detected", "No speech detected"),
+        ("The device of a.mp3 failed.", "The device of a.mp3 failed."),
+    ],
+)
+def test_a_reason_behind_a_name_does_not_repeat_it(error, told):
+    assert reason_of(error, "talks/a.mp3") == told
+    page = summary_markdown(BATCH, [ending("talks/a.mp3", Stage.FAILED, error)], wall_seconds=1)
+    assert f"- **talks/a.mp3** - {told}" in page
+
+
+def test_a_list_of_results_tells_batches_apart():
+    endings = [ending("a.mp3"), ending("b.mp3"), ending("c.mp3", Stage.FAILED, "bad"), ending("d.mp3", Stage.CANCELLED)]
+    assert result_of(BATCH, endings) == "Talks: 2 done, 1 failed, 1 cancelled"
+    assert result_of(BATCH, endings[:1]) == "Talks: 1 done"
 
 
 def test_cancelled_jobs_are_no_failures():

@@ -1,16 +1,18 @@
-// One batch, live: how far it is, its jobs, which GPU did what when, and what can be done to it.
+// One batch, live: how far it is, its jobs, which device did what when, and what can be done to it.
 
 import { call, wasAccepted } from "../shared/api.js";
 import { make, setText } from "../shared/dom.js";
 import { counted, number, timeOfDay } from "../shared/formats.js";
-import { ENDED, Trouble } from "./elements.js";
+import { Trouble } from "./elements.js";
 import { Gantt } from "./gantt.js";
 import { JobTable } from "./jobs.js";
+import { ENDED, finishedOf, titleOf } from "./outcome.js";
 import { Question } from "./question.js";
-import { finishedOf, Summary } from "./summary.js";
+import { Summary } from "./summary.js";
 import { onPlainClick, troubleOf, Watch } from "./watch.js";
+import { learnDevices } from "./words.js";
 
-const BATCH_SECONDS = { active: 1, quiet: 30 };
+const BATCH_SECONDS = { active: 1, quiet: 2 }; // a retry in Prefect's own UI shows soon, too
 const KEEP = { batch: "Keep the uploads for a retry", job: "Keep the upload for a retry" };
 
 export class BatchView {
@@ -35,12 +37,23 @@ export class BatchView {
       this.news,
       this.question.element,
     );
+    this.devices = [];
+    this.learn();
     this.watch = new Watch({
       address: () => this.address,
       onAnswer: (batch, at) => this.show(batch, at),
       onTrouble: (answer) => this.showTrouble(answer),
       pace: (batch) => (ENDED.has(batch.state) ? BATCH_SECONDS.quiet : BATCH_SECONDS.active),
     });
+  }
+
+  /** Learn which devices there are: those without a job of the batch are idle, and a CPU is not called a GPU. */
+  async learn() {
+    const answer = await call("GET", "/pools");
+    if (!wasAccepted(answer)) return;
+    learnDevices(answer.body);
+    this.devices = answer.body.filter(({ condition }) => condition === "online").map((pool) => pool.work_pool);
+    this.watch?.now(); // what is shown already gets its right name
   }
 
   stop() {
@@ -66,7 +79,7 @@ export class BatchView {
     this.loading.hidden = true;
     this.content.hidden = false;
     this.summary.show(batch, at);
-    this.gantt.show(batch.jobs, at);
+    this.gantt.show(batch, at, ENDED.has(batch.state) ? [] : this.devices);
     this.jobs.show(batch.jobs, at, { started: batch.state !== "uploading", cancelling: batch.state === "cancelling" });
     if (before && before.state !== batch.state) setText(this.news, `${titleOf(batch)}. ${outcomeOf(batch.summary)}`);
   }
@@ -89,8 +102,10 @@ export class BatchView {
     if (this.acting.has(action)) return;
     this.acting.add(action);
     place.complain("");
+    place.wait?.(true);
     const answer = await call(method, this.address + path, body ? { body } : {});
     this.acting.delete(action);
+    place.wait?.(false);
     if (wasAccepted(answer)) done();
     else place.complain(troubleOf(answer));
   }
@@ -157,19 +172,6 @@ export class BatchView {
 function latestOf(jobs, answeredAt) {
   const times = jobs.flatMap(({ started_at: from, ended_at: to }) => [from, to]).filter(Boolean);
   return Math.max(answeredAt, ...times.map(Date.parse));
-}
-
-export function titleOf({ state, summary }) {
-  if (state === "running" && finishedOf(summary) === summary.total) return "Finishing";
-  return {
-    uploading: "Waiting for uploads",
-    waiting: "Waiting for a worker",
-    running: "Transcribing",
-    cancelling: "Stopping",
-    completed: "Batch complete",
-    failed: summary.cancelled ? "Batch ended" : "Batch complete", // some of it may have been cancelled
-    cancelled: "Batch cancelled",
-  }[state];
 }
 
 function outcomeOf({ done, failed, cancelled }) {

@@ -26,38 +26,32 @@ export function makeBar(label) {
   };
 }
 
-/** The parts of a batch's bar: what has ended by number, the rest of its progress is work in hand. */
-export function partsOf({ progress, total, done, failed, cancelled }) {
-  const bad = total ? failed / total : 0;
-  const warn = total ? cancelled / total : 0;
-  const rest = Math.max(0, progress - bad - warn);
-  const good = total ? Math.min(rest, done / total) : 0;
-  return { good, bad, warn, busy: rest - good };
+/** The parts of a batch's bar: all of them are shares of its audio, as the percentage next to it is. */
+export function partsOf({ progress, progress_done: good, progress_failed: bad, progress_cancelled: warn }) {
+  return { good, bad, warn, busy: Math.max(0, progress - good - bad - warn) };
 }
 
-export const ENDED = new Set(["completed", "failed", "cancelled"]);
-
-/** A state or stage as a badge: its word, and a sign for those who can't tell the colours. */
-export function showBadge(element, word) {
-  const [sign, kind] = BADGES[word] ?? ["", "quiet"];
+/** Show a badge: its word, and a sign for those who can't tell the colours. */
+export function showBadge(element, { word, sign, kind }) {
   if (element.dataset.word === word) return;
   element.dataset.word = word;
   element.className = `badge ${kind}`;
-  element.replaceChildren(make("span", { "aria-hidden": "true" }, sign), ` ${capitalised(word)}`);
+  element.replaceChildren(make("span", { "aria-hidden": "true" }, sign), ` ${word}`);
 }
 
-export const BADGES = {
-  uploading: ["↑", "quiet"],
+/** The badge of a job at *stage*. */
+export function badgeOfStage(stage) {
+  const [sign, kind] = STAGES[stage] ?? ["", "quiet"];
+  return { word: capitalised(stage), sign, kind };
+}
+
+const STAGES = {
   uploaded: ["○", "quiet"],
-  waiting: ["○", "quiet"],
   converting: ["↻", "busy"],
   queued: ["○", "quiet"],
-  running: ["↻", "busy"],
   transcribing: ["↻", "busy"],
   storing: ["↻", "busy"],
-  cancelling: ["↻", "warn"],
   cancelled: ["⊘", "warn"],
-  completed: ["✓", "good"],
   done: ["✓", "good"],
   failed: ["✗", "bad"],
 };

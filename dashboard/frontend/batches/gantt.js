@@ -1,10 +1,10 @@
-// Which GPU did what when: a bar for each job, in lanes, since a GPU begins a job while it ends another. Beside its name
-// stands the share of the time in which it was busy.
+// Which device did what when: a bar for each attempt, in lanes, since a device begins a job while it ends another. Next
+// to its name stands the share of the time in which it was busy, of that in which the batch was under way.
 
 import { make, setAttribute } from "../shared/dom.js";
 import { counted, duration, number, percentage, timeOfDay } from "../shared/formats.js";
-import { BADGES } from "./elements.js";
-import { gpuName } from "./words.js";
+import { lanesOf, spansOf, sum, timesUnderWay } from "./timeline.js";
+import { deviceName } from "./words.js";
 
 const LANE_HEIGHT = 18;
 const AXIS_HEIGHT = 22;
@@ -16,12 +16,12 @@ export class Gantt {
   constructor() {
     this.picture = make("div", { class: "picture" });
     this.body = make("tbody");
-    const cells = ["GPU", "Jobs", "Busy", "Share of the time"].map((name) => make("th", { scope: "col" }, name));
+    const cells = ["Device", "Jobs", "Busy", "Share of the time"].map((name) => make("th", { scope: "col" }, name));
     this.table = make("table", { class: "unseen" }, make("thead", {}, make("tr", {}, ...cells)), this.body);
     this.element = make(
       "details",
       { class: "gantt", hidden: true, open: true },
-      make("summary", {}, "Which GPU did what when"),
+      make("summary", {}, "Device timeline"),
       this.picture,
       this.table,
     );
@@ -29,15 +29,18 @@ export class Gantt {
     new ResizeObserver(() => this.paint()).observe(this.picture);
   }
 
-  show(jobs, at) {
-    const spans = jobs
-      .filter((job) => job.work_pool && job.started_at)
-      .map((job) => ({ job, from: Date.parse(job.started_at), to: job.ended_at ? Date.parse(job.ended_at) : at }))
-      .sort((one, other) => one.from - other.from);
-    const sign = spans.map(({ job }) => `${job.job_id}${job.started_at}${job.ended_at}${job.stage}`).join();
-    const running = spans.some(({ job }) => !job.ended_at);
+  /** Show the attempts of a batch's jobs, and the *devices* that have none of them. */
+  show({ jobs, attempts }, at, devices) {
+    const spans = spansOf(jobs, at);
+    const sign = JSON.stringify([
+      jobs.map((job) => job.attempts),
+      attempts,
+      devices,
+      spans.map(({ pool }) => deviceName(pool)),
+    ]);
+    const running = spans.some(({ kind }) => kind === "busy");
     if (sign === this.sign && !(running && at - this.paintedAt >= SECONDS_BETWEEN_PAINTS * 1000)) return;
-    Object.assign(this, { sign, spans, paintedAt: at });
+    Object.assign(this, { sign, spans, devices, paintedAt: at, times: timesUnderWay(attempts, spans, at) });
     this.element.hidden = !spans.length;
     this.paint();
   }
@@ -46,18 +49,27 @@ export class Gantt {
     if (!this.spans?.length || !this.element.open || !this.picture.clientWidth) return;
     const from = Math.min(...this.spans.map((span) => span.from));
     const to = Math.max(...this.spans.map((span) => span.to), from + 1000);
-    const pools = lanesOf(this.spans);
+    const pools = lanesOf(this.spans, this.devices);
+    const wall = Math.max(
+      1000,
+      sum(this.times.map((time) => ({ from: Math.max(time.from, from), to: Math.min(time.to, to) }))),
+    );
     const width = this.picture.clientWidth;
     const scale = (width - LABEL_WIDTH - 8) / (to - from);
     const x = (time) => LABEL_WIDTH + (time - from) * scale;
     const height = AXIS_HEIGHT + pools.reduce((sum, pool) => sum + pool.lanes.length * LANE_HEIGHT + 6, 0);
-    const label = `${counted(this.spans.length, "run")} on ${counted(pools.length, "GPU")} within ${
-      duration((to - from) / 1000)
+    const label = `${counted(this.spans.length, "run")} on ${counted(pools.length, "device")} in ${
+      duration(wall / 1000)
     }; the table below has the figures`;
-    const svg = make("svg", { width, height, role: "img", "aria-label": label }, ...axis(from, to, x, height));
+    const svg = make(
+      "svg",
+      { width, height, role: "img", "aria-label": label },
+      ...axis(from, to, x, height),
+      ...this.pauses(x, height),
+    );
     let y = AXIS_HEIGHT;
     for (const pool of pools) {
-      const words = `${gpuName(pool.name)} · ${percentage(pool.busy / (to - from))}`;
+      const words = `${deviceName(pool.name)} · ${percentage(Math.min(1, pool.busy / wall))}`;
       const tip = make("title", {}, `${counted(pool.jobs, "job")}, busy for ${duration(pool.busy / 1000)}`);
       svg.append(make("text", { x: 0, y: y + LANE_HEIGHT / 2, "dominant-baseline": "central" }, words, tip));
       for (const lane of pool.lanes) {
@@ -68,23 +80,18 @@ export class Gantt {
     }
     this.picture.replaceChildren(svg);
     setAttribute(this.picture, "tabindex", this.picture.scrollHeight > this.picture.clientHeight ? 0 : null);
-    this.body.replaceChildren(...pools.map((pool) => poolRow(pool, to - from)));
+    this.body.replaceChildren(...pools.map((pool) => poolRow(pool, wall)));
   }
-}
 
-/** The spans by GPU, each in the first lane that is free when it begins. */
-function lanesOf(spans) {
-  const pools = new Map();
-  for (const span of spans) {
-    const lanes = pools.get(span.job.work_pool) ?? pools.set(span.job.work_pool, []).get(span.job.work_pool);
-    const free = lanes.find((lane) => lane.at(-1).to <= span.from);
-    if (free) free.push(span);
-    else lanes.push([span]);
+  /** The times between two tries of the batch, in which nothing was to be done. */
+  pauses(x, height) {
+    return this.times.slice(1).map(({ from }, index) => {
+      const [begin, end] = [x(this.times[index].to), x(from)];
+      const words = `Paused for ${duration((from - this.times[index].to) / 1000)}, until it was retried`;
+      const place = { x: begin, y: AXIS_HEIGHT, width: Math.max(0, end - begin), height: height - AXIS_HEIGHT };
+      return make("rect", { ...place, class: "pause" }, make("title", {}, words));
+    });
   }
-  const collator = new Intl.Collator("en", { numeric: true });
-  return [...pools]
-    .map(([name, lanes]) => ({ name, lanes, jobs: lanes.flat().length, busy: busyTime(lanes.flat()) }))
-    .sort((one, other) => collator.compare(one.name, other.name));
 }
 
 function axis(from, to, x, height) {
@@ -100,29 +107,19 @@ function axis(from, to, x, height) {
   return marks;
 }
 
-function barOf({ job, from, to }, x, y) {
+function barOf({ job, number, word, kind, from, to }, x, y) {
   const width = Math.max(2, x(to) - x(from) - 1);
-  const words = `${job.path}: ${job.stage}, ${duration((to - from) / 1000)} from ${timeOfDay(from)}`;
+  const attempt = job.attempts.length > 1 ? `, attempt ${number} of ${job.attempts.length}` : "";
+  const words = `${job.path}: ${word}${attempt}, ${duration((to - from) / 1000)} from ${timeOfDay(from)}`;
   return make(
     "rect",
-    { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: BADGES[job.stage][1] },
+    { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: kind },
     make("title", {}, words),
   );
 }
 
-/** The time during which at least one of *spans* lasted. */
-function busyTime(spans) {
-  let busy = 0;
-  let until = 0;
-  for (const { from, to } of spans.sort((one, other) => one.from - other.from)) {
-    busy += Math.max(0, to - Math.max(from, until));
-    until = Math.max(until, to);
-  }
-  return busy;
-}
-
-/** The picture of one GPU in words. */
+/** The picture of one device in words. */
 function poolRow({ name, jobs, busy }, wall) {
-  const cells = [gpuName(name), number(jobs), duration(busy / 1000), percentage(busy / wall)];
+  const cells = [deviceName(name), number(jobs), duration(busy / 1000), percentage(Math.min(1, busy / wall))];
   return make("tr", {}, ...cells.map((text) => make("td", {}, text)));
 }

@@ -8,7 +8,7 @@ import { settled } from "./watch.js";
 
 const ROWS_AT_ONCE = 100;
 const STAGES = ["uploaded", "converting", "queued", "transcribing", "storing", "done", "failed", "cancelled"];
-const COLUMNS = ["File", "Stage", "Progress", "GPU", "Audio", "Time", "Documents", "Error"];
+const COLUMNS = ["File", "Stage", "Progress", "Device", "Audio", "Time", "Actions", "Error"];
 
 export class JobTable {
   constructor(view) {

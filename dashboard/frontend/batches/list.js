@@ -2,16 +2,20 @@
 
 import { make, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, number, percentage } from "../shared/formats.js";
-import { ENDED, makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
+import { makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
+import { badgeOf, ENDED } from "./outcome.js";
 import { onPlainClick, settled, troubleOf, Watch } from "./watch.js";
 
 const BATCHES_ON_A_PAGE = 20;
-const LIST_SECONDS = { active: 4, quiet: 20 };
+const LIST_SECONDS = { active: 4, quiet: 5 };
 const places = { search: "", offset: 0 }; // where the list was left, for those who come back to it
 
 export class ListView {
-  constructor(root, { notice }, leave) {
+  /** With *recent*, so many newest batches and nothing to search or turn: for another page than that of all batches. */
+  constructor(root, { notice, recent }, leave) {
     this.total = 0;
+    this.recent = recent;
+    this.places = recent ? { search: "", offset: 0 } : places;
     this.open = (batchId) => leave("opened", batchId);
     this.rows = new Map();
     this.trouble = new Trouble();
@@ -30,12 +34,14 @@ export class ListView {
       this.head(),
       this.body,
     );
-    this.loading = make("p", { class: "empty" }, "Loading the batches…");
+    this.loading = make("p", { class: "empty", hidden: Boolean(recent) }, "Loading the batches…");
     this.none = make("p", { class: "empty", hidden: true });
     this.first = make("p", { class: "empty", hidden: true }, "There are no batches yet. ", uploadLink(leave));
     this.pages = this.makePages();
+    this.heading = make("h2", { class: "recent", hidden: true }, "Recent batches");
     root.replaceChildren(
-      make("div", { class: "tools" }, this.search),
+      this.heading,
+      make("div", { class: "tools", hidden: Boolean(recent) }, this.search),
       this.notice,
       this.trouble.element,
       this.loading,
@@ -46,7 +52,7 @@ export class ListView {
     );
     if (notice) this.notice.focus(); // what was focused has gone with the batch
     this.watch = new Watch({
-      address: () => `/batch?${new URLSearchParams({ ...places, limit: BATCHES_ON_A_PAGE })}`,
+      address: () => `/batch?${new URLSearchParams({ ...this.places, limit: recent ?? BATCHES_ON_A_PAGE })}`,
       onAnswer: (page) => this.show(page),
       onTrouble: (answer) => this.showTrouble(answer),
       pace: ({ batches }) => LIST_SECONDS[batches.every(({ state }) => ENDED.has(state)) ? "quiet" : "active"],
@@ -84,8 +90,8 @@ export class ListView {
   show(page) {
     if (page.problems.length) this.trouble.show(page.problems.join(" "));
     else this.trouble.clear();
-    if (places.offset > lastOffset(page.total)) {
-      places.offset = lastOffset(page.total); // what was on this page has been dismissed
+    if (this.places.offset > lastOffset(page.total)) {
+      this.places.offset = lastOffset(page.total); // what was on this page has been dismissed
       this.watch.now();
       return;
     }
@@ -104,14 +110,15 @@ export class ListView {
 
   showEmpty(isEmpty) {
     this.loading.hidden = true;
-    this.none.hidden = !isEmpty || !places.search;
-    this.first.hidden = !isEmpty || Boolean(places.search);
+    this.heading.hidden = !this.recent || isEmpty;
+    this.none.hidden = !isEmpty || !this.places.search;
+    this.first.hidden = !isEmpty || Boolean(this.places.search) || Boolean(this.recent);
     setText(this.none, `No batch has “${places.search}” in its name.`);
   }
 
   showTrouble(answer) {
     this.loading.hidden = true;
-    this.trouble.show(troubleOf(answer));
+    if (!this.recent) this.trouble.show(troubleOf(answer)); // the page has said so already
   }
 
   showPages(page) {
@@ -119,7 +126,7 @@ export class ListView {
     const focused = newer.getRootNode().activeElement;
     const first = places.offset + 1;
     const last = places.offset + page.batches.length + page.problems.length;
-    this.pages.element.hidden = page.total <= BATCHES_ON_A_PAGE;
+    this.pages.element.hidden = Boolean(this.recent) || page.total <= BATCHES_ON_A_PAGE;
     newer.disabled = places.offset === 0;
     older.disabled = last >= page.total;
     if (focused === newer && newer.disabled) older.focus();
@@ -163,8 +170,9 @@ class ListRow {
     );
   }
 
-  show({ state, summary }) {
-    showBadge(this.badge, state);
+  show(batch) {
+    const { summary } = batch;
+    showBadge(this.badge, badgeOf(batch));
     this.bar.show(summary.progress, partsOf(summary));
     setText(this.percent, percentage(summary.progress));
     setText(this.jobs, jobCounts(summary));

@@ -2,9 +2,9 @@
 
 import { make, setAttribute, setText } from "../shared/dom.js";
 import { duration, fileSize, number, percentage, timeLeft } from "../shared/formats.js";
-import { makeBar, showBadge } from "./elements.js";
+import { badgeOfStage, makeBar, showBadge } from "./elements.js";
 import { onPlainClick } from "./watch.js";
-import { gpuName, splitPath } from "./words.js";
+import { deviceName, splitPath } from "./words.js";
 
 export class JobRow {
   constructor(job, view) {
@@ -22,7 +22,7 @@ export class JobRow {
     this.bar = makeBar(`Progress of ${name}`);
     this.percent = make("span", { class: "number" });
     this.outlook = make("span", { class: "small" });
-    this.gpu = make("td", { role: "cell", class: "gpu", "data-label": "GPU" });
+    this.gpu = make("td", { role: "cell", class: "gpu", "data-label": "Device" });
     this.audio = make("td", { role: "cell", class: "audio", "data-label": "Audio" });
     this.time = make("td", { role: "cell", class: "time", "data-label": "Time" });
     this.links = make("td", { role: "cell", class: "links" });
@@ -52,7 +52,8 @@ export class JobRow {
 
   show(job, at, phase) {
     const running = job.started_at && !job.ended_at;
-    const sign = JSON.stringify([job, phase]);
+    const device = job.work_pool ? deviceName(job.work_pool) : "";
+    const sign = JSON.stringify([job, phase, device]);
     if (sign === this.sign && !running) return;
     this.sign = sign;
     this.job = job;
@@ -62,13 +63,14 @@ export class JobRow {
     this.stage = job.stage;
     setText(this.error, job.error ?? "");
     this.showErrors();
-    showBadge(this.badge, job.stage);
+    showBadge(this.badge, badgeOfStage(job.stage));
     setText(this.attempt, job.attempt > 1 ? `attempt ${job.attempt}` : "");
     setText(this.note, job.note ?? "");
     this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 });
     setText(this.percent, percentage(job.progress));
     setText(this.outlook, outlookOf(job));
-    showFact(this.gpu, job.work_pool ? gpuName(job.work_pool) : "");
+    setAttribute(this.outlook, "title", job.queue_position ? "Among the waiting jobs of all batches" : null);
+    showFact(this.gpu, device);
     showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "");
     showFact(this.time, timeOf(job, at));
     this.showLinks(job, phase);

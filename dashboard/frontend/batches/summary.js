@@ -3,9 +3,9 @@
 import { API } from "../shared/api.js";
 import { make, setAttribute, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, duration, number, percentage, timeLeft } from "../shared/formats.js";
-import { titleOf } from "./batch.js";
-import { ENDED, makeBar, partsOf, showBadge } from "./elements.js";
-import { splitPath } from "./words.js";
+import { makeBar, partsOf, showBadge } from "./elements.js";
+import { againOf, badgeOf, ENDED, finishedOf, titleOf } from "./outcome.js";
+import { reasonBehind } from "./words.js";
 
 const ALIKE = 4; // as many failures of one cause are told together
 const NAMED_AT_ONCE = 20;
@@ -31,6 +31,7 @@ export class Summary {
     this.bar = makeBar("Progress of the batch");
     this.facts = make("p", { class: "facts" });
     this.failures = make("div", { class: "failures", hidden: true });
+    this.unusable = make("p", { role: "status", hidden: true });
     this.removed = make("p", { class: "removed", role: "status", hidden: true });
     this.complaint = make("p", { class: "notice bad", role: "alert", hidden: true });
     this.makeButtons();
@@ -43,6 +44,7 @@ export class Summary {
       this.bar.element,
       this.facts,
       this.failures,
+      this.unusable,
       this.removed,
       this.complaint,
       make("div", { class: "buttons" }, ...Object.values(this.buttons)),
@@ -73,15 +75,15 @@ export class Summary {
     const { summary, state } = batch;
     this.header.hidden = false;
     setText(this.name, batch.name);
-    showBadge(this.badge, state);
-    setText(this.made, `Made ${dayAndTime(new Date(batch.created_at))}`);
+    showBadge(this.badge, badgeOf(batch));
+    setText(this.made, `Created ${dayAndTime(new Date(batch.created_at))}`);
     this.run.hidden = !batch.flow_run_url;
     setAttribute(this.run, "href", batch.flow_run_url);
     setText(this.title, titleOf(batch));
     this.notice.hidden = !batch.notice;
     setText(this.notice, batch.notice);
     this.outcome.hidden = state === "uploading";
-    setText(this.good, `✓ ${number(summary.done)} succeeded`);
+    setText(this.good, summary.done || ENDED.has(state) ? `✓ ${number(summary.done)} succeeded` : "");
     setText(this.bad, summary.failed ? `✗ ${number(summary.failed)} failed` : "");
     setText(this.stopped, summary.cancelled ? `⊘ ${number(summary.cancelled)} cancelled` : "");
     this.bar.show(summary.progress, partsOf(summary));
@@ -91,19 +93,19 @@ export class Summary {
   }
 
   /** Show what can be done now. Whoever pressed what then goes is led to the title, which says what came of it. */
-  showButtons({ state, summary, jobs }) {
+  showButtons(batch) {
+    const { state, summary, jobs } = batch;
     const { start, retry, download, cancel, dismiss } = this.buttons;
     const focused = this.element.getRootNode().activeElement;
     const ended = ENDED.has(state);
     start.hidden = state !== "uploading" || !summary.total;
-    const again = jobs.filter(({ stage }) => stage === "failed" || (stage === "cancelled" && state === "cancelled"));
+    const again = jobs.filter((job) => job.runs_again);
     const removed = again.filter((job) => job.upload_removed).length;
-    retry.hidden = !ended || !(summary.failed || state === "cancelled") || (removed && removed === again.length);
-    setText(
-      retry,
-      (summary.failed ? "Retry Failed" : "Run Again") +
-        (removed ? ` (${again.length - removed} of ${again.length})` : ""),
-    );
+    retry.hidden = !ended || again.length === removed;
+    setText(retry, againOf(batch) + (removed ? ` (${again.length - removed} of ${again.length})` : ""));
+    const unusable = jobs.filter((job) => job.unusable).length;
+    this.unusable.hidden = !ended || !unusable;
+    setText(this.unusable, unusableFiles(unusable));
     this.removed.hidden = !ended || !removed;
     setText(this.removed, removedUploads(removed));
     download.hidden = !summary.done;
@@ -126,6 +128,11 @@ export class Summary {
     this.failures.replaceChildren(make("h3", {}, "Failed jobs:"), make("ul", {}, ...items));
   }
 
+  /** While the server is asked to do something, nothing else can be asked of it. */
+  wait(isWaiting) {
+    for (const button of Object.values(this.buttons)) if (button.tagName === "BUTTON") button.disabled = isWaiting;
+  }
+
   complain(sentence) {
     setText(this.complaint, sentence);
     this.complaint.hidden = !sentence;
@@ -133,11 +140,7 @@ export class Summary {
 }
 
 function failedJob({ path, error }) {
-  const [, name] = splitPath(path);
-  const rest = /^[ :]/.test(error.slice(name.length)) && error.startsWith(name)
-    ? error.slice(name.length)
-    : ` - ${error}`;
-  return make("li", {}, make("bdi", { class: "strong" }, path), rest);
+  return make("li", {}, make("bdi", { class: "strong" }, path), ` - ${reasonBehind(path, error)}`);
 }
 
 /** Many jobs that failed for one reason: the reason once, the names on demand. */
@@ -149,6 +152,14 @@ function failedJobs(reason, failed) {
   return make("li", {}, make("details", {}, head, make("ul", {}, ...named)));
 }
 
+/** Files that a retry can't make better, and what to do. */
+function unusableFiles(count) {
+  return count === 1
+    ? "One file cannot be transcribed as it is: a retry comes to the same end. Mend or replace it, then upload it again."
+    : `${number(count)} files cannot be transcribed as they are: a retry comes to the same end. ` +
+      "Mend or replace them, then upload them again.";
+}
+
 /** What can't be retried any more, and what to do. */
 function removedUploads(count) {
   const [uploads, them] = count === 1
@@ -157,25 +168,27 @@ function removedUploads(count) {
   return `The ${uploads} removed; to transcribe ${them}, upload ${them} again.`;
 }
 
-export const finishedOf = ({ done, failed, cancelled }) => done + failed + cancelled;
-
 /** How far the batch is and how long it takes or took, as separate statements. */
 function factsOf(batch) {
-  const { state, summary, started_at: startedAt, ended_at: endedAt } = batch;
+  const { state, summary, attempts } = batch;
   const finished = finishedOf(summary);
   const facts = [];
   if (state === "uploading") return [`${counted(summary.total, "file")} uploaded`, "not started yet"];
   if (!ENDED.has(state)) {
     facts.push(
-      percentage(summary.progress),
+      percentage(summary.progress) + (summary.audio_seconds ? " of the audio" : ""),
       `${number(finished)} of ${counted(summary.total, "file")} finished`,
     );
     const left = timeLeftOf(batch);
     if (left) facts.push(left);
   } else facts.push(counted(summary.total, "file"));
   if (summary.audio_seconds) facts.push(`${audioLength(summary.audio_seconds)} of audio`);
-  if (ENDED.has(state) && startedAt && endedAt) {
-    facts.push(`took ${duration((new Date(endedAt) - new Date(startedAt)) / 1000)}`);
+  const took = attempts.reduce(
+    (sum, { started_at: from, ended_at: to }) => sum + (to ? Date.parse(to) - Date.parse(from) : 0),
+    0,
+  );
+  if (ENDED.has(state) && took) {
+    facts.push(`took ${duration(took / 1000)}${attempts.length > 1 ? ` in ${attempts.length} tries` : ""}`);
   }
   return facts;
 }
@@ -184,5 +197,5 @@ function factsOf(batch) {
 function timeLeftOf({ summary, jobs }) {
   if (summary.eta_seconds !== null) return timeLeft(summary.eta_seconds);
   const known = jobs.map((job) => job.eta_seconds).filter((seconds) => seconds !== null);
-  return known.length ? `at least ${timeLeft(Math.max(...known))}` : "";
+  return known.length ? timeLeft(Math.max(...known), "more than") : "";
 }

@@ -1,10 +1,26 @@
 // Names as people read them.
 
-/** "gpu-0" as people call it; other work pools keep their names. */
-export const gpuName = (workPool) => workPool.replace(/^gpu-(\d+)$/, "GPU $1");
+const kinds = new Map(); // of the devices of work pools, as far as they are known
+
+/** Learn what kind of device stands behind each work pool. */
+export function learnDevices(pools) {
+  for (const { work_pool: name, device_kind: kind } of pools) kinds.set(name, kind === "cuda" ? "GPU" : "CPU");
+}
+
+/** "gpu-0" as people call it, "GPU 0" or "CPU 0"; other work pools keep their names. */
+export const deviceName = (workPool) =>
+  workPool.replace(/^gpu-(\d+)$/, (_, number) => `${kinds.get(workPool) ?? "GPU"} ${number}`);
 
 /** A path as its folder, with a slash at its end, and its name. */
 export function splitPath(path) {
   const end = path.lastIndexOf("/") + 1;
   return [path.slice(0, end), path.slice(end)];
+}
+
+/** Why a file failed, as it stands behind its name: the name is not repeated, and the reason begins with a capital. */
+export function reasonBehind(path, error) {
+  const [, name] = splitPath(path);
+  if (!error.startsWith(name)) return error;
+  const rest = error.slice(name.length).replace(/^[ :]+/, "").replace(/^is /, "");
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }

@@ -1,4 +1,4 @@
-// Lays out the board: a strip of totals, then one card for each GPU work pool.
+// Lays out the board: a strip of totals, then one card for each work pool that transcribes.
 // Each call builds the whole board anew and carries over what differs, so that nothing flickers or loses focus.
 
 import { make } from "../shared/dom.js";
@@ -36,7 +36,7 @@ function board({ totals, cards }) {
     "div",
     { class: "board" },
     make("dl", { class: "totals" }, ...totals.map(fact)),
-    make("ul", { class: "cards", "aria-label": "GPUs" }, ...cards.map(card)),
+    make("ul", { class: "cards", "aria-label": "Devices" }, ...cards.map(card)),
   );
 }
 
@@ -48,13 +48,13 @@ function card(pool) {
     make(
       "div",
       { class: "head" },
-      make("h2", {}, outside(pool.url, name, "Open this work pool in Prefect")),
+      make("h2", {}, outside(pool.url, pool.name, "Open this work pool in Prefect")),
       make("span", { class: "status" }, icon(state), pool.status),
     ),
     make("p", { class: "device" }, pool.device),
     pool.problem && make("p", { class: "problem" }, pool.problem),
     runs("Running", pool.running, state === "idle" ? "Nothing: it waits for jobs." : ""),
-    runs("Next on this GPU", pool.queued, ""),
+    runs("Next on this device", pool.queued, ""),
     make("dl", { class: "facts" }, ...pool.facts.map(fact)),
     failures(pool.failures),
   );
@@ -93,7 +93,7 @@ function run(line) {
 }
 
 function batchLink({ batch_id: id, batch }) {
-  return make("a", { href: `/batches?batch=${encodeURIComponent(id)}`, "data-batch": id }, `Batch ${batch}`);
+  return make("a", { href: `/batches?batch=${encodeURIComponent(id)}`, "data-batch": id }, batch);
 }
 
 function failures(lines) {

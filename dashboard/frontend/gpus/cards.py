@@ -1,5 +1,7 @@
 """The texts on the cards of the board: the browser only lays them out."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +12,7 @@ from tasks.orchestration.summary import duration
 
 GB = 1e9
 UNKNOWN = "unknown"
+NOT_MEASURED = "not measured yet"
 
 
 class Fact(StoredModel):
@@ -45,6 +48,7 @@ class Card(StoredModel):
     """One work pool."""
 
     work_pool: str
+    name: str
     url: str
     device: str
     status: str
@@ -71,21 +75,25 @@ def board_of(pools: Sequence[PoolStatus], *, jobs_queued: int | None, now: datet
 def _totals(pools: Sequence[PoolStatus], jobs_queued: int | None) -> tuple[Fact, ...]:
     usable = [pool for pool in pools if pool.condition == "online"]
     busy = sum(pool.running > 0 for pool in usable)
-    ill = [pool.work_pool for pool in pools if pool.problem]
+    ill = [device_name(pool) for pool in pools if pool.problem]
     free_in = [pool.seconds_until_free for pool in usable if pool.seconds_until_free is not None]
-    last = max(free_in, default=0.0)
+    measured = all(pool.speed_measured for pool in usable if pool.pending_audio_seconds)
+    last = max(free_in, default=0.0) if measured else 0.0
     queued = sum(pool.queued for pool in pools) if jobs_queued is None else jobs_queued
     return (
         Fact(
-            label="Busy", value=f"{busy} of {len(usable)}", note="GPUs that take jobs", share=_share(busy, len(usable))
+            label="Busy",
+            value=f"{busy} of {len(usable)}",
+            note="devices that take jobs",
+            share=_share(busy, len(usable)),
         ),
-        Fact(label="Jobs queued", value=str(queued), note="on GPUs and in batches"),
+        Fact(label="Jobs queued", value=str(queued), note="on devices and in batches"),
         Fact(
-            label="Pending audio",
+            label="Audio waiting",
             value=duration(sum(pool.pending_audio_seconds for pool in pools)),
-            note=f"dispatched; done in about {duration(last)}" if last >= 1 else "dispatched to GPUs",
+            note=f"dispatched; done in about {duration(last)}" if last >= 1 else "dispatched to devices",
         ),
-        Fact(label="Need attention", value=str(len(ill)), note=_named(ill) if ill else "every GPU takes jobs"),
+        Fact(label="Need attention", value=str(len(ill)), note=_named(ill) if ill else "every device takes jobs"),
     )
 
 
@@ -98,10 +106,17 @@ def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
+def device_name(pool: PoolStatus) -> str:
+    """Return the name of a pool for people, ``GPU 0`` or ``CPU 0``; pools of other names keep theirs."""
+    kind = "GPU" if pool.device_kind == "cuda" else "CPU"
+    return re.sub(r"^gpu-(\d+)$", rf"{kind} \1", pool.work_pool)
+
+
 def _card(pool: PoolStatus, now: datetime) -> Card:
     status, icon = _status(pool)
     return Card(
         work_pool=pool.work_pool,
+        name=device_name(pool),
         url=pool.work_pool_url,
         device=f"{pool.device} · {pool.machine}" if pool.machine else pool.device,
         status=status,
@@ -133,13 +148,15 @@ def _facts(pool: PoolStatus) -> tuple[Fact, ...]:
     factor = pool.real_time_factor
     free = pool.seconds_until_free
     return (
-        Fact(label="Slots taken", value=f"{pool.running} of {pool.slots}"),
-        Fact(label="Pending audio", value=duration(pool.pending_audio_seconds)),
-        Fact(label="Free in", value=_free_in(free) if pool.condition == "online" else UNKNOWN),
+        Fact(label="Jobs at once", value=f"{pool.running} of {pool.slots}"),
+        Fact(label="Audio waiting", value=duration(pool.pending_audio_seconds)),
+        Fact(
+            label="Free in",
+            value=_free_in(free) if pool.condition == "online" and (pool.speed_measured or not free) else UNKNOWN,
+        ),
         Fact(
             label="Speed",
-            value=f"{1 / factor:.1f}× real time" if factor > 0 else UNKNOWN,  # noqa: RUF001 - the sign is meant
-            note=f"RTF {factor:.2f} per run",
+            value=f"{1 / factor:.1f}× real time" if pool.speed_measured and factor > 0 else NOT_MEASURED,  # noqa: RUF001 - the sign is meant
         ),
     )
 
@@ -171,7 +188,7 @@ def _run_line(run: PoolRun) -> RunLine:
         batch_id=run.batch_id,
         batch=run.batch_name or run.batch_id,
         state=" · ".join(filter(None, (length, attempt, again))),
-        percent=round(run.progress * 100) if run.running else None,
+        percent=math.floor(run.progress * 100) if run.running else None,
     )
 
 

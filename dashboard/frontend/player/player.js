@@ -110,6 +110,7 @@ class Player {
       on: this.on,
       signal: this.leaving.signal,
       transcript,
+      jobId: this.data.job_id,
       recording: this.data.has_recording ? this.recording() : null,
     });
     const { words } = this.reader.text;

@@ -1,6 +1,7 @@
 // A transcript that is shown: what its words, its keys and its recording do with each other.
 
 import { make } from "../shared/dom.js";
+import { keepPlace, keepSpeed, placeIn, speedKept } from "./bookmarks.js";
 import { SOUND_WISHES, wish } from "./keys.js";
 import { layOut, wordAt } from "./layout.js";
 import { Follower, Playback } from "./playback.js";
@@ -8,10 +9,11 @@ import { Searching } from "./searching.js";
 import { insertNotes, makeText } from "./view.js";
 
 const DRAG_PIXELS = 5;
+const SECONDS_BETWEEN_NOTES = 5;
 
 export class Reader {
-  constructor({ root, find, on, signal, transcript, recording }) {
-    Object.assign(this, { root, find, on, signal, recording, cursor: -1 });
+  constructor({ root, find, on, signal, transcript, recording, jobId }) {
+    Object.assign(this, { root, find, on, signal, recording, jobId, cursor: -1 });
     const text = layOut(transcript);
     const language = transcript.processing?.task === "translate" ? "en" : transcript.language;
     Object.assign(text, makeText(text, { language, seekable: recording !== null }));
@@ -21,7 +23,13 @@ export class Reader {
     find("text").replaceChildren(...insertNotes(transcript, text.blocks, starts));
     if (!text.words.length) find("text").append(make("p", { class: "loading" }, "Nothing was said in this recording."));
     this.listen();
-    this.searching = new Searching({ find, on, text, show: (word) => this.showFound(word) });
+    this.searching = new Searching({
+      find,
+      on,
+      text,
+      show: (word) => this.showFound(word),
+      leave: () => this.focusCursor(),
+    });
     this.putCursor(0);
     if (recording) this.play();
     else this.tellNoRecording();
@@ -34,7 +42,9 @@ export class Reader {
     this.on(text, "click", (event) => {
       const word = event.target.closest("[data-word]");
       const moved = down && event.detail ? Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) : 0;
-      if (word && moved <= DRAG_PIXELS) this.go(Number(word.dataset.word)); // who drags selects text
+      if (!word || moved > DRAG_PIXELS) return; // who drags selects text
+      this.go(Number(word.dataset.word));
+      this.focusCursor();
     });
     this.on(document, "keydown", (event) => this.answerKey(event));
     const onYield = () => this.setFollow(false);
@@ -54,7 +64,32 @@ export class Reader {
       signal: this.signal,
     });
     this.on(audio, "play", () => this.setFollow(true));
-    this.on(this.find("speed"), "change", (event) => (audio.playbackRate = Number(event.target.value)));
+    this.goOn(audio);
+  }
+
+  /** Go on where this recording was left, as fast as recordings were played last. */
+  goOn(audio) {
+    const speed = this.find("speed");
+    const setSpeed = (wanted) => {
+      speed.value = String(wanted);
+      if (speed.selectedIndex < 0) speed.value = "1"; // kept by another version
+      audio.defaultPlaybackRate = audio.playbackRate = Number(speed.value);
+    };
+    setSpeed(speedKept());
+    this.on(speed, "change", () => {
+      setSpeed(speed.value);
+      keepSpeed(Number(speed.value));
+    });
+    const left = placeIn(this.jobId);
+    if (left) audio.currentTime = left;
+    const keep = () => audio.readyState && keepPlace(this.jobId, audio.ended ? 0 : audio.currentTime);
+    for (const event of ["pause", "seeked", "ended"]) this.on(audio, event, keep);
+    let kept = 0;
+    this.on(audio, "timeupdate", () => {
+      if (Math.abs(audio.currentTime - kept) < SECONDS_BETWEEN_NOTES) return;
+      kept = audio.currentTime;
+      keep();
+    });
   }
 
   highlight(word, before) {
@@ -106,8 +141,13 @@ export class Reader {
     now.tabIndex = 0;
     if (this.recording) now.setAttribute("role", "button");
     if (!focus) return;
-    now.focus({ preventScroll: true });
+    this.focusCursor();
     this.follower.show(now);
+  }
+
+  /** Have the keys belong to the text, wherever it is scrolled to. */
+  focusCursor() {
+    this.text.elements[this.cursor]?.focus({ preventScroll: true });
   }
 
   showFound(word) {

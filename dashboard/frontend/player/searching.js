@@ -3,8 +3,8 @@
 import { findAll, searchIndex } from "./search.js";
 
 export class Searching {
-  constructor({ find, on, text, show }) {
-    Object.assign(this, { find, text, show, matches: [], at: -1 });
+  constructor({ find, on, text, show, leave }) {
+    Object.assign(this, { find, text, show, leave, matches: [], at: -1 });
     const query = find("query");
     on(query, "input", () => this.search(query.value));
     on(query, "keydown", (event) => this.answerKey(event, query));
@@ -14,8 +14,10 @@ export class Searching {
 
   answerKey(event, query) {
     if (event.key === "Enter") this.move(event.shiftKey ? -1 : 1);
-    else if (event.key === "Escape" && query.value) this.search(query.value = "");
-    else return;
+    else if (event.key === "Escape") {
+      if (query.value) this.search(query.value = "");
+      this.leave(); // the keys of the player work again
+    } else return;
     event.preventDefault();
   }
 

@@ -1,7 +1,7 @@
 // The elements of a transcript. Names and texts are set as text, never as HTML.
 
 import { make } from "../shared/dom.js";
-import { clock, counted } from "../shared/formats.js";
+import { clock, counted, duration } from "../shared/formats.js";
 import { wordAt } from "./layout.js";
 
 const DOUBTED = 0.7;
@@ -106,7 +106,8 @@ export function factsOf(transcript, wordCount) {
     { text: `Model ${model}`, title: processing ? `${processing.device}, ${processing.compute_type}` : "" },
   ];
   if (factor !== null && factor !== undefined) {
-    facts.push({ text: `RTF ${factor.toFixed(2)}`, title: "Real-time factor: transcription time ÷ audio duration" });
+    const title = `Real-time factor ${factor.toFixed(2)}: transcription time ÷ audio duration`;
+    facts.push({ text: `Transcribed in ${duration(factor * seconds)}`, title });
   }
   return facts.map(({ text, title, className }) => {
     const fact = make("li", { class: className }, text);

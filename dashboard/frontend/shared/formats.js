@@ -36,11 +36,11 @@ export function duration(seconds) {
 }
 
 /** A forecast, which is not known to the second: "about 40 s left", "about 3 min left". */
-export function timeLeft(seconds) {
+export function timeLeft(seconds, about = "about") {
   if (seconds < 10) return "a few seconds left";
-  if (seconds < 60) return `about ${Math.ceil(seconds / 10) * 10} s left`;
-  if (seconds < 3600) return `about ${Math.ceil(seconds / 60)} min left`;
-  return `about ${Math.floor(seconds / 3600)} h ${twoDigits(Math.floor((seconds % 3600) / 60))} min left`;
+  if (seconds < 60) return `${about} ${Math.ceil(seconds / 10) * 10} s left`;
+  if (seconds < 3600) return `${about} ${Math.ceil(seconds / 60)} min left`;
+  return `${about} ${Math.floor(seconds / 3600)} h ${twoDigits(Math.floor((seconds % 3600) / 60))} min left`;
 }
 
 /** An amount of audio: "12 min 05 s" or, from one hour on, "1.4 h". */

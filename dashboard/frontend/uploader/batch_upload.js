@@ -5,21 +5,15 @@
 import { counted, duration } from "../shared/formats.js";
 import { callPatiently, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
 import { deleteBatch, deleteUpload } from "./transfer.js";
+import { Beacon } from "./beacon.js";
 import { sortOut } from "./choosing.js";
 import { Sender, Speed } from "./delivery.js";
 import { Interruption } from "./interruption.js";
 import { memory } from "./memory.js";
 import { forgetName } from "./options_form.js";
-import { LOST, Queue, reconcile, Status, UNDER_WAY } from "./queue.js";
+import { beaconText } from "./wording.js";
+import { LOST, Phase, Queue, reconcile, Status, UNDER_WAY } from "./queue.js";
 
-export const Phase = Object.freeze({
-  CHOOSING: "choosing", // nothing is sent
-  CHECKING: "checking", // the server is asked what it would accept
-  UPLOADING: "uploading",
-  STOPPED: "stopped", // by the person, or by a reload; what has arrived is kept
-  REVIEW: "review", // the rest has arrived, and the person decides about what could not be sent
-  STARTING: "starting",
-});
 const BUSY = [Phase.CHECKING, Phase.UPLOADING, Phase.STARTING];
 const MOST_STARTS = 9;
 const TICK_MILLISECONDS = 1000; // the rate and the time left change even when nothing arrives
@@ -30,6 +24,7 @@ export class BatchUpload {
     this.endings = new Set();
     this.parallelUploads = 3;
     this.started = null;
+    this.beacon = new Beacon();
     this.guard = (event) => event.preventDefault();
     this.#empty();
     this.interruption = new Interruption(() => this.notify());
@@ -42,6 +37,7 @@ export class BatchUpload {
 
   notify() {
     for (const view of this.views) view.schedule();
+    this.beacon.show(beaconText(this));
   }
 
   // Adds what was found. During an upload it goes along with the same batch.
@@ -53,6 +49,7 @@ export class BatchUpload {
     leftOut.push(...unreadable.map((path) => ({ path, why: "unreadable" })));
     this.leftOut.push(...leftOut);
     if (added.length) this.started = null;
+    if (added.length) this.#note();
     if (added.length && this.phase === Phase.UPLOADING) this.#admit();
     if (added.length && this.phase === Phase.REVIEW) this.#enter(Phase.STOPPED);
     this.notify();
@@ -64,6 +61,7 @@ export class BatchUpload {
     item.stopper?.abort();
     if (item.jobId && this.batch) deleteUpload(this.batch.batchId, item.jobId);
     if (this.batch) this.removedPaths.add(item.path);
+    this.#note();
     if (!this.queue.size && !this.busy) this.discard();
     this.notify();
   }
@@ -94,7 +92,7 @@ export class BatchUpload {
 
   // Starts the batch with what has arrived.
   startWithout() {
-    for (const item of this.queue.having(...LOST, Status.PENDING)) {
+    for (const item of this.queue.having(...LOST, Status.PENDING, Status.MISSING)) {
       this.queue.remove(item);
       this.removedPaths.add(item.path); // it may have arrived in the moment it was stopped
     }
@@ -120,6 +118,7 @@ export class BatchUpload {
     this.batch = { batchId: upload.batchId, name: upload.name, options: upload.notes.options };
     this.removedPaths.clear();
     upload.jobs.forEach((job) => this.queue.addArrived(job));
+    (upload.notes.listed ?? []).forEach(([path, size]) => this.queue.addMissing({ path, size }));
     this.#enter(Phase.STOPPED);
   }
 
@@ -177,8 +176,23 @@ export class BatchUpload {
     const batchId = answer.body.batch_id;
     if (signal.aborted) return void deleteBatch(batchId);
     this.batch = { batchId, name, options };
-    await memory.hold(batchId, { name, options, files: this.queue.size });
+    await memory.hold(batchId, this.#notes);
     return true;
+  }
+
+  // What the browser remembers of the upload, so that a reload does not lose sight of files that are yet to be sent.
+  get #notes() {
+    const { name, options } = this.batch;
+    return {
+      name,
+      options,
+      files: this.queue.size,
+      listed: [...this.queue.items].map(({ path, size }) => [path, size]),
+    };
+  }
+
+  #note() {
+    if (this.batch) memory.note(this.batch.batchId, this.#notes);
   }
 
   get #unchecked() {
@@ -263,7 +277,7 @@ export class BatchUpload {
     if (this.phase !== Phase.UPLOADING) return;
     if (!this.queue.size) this.discard();
     else if (this.queue.count(Status.PENDING)) this.#enter(this.batch ? Phase.STOPPED : Phase.CHOOSING);
-    else if (this.queue.count(...LOST)) this.#enter(Phase.REVIEW);
+    else if (this.queue.count(...LOST, Status.MISSING)) this.#enter(Phase.REVIEW);
     else this.#start();
   }
 

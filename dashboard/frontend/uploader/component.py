@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.frontend.modules import component_script
+from dashboard.frontend.modules import SAMPLE_ADDRESS, component_script
 from dashboard.frontend.uploader.choices import LANGUAGES, MODELS
 from tasks.media.formats import MEDIA_ENDINGS
 from tasks.names import DocumentFormat
@@ -41,10 +41,12 @@ def _component() -> Any:
     )
 
 
-def uploader(*, parallel_uploads: int) -> StartedBatch | None:
+def uploader(*, parallel_uploads: int, max_file_bytes: int) -> StartedBatch | None:
     """Show the uploader. Returns a batch in the one run of the script after it was started."""
     constants = {
         "parallelUploads": parallel_uploads,
+        "maxFileBytes": max_file_bytes,
+        "sample": SAMPLE_ADDRESS,
         "endings": sorted(MEDIA_ENDINGS),
         "models": MODELS,
         "languages": LANGUAGES,

@@ -20,6 +20,8 @@ export class Entrance {
       this.#add({ found: pickedFiles(target) });
       target.value = ""; // or the same files could not be chosen again
     };
+    // On a slow connection somebody may have chosen files before this script was there to notice.
+    for (const target of [files, folder]) if (target.files.length) files.onchange({ target });
   }
 
   // The whole page takes files: one that is dropped beside the zone would replace the page in the tab otherwise.

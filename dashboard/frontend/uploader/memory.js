@@ -1,5 +1,7 @@
 // Which uploads this browser has begun and not ended, so that a reload or a crash does not lose sight of them.
 
+import { store, stored } from "../shared/storage.js";
+
 const OPEN = "batchscribe.open.";
 
 // Notes batches, and holds a lock of each for as long as this tab lives: others can tell that its upload goes on here.
@@ -10,8 +12,13 @@ export const memory = {
   async hold(batchId, notes) {
     // Pages that are not served securely have no locks.
     if (navigator.locks && !this.releases.has(batchId) && !(await this.lock(batchId))) return false;
-    store(OPEN + batchId, notes);
+    this.note(batchId, notes);
     return true;
+  },
+
+  // Notes of a batch what there is to know of it now; without the list of its files if that is too much for the browser.
+  note(batchId, notes) {
+    if (!store(OPEN + batchId, notes)) store(OPEN + batchId, { ...notes, listed: undefined });
   },
 
   lock(batchId) {
@@ -37,23 +44,6 @@ export const memory = {
     return names.map((name) => ({ batchId: name.slice(OPEN.length), ...stored(name) }));
   },
 };
-
-export function store(name, value) {
-  try {
-    if (value === null) localStorage.removeItem(name);
-    else localStorage.setItem(name, JSON.stringify(value));
-  } catch {
-    // A browser that keeps nothing for sites still uploads; it only remembers nothing.
-  }
-}
-
-export function stored(name) {
-  try {
-    return JSON.parse(localStorage.getItem(name));
-  } catch {
-    return null;
-  }
-}
 
 function storedNames() {
   try {

@@ -1,8 +1,8 @@
 // The form beside the files: what the batch is called and how it is transcribed. The browser remembers what was chosen.
 
 import { counted } from "../shared/formats.js";
+import { store, stored } from "../shared/storage.js";
 import { byPath } from "./choosing.js";
-import { store, stored } from "./memory.js";
 
 const CHOICES = "batchscribe.options";
 const OTHER_MODEL = "other";
@@ -31,7 +31,7 @@ export class OptionsForm {
 
   suggest(name) {
     this.suggestedName = name;
-    this.fields.name.placeholder = name || "Chosen for you";
+    this.fields.name.placeholder = name || "Like the folder or file";
   }
 
   // A form that was never frozen, since nothing is painted in a hidden tab, shows the name of the batch that has begun.

@@ -3,6 +3,15 @@
 import { deleteUpload } from "./transfer.js";
 import { endingOf } from "./choosing.js";
 
+export const Phase = Object.freeze({
+  CHOOSING: "choosing", // nothing is sent
+  CHECKING: "checking", // the server is asked what it would accept
+  UPLOADING: "uploading",
+  STOPPED: "stopped", // by the person, or by a reload; what has arrived is kept
+  REVIEW: "review", // the rest has arrived, and the person decides about what could not be sent
+  STARTING: "starting",
+});
+
 export const Status = Object.freeze({
   PENDING: "pending",
   UPLOADING: "uploading",
@@ -11,6 +20,7 @@ export const Status = Object.freeze({
   UPLOADED: "uploaded",
   FAILED: "failed",
   REFUSED: "refused",
+  MISSING: "missing", // listed before a reload, and to be chosen again
 });
 export const UNDER_WAY = [Status.UPLOADING, Status.SAVING, Status.WAITING];
 export const LOST = [Status.FAILED, Status.REFUSED];
@@ -39,6 +49,7 @@ export class Queue {
 
   // Adds a file, unless it is there; then returns null. Another file of the same path gets a number in its name.
   add({ file, path }) {
+    if (this.byPath.get(path)?.status === Status.MISSING) return this.#find(this.byPath.get(path), file);
     let free = path;
     for (let number = 2; this.byPath.has(free); number += 1) {
       const known = this.byPath.get(free);
@@ -51,6 +62,19 @@ export class Queue {
     const item = { path: free, file, size: file.size, sent: 0, status: Status.PENDING, reason: "" };
     this.#insert(item);
     return item;
+  }
+
+  // Lists a file that was listed before a reload and did not arrive, unless it was chosen again already.
+  addMissing({ path, size }) {
+    if (!this.byPath.has(path)) this.#insert({ path, file: null, size, sent: 0, status: Status.MISSING, reason: "" });
+  }
+
+  // A missing file was chosen again; it may have been changed meanwhile.
+  #find(item, file) {
+    this.remove(item);
+    const found = { path: item.path, file, size: file.size, sent: 0, status: Status.PENDING, reason: "" };
+    this.#insert(found);
+    return found;
   }
 
   // Lists a file that arrived unseen: before the page was loaded, or when its connection had broken. The browser may

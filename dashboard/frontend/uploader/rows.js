@@ -7,7 +7,7 @@ import { Status } from "./queue.js";
 const VIDEO = new Set(
   "mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "),
 );
-const ICONS = { uploaded: "uploaded", failed: "lost", refused: "lost", pending: "pending" };
+const ICONS = { uploaded: "uploaded", failed: "lost", refused: "lost", missing: "lost", pending: "pending" };
 
 export class Rows {
   constructor(root, onRemove) {
@@ -30,6 +30,20 @@ export class Rows {
       else added.append(this.#make(item));
     }
     this.list.append(added);
+  }
+
+  showOnlyFailed(onlyFailed) {
+    this.list.toggleAttribute("data-only-failed", onlyFailed);
+  }
+
+  // Keeps the row of the file that is being sent in view, unless the person looks elsewhere in the list.
+  follow(item) {
+    const row = this.rows.get(item);
+    const isUsed = this.list.matches(":hover, :focus-within");
+    if (!row || item === this.followed || isUsed) return;
+    this.followed = item;
+    const above = row.previousElementSibling?.offsetHeight ?? 0;
+    this.list.scrollTop += row.getBoundingClientRect().top - this.list.getBoundingClientRect().top - above;
   }
 
   #make(item) {
@@ -90,7 +104,9 @@ function statusText(item) {
     case Status.SAVING:
       return "Saving…";
     case Status.UPLOADED:
-      return item.file ? "Uploaded" : "On the server";
+      return item.file ? "Complete" : "On the server";
+    case Status.MISSING:
+      return "Missing";
     case Status.FAILED:
       return "Failed";
     case Status.REFUSED:

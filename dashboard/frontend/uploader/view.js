@@ -1,21 +1,22 @@
 // What a person sees of the upload. A page switch takes the view away; the upload goes on, and the next view shows it.
 
-import { counted, fileSize, percentOf } from "../shared/formats.js";
-import { Phase } from "./batch_upload.js";
+import { counted, fileSize, number, percentOf } from "../shared/formats.js";
 import { LEFT_OUT } from "./choosing.js";
 import { Entrance } from "./entrance.js";
 import { ignoreHeldKeys, paintKeepingFocus } from "./focus.js";
 import { OptionsForm } from "./options_form.js";
-import { LOST, Status } from "./queue.js";
+import { LOST, Phase, Status, UNDER_WAY } from "./queue.js";
 import { Rows } from "./rows.js";
 import {
-  commonFolder,
+  deleteText,
   discardText,
   filesText,
   interruptedText,
   leftOutText,
   listItem,
   speedText,
+  suggestedName,
+  takesText,
   verdictText,
 } from "./wording.js";
 
@@ -31,10 +32,12 @@ export class View {
     this.form = new OptionsForm(root, constants);
     this.rows = new Rows(root, (item) => upload.remove(item));
     this.expanded = true;
+    this.onlyFailed = false;
     this.question = null; // what the person is asked: whether this is to be discarded
     this.find("options").open = root.firstElementChild.clientWidth >= WIDE_ENOUGH_FOR_OPTIONS;
+    this.find("takes").textContent = takesText(constants.maxFileBytes);
     this.entrance = new Entrance(this.find, upload, constants.endings, (text) => this.#announce(text));
-    this.#listenToButtons();
+    this.#listenToButtons(constants);
     ignoreHeldKeys(root);
   }
 
@@ -74,19 +77,22 @@ export class View {
     this.component.setTriggerValue("started", { batch_id: batchId });
   }
 
-  #listenToButtons() {
+  #listenToButtons(constants) {
     const { upload } = this;
     const actions = {
       upload: () => this.#begin((form) => (this.#nothingPending ? upload.startWithout() : upload.begin(form))),
+      "sample-button": () => this.#tryOut(constants.sample),
       retry: () => this.#begin((form) => upload.retryFailed(form)),
       without: () => upload.startWithout(),
+      "choose-missing": () => this.#chooseMissing(),
       cancel: () => upload.stop(),
       clear: (event) => this.#clear(event),
       keep: () => this.#goTo("clear"),
-      resume: () => upload.resume().then(() => this.#goTo("files-button")),
+      resume: () => upload.resume().then(() => this.#goTo(this.#nothingMissing ? "files-button" : "choose-missing")),
       "discard-interrupted": (event) => this.#discardInterrupted(event),
       "keep-interrupted": () => this.#goTo("resume"),
       toggle: () => (this.expanded = !this.expanded),
+      "only-failed": () => (this.onlyFailed = !this.onlyFailed),
     };
     for (const [id, act] of Object.entries(actions)) {
       this.find(id).onclick = (event) => {
@@ -104,8 +110,30 @@ export class View {
     this.find("left-out").ontoggle = () => this.#paintLeftOut();
   }
 
+  get #nothingMissing() {
+    return !this.upload.queue.count(Status.MISSING);
+  }
+
   get #nothingPending() {
     return this.upload.batch && !this.upload.queue.count(Status.PENDING);
+  }
+
+  // Has a recording of ours transcribed, as if it had been chosen.
+  async #tryOut(address) {
+    const answer = await fetch(address).catch(() => null);
+    if (!answer?.ok) return this.#announce("The sample cannot be loaded now.");
+    const name = address.split("/").pop();
+    const file = new File([await answer.blob()], name, { type: "audio/mpeg" });
+    this.upload.add({ found: [{ file, path: name }] });
+    this.#paint(); // the form learns the name
+    if (this.upload.queue.size === 1) this.#begin((form) => this.upload.begin(form));
+    this.schedule();
+  }
+
+  // By the same way as they came: files that lie in folders are found with their folder.
+  #chooseMissing() {
+    const inFolders = this.upload.queue.having(Status.MISSING).every(({ path }) => path.includes("/"));
+    this.find(inFolders ? "choose-folder" : "choose-files").click();
   }
 
   #begin(act) {
@@ -157,7 +185,7 @@ export class View {
     const { upload } = this;
     const { queue } = upload;
     const waiting = queue.count(Status.WAITING) ? queue.having(Status.WAITING) : []; // their seconds count down
-    if (queue.changed.size) this.form.suggest(commonFolder(queue));
+    if (queue.changed.size) this.form.suggest(suggestedName(queue));
     this.rows.paint(new Set([...queue.changed, ...waiting]));
     queue.changed.clear();
     this.form.freeze(upload.batch);
@@ -187,8 +215,9 @@ export class View {
     this.#showIf("interrupted", canResume);
     this.#showIf("resume", !asked);
     this.#showIf("keep-interrupted", asked);
-    this.find("discard-interrupted").textContent = asked ? "Discard them" : "Discard it";
     if (!canResume) return;
+    const { length } = interruption.upload.jobs;
+    this.find("discard-interrupted").textContent = asked ? deleteText(length) : "Discard";
     const text = asked ? discardText(interruption.upload.jobs.length) : interruptedText(interruption.upload);
     this.find("interrupted").firstElementChild.textContent = text;
   }
@@ -198,9 +227,11 @@ export class View {
     const done = percentOf(queue.sentBytes, queue.totalBytes);
     const begun = phase !== Phase.CHOOSING;
     this.#showIf("overall", begun);
+    this.#showIf("sample-button", !queue.size && !this.upload.batch);
+    this.find("drop").classList.toggle("roomy", !queue.size && !begun);
     this.#showIf("queue", queue.size);
-    this.find("overall-title").textContent = `Overall: ${done} %`;
-    this.find("overall-bytes").textContent = `${fileSize(queue.sentBytes)} of ${fileSize(queue.totalBytes)}`;
+    const bytes = `${fileSize(queue.sentBytes)} / ${fileSize(queue.totalBytes)}`;
+    this.find("overall-title").textContent = `Overall: ${done} % (${bytes})`;
     this.find("overall-progress").value = done;
     this.find("overall-files").textContent = filesText(this.upload);
     this.find("overall-speed").textContent = phase === Phase.UPLOADING ? speedText(queue, speed, freeBytes) : "";
@@ -208,6 +239,13 @@ export class View {
     this.find("toggle").lastElementChild.textContent = begun ? `${this.expanded ? "Hide" : "Show"} details` : files;
     this.find("toggle").setAttribute("aria-expanded", this.expanded);
     this.#showIf("rows", this.expanded);
+    const lost = queue.count(...LOST);
+    this.onlyFailed &&= lost > 0;
+    this.#showIf("only-failed", this.expanded && lost);
+    this.find("only-failed").textContent = `Failed (${number(lost)})`;
+    this.find("only-failed").setAttribute("aria-pressed", this.onlyFailed);
+    this.rows.showOnlyFailed(this.onlyFailed);
+    if (phase === Phase.UPLOADING) this.rows.follow(queue.having(...UNDER_WAY)[0]);
   }
 
   #paintLeftOut() {
@@ -229,17 +267,20 @@ export class View {
     const lost = queue.count(...LOST);
     const arrived = queue.count(Status.UPLOADED);
     const pending = queue.count(Status.PENDING);
+    const missing = queue.count(Status.MISSING);
     const asked = this.question === Question.UPLOAD;
     const idle = !busy && !asked;
     this.#showIf("cancel", busy);
     this.#showIf("clear", !busy);
     this.#showIf("keep", asked);
     this.#showIf("retry", idle && lost);
-    this.#showIf("without", idle && batch && arrived && lost + pending);
-    this.#showIf("upload", idle && (pending || (arrived && !lost)));
-    this.find("clear").textContent = asked ? "Discard them" : batch ? "Discard" : "Clear";
-    this.find("upload").textContent = pending ? (batch ? "Upload the rest" : "Upload all") : "Start the batch";
-    this.find("without").textContent = `Start without ${lost + pending === 1 ? "it" : "them"}`;
+    this.#showIf("without", idle && batch && arrived && lost + pending + missing);
+    this.#showIf("choose-missing", idle && missing);
+    this.#showIf("upload", idle && (pending || (arrived && !lost && !missing)));
+    this.find("choose-missing").classList.toggle("main", !pending);
+    this.find("clear").textContent = asked ? deleteText(arrived) : batch ? "Discard" : "Cancel";
+    this.find("upload").textContent = pending ? (batch ? "Upload the Rest" : "Upload All") : "Start the Batch";
+    this.find("without").textContent = `Start without ${counted(lost + pending + missing, "file")}`;
     const verdict = asked ? discardText(arrived) : verdictText(this.upload);
     this.find("verdict").textContent = verdict;
     this.#showIf("verdict", verdict);

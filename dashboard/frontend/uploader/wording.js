@@ -1,9 +1,10 @@
 // The sentences about an upload.
 
-import { counted, fileSize, timeLeft } from "../shared/formats.js";
-import { Phase } from "./batch_upload.js";
+import { counted, dayAndTime, fileSize, number, percentOf, timeLeft } from "../shared/formats.js";
 import { LEFT_OUT } from "./choosing.js";
-import { LOST, Status, UNDER_WAY } from "./queue.js";
+import { LOST, Phase, Status, UNDER_WAY } from "./queue.js";
+
+const MOST_LETTERS = 200;
 
 export function filesText({ phase, queue }) {
   if (phase === Phase.CHECKING) return "Asking the server what it accepts…";
@@ -11,12 +12,26 @@ export function filesText({ phase, queue }) {
   const uploading = queue.count(...UNDER_WAY);
   const arrived = queue.count(Status.UPLOADED);
   const lost = queue.count(...LOST);
+  const missing = queue.count(Status.MISSING);
   const parts = [
-    uploading && `${uploading} of ${queue.size} uploading`,
-    `${arrived} uploaded`,
-    lost && `${lost} failed`,
+    uploading && `${number(uploading)} of ${number(queue.size)} uploading`,
+    `${number(arrived)} complete`,
+    lost && `${number(lost)} failed`,
+    missing && `${number(missing)} missing`,
   ];
   return `Files: ${parts.filter(Boolean).join(" · ")}`;
+}
+
+// What is told of an upload on other pages: how far it is, or that it waits for the person.
+export function beaconText({ phase, queue }) {
+  if (phase === Phase.UPLOADING) return `Upload ${percentOf(queue.sentBytes, queue.totalBytes)} %`;
+  if ([Phase.CHECKING, Phase.STARTING].includes(phase)) return "Upload…";
+  return [Phase.STOPPED, Phase.REVIEW].includes(phase) ? "Upload stopped" : "";
+}
+
+// What may be chosen, in the kinds that people know; *maxFileBytes* is the limit of this installation.
+export function takesText(maxFileBytes) {
+  return `MP3, WAV, M4A, MP4, MKV and more, up to ${fileSize(maxFileBytes)} each. Subfolders are included.`;
 }
 
 export function speedText(queue, speed, freeBytes) {
@@ -29,9 +44,15 @@ export function speedText(queue, speed, freeBytes) {
 export function verdictText({ phase, queue }) {
   const arrived = queue.count(Status.UPLOADED);
   const lost = queue.count(...LOST);
-  if (phase === Phase.REVIEW && lost) return `${lost} of ${counted(queue.size, "file")} could not be uploaded.`;
+  const missing = queue.count(Status.MISSING);
+  if (missing && [Phase.REVIEW, Phase.STOPPED].includes(phase)) {
+    return `${number(arrived)} of ${counted(queue.size, "file")} ${arrived === 1 ? "is" : "are"} on the server. ${
+      number(missing)
+    } ${missing === 1 ? "is" : "are"} missing: choose ${missing === 1 ? "it" : "them"} again.`;
+  }
+  if (phase === Phase.REVIEW && lost) return `${number(lost)} of ${counted(queue.size, "file")} could not be uploaded.`;
   if (phase === Phase.STOPPED) {
-    return `Stopped. ${arrived} of ${counted(queue.size, "file")} ${
+    return `Stopped. ${number(arrived)} of ${counted(queue.size, "file")} ${
       arrived === 1 ? "is" : "are"
     } on the server; nothing is started.`;
   }
@@ -39,14 +60,19 @@ export function verdictText({ phase, queue }) {
 }
 
 export function discardText(files) {
-  return `Discard ${counted(files, "uploaded file")}?`;
+  return `Delete ${counted(files, "uploaded file")}? Nothing of this batch stays on the server.`;
+}
+
+// What the button is called that does it.
+export function deleteText(files) {
+  return `Delete the ${files === 1 ? "uploaded file" : `${number(files)} uploaded files`}`;
 }
 
 export function interruptedText({ name, jobs, notes }) {
-  const arrived = `${jobs.length} of ${counted(Math.max(notes.files ?? 0, jobs.length), "file")}`;
+  const arrived = `${number(jobs.length)} of ${counted(Math.max(notes.files ?? 0, jobs.length), "file")}`;
   return (
     `The upload of “${name}” was interrupted: ${arrived} ${jobs.length === 1 ? "is" : "are"} on the server. ` +
-    "Continue it, then choose the same files or folder again: what is there already is skipped."
+    "Continue, then choose the missing ones, or the same folder again: what is there already is skipped."
   );
 }
 
@@ -59,14 +85,17 @@ export function leftOutText(leftOut) {
   }`;
 }
 
-// The folder that all files come from: a good name for their batch.
-export function commonFolder(queue) {
+// A good name for a batch: that of its only file, of the folder that all files come from, or else the time of day here.
+export function suggestedName(queue, now = new Date()) {
+  if (!queue.size) return "";
+  if (queue.size === 1) return [...queue.items][0].path.split("/").pop().slice(0, MOST_LETTERS);
   const folders = new Set();
   for (const { path } of queue.items) {
     folders.add(path.includes("/") ? path.slice(0, path.indexOf("/")) : "");
-    if (folders.size > 1) return "";
+    if (folders.size > 1) break;
   }
-  return [...folders][0]?.slice(0, 200) ?? "";
+  const [folder] = folders;
+  return folders.size === 1 && folder ? folder.slice(0, MOST_LETTERS) : `Recordings of ${dayAndTime(now)}`;
 }
 
 export function listItem(text) {

@@ -161,7 +161,7 @@ def test_a_routers_limit_of_nothing_is_told(on_server, ready):
         finally:
             await forget_router(client)
 
-    with pytest.raises(RouterUnusable, match=r"gpu-router is 0, so no job gets a GPU\. Set it to 1 in Prefect"):
+    with pytest.raises(RouterUnusable, match=r"gpu-router is 0, so no job gets a device\. Set it to 1 in Prefect"):
         on_server(dispatch)
 
 

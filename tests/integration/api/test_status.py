@@ -1,5 +1,8 @@
 """What the API says of a batch follows from what Prefect and the store say, and from nothing else."""
 
+import time
+from datetime import datetime
+
 from tasks.orchestration.waiting import WAITS_LABEL
 
 
@@ -11,7 +14,7 @@ def summary_counts(status):
     return {
         name: count
         for name, count in status["summary"].items()
-        if count and name not in ("audio_seconds", "total", "progress")
+        if count and name not in ("audio_seconds", "total") and not name.startswith("progress")
     }
 
 
@@ -177,14 +180,14 @@ def test_a_batch_that_does_not_go_on_says_why(dashboard, prefect, record, wait):
     try:
         prefect.set_state("flow_runs", run_id, "RUNNING")
         record(dashboard, batch_id, job_id)
-        wait(lambda: "No GPU takes jobs. gpu-0 is offline" in dashboard.status(batch_id)["notice"], "the notice")
+        wait(lambda: "No device takes jobs. gpu-0 is offline" in dashboard.status(batch_id)["notice"], "the notice")
         told = {WAITS_LABEL: "The store is away."}
         prefect.http.patch(f"flow_runs/{run_id}/labels", json=told).raise_for_status()
         sentence = "The batch waits, and looks again by itself: The store is away."
         wait(lambda: dashboard.status(batch_id)["notice"] == sentence, "what the batch run waits for")
         answer = dashboard.http.get("api/health")
         assert (answer.status_code, answer.json()["batch_worker"], answer.json()["gpu_worker"]) == (503, True, False)
-        assert "No GPU takes jobs. gpu-0 is offline" in answer.json()["detail"]
+        assert "No device takes jobs. gpu-0 is offline" in answer.json()["detail"]
     finally:
         prefect.http.delete("work_pools/cpu/workers/a worker").raise_for_status()
         for paused in (True, False):  # the server looks again whether the pool has a worker
@@ -201,3 +204,52 @@ def test_without_prefect_everything_says_so(run_dashboard, tmp_path):
     assert health.json()["prefect_server"] is False
     assert "http://127.0.0.1:9/api does not answer" in health.json()["detail"]
     assert open_batch["state"] == "uploading"
+
+
+def test_a_retry_shows_at_once_and_the_first_attempt_stays(dashboard, prefect, publish):
+    batch_id, flow_run_id, (done, failed) = dashboard.started_batch("done.mp3", "failed.mp3")
+    prefect.set_state("flow_runs", flow_run_id, "RUNNING")
+    good, bad = (prefect.make_child(batch_id, job_id) for job_id in (done, failed))
+    publish(dashboard, batch_id, done)
+    for child, end in ((good, "COMPLETED"), (bad, "FAILED")):
+        prefect.set_state("flow_runs", child, "RUNNING")
+        prefect.set_state("flow_runs", child, end, "The GPU stopped.")
+    prefect.set_state("flow_runs", flow_run_id, "FAILED", "1 of 2 jobs failed")
+    dashboard.status_once(batch_id, lambda now: now["state"] == "failed")
+    assert dashboard.http.post(f"api/batch/{batch_id}/retry").status_code == 202
+    status = dashboard.status(batch_id)
+    assert (status["state"], stages(status), status["summary"]["retrying"]) == ("waiting", ["done", "uploaded"], 1)
+    assert status["summary"]["progress"] < 1
+    prefect.set_state("flow_runs", flow_run_id, "RUNNING")
+    prefect.set_state("flow_runs", bad, "SCHEDULED")
+    prefect.set_state("flow_runs", bad, "RUNNING")
+    status = dashboard.status_once(batch_id, lambda now: "transcribing" in stages(now))
+    assert len(status["attempts"]) == 2
+    first, second = status["jobs"][1]["attempts"]
+    assert (first["ended_as"], second["ended_as"], second["ended_at"]) == ("failed", None, None)
+    assert first["started_at"] < first["ended_at"] < second["started_at"] == status["jobs"][1]["started_at"]
+    assert [attempt["ended_as"] for attempt in status["jobs"][0]["attempts"]] == ["completed"]
+
+
+def test_a_run_that_was_cancelled_in_its_queue_counts_from_its_start(dashboard, prefect):
+    batch_id, flow_run_id, (job_id,) = dashboard.started_batch("a.mp3")
+    prefect.set_state("flow_runs", flow_run_id, "RUNNING")
+    child = prefect.make_child(batch_id, job_id)
+    prefect.set_state("flow_runs", child, "CANCELLED")
+    prefect.set_state("flow_runs", flow_run_id, "CANCELLED")
+    status = dashboard.status_once(batch_id, lambda now: now["state"] == "cancelled")
+    assert status["jobs"][0]["attempts"] == []
+    time.sleep(1.2)  # Prefect itself takes the time of the cancel for the start of the run
+    prefect.set_state("flow_runs", flow_run_id, "RUNNING")
+    prefect.set_state("flow_runs", child, "SCHEDULED")
+    prefect.set_state("flow_runs", child, "RUNNING")
+    prefect.set_state("flow_runs", child, "FAILED", "The GPU stopped.")
+    prefect.set_state("flow_runs", flow_run_id, "FAILED")
+    status = dashboard.status_once(batch_id, lambda now: now["state"] == "failed")
+    job = status["jobs"][0]
+    (attempt,) = job["attempts"]
+    seconds = [
+        (datetime.fromisoformat(told["ended_at"]) - datetime.fromisoformat(told["started_at"])).total_seconds()
+        for told in (job, attempt)
+    ]
+    assert max(seconds) < 1.0

@@ -132,3 +132,31 @@ def test_a_cancelled_batch_that_is_retried_at_once_finishes_all_its_jobs(stack, 
     set_state(stack, run, "SCHEDULED", "AwaitingRetry")  # Prefect's button does not ask whether all has stopped
     status = batch.wait(lambda status: status["state"] in ("completed", "failed"), 240)
     assert (status["state"], status["summary"]["done"]) == ("completed", 3)
+
+
+@pytest.mark.parametrize("by", ["our page", "our page, while it waits", "Prefect's UI"])
+def test_a_job_cancelled_alone_stays_cancelled_when_its_cancelled_batch_is_retried(
+    stack, clips, new_batch, request, by
+):
+    waits = by == "our page, while it waits"
+    go_on = request.getfixturevalue("paused_pools") if waits else None
+    batch = lectures(stack, clips, new_batch, 3)
+    stage = "queued" if waits else "transcribing"
+    status = batch.wait(lambda status: status["summary"][stage], 120)
+    job = next(job for job in status["jobs"] if job["stage"] == stage)
+    if by == "Prefect's UI":
+        set_state(stack, job["flow_run_id"], "CANCELLING")
+        batch.wait(lambda _: run_of(stack, job["flow_run_id"])["state_type"] == "CANCELLED", 30)
+    else:
+        assert batch.api.delete(f"/batch/{batch.batch_id}/jobs/{job['job_id']}?keep=true").status_code == 202
+    assert batch.api.post(f"/batch/{batch.batch_id}/cancel", json={"keep": True}).status_code == 202
+    status = batch.wait(lambda status: status["state"] == "cancelled", 60)
+    runs_again = {other["path"]: other["runs_again"] for other in status["jobs"] if other["stage"] == "cancelled"}
+    assert not runs_again.pop(job["path"])
+    assert all(runs_again.values())
+    if go_on:
+        go_on()
+    assert batch.api.post(f"/batch/{batch.batch_id}/retry").status_code == 202
+    status = batch.finished()
+    assert (status["state"], status["summary"]["done"], status["summary"]["cancelled"]) == ("completed", 2, 1)
+    assert batch.jobs()[job["path"]]["stage"] == "cancelled"

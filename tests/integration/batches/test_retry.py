@@ -1,6 +1,8 @@
 """There is one retry, whichever button is pressed: what is done stays, what failed runs again under the same id."""
 
+import re
 import wave
+from datetime import datetime
 
 import pytest
 
@@ -19,6 +21,12 @@ def attempts(batch) -> dict[str, int]:
 def recordings(stack, batch) -> dict[str, float]:
     folder = stack.data / "store" / "batches" / batch.batch_id / "recordings"
     return {path.name: path.stat().st_mtime for path in folder.iterdir()}
+
+
+def summary_artifact(stack, batch) -> dict:
+    """Return the newest summary of the batch, as Prefect's UI shows it."""
+    asked = {"artifacts": {"key": {"any_": [f"batch-{batch.batch_id}"]}}, "sort": "CREATED_DESC"}
+    return stack.prefect.post("/artifacts/filter", json=asked).json()[0]
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +56,21 @@ def ended_again(batch, attempt: int) -> dict:
 def test_retry_of_the_batch_run_in_prefect_runs_what_failed(stack, half_failed):
     before, converted = attempts(half_failed), recordings(stack, half_failed)
     press_retry_in_prefect(stack, half_failed.status()["flow_run_id"])
-    ended_again(half_failed, before["silent.wav"] + 1)
+    status = ended_again(half_failed, before["silent.wav"] + 1)
     assert attempts(half_failed)["good.mp3"] == before["good.mp3"]
     assert recordings(stack, half_failed) == converted, "an upload was converted twice"
+    tried = half_failed.jobs()["silent.wav"]["attempts"]
+    assert [attempt["ended_as"] for attempt in tried] == ["failed"] * (before["silent.wav"] + 1)
+    assert tried[0]["ended_at"] < tried[1]["started_at"]
+    assert half_failed.jobs()["silent.wav"]["unusable"], "silence stays silence, however often it is tried"
+    seconds = [
+        (datetime.fromisoformat(each["ended_at"]) - datetime.fromisoformat(each["started_at"])).total_seconds()
+        for each in status["attempts"]
+    ]
+    shown = summary_artifact(stack, half_failed)
+    assert shown["description"] == "half of it fails: 1 done, 1 failed"
+    told = re.search(r"of audio in (?:(\d+) min )?(\d+) s", shown["data"])
+    assert int(told[1] or 0) * 60 + int(told[2]) == pytest.approx(sum(seconds), abs=3), "all tries, without the pause"
 
 
 def test_retry_of_one_job_in_prefect_runs_that_job_alone(stack, half_failed):

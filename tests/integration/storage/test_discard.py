@@ -25,7 +25,7 @@ from tasks.cleanup.inventory import Activity, batches_to_look_at, read_inventory
 from tasks.cleanup.retention import RetentionRules, plan
 from tasks.documents.results import keep_results
 from tasks.names import DocumentFormat
-from tasks.storage.cancel_requests import forget_cancels, mark_kept, not_kept
+from tasks.storage.cancel_requests import forget_keeps, mark_kept, not_kept
 from tasks.storage.expiries import note_expiries, read_expiry, withdraw_expiries
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import published_and_intact
@@ -186,7 +186,7 @@ def test_what_was_kept_before_a_retry_is_kept_no_more_after_it(store):
     mark_kept(store, BATCH, KeepMark(kept_at=NOON))
     mark_kept(store, BATCH, KeepMark(kept_at=NOON + timedelta(hours=2)), job_id=FAILED)
     assert not_kept(store, BATCH, [DONE, FAILED]) == set()
-    forget_cancels(store, BATCH, before=NOON + timedelta(hours=1))
+    forget_keeps(store, BATCH, before=NOON + timedelta(hours=1))
     assert not_kept(store, BATCH, [DONE, FAILED]) == {DONE}
 
 

@@ -16,7 +16,7 @@ from tasks.errors import MediaRejected, NoSpeech, TranscriptionError
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.sound import decode
-from tasks.transcription.transcribe import transcribe
+from tasks.transcription.transcribe import DETECTION_SHARE, transcribe
 from tasks.transcription.transcript import Transcript
 from tasks.transcription.vad import find_speech
 from tasks.transcription.whisper import WhisperBackend, vocabulary_hint
@@ -189,7 +189,7 @@ def test_progress_rises_to_the_end(recording, transcribed):
 
     assert len(shown) >= 3
     assert shown == sorted(shown)
-    assert shown[0] > 0
+    assert 0 < shown[0] <= DETECTION_SHARE, "finding the speech counts as well"
     assert shown[-1] == pytest.approx(1)
 
 

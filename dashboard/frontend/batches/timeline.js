@@ -1,0 +1,62 @@
+// What the devices did when, as figures: from the attempts of a batch's jobs, those that failed as well.
+
+const KINDS = { completed: "good", failed: "bad", crashed: "bad", cancelled: "warn" };
+
+/** Every attempt of every job as a span of time in milliseconds, the earliest first; one that lasts ends *at* now. */
+export function spansOf(jobs, at) {
+  return jobs
+    .flatMap((job) =>
+      job.attempts.map((attempt, index) => ({
+        job,
+        number: index + 1,
+        pool: attempt.work_pool || job.work_pool || "",
+        from: Date.parse(attempt.started_at),
+        to: attempt.ended_at ? Date.parse(attempt.ended_at) : at,
+        word: index === job.attempts.length - 1 ? job.stage : attempt.ended_as,
+        kind: attempt.ended_at ? KINDS[attempt.ended_as] ?? "warn" : "busy",
+      }))
+    )
+    .sort((one, other) => one.from - other.from);
+}
+
+/** The spans by device, each in the first lane that is free when it begins; *idle* ones have none. */
+export function lanesOf(spans, idle = []) {
+  const pools = new Map(idle.map((name) => [name, []]));
+  for (const span of spans) {
+    const lanes = pools.get(span.pool) ?? pools.set(span.pool, []).get(span.pool);
+    const free = lanes.find((lane) => lane.at(-1).to <= span.from);
+    if (free) free.push(span);
+    else lanes.push([span]);
+  }
+  const collator = new Intl.Collator("en", { numeric: true });
+  return [...pools]
+    .map(([name, lanes]) => ({
+      name,
+      lanes: lanes.length ? lanes : [[]],
+      jobs: new Set(lanes.flat().map(({ job }) => job.job_id)).size,
+      busy: sum(joined(lanes.flat())),
+    }))
+    .sort((one, other) => collator.compare(one.name, other.name));
+}
+
+/** The times during which the batch was under way: its own attempts, and jobs that were retried alone. */
+export function timesUnderWay(attempts, spans, at) {
+  const own = attempts.map(({ started_at: from, ended_at: to }) => ({
+    from: Date.parse(from),
+    to: to ? Date.parse(to) : at,
+  }));
+  return joined([...own, ...spans]);
+}
+
+export const sum = (times) => times.reduce((total, { from, to }) => total + to - from, 0);
+
+/** Spans without those parts that others cover. */
+function joined(spans) {
+  const times = [];
+  for (const { from, to } of [...spans].sort((one, other) => one.from - other.from)) {
+    const last = times.at(-1);
+    if (last && from <= last.to) last.to = Math.max(last.to, to);
+    else times.push({ from, to });
+  }
+  return times;
+}
