@@ -15,7 +15,8 @@ from enum import IntEnum
 from itertools import pairwise
 
 from tasks.subtitles.function_words import FunctionWords, function_words
-from tasks.subtitles.tokens import SPACELESS, Unit
+from tasks.subtitles.spacing import SPACELESS
+from tasks.subtitles.tokens import Unit
 
 _CLOSING_SIGNS = "\"'”’»›)]}」』）】》〉"
 _OPENING_SIGNS = "\"'“‘„‚«‹([{「『（【《〈¿¡"

@@ -5,21 +5,15 @@ Here the peculiarities of the model's words end: words without spaces between th
 run backwards by a hair, segments that came without word times.
 """
 
-import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
+from tasks.subtitles.spacing import SPACELESS, spaced_sentences
 from tasks.subtitles.standards import SubtitleStandard, columns, milliseconds
 from tasks.transcription.transcript import Segment, Word
-
-SPACELESS = re.compile(
-    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\uff00-\uffef\U00020000-\U0003ffff]"
-)
-"""A character of a script without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han and their punctuation."""
 
 _OPENING = ("Ps", "Pi")
 # Signs that French, among others, sets apart by a space, and which belong to the word before nevertheless.
@@ -47,15 +41,20 @@ def timed_words(segments: Sequence[Segment]) -> tuple[Word, ...]:
     """
     Return the words of all segments; a segment without words gets some with times in proportion to their characters.
 
-    A space is put between segments where the script has spaces.
+    A space is put between segments where the script has spaces, and between sentences that the model glued together.
     """
     words: list[Word] = []
     for segment in segments:
-        spoken = [word for word in segment.words if word.text.strip()] or _estimated_words(segment)
+        spoken = list(words_of(segment))
         if words and spoken and _space_is_missing(words[-1].text, spoken[0].text):
             spoken[0] = spoken[0].model_copy(update={"text": f" {spoken[0].text}"})
         words.extend(spoken)
     return tuple(words)
+
+
+def words_of(segment: Segment) -> tuple[Word, ...]:
+    """Return the words of a segment as they are written in all documents."""
+    return spaced_sentences([word for word in segment.words if word.text.strip()] or _estimated_words(segment))
 
 
 def _space_is_missing(left: str, right: str) -> bool:
