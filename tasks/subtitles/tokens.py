@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
+from tasks.subtitles.spaceless import word_starts
 from tasks.subtitles.spacing import SPACELESS, spaced_sentences
 from tasks.subtitles.standards import SubtitleStandard, columns, milliseconds
 from tasks.transcription.transcript import Segment, Word
@@ -81,13 +82,15 @@ def units_of(words: Sequence[Word], standard: SubtitleStandard) -> tuple[Unit, .
     Return *words* as units in the order given, every character that can be seen exactly once.
 
     Their starts rise by a millisecond or more and they don't overlap. A unit is wider than a line only if it is one
-    word of a script that is written with spaces.
+    word of a script that is written with spaces. A word of a script without spaces is divided only if no line holds it.
     """
     limits = standard.limits
     drafts: list[Unit] = []
-    for piece in _pieces(words, limits.line_columns):
+    pieces = list(_pieces(words, limits.line_columns))
+    starts = word_starts([piece.text for piece in pieces], [piece.spaced for piece in pieces], standard.language)
+    for place, piece in enumerate(pieces):
         before = drafts[-1] if drafts else None
-        if before is None or _may_part(before.text, piece):
+        if before is None or _may_part(before.text, piece, starts_word=place in starts):
             drafts.append(piece)
             continue
         joined = _joined(before, piece)
@@ -144,7 +147,7 @@ def _shared_out(texts: Sequence[str], start: float, end: float) -> list[tuple[fl
     return list(pairwise(borders))
 
 
-def _may_part(left: str, right: Unit) -> bool:
+def _may_part(left: str, right: Unit, *, starts_word: bool) -> bool:
     """Return whether a line may end between *left* and *right*: never before a closing sign or after an opening one."""
     first, last = right.text[0], left[-1]
     if unicodedata.category(last) in _OPENING or last in _NEVER_LAST:
@@ -155,7 +158,7 @@ def _may_part(left: str, right: Unit) -> bool:
         return False
     if not first.isalnum() and unicodedata.category(first) not in _OPENING:
         return False
-    return bool(SPACELESS.match(last) or SPACELESS.match(first))
+    return starts_word and bool(SPACELESS.match(last) or SPACELESS.match(first))
 
 
 def text_of(units: Sequence[Unit]) -> str:
