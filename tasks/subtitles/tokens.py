@@ -36,26 +36,30 @@ class Unit:
     columns: int
     spaced: bool
     """True if a space separates it from the unit before."""
+    words_before: int = 0
+    """Number of words that began before it."""
 
 
 def timed_words(segments: Sequence[Segment]) -> tuple[Word, ...]:
+    """Return the words of all segments as they are written in every document (`written_words`)."""
+    return tuple(word for words in written_words(segments) for word in words)
+
+
+def written_words(segments: Sequence[Segment]) -> tuple[tuple[Word, ...], ...]:
     """
-    Return the words of all segments; a segment without words gets some with times in proportion to their characters.
+    Return for each segment its words; those without words get some with times in proportion to their characters.
 
     A space is put between segments where the script has spaces, and between sentences that the model glued together.
     """
-    words: list[Word] = []
+    written: list[tuple[Word, ...]] = []
+    last = ""
     for segment in segments:
-        spoken = list(words_of(segment))
-        if words and spoken and _space_is_missing(words[-1].text, spoken[0].text):
-            spoken[0] = spoken[0].model_copy(update={"text": f" {spoken[0].text}"})
-        words.extend(spoken)
-    return tuple(words)
-
-
-def words_of(segment: Segment) -> tuple[Word, ...]:
-    """Return the words of a segment as they are written in all documents."""
-    return spaced_sentences([word for word in segment.words if word.text.strip()] or _estimated_words(segment))
+        spoken = spaced_sentences([word for word in segment.words if word.text.strip()] or _estimated_words(segment))
+        if last and spoken and _space_is_missing(last, spoken[0].text):
+            spoken = (spoken[0].model_copy(update={"text": f" {spoken[0].text}"}), *spoken[1:])
+        last = spoken[-1].text if spoken else last
+        written.append(spoken)
+    return tuple(written)
 
 
 def _space_is_missing(left: str, right: str) -> bool:
@@ -105,13 +109,14 @@ def units_of(words: Sequence[Word], standard: SubtitleStandard) -> tuple[Unit, .
 def _pieces(words: Sequence[Word], line_columns: int) -> Iterator[Unit]:
     """Yield the words without the spaces around and in them; those of spaceless scripts that fill a line, divided."""
     after_space = True
-    for word in words:
+    for index, word in enumerate(words):
         parts = _cleaned(word.text)
         pieces = [(text, position == 0) for part in parts for position, text in enumerate(_divided(part, line_columns))]
         times = _shared_out([text for text, _ in pieces], word.start, word.end)
         for position, ((text, opens_part), (start, end)) in enumerate(zip(pieces, times, strict=True)):
             spaced = opens_part if position else after_space or word.text[0].isspace()
-            yield Unit(text, milliseconds(start), milliseconds(end), max(1, columns(text)), spaced)
+            width = max(1, columns(text))
+            yield Unit(text, milliseconds(start), milliseconds(end), width, spaced, index + (position > 0))
         after_space = word.text[-1:].isspace() or (after_space and not pieces)
 
 
@@ -173,6 +178,7 @@ def _joined(left: Unit, right: Unit) -> Unit:
         end=max(left.end, right.end),
         columns=left.columns + right.columns + right.spaced,
         spaced=left.spaced,
+        words_before=left.words_before,
     )
 
 
