@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.errors import NotFound
-from tasks.names import DocumentFormat, display_name, document_stems
+from tasks.names import DEFAULT_FORMATS, DocumentFormat, display_name, document_stems
 from tasks.result_template import ResultTemplate
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
@@ -96,7 +96,7 @@ class TranscriptionOptions(StoredModel):
     language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$", description="Language code, or auto")
     task: WhisperTask = WhisperTask.TRANSCRIBE
     vocabulary: tuple[Term, ...] = Field(default=(), max_length=200, description="Words to expect: names, terms")
-    formats: tuple[DocumentFormat, ...] = Field(default=tuple(DocumentFormat), min_length=1)
+    formats: tuple[DocumentFormat, ...] = Field(default=DEFAULT_FORMATS, min_length=1)
 
 
 class Batch(StoredModel):

@@ -48,6 +48,15 @@ class DocumentFormat(StrEnum):
     SRT = "srt", "SRT", "SubRip subtitles", "_refined.srt", "application/x-subrip; charset=utf-8"
     VTT = "vtt", "VTT", "WebVTT subtitles", "_refined.vtt", "text/vtt; charset=utf-8"
     JSON = "json", "JSON", "JSON with word times", ".json", "application/json"
+    DOCX = (
+        *("docx", "Word", "Word document", "_formatted_refined.docx"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    )
+    MD = "md", "Markdown", "Markdown", "_formatted_refined.md", "text/markdown; charset=utf-8"
+
+
+DEFAULT_FORMATS = (DocumentFormat.TXT, DocumentFormat.SRT, DocumentFormat.VTT, DocumentFormat.JSON)
+"""The documents of a batch that names none."""
 
 
 def clean_path(raw: str) -> str:

@@ -47,7 +47,7 @@ class Player {
     clearTimeout(this.retry);
     const format = ["json", "txt"].find((wanted) => this.data.formats.some(({ value }) => value === wanted));
     try {
-      if (!format) throw new Refused("Only subtitles were asked for, so there is no text to show.", { isFinal: true });
+      if (!format) throw new Refused("Neither JSON nor text was asked for: nothing can be shown.", { isFinal: true });
       const content = await this.fetch(`documents/${format}`, format === "json" ? "json" : "text");
       this.tell("");
       if (format === "json") this.show(content);
