@@ -83,7 +83,7 @@ def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]
             if content is None:
                 damaged.append(document)
                 continue
-            archive.add(content, document_name(stem, document.format), size=document.size)
+            archive.add(content, document_name(stem, document.format, outcome.job.names), size=document.size)
             yield from archive.all_files()
         uri_of = partial(document_uri, store, manifest.batch, outcome.job)
         entries.append(_job_entry(outcome, stem, damaged, uri_of=uri_of))
@@ -121,7 +121,7 @@ def _job_entry(
         documents=tuple(
             DocumentEntry(
                 format=document.format,
-                name=document_name(stem, document.format),
+                name=document_name(stem, document.format, outcome.job.names),
                 size=document.size,
                 sha256=document.sha256,
                 uri=uri_of(document),

@@ -40,11 +40,12 @@ def member_stems(jobs: Sequence[Job]) -> dict[str, str]:
     taken = {MANIFEST_NAME.removesuffix(".json")}
     wanted = _short_enough({job.job_id: _unpackable(job.document_stem) for job in jobs})
     folders = {str(folder).casefold() for stem in wanted.values() for folder in PurePosixPath(stem).parents}
+    names = {job.job_id: job.names for job in jobs}
     for job_id, stem in wanted.items():
         chosen = next(
             candidate
             for candidate in _numbered(stem)
-            if candidate.casefold() not in taken and not clashes(candidate, folders)
+            if candidate.casefold() not in taken and not clashes(candidate, folders, names[job_id])
         )
         taken.add(chosen.casefold())
         stems[job_id] = chosen

@@ -21,11 +21,12 @@ BATCH_ID = "20261122-120000-abcdef"
 UTF8_FLAG = 1 << 11
 
 
-def manifest_with(*paths):
+def manifest_with(*paths, names="refined"):
     uploads = [
         Upload(job_id=job_id_for(BATCH_ID, path), path=path, size=9, sha256="ab", uploaded_at=NOON) for path in paths
     ]
-    return manifest_of(Batch(batch_id=BATCH_ID, name="Vorträge", created_at=NOON), uploads, started_at=NOON)
+    batch = Batch(batch_id=BATCH_ID, name="Vorträge", created_at=NOON, names=names)
+    return manifest_of(batch, uploads, started_at=NOON)
 
 
 def content_of(job, document_format):
@@ -99,6 +100,12 @@ def test_the_manifest_tells_what_became_of_each_job(store):
         content = archive.read(document["name"])
         assert (len(content), hashlib.sha256(content).hexdigest()) == (document["size"], document["sha256"])
         assert document["uri"].startswith(store.uri(f"{BatchKeys.of(BATCH_ID).documents}a") + "/")
+
+
+def test_plain_names_are_those_of_the_uploads(store):
+    manifest = manifest_with("talks/a.mp3", "CON.mp3", names="plain")
+    archive = zipped(store, manifest, [published(store, job) for job in manifest.jobs])
+    assert {"talks/a.srt", "talks/a.txt", "talks/a.json", "CON_.srt"} < set(archive.namelist())
 
 
 def test_a_batch_without_documents_is_a_zip_with_a_manifest(store):
