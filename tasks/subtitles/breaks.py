@@ -54,7 +54,7 @@ class Border(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What stands around a border, and in which language."""
+    """The surroundings of a border, and the language of the text."""
 
     language: str
     words: FunctionWords

@@ -17,7 +17,7 @@ class FunctionWords:
     conjunctions: frozenset[str] = frozenset()
     prepositions: frozenset[str] = frozenset()
     binding: frozenset[str] = frozenset()
-    """Articles, determiners, subject pronouns, auxiliaries, negations: never parted from the word after them."""
+    """Articles, determiners, subject pronouns, negations: never parted from the word after them."""
     binding_endings: tuple[str, ...] = ()
     """Endings of contracted words that bind likewise: ``'re`` in "they're"."""
     auxiliaries: frozenset[str] = frozenset()
