@@ -25,7 +25,7 @@ class Segment(StoredModel):
     no_speech_probability: float = 0.0
     compression_ratio: float = 0.0
     temperature: float = 0.0
-    language: str = Field(default="", description="language that it is written in; empty: that of the transcript")
+    language: str = Field(default="", description="language that is spoken in it; empty: that of the transcript")
 
 
 class RemovedText(StoredModel):
