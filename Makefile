@@ -93,6 +93,11 @@ $(BENCHMARKS): bench-%: $(VENV)/dev.stamp
 	@mkdir -p $(BENCHMARK_RESULTS)
 	$(BIN)/python benchmarks/$*.py --json $(BENCHMARK_RESULTS)/$*.json
 
+.PHONY: schema
+schema: $(VENV)/dev.stamp  ## Write docs/transcript.schema.json from the models of the JSON document
+	$(BIN)/python -c 'from tasks.documents.json_document import json_schema; print(json_schema(), end="")' \
+		> docs/transcript.schema.json
+
 .PHONY: screenshots
 screenshots: $(VENV)/dev.stamp chromium  ## Take the pictures of the README anew
 	$(BIN)/python docs/make_screenshots.py

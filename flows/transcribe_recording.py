@@ -16,6 +16,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ from prefect.states import Cancelled, Completed, Failed
 from tasks.batches import ALREADY_PUBLISHED, REJECTED, Job, Recording, TranscriptionOptions
 from tasks.cancellation import DeviceLost, RunCancelled, current_token, reason_told, unless_cancelled
 from tasks.devices import Device
-from tasks.documents.formats import Processing, render
+from tasks.documents.formats import render
+from tasks.documents.json_document import Processing
 from tasks.documents.publish import publish_documents
 from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, TranscriptionError
 from tasks.orchestration.look_up import Found, look_up_job
@@ -178,6 +180,7 @@ def _listen(
         transcription_seconds=round(time.monotonic() - began, 3),
         attempt=flow_run.get_run_count(),
         versions={library: version(library) for library in ("batchscribe", "faster-whisper", "ctranslate2")},
+        finished_at=datetime.now(UTC),
     )
     _tell_of_setback(device, processing)
     return transcript, processing

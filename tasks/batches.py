@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.errors import NotFound
-from tasks.names import DocumentFormat, display_name, document_stems
+from tasks.names import DEFAULT_FORMATS, DocumentFormat, DocumentNames, display_name, document_stems
 from tasks.result_template import ResultTemplate
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
@@ -97,7 +97,7 @@ class TranscriptionOptions(StoredModel):
     language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$", description="Language code, or auto")
     task: WhisperTask = WhisperTask.TRANSCRIBE
     vocabulary: tuple[Term, ...] = Field(default=(), max_length=200, description="Words to expect: names, terms")
-    formats: tuple[DocumentFormat, ...] = Field(default=tuple(DocumentFormat), min_length=1)
+    formats: tuple[DocumentFormat, ...] = Field(default=DEFAULT_FORMATS, min_length=1)
 
 
 class Batch(StoredModel):
@@ -109,6 +109,7 @@ class Batch(StoredModel):
     options: TranscriptionOptions = TranscriptionOptions()
     inbox: str = Field(default="", description="name of the inbox that it was ingested from; empty for a person's own")
     results: str = Field(default="", description="template of its documents' stable addresses; empty: they have none")
+    names: DocumentNames = Field(default=DocumentNames.REFINED, description="how its documents are named")
 
     @field_validator("results")
     @classmethod
@@ -137,6 +138,7 @@ class Job(StoredModel):
     sha256: str
     document_stem: str = Field(description="path of its documents below documents/, without their endings")
     result_stem: str = Field(default="", description="the same in their stable addresses, if it is another")
+    names: DocumentNames = Field(default=DocumentNames.REFINED, description="those of its batch")
 
     @property
     def name(self) -> str:
@@ -250,8 +252,8 @@ def _base32(digest: bytes) -> str:
 def manifest_of(batch: Batch, uploads: Iterable[Upload], *, started_at: datetime) -> Manifest:
     """Return the manifest of *batch*: its uploads by path, each with a document stem of its own."""
     ordered = sorted(uploads, key=lambda upload: upload.path)
-    stems = document_stems(upload.path for upload in ordered)
-    numbered = ResultTemplate.parse(batch.results).stems(stems.values()) if batch.results else {}
+    stems = document_stems((upload.path for upload in ordered), batch.names)
+    numbered = ResultTemplate.parse(batch.results).stems(stems.values(), batch.names) if batch.results else {}
     jobs = (
         Job(
             job_id=upload.job_id,
@@ -260,6 +262,7 @@ def manifest_of(batch: Batch, uploads: Iterable[Upload], *, started_at: datetime
             sha256=upload.sha256,
             document_stem=stems[upload.path],
             result_stem=numbered.get(stems[upload.path], ""),
+            names=batch.names,
         )
         for upload in ordered
     )

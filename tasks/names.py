@@ -22,6 +22,16 @@ MAX_PART_BYTES = 200
 """Longest part of a key in the store; file systems allow 255 and a temporary name needs some of them."""
 
 
+class DocumentNames(StrEnum):
+    """The way in which documents are named after their upload."""
+
+    REFINED = "refined"
+    """``talk_refined.srt``, ``talk_formatted_refined.txt``, ``talk.json``."""
+
+    PLAIN = "plain"
+    """``talk.srt``, ``talk.txt``: players find subtitles that are called like the recording."""
+
+
 class DocumentFormat(StrEnum):
     """
     The documents a transcript is written as.
@@ -34,7 +44,7 @@ class DocumentFormat(StrEnum):
     description: str
     """Its name where there is room for it."""
     ending: str
-    """Suffix of a document's file name, after the stem."""
+    """Suffix of a document's file name, after the stem, unless names are plain (`document_name`)."""
     media_type: str
 
     def __new__(cls, value: str, label: str, description: str, ending: str, media_type: str) -> Self:
@@ -48,6 +58,15 @@ class DocumentFormat(StrEnum):
     SRT = "srt", "SRT", "SubRip subtitles", "_refined.srt", "application/x-subrip; charset=utf-8"
     VTT = "vtt", "VTT", "WebVTT subtitles", "_refined.vtt", "text/vtt; charset=utf-8"
     JSON = "json", "JSON", "JSON with word times", ".json", "application/json"
+    DOCX = (
+        *("docx", "Word", "Word document", "_formatted_refined.docx"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    )
+    MD = "md", "Markdown", "Markdown", "_formatted_refined.md", "text/markdown; charset=utf-8"
+
+
+DEFAULT_FORMATS = (DocumentFormat.TXT, DocumentFormat.SRT, DocumentFormat.VTT, DocumentFormat.JSON)
+"""The documents of a batch that names none."""
 
 
 def clean_path(raw: str) -> str:
@@ -97,7 +116,7 @@ def display_name(path: str) -> str:
     return printable if len(printable) <= MAX_DISPLAY_CHARACTERS else f"{printable[:40]}…{printable[-39:]}"
 
 
-def document_stems(paths: Iterable[str]) -> dict[str, str]:
+def document_stems(paths: Iterable[str], names: DocumentNames = DocumentNames.REFINED) -> dict[str, str]:
     """
     Return for each upload path the path of its documents without their endings: ``talks/a.mp3`` → ``talks/a``.
 
@@ -109,13 +128,15 @@ def document_stems(paths: Iterable[str]) -> dict[str, str]:
     folders = {str(folder).casefold() for path in ordered for folder in PurePosixPath(path).parents}
     short = {path: _without_ending(path) for path in ordered}
     users = Counter(stem.casefold() for stem in short.values())
-    unique = {stem.casefold() for stem in short.values() if users[stem.casefold()] == 1 and not clashes(stem, folders)}
+    unique = {
+        stem.casefold() for stem in short.values() if users[stem.casefold()] == 1 and not clashes(stem, folders, names)
+    }
     chosen: dict[str, str] = {}
     taken = set(unique)
     for path in ordered:
         stem = short[path]
         if stem.casefold() not in unique:
-            stem = _first_free(path, taken, folders)
+            stem = _first_free(path, taken, folders, names)
             taken.add(stem.casefold())
         chosen[path] = stem
     return chosen
@@ -127,22 +148,22 @@ def _without_ending(path: str) -> str:
     return stem if stem.rpartition("/")[2].strip(".") else path
 
 
-def clashes(stem: str, folders: set[str]) -> bool:
+def clashes(stem: str, folders: set[str], names: DocumentNames) -> bool:
     """Return whether one of the documents of *stem* would have the name of one of the *folders*."""
-    return any(document_name(stem, document_format).casefold() in folders for document_format in DocumentFormat)
+    return any(document_name(stem, each, names).casefold() in folders for each in DocumentFormat)
 
 
-def _first_free(stem: str, taken: set[str], folders: set[str]) -> str:
+def _first_free(stem: str, taken: set[str], folders: set[str], names: DocumentNames) -> str:
     number, candidate = 1, stem
-    while candidate.casefold() in taken or clashes(candidate, folders):
+    while candidate.casefold() in taken or clashes(candidate, folders, names):
         number += 1
         candidate = f"{stem} ({number})"
     return candidate
 
 
-def document_name(stem: str, document_format: DocumentFormat) -> str:
-    """Return a document's path for display: ``talks/a`` as srt → ``talks/a_refined.srt``."""
-    return stem + document_format.ending
+def document_name(stem: str, document_format: DocumentFormat, names: DocumentNames = DocumentNames.REFINED) -> str:
+    """Return a document's path for display: ``talks/a`` as srt → ``talks/a_refined.srt``, or plain ``talks/a.srt``."""
+    return stem + (document_format.ending if names is DocumentNames.REFINED else f".{document_format.value}")
 
 
 MEDIA_TYPES = {"mp3": "audio/mpeg"} | {each.value: each.media_type for each in DocumentFormat}

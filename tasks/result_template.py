@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
-from tasks.names import DocumentFormat, document_name, storable
+from tasks.names import DocumentFormat, DocumentNames, document_name, storable
 
 MAX_TEMPLATE_BYTES = 100
 MAX_BATCH_NAME_BYTES = 60
@@ -56,9 +56,15 @@ class ResultTemplate:
         border = next(index for index, part in enumerate(parts) if "{batch}" in part) + 1
         return cls(parts[:border], parts[border:])
 
-    def key(self, labels: BatchLabels, stem: str, document_format: DocumentFormat) -> str:
+    def key(
+        self,
+        labels: BatchLabels,
+        stem: str,
+        document_format: DocumentFormat,
+        names: DocumentNames = DocumentNames.REFINED,
+    ) -> str:
         """Return the address of a document; *stem* is the path of the job's documents without their endings."""
-        *folders, name = document_name(stem, document_format).split("/")
+        *folders, name = document_name(stem, document_format, names).split("/")
         folder = _batch_folder(self, labels, document_format)
         own = {"name": name, "stem": stem.rpartition("/")[2]}
         values = {**_values(labels, document_format), **own}
@@ -81,7 +87,7 @@ class ResultTemplate:
         """Patterns of the folders that lead to a batch's, one a level; the last one has the group ``batch``."""
         return tuple(map(_pattern, self.batch_parts))
 
-    def stems(self, document_stems: Iterable[str]) -> dict[str, str]:
+    def stems(self, document_stems: Iterable[str], names: DocumentNames = DocumentNames.REFINED) -> dict[str, str]:
         """
         Return those of the jobs' stems that have to be numbered, each with its stem in addresses.
 
@@ -91,28 +97,27 @@ class ResultTemplate:
         if self.document_parts == ("{tree}", "{name}"):
             return {}  # the stems are made so that these are different
         ordered = list(document_stems)
-        folders = {folder for stem in ordered for key in self._keys(stem) for folder in _folders_of(key)}
+        folders = {folder for stem in ordered for key in self._keys(stem, names) for folder in _folders_of(key)}
         taken: set[str] = set()
         numbered: dict[str, str] = {}
         for stem in ordered:
             number, chosen = 1, stem
-            while self._is_taken(chosen, taken, folders):
+            while self._is_taken(keys := self._keys(chosen, names), taken, folders):
                 number += 1
                 chosen = f"{stem} ({number})"
-            keys = self._keys(chosen)
             taken.update(keys)
             folders.update(folder for key in keys for folder in _folders_of(key))
             if chosen != stem:
                 numbered[stem] = chosen
         return numbered
 
-    def _is_taken(self, stem: str, taken: set[str], folders: set[str]) -> bool:
-        return any(key in taken or key in folders or not taken.isdisjoint(_folders_of(key)) for key in self._keys(stem))
+    def _is_taken(self, keys: Iterable[str], taken: set[str], folders: set[str]) -> bool:
+        return any(key in taken or key in folders or not taken.isdisjoint(_folders_of(key)) for key in keys)
 
-    def _keys(self, stem: str) -> list[str]:
+    def _keys(self, stem: str, names: DocumentNames) -> list[str]:
         """Return the addresses of a job's documents, as equal as a file system that ignores case finds them."""
         labels = BatchLabels("batch", "name", "date")
-        return [self.key(labels, stem, each).casefold() for each in DocumentFormat]
+        return [self.key(labels, stem, each, names).casefold() for each in DocumentFormat]
 
 
 def _fault_of(text: str, parts: tuple[str, ...]) -> str:

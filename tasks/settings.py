@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.devices import Device
+from tasks.names import DocumentNames
 from tasks.result_template import ResultTemplate
 from tasks.webhook_signature import is_http_address, webhook_key
 
@@ -95,6 +96,13 @@ class Settings(BaseSettings):
 
     Placeholders: ``{batch}``, ``{batch_name}``, ``{date}``, ``{tree}``, ``{name}``, ``{stem}``, ``{format}``; for the
     rules see `tasks.result_template`. A batch keeps the addresses of when it was made. ``off``: none.
+    """
+
+    document_names: DocumentNames = DocumentNames.REFINED
+    """
+    Names of documents: ``refined`` (``talk_refined.srt``), or ``plain`` (``talk.srt``), which players look for.
+
+    A batch keeps the names of when it was made.
     """
 
     devices: str = ""

@@ -69,6 +69,7 @@ class BatchService:
             created_at=now,
             options=options,
             results=self._settings.results,
+            names=self._settings.document_names,
         )
         await self._records.write_batch(batch)
         logger.info("batch %s made", batch.batch_id)

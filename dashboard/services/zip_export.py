@@ -10,21 +10,19 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
-from pathlib import PurePosixPath
 from zipfile import ZIP_DEFLATED
 
 from pydantic import Field
 from zipstream.ng import ZipStream
 
+from dashboard.services.zip_names import MANIFEST_NAME, member_stems
 from tasks.batches import Document, Gap, Job, Manifest, Publication, Stage, StoredModel, TranscriptionOptions
 from tasks.documents.results import document_uri
 from tasks.errors import NotFound
-from tasks.names import DocumentFormat, clashes, document_name
+from tasks.names import DocumentFormat, document_name
 from tasks.storage.base import Store
 
-MANIFEST_NAME = "manifest.json"
 IN_MEMORY_BYTES = 2**20
-_NOT_ON_WINDOWS = str.maketrans(dict.fromkeys([*map(chr, range(32)), *'\x7f\\:*?"<>|'], "_"))
 
 
 class JobOutcome(StoredModel):
@@ -87,44 +85,13 @@ def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]
             if content is None:
                 damaged.append(document)
                 continue
-            archive.add(content, document_name(stem, document.format), size=document.size)
+            archive.add(content, document_name(stem, document.format, outcome.job.names), size=document.size)
             yield from archive.all_files()
         uri_of = partial(document_uri, store, manifest.batch, outcome.job)
         entries.append(_job_entry(outcome, stem, damaged, uri_of=uri_of))
     archive.add(_results_manifest(manifest, entries).model_dump_json(indent=2), MANIFEST_NAME)
     yield from archive.all_files()
     yield from archive.footer()
-
-
-def member_stems(jobs: Sequence[Job]) -> dict[str, str]:
-    """
-    Return for each job id the path of its documents in the ZIP, without their endings.
-
-    That is the job's document stem, as every system can unpack it inside the folder it was told: without backslashes
-    and colons, which lead out of it on Windows, and without the other characters that Windows refuses. Names that are
-    equal then, and the name of the manifest, are numbered.
-    """
-    stems: dict[str, str] = {}
-    taken = {MANIFEST_NAME.removesuffix(".json")}
-    unpackable = {job.job_id: _unpackable(job.document_stem) for job in jobs}
-    folders = {str(folder).casefold() for stem in unpackable.values() for folder in PurePosixPath(stem).parents}
-    for job in jobs:
-        wanted = unpackable[job.job_id]
-        stem, number = wanted, 1
-        while stem.casefold() in taken or clashes(stem, folders):
-            number += 1
-            stem = f"{wanted} ({number})"
-        taken.add(stem.casefold())
-        stems[job.job_id] = stem
-    return stems
-
-
-def _unpackable(stem: str) -> str:
-    *folders, name = stem.translate(_NOT_ON_WINDOWS).split("/")
-    folders = [folder.rstrip(" .") or "_" for folder in folders]
-    if folders and folders[0].casefold() == MANIFEST_NAME:
-        folders[0] += "_"  # no document can have this name, so it is a folder whatever else there is
-    return "/".join([*folders, name])
 
 
 def _results_manifest(manifest: Manifest, entries: Sequence[JobEntry]) -> ResultsManifest:
@@ -157,7 +124,7 @@ def _job_entry(
         documents=tuple(
             DocumentEntry(
                 format=document.format,
-                name=document_name(stem, document.format),
+                name=document_name(stem, document.format, outcome.job.names),
                 size=document.size,
                 sha256=document.sha256,
                 uri=uri_of(document),

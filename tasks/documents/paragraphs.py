@@ -1,42 +1,201 @@
-"""Paragraphs of a transcript: whole sentences together until the speaker takes a longer break."""
+"""
+Paragraphs of a transcript: found by the pauses between sentences, by turns, and by the words that sentences begin with.
+
+Speakers pause longer where something else begins, but how long that is differs from one to the next. So pauses are
+compared with the others of the recording. A paragraph's cost depends on its own length and its end, so that the best
+division is a shortest path over the ends of sentences, as that of cues is (`tasks.subtitles.layout`).
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from statistics import median
+from typing import Self
 
+from tasks.documents.discourse import connects, opens_topic
 from tasks.subtitles.breaks import Border, borders
 from tasks.subtitles.standards import SubtitleStandard
-from tasks.subtitles.tokens import text_of, units_of
+from tasks.subtitles.tokens import Unit, text_of, units_of
 from tasks.transcription.transcript import Word
 
-# Pauses in milliseconds, lengths in columns (characters, full-width ones twice).
+# Pauses in milliseconds, lengths in columns (characters, full-width ones twice), costs in whole numbers.
 LONG_PAUSE = 2000
-"""After a sentence, this ends the paragraph however short it is."""
+"""After a sentence, this ends the paragraph, unless the speaker pauses about as long between most sentences."""
 
 SHORT_PAUSE = 600
-"""After a sentence, this ends a paragraph of the usual length."""
-
-USUAL_LENGTH = 500
-"""About five printed lines."""
+"""Where there is no punctuation, a paragraph may end at a pause of this length."""
 
 LONGEST = 1000
-"""A paragraph of this length ends with its sentence, or, where there is no punctuation, at the next short pause."""
+"""A paragraph that is longer ends at the next occasion."""
+
+LONG = 300
+"""From here on a pause that says so less clearly will do, and less and less clearly."""
+
+SHORT = 160
+"""A shorter paragraph takes a pause that says so clearly."""
+
+LONGEST_HEADING = 50
+
+_USUAL_PAUSES = (250, 400, 500, 600, 800)
+"""What is thought of the pauses between sentences before any was heard; in a long recording they count for nothing."""
+
+_LONGER_PAUSE = 100
+_MOST_BY_PAUSE = 250
+_TOPIC = 40
+_WITHOUT_SENTENCE = 250
+_TOO_SHORT = 60
+_COLUMNS_PER_COST = 10
+_PER_COLUMN_TOO_LONG = 1
+_FORCED = 100_000
 
 
-def paragraphs(words: Sequence[Word], standard: SubtitleStandard) -> tuple[str, ...]:
-    """Return *words* as paragraphs, every word once, in order. Paragraphs hold no line breaks."""
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Text without line breaks, with its times in seconds."""
+
+    text: str
+    start: float
+    end: float
+    is_heading: bool
+    words_before: int
+    """Number of words of the transcript before it."""
+
+
+def paragraphs(
+    words: Sequence[Word], standard: SubtitleStandard, *, turns: frozenset[int] = frozenset()
+) -> tuple[Paragraph, ...]:
+    """
+    Return *words* as paragraphs, every word once, in order.
+
+    *turns* are the indexes of words with which another speaker or language begins: there a paragraph always ends.
+    """
     units = units_of(words, standard)
-    found = borders(units, standard.language)
-    texts: list[str] = []
-    first, length = 0, 0
-    for after, unit in enumerate(units, start=1):
-        length += unit.columns + unit.spaced
-        pause = units[after].start - unit.end if after < len(units) else LONG_PAUSE
-        if _ends_paragraph(found[after], pause=pause, length=length):
-            texts.append(text_of(units[first:after]))
-            first, length = after, 0
-    return tuple(texts)
+    if not units:
+        return ()
+    division = _Division.of(units, standard.language, turns)
+    return tuple(
+        Paragraph(
+            text=text_of(units[first:after]),
+            start=units[first].start / 1000,
+            end=units[after - 1].end / 1000,
+            is_heading=division.is_heading(first, after),
+            words_before=units[first].words_before,
+        )
+        for first, after in division.cheapest()
+    )
 
 
-def _ends_paragraph(border: Border, *, pause: int, length: int) -> bool:
-    if border is not Border.SENTENCE:
-        return length >= LONGEST and pause >= SHORT_PAUSE
-    return pause >= LONG_PAUSE or length >= LONGEST or (length >= USUAL_LENGTH and pause >= SHORT_PAUSE)
+@dataclass(frozen=True, slots=True)
+class _Division:
+    """All divisions of the units into paragraphs. A paragraph is named by its first unit and the one after its last."""
+
+    units: Sequence[Unit]
+    ends: Sequence[int]
+    """Where a paragraph may end: the numbers of units before, in order; the last one is that of all units."""
+    end_costs: dict[int, int]
+    pauses: Sequence[int]
+    """Milliseconds of silence before each unit, and after the last."""
+    clear_pause: int
+    """A pause from which on a paragraph rather ends."""
+    widths: Sequence[int]
+
+    @classmethod
+    def of(cls, units: Sequence[Unit], language: str, turns: frozenset[int]) -> Self:
+        """Return the divisions of *units*, with the cost of each end."""
+        found = borders(units, language)
+        gaps = [right.start - left.end for left, right in pairwise(units)]
+        pauses = [LONG_PAUSE, *gaps, LONG_PAUSE]
+        heard = [pauses[place] for place in range(1, len(units)) if found[place] is Border.SENTENCE]
+        typical, clear = _clear_pause(heard)
+        costs = {
+            place: _cost_of_end(
+                found[place],
+                pauses[place],
+                typical=typical,
+                clear=clear,
+                opening=[unit.text for unit in units[place : place + 3]],
+                language=language,
+            )
+            for place in range(1, len(units))
+            if found[place] is Border.SENTENCE or (found[place] is not Border.BOUND and pauses[place] >= SHORT_PAUSE)
+        }
+        turned = {place for place in range(1, len(units)) if units[place].words_before in turns}
+        costs |= dict.fromkeys(turned, -_FORCED)
+        return cls(
+            units=units,
+            ends=[*sorted(costs), len(units)],
+            end_costs=costs | {len(units): 0},
+            pauses=pauses,
+            clear_pause=clear,
+            widths=list(accumulate((unit.columns + unit.spaced for unit in units), initial=0)),
+        )
+
+    def cheapest(self) -> list[tuple[int, int]]:
+        """Return the paragraphs whose costs have the smallest sum; of equals that with the longest last one."""
+        best: dict[int, tuple[int, int]] = {0: (0, 0)}
+        starts = [0]
+        for end in self.ends:
+            reachable = [start for start in starts if self._width(start, end) <= 2 * LONGEST] or starts[-1:]
+            best[end] = min((best[start][0] + self._cost(start, end), start) for start in reachable)
+            starts = [*reachable, end] if self.end_costs[end] > -_FORCED else [end]
+        path = []
+        end = len(self.units)
+        while end:
+            path.append((best[end][1], end))
+            end = best[end][1]
+        return path[::-1]
+
+    def is_heading(self, first: int, after: int) -> bool:
+        """Return whether these units are short and stand apart from what is before and after them."""
+        text = text_of(self.units[first:after])
+        return (
+            after < len(self.units)
+            and self._width(first, after) <= LONGEST_HEADING
+            and after - first > 1
+            and not text[0].islower()
+            and text[-1] not in "?!,…"
+            and min(self.pauses[first], self.pauses[after]) >= self.clear_pause
+        )
+
+    def _cost(self, first: int, after: int) -> int:
+        width = self._width(first, after)
+        cost = self.end_costs[after] + max(0, width - LONG) // _COLUMNS_PER_COST
+        cost += max(0, width - LONGEST) * _PER_COLUMN_TOO_LONG
+        if width < SHORT and not self.is_heading(first, after):
+            cost += _TOO_SHORT * (SHORT - width) // SHORT
+        return cost
+
+    def _width(self, first: int, after: int) -> int:
+        return self.widths[after] - self.widths[first] - self.units[first].spaced
+
+
+def _clear_pause(heard: Sequence[int]) -> tuple[int, int]:
+    """
+    Return of the pauses between sentences the usual one, and the one from which on a pause is a longer one.
+
+    That is where the pauses fall best into two groups (Otsu's method: the largest variance between them), but always
+    a fifth more than the usual one.
+    """
+    ordered = sorted([*heard, *_USUAL_PAUSES])
+    typical = round(median(ordered))
+    sums = list(accumulate(ordered, initial=0))
+    count, total = len(ordered), sums[-1]
+
+    def between(below: int) -> float:
+        return (total * below - sums[below] * count) ** 2 / (below * (count - below))
+
+    border = max(range(1, count), key=between)
+    return typical, max((ordered[border - 1] + ordered[border]) // 2, typical * 6 // 5)
+
+
+def _cost_of_end(border: Border, pause: int, *, typical: int, clear: int, opening: Sequence[str], language: str) -> int:
+    """Return the cost of ending a paragraph at this border: negative where the pause before it is a clear one."""
+    if border is Border.SENTENCE and pause >= max(LONG_PAUSE, 2 * typical):
+        return -_FORCED
+    by_pause = _LONGER_PAUSE * (pause - clear) // max(100, clear - typical)
+    cost = -max(-_MOST_BY_PAUSE, min(by_pause, _MOST_BY_PAUSE))
+    if opens_topic(opening, language):
+        cost -= _TOPIC
+    if connects(opening[:1], language):
+        cost += _TOPIC
+    return cost if border is Border.SENTENCE else cost + _WITHOUT_SENTENCE

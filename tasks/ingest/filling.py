@@ -81,6 +81,7 @@ def _batch(scan: ScanContext, plan: Plan) -> Batch:
         options=plan.options,
         inbox=scan.inbox.name,
         results=scan.settings.results,
+        names=scan.settings.document_names,
     )
 
 

@@ -10,12 +10,13 @@ import hashlib
 import time
 from pathlib import PurePosixPath
 
-from tasks.batches import Publication, Stage
+from tasks.batches import Batch, Publication, Stage
 from tasks.errors import NotFound
 from tasks.ingest.context import ScanContext, pause_after
 from tasks.ingest.records import Ended, Outcome, PlannedFile, Written
 from tasks.ingest.sources import SourceChanged, SourceDenied
-from tasks.names import DocumentFormat, document_name, document_stems
+from tasks.names import DocumentNames, document_name, document_stems
+from tasks.storage.keys import BatchKeys
 from tasks.storage.records import parse_record, published_and_intact
 
 ERROR_NOTE = ".batchscribe-error.txt"
@@ -69,7 +70,7 @@ def _finish_file(scan: ScanContext, ended: Ended, file: PlannedFile, outcome: Ou
     if publication is None:
         return
     if scan.inbox.beside:
-        _write_documents(scan, file, publication)
+        _write_documents(scan, file, publication, _names_of(scan, ended.plan.batch_id))
     now = scan.source.look(file.source)
     if now is None or now.signature != file.signature:
         return
@@ -87,20 +88,27 @@ def _write_error_note(scan: ScanContext, file: PlannedFile, error: str) -> None:
         _write(scan, f"{file.source}{ERROR_NOTE}", file.source, f"{error}\n".encode())
 
 
-def _write_documents(scan: ScanContext, file: PlannedFile, publication: Publication) -> None:
+def _names_of(scan: ScanContext, batch_id: str) -> DocumentNames:
+    key = BatchKeys.of(batch_id).batch
+    try:
+        return parse_record(Batch, scan.store.read(key), key).names
+    except NotFound:  # dismissed in this moment
+        return DocumentNames.REFINED
+
+
+def _write_documents(scan: ScanContext, file: PlannedFile, publication: Publication, names: DocumentNames) -> None:
     if scan.source.look(file.source) is None:
         return
-    short = document_stems([file.source])[file.source]
+    short = document_stems([file.source], names)[file.source]
     for document in publication.documents:
         content = scan.store.read(document.key)
         # A stem may be another file's already, such as that of a.wav beside a.mp3: then the ending stays.
-        if not _write(scan, document_name(short, document.format), file.source, content):
-            _write_with_ending(scan, file, document.format, content)
+        if not _write(scan, document_name(short, document.format, names), file.source, content):
+            _write_with_ending(scan, file, document_name(file.source, document.format, names), content)
     _remove_error_note(scan, file)
 
 
-def _write_with_ending(scan: ScanContext, file: PlannedFile, document_format: DocumentFormat, content: bytes) -> None:
-    path = document_name(file.source, document_format)
+def _write_with_ending(scan: ScanContext, file: PlannedFile, path: str, content: bytes) -> None:
     if not _write(scan, path, file.source, content):
         scan.warn(
             f"{PurePosixPath(path).name} is not written beside {PurePosixPath(file.source).name}: another file has "

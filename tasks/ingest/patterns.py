@@ -16,7 +16,8 @@ BUILT_IN = (
     *("*.octransferid*", "~syncthing~*", "~$*", "*~"),
     *("@eadir", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"),
     *("thumbs.db", "desktop.ini"),
-    *("*_refined.txt", "*_refined.srt", "*_refined.vtt", "*.batchscribe-error.txt"),  # what we write ourselves
+    # What we write ourselves.
+    *("*_refined.txt", "*_refined.srt", "*_refined.vtt", "*_refined.docx", "*_refined.md", "*.batchscribe-error.txt"),
 )
 
 

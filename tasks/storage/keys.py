@@ -128,7 +128,7 @@ class BatchKeys(StoredModel):
 
     def document(self, job: Job, document_format: DocumentFormat, token: str) -> str:
         """One document of the attempt *token* at a job."""
-        *folders, name = document_name(job.document_stem, document_format).split("/")
+        *folders, name = document_name(job.document_stem, document_format, job.names).split("/")
         tree = "/".join(storable(part) for part in folders)
         if len(tree.encode()) + len(storable(name).encode()) > MAX_TREE_BYTES:
             tree = hashlib.sha256("/".join(folders).encode()).hexdigest()
@@ -163,7 +163,7 @@ def result_key(batch: Batch, job: Job, document_format: DocumentFormat) -> str:
     if not batch.results:
         return ""
     template = ResultTemplate.parse(batch.results)
-    return template.key(_labels(batch), job.result_stem or job.document_stem, document_format)
+    return template.key(_labels(batch), job.result_stem or job.document_stem, document_format, job.names)
 
 
 def result_folders(batch: Batch) -> tuple[str, ...]:

@@ -11,11 +11,14 @@ that tell them, for the languages that have a list.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
-from tasks.subtitles.function_words import FunctionWords, function_words
-from tasks.subtitles.tokens import SPACELESS, Unit
+from tasks.subtitles.function_words import GIVEN_NAMES, FunctionWords, function_words
+from tasks.subtitles.spaceless import phrase_starts
+from tasks.subtitles.spacing import SPACELESS
+from tasks.subtitles.tokens import Unit
 
 _CLOSING_SIGNS = "\"'”’»›)]}」』）】》〉"
 _OPENING_SIGNS = "\"'“‘„‚«‹([{「『（【《〈¿¡"
@@ -27,10 +30,14 @@ _LANGUAGES_WITH_ORDINAL_POINTS = frozenset(
     ("cs", "da", "de", "et", "fi", "hr", "hu", "is", "lb", "lv", "nn", "no", "pl", "sk", "sl", "sr", "tr")
 )
 _LANGUAGES_WITH_CAPITAL_NOUNS = frozenset(("de", "lb"))
-_CHINESE_SUFFIXES = frozenset("的了吗呢吧着过们地得个")
+_INFLECTED = re.compile("e[mnrs]?$")
+# Particles, measure words and words of place follow; prepositions, negations and degrees lead. In both spellings.
+_CHINESE_SUFFIXES = frozenset("的了吗嗎呢吧啊着著过過们們地得个個上下里裡裏中内內后後前时時些")
+_CHINESE_PREFIXES = frozenset(
+    "在从從把被对對向给給跟和与與比很不没沒太最更再也都就才又还還会會要想能可将將这這那每各第另某是"
+)
+_CHINESE_NUMBER = re.compile("[一二三四五六七八九十百千万萬亿億两兩几幾半]$")
 _HIRAGANA = re.compile("[\u3041-\u309f]")
-_KATAKANA = re.compile("[\u30a0-\u30ff]")
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff々]")
 
 
 class Border(IntEnum):
@@ -41,7 +48,24 @@ class Border(IntEnum):
     CONJUNCTION = 2
     PHRASE = 3
     NONE = 4
-    BOUND = 5
+    CLOSE = 5
+    BOUND = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """The surroundings of a border, and the language of the text."""
+
+    language: str
+    words: FunctionWords
+    opens_phrase: bool
+    """In scripts without spaces: a phrase, or a word at least, begins behind the border."""
+    opened_sentence: bool
+    """The unit before the border is the first of a sentence, so its capital says nothing."""
+    in_phrase: bool
+    """The unit before the border is bound to the one before it."""
+    in_name: bool
+    """The unit before the border belongs to a name that began before it."""
 
 
 def borders(units: Sequence[Unit], language: str) -> tuple[Border, ...]:
@@ -49,25 +73,35 @@ def borders(units: Sequence[Unit], language: str) -> tuple[Border, ...]:
     if not units:
         return ()
     words = function_words(language)
+    phrases = phrase_starts([unit.text for unit in units], [unit.spaced for unit in units], language)
     found = [Border.SENTENCE]
-    for left, right in pairwise(units):
-        opens_sentence = found[-1] is Border.SENTENCE
-        found.append(_border(left, right, language, words, left_opens_sentence=opens_sentence))
+    in_name = False
+    for place, (left, right) in enumerate(pairwise(units), start=1):
+        before = found[-1]
+        context = _Context(
+            language, words, place in phrases, before is Border.SENTENCE, before is Border.BOUND, in_name
+        )
+        found.append(_border(left, right, context))
+        begins_name = _plain(left.text) in words.titles or _is_given_name(left.text)
+        in_name = found[-1] is Border.BOUND and _is_name(right.text) and (in_name or begins_name)
     return (*found, Border.SENTENCE)
 
 
-def _border(left: Unit, right: Unit, language: str, words: FunctionWords, *, left_opens_sentence: bool) -> Border:
-    by_sign = _border_of_signs(left.text, right.text, language, words)
+def _border(left: Unit, right: Unit, context: _Context) -> Border:
+    by_sign = _border_of_signs(left.text, right.text, context)
     if by_sign is not None:
         return by_sign
     if SPACELESS.match(left.text[-1]) or SPACELESS.match(right.text[0]):
-        return Border.CLAUSE if right.spaced else _border_inside_script(left.text, right.text)
+        return Border.CLAUSE if right.spaced else _border_inside_script(left.text, right.text, context)
     if not right.spaced:
         return Border.BOUND
-    return _border_of_words(left.text, right.text, language, words, left_opens_sentence=left_opens_sentence)
+    found = _border_of_words(left.text, right.text, context)
+    if found in (Border.NONE, Border.CLOSE) and context.in_phrase:
+        return _border_in_phrase(left.text, right.text, context.language)
+    return found
 
 
-def _border_of_signs(left: str, right: str, language: str, words: FunctionWords) -> Border | None:
+def _border_of_signs(left: str, right: str, context: _Context) -> Border | None:
     """Return the border that the punctuation between *left* and *right* marks, None if there is none."""
     bare = left.rstrip(_CLOSING_SIGNS)
     if not bare or bare[-1] not in _SENTENCE_SIGNS + _CLAUSE_SIGNS:
@@ -75,7 +109,7 @@ def _border_of_signs(left: str, right: str, language: str, words: FunctionWords)
     if bare[-1] in _CLAUSE_SIGNS:
         return Border.CLAUSE
     word = bare.rpartition(" ")[2].lstrip(_OPENING_SIGNS)
-    if bare[-1] == "." and not bare.endswith("..") and _is_abbreviation(word, language, words):
+    if bare[-1] == "." and not bare.endswith("..") and _is_abbreviation(word, context.language, context.words):
         return Border.BOUND
     return Border.CLAUSE if right.lstrip(_OPENING_SIGNS)[:1].islower() else Border.SENTENCE
 
@@ -88,36 +122,55 @@ def _is_abbreviation(word: str, language: str, words: FunctionWords) -> bool:
     return is_initials or word.casefold() in words.abbreviations
 
 
-def _border_inside_script(left: str, right: str) -> Border:
-    """
-    Return the border between two units of a script without spaces.
-
-    Japanese phrases mostly begin where hiragana (endings, particles) gives way to kanji or katakana.
-    """
-    last, first = left[-1], right[0]
-    if first in _CHINESE_SUFFIXES or last.isdecimal() or first.isdecimal():
+def _border_inside_script(left: str, right: str, context: _Context) -> Border:
+    """Return the border between two words of a script without spaces."""
+    if not context.opens_phrase or left[-1].isdecimal() or right[0].isdecimal():
         return Border.BOUND
-    if _KATAKANA.match(last) and _KATAKANA.match(first):
-        return Border.BOUND
-    if _HIRAGANA.match(first):
-        return Border.BOUND if _HAN.match(last) or _KATAKANA.match(last) else Border.NONE
-    return Border.PHRASE if _HIRAGANA.match(last) else Border.NONE
+    if _HIRAGANA.match(left[-1]) or context.language == "ja":
+        return Border.PHRASE
+    follows = right.strip(_CLAUSE_SIGNS + _SENTENCE_SIGNS + _CLOSING_SIGNS) in _CHINESE_SUFFIXES
+    return Border.BOUND if follows or left in _CHINESE_PREFIXES or _CHINESE_NUMBER.search(left) else Border.NONE
 
 
-def _border_of_words(
-    left: str, right: str, language: str, words: FunctionWords, *, left_opens_sentence: bool
-) -> Border:
-    before, after = _plain(left), _plain(right)
-    if before in words.conjunctions or before in words.prepositions:
+def _border_of_words(left: str, right: str, context: _Context) -> Border:
+    words, after = context.words, _plain(right)
+    if _belong_together(left, right, context):
         return Border.BOUND
     if after in words.conjunctions:
         return Border.CONJUNCTION
     if after in words.prepositions:
         return Border.PHRASE
-    if not before.strip("-") or words.binds(before) or _is_quantity(left, right):
+    before = _plain(left)
+    if not before.strip("-") or words.binds(before) or words.binds(_after_elision(before)):
         return Border.BOUND
-    capital_pair = _is_name(left) and _is_name(right) and not left_opens_sentence
-    return Border.BOUND if capital_pair and language not in _LANGUAGES_WITH_CAPITAL_NOUNS else Border.NONE
+    capital_pair = _is_name(left) and _is_name(right) and not context.opened_sentence
+    if capital_pair and context.language not in _LANGUAGES_WITH_CAPITAL_NOUNS:
+        return Border.BOUND
+    return Border.CLOSE if after in words.auxiliaries else Border.NONE
+
+
+def _belong_together(left: str, right: str, context: _Context) -> bool:
+    """Return whether the two words are one expression, whatever the right one is elsewhere."""
+    words, before = context.words, _plain(left)
+    leads = {before, _after_elision(before)} & (words.conjunctions | words.prepositions | words.numbers)
+    begins_name = context.in_name or before in words.titles or _is_given_name(left)
+    return (
+        bool(leads)
+        or words.pairs_up(before, _plain(right))
+        or _is_quantity(left, right)
+        or (begins_name and _is_name(right))
+    )
+
+
+def _after_elision(word: str) -> str:
+    """Return of "jusqu'en" and "n'a" the second word, and any other as it is."""
+    return word.rpartition("'")[2]
+
+
+def _border_in_phrase(left: str, right: str, language: str) -> Border:
+    """Return the border after the first word of a phrase: "the old | chargers", "die alten | Ladegeräte"."""
+    is_adjective = language in _LANGUAGES_WITH_CAPITAL_NOUNS and _INFLECTED.search(left) and _is_name(right)
+    return Border.BOUND if is_adjective and left.islower() else Border.CLOSE
 
 
 def _plain(text: str) -> str:
@@ -127,6 +180,10 @@ def _plain(text: str) -> str:
 def _is_quantity(left: str, right: str) -> bool:
     """Return whether one is the number of the other: "20 percent", "Chapter 4"."""
     return left[-1].isdecimal() or left[-1] in "%$€£" or (right[0].isdecimal() and left[0].isupper())
+
+
+def _is_given_name(text: str) -> bool:
+    return _is_name(text) and _plain(text) in GIVEN_NAMES
 
 
 def _is_name(text: str) -> bool:

@@ -44,7 +44,8 @@ _CUE_ENDS_AT = {
     Border.CONJUNCTION: 80,
     Border.PHRASE: 120,
     Border.NONE: 240,
-    Border.BOUND: 600,
+    Border.CLOSE: 360,
+    Border.BOUND: 900,
 }
 _LINE_ENDS_AT = {
     Border.SENTENCE: 0,
@@ -52,7 +53,8 @@ _LINE_ENDS_AT = {
     Border.CONJUNCTION: 30,
     Border.PHRASE: 45,
     Border.NONE: 90,
-    Border.BOUND: 240,
+    Border.CLOSE: 130,
+    Border.BOUND: 400,
 }
 _SENTENCE_INSIDE = 30
 _SENTENCE_CUT_AFTER_ANOTHER = 150

@@ -5,21 +5,16 @@ Here the peculiarities of the model's words end: words without spaces between th
 run backwards by a hair, segments that came without word times.
 """
 
-import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
+from tasks.subtitles.spaceless import word_starts
+from tasks.subtitles.spacing import SPACELESS, spaced_sentences
 from tasks.subtitles.standards import SubtitleStandard, columns, milliseconds
 from tasks.transcription.transcript import Segment, Word
-
-SPACELESS = re.compile(
-    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\uff00-\uffef\U00020000-\U0003ffff]"
-)
-"""A character of a script without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han and their punctuation."""
 
 _OPENING = ("Ps", "Pi")
 # Signs that French, among others, sets apart by a space, and which belong to the word before nevertheless.
@@ -41,21 +36,30 @@ class Unit:
     columns: int
     spaced: bool
     """True if a space separates it from the unit before."""
+    words_before: int = 0
+    """Number of words that began before it."""
 
 
 def timed_words(segments: Sequence[Segment]) -> tuple[Word, ...]:
-    """
-    Return the words of all segments; a segment without words gets some with times in proportion to their characters.
+    """Return the words of all segments as they are written in every document (`written_words`)."""
+    return tuple(word for words in written_words(segments) for word in words)
 
-    A space is put between segments where the script has spaces.
+
+def written_words(segments: Sequence[Segment]) -> tuple[tuple[Word, ...], ...]:
     """
-    words: list[Word] = []
+    Return for each segment its words; those without words get some with times in proportion to their characters.
+
+    A space is put between segments where the script has spaces, and between sentences that the model glued together.
+    """
+    written: list[tuple[Word, ...]] = []
+    last = ""
     for segment in segments:
-        spoken = [word for word in segment.words if word.text.strip()] or _estimated_words(segment)
-        if words and spoken and _space_is_missing(words[-1].text, spoken[0].text):
-            spoken[0] = spoken[0].model_copy(update={"text": f" {spoken[0].text}"})
-        words.extend(spoken)
-    return tuple(words)
+        spoken = spaced_sentences([word for word in segment.words if word.text.strip()] or _estimated_words(segment))
+        if last and spoken and _space_is_missing(last, spoken[0].text):
+            spoken = (spoken[0].model_copy(update={"text": f" {spoken[0].text}"}), *spoken[1:])
+        last = spoken[-1].text if spoken else last
+        written.append(spoken)
+    return tuple(written)
 
 
 def _space_is_missing(left: str, right: str) -> bool:
@@ -82,13 +86,15 @@ def units_of(words: Sequence[Word], standard: SubtitleStandard) -> tuple[Unit, .
     Return *words* as units in the order given, every character that can be seen exactly once.
 
     Their starts rise by a millisecond or more and they don't overlap. A unit is wider than a line only if it is one
-    word of a script that is written with spaces.
+    word of a script that is written with spaces. A word of a script without spaces is divided only if no line holds it.
     """
     limits = standard.limits
     drafts: list[Unit] = []
-    for piece in _pieces(words, limits.line_columns):
+    pieces = list(_pieces(words, limits.line_columns))
+    starts = word_starts([piece.text for piece in pieces], [piece.spaced for piece in pieces], standard.language)
+    for place, piece in enumerate(pieces):
         before = drafts[-1] if drafts else None
-        if before is None or _may_part(before.text, piece):
+        if before is None or _may_part(before.text, piece, starts_word=place in starts):
             drafts.append(piece)
             continue
         joined = _joined(before, piece)
@@ -103,13 +109,14 @@ def units_of(words: Sequence[Word], standard: SubtitleStandard) -> tuple[Unit, .
 def _pieces(words: Sequence[Word], line_columns: int) -> Iterator[Unit]:
     """Yield the words without the spaces around and in them; those of spaceless scripts that fill a line, divided."""
     after_space = True
-    for word in words:
+    for index, word in enumerate(words):
         parts = _cleaned(word.text)
         pieces = [(text, position == 0) for part in parts for position, text in enumerate(_divided(part, line_columns))]
         times = _shared_out([text for text, _ in pieces], word.start, word.end)
         for position, ((text, opens_part), (start, end)) in enumerate(zip(pieces, times, strict=True)):
             spaced = opens_part if position else after_space or word.text[0].isspace()
-            yield Unit(text, milliseconds(start), milliseconds(end), max(1, columns(text)), spaced)
+            width = max(1, columns(text))
+            yield Unit(text, milliseconds(start), milliseconds(end), width, spaced, index + (position > 0))
         after_space = word.text[-1:].isspace() or (after_space and not pieces)
 
 
@@ -145,7 +152,7 @@ def _shared_out(texts: Sequence[str], start: float, end: float) -> list[tuple[fl
     return list(pairwise(borders))
 
 
-def _may_part(left: str, right: Unit) -> bool:
+def _may_part(left: str, right: Unit, *, starts_word: bool) -> bool:
     """Return whether a line may end between *left* and *right*: never before a closing sign or after an opening one."""
     first, last = right.text[0], left[-1]
     if unicodedata.category(last) in _OPENING or last in _NEVER_LAST:
@@ -156,7 +163,7 @@ def _may_part(left: str, right: Unit) -> bool:
         return False
     if not first.isalnum() and unicodedata.category(first) not in _OPENING:
         return False
-    return bool(SPACELESS.match(last) or SPACELESS.match(first))
+    return starts_word and bool(SPACELESS.match(last) or SPACELESS.match(first))
 
 
 def text_of(units: Sequence[Unit]) -> str:
@@ -171,6 +178,7 @@ def _joined(left: Unit, right: Unit) -> Unit:
         end=max(left.end, right.end),
         columns=left.columns + right.columns + right.spaced,
         spaced=left.spaced,
+        words_before=left.words_before,
     )
 
 

@@ -28,6 +28,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
     page.get_by_label("Name of the model").fill("tiny.en")
     page.get_by_label("Names and terms that occur").fill("Whisper, subtitles\nsilence,")
     page.get_by_label("JSON").uncheck()
+    page.get_by_label("Word document").check()
     upload.choose(*(clip.path for clip in list(clips.values())[:2]))
     upload.button("Upload All").click()
     batch_id = upload.opened_batch()
@@ -38,7 +39,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
         "language": "en",
         "task": "transcribe",
         "vocabulary": ["Whisper", "subtitles", "silence"],
-        "formats": ["txt", "srt", "vtt"],
+        "formats": ["txt", "srt", "vtt", "docx"],
     }
     status = stack.api.get(f"/batch/{batch_id}").json()
     assert sorted(job["path"] for job in status["jobs"]) == sorted(list(clips)[:2])

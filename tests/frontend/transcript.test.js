@@ -26,6 +26,15 @@ test("paragraphs are those of the text, with the times of the segments", () => {
   assert.deepEqual(text.words.map(({ start }) => start), [1, 2, 3, 4, 5]);
 });
 
+test("segments of one sentence each show the same as the chunks of older documents", () => {
+  const text = "Well done.\n\nThen go.";
+  const words = [word(" Well", 1), word(" done.", 2), word(" Then", 3), word(" go.", 4)];
+  const chunk = layOut({ text, segments: [segment(...words)] });
+  const sentences = layOut({ text, segments: [segment(...words.slice(0, 2)), segment(...words.slice(2))], gaps: [] });
+  assert.deepEqual(sentences, chunk);
+  assert.deepEqual(shown(sentences), ["Well done.", "Then go."]);
+});
+
 test("writing without spaces stays without, and a word that is split by a paragraph is in both", () => {
   const transcript = { text: "今日は\n\n良い天気", segments: [segment(word("今日は良い", 1), word("天気", 2))] };
   assert.deepEqual(shown(layOut(transcript)), ["今日は", "良い天気"]);

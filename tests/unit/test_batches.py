@@ -5,10 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.batches import Batch, Job, TranscriptionOptions, Upload, batch_id_of, job_id_for, manifest_of, new_batch_id
+from tasks.batches import (
+    Batch,
+    Job,
+    Manifest,
+    TranscriptionOptions,
+    Upload,
+    batch_id_of,
+    job_id_for,
+    manifest_of,
+    new_batch_id,
+)
 from tasks.errors import NotFound, UploadRejected
-from tasks.names import DocumentFormat, clean_path, document_name, document_stems
-from tasks.storage.keys import BatchKeys, attempt_token
+from tasks.names import DocumentFormat, DocumentNames, clean_path, document_name, document_stems
+from tasks.storage.keys import BatchKeys, attempt_token, result_key
 
 NOON = datetime(2026, 1, 2, 12, 30, 59, tzinfo=UTC)
 BATCH_ID = new_batch_id(NOON, b"\0\1\2\3")
@@ -120,15 +130,15 @@ def test_each_upload_has_documents_of_its_own(uploads, stems):
     assert document_stems(uploads) == stems
 
 
-@given(st.lists(paths, unique=True, max_size=12))
-def test_no_two_documents_share_a_name_or_a_key(uploads):
-    stems = document_stems(uploads)
+@given(st.lists(paths, unique=True, max_size=12), st.sampled_from(DocumentNames))
+def test_no_two_documents_share_a_name_or_a_key(uploads, names):
+    stems = document_stems(uploads, names)
     jobs = [
-        Job(job_id=job_id_for(BATCH_ID, path), path=path, size=0, sha256="", document_stem=stem)
+        Job(job_id=job_id_for(BATCH_ID, path), path=path, size=0, sha256="", document_stem=stem, names=names)
         for path, stem in stems.items()
     ]
     wanted = [(job, document_format) for job in jobs for document_format in DocumentFormat]
-    assert len({document_name(job.document_stem, form).casefold() for job, form in wanted}) == len(wanted)
+    assert len({document_name(job.document_stem, form, names).casefold() for job, form in wanted}) == len(wanted)
     assert len({BatchKeys.of(BATCH_ID).document(job, form, TOKEN) for job, form in wanted}) == len(wanted)
 
 
@@ -153,6 +163,41 @@ def test_a_deep_tree_with_long_names_fits_into_a_key():
 def test_what_is_no_batch_id_names_no_folder(batch_id):
     with pytest.raises(NotFound):
         BatchKeys.of(batch_id)
+
+
+def test_a_batch_of_plain_names_has_them_everywhere():
+    batch = Batch(
+        batch_id=BATCH_ID, name="talks", created_at=NOON, names="plain", results="results/{batch}/{tree}/{name}"
+    )
+    uploads = [
+        Upload(job_id=job_id_for(BATCH_ID, path), path=path, size=3, sha256="ab", uploaded_at=NOON)
+        for path in ("a/c.mp3", "b.mp3", "b.srt/d.mp3")
+    ]
+    manifest = Manifest.model_validate_json(manifest_of(batch, uploads, started_at=NOON).model_dump_json())
+
+    assert [
+        result_key(batch, job, DocumentFormat.SRT).removeprefix(f"results/{BATCH_ID}/") for job in manifest.jobs
+    ] == [
+        "a/c.srt",
+        "b.mp3.srt",  # b.srt is a folder
+        "b.srt/d.srt",
+    ]
+    keys = {
+        BatchKeys.of(BATCH_ID).document(manifest.jobs[0], each, TOKEN).rpartition("/")[2] for each in DocumentFormat
+    }
+    assert keys == {"c.txt", "c.srt", "c.vtt", "c.json", "c.docx", "c.md"}
+
+
+def test_a_record_of_before_has_the_names_of_before():
+    batch = Batch.model_validate({"batch_id": BATCH_ID, "name": "talks", "created_at": NOON})
+    job = Job.model_validate(job_named("a.mp3").model_dump(exclude={"names"}))
+
+    assert (batch.names, job.names) == (DocumentNames.REFINED, DocumentNames.REFINED)
+
+
+def test_word_and_markdown_are_made_on_request():
+    assert TranscriptionOptions().formats == ("txt", "srt", "vtt", "json")
+    assert TranscriptionOptions.model_validate({"formats": ["docx", "md"]}).formats == ("docx", "md")
 
 
 def test_a_manifest_lists_the_uploads_by_path():

@@ -1,7 +1,18 @@
+import io
+import json
+import zipfile
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
 import pytest
+from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
 
 from tasks.batches import Gap, GapReason, Job, WhisperTask
-from tasks.documents.formats import JsonDocument, Processing, render
+from tasks.documents.formats import render
+from tasks.documents.json_document import JsonDocument, Processing, json_schema
 from tasks.names import DocumentFormat
 from tasks.transcription.transcript import RemovedText, Segment, Transcript, Word
 
@@ -13,8 +24,15 @@ JOB = Job(
     document_stem="talks/été",
 )
 PROCESSING = Processing(
-    device="cuda:0", compute_type="float16", transcription_seconds=2.5, attempt=2, versions={"faster-whisper": "1.2.1"}
+    device="cuda:0",
+    compute_type="float16",
+    transcription_seconds=2.5,
+    attempt=2,
+    versions={"faster-whisper": "1.2.1"},
+    finished_at=datetime(2026, 11, 29, 23, 30, tzinfo=UTC),
 )
+SCHEMA = Path(__file__).parents[2] / "docs" / "transcript.schema.json"
+WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 def segment(text: str, start: float, end: float) -> Segment:
@@ -43,7 +61,25 @@ TALK = transcript(segment("Good morning, everyone.", 0.5, 2.5), segment("Élodie
 
 
 def texts(given: Transcript, processing: Processing = PROCESSING) -> dict[DocumentFormat, str]:
-    return {name: content.decode() for name, content in render(given, JOB, DocumentFormat, processing).items()}
+    formats = [each for each in DocumentFormat if each is not DocumentFormat.DOCX]
+    return {name: content.decode() for name, content in render(given, JOB, formats, processing).items()}
+
+
+def word_paragraphs(given: Transcript, processing: Processing = PROCESSING, job: Job = JOB) -> list[tuple[str, str]]:
+    """Return the style and text of each paragraph of the Word document, read without the library that wrote it."""
+    content = render(given, job, [DocumentFormat.DOCX], processing)[DocumentFormat.DOCX]
+    body = ET.fromstring(zipfile.ZipFile(io.BytesIO(content)).read("word/document.xml")).find(f"{WORD}body")  # noqa: S314
+    return [
+        (
+            next((style.get(f"{WORD}val") for style in paragraph.iter(f"{WORD}pStyle")), ""),
+            "".join(text.text or "" for text in paragraph.iter(f"{WORD}t")),
+        )
+        for paragraph in body.findall(f"{WORD}p")
+    ]
+
+
+def json_of(given: Transcript) -> JsonDocument:
+    return JsonDocument.model_validate_json(texts(given)[DocumentFormat.JSON])
 
 
 def test_text_is_paragraphs_with_an_empty_line_between():
@@ -77,7 +113,7 @@ def test_json_is_read_back_as_what_was_written():
     document = JsonDocument.model_validate_json(texts(TALK)[DocumentFormat.JSON])
 
     assert document.schema_version == 1
-    assert document.source.model_dump() == JOB.model_dump(exclude={"document_stem", "result_stem"})
+    assert document.source.model_dump() == JOB.model_dump(exclude={"document_stem", "result_stem", "names"})
     assert document.segments == TALK.segments
     assert document.removed == TALK.removed
     assert document.gaps == TALK.gaps
@@ -120,6 +156,7 @@ def test_an_empty_transcript_gives_empty_documents():
     assert documents[DocumentFormat.TXT] == documents[DocumentFormat.SRT] == ""
     assert documents[DocumentFormat.VTT] == "WEBVTT\n\n"
     assert JsonDocument.model_validate_json(documents[DocumentFormat.JSON]).segments == ()
+    assert word_paragraphs(transcript()) == [("Title", "été.mp4"), ("", "0:10 · English · transcribed on 2026-11-29")]
 
 
 @pytest.mark.parametrize(("task", "characters_per_line"), [("transcribe", 13), ("translate", 42)])
@@ -142,3 +179,161 @@ def test_a_recording_of_no_length_has_no_real_time_factor():
     )
 
     assert document.real_time_factor is None
+
+
+def test_a_chunk_of_the_model_becomes_a_segment_for_each_sentence():
+    chunk = segment("One two. Three four. Five", 0, 5).model_copy(
+        update={"average_log_probability": -0.4, "no_speech_probability": 0.1, "language": "en"}
+    )
+
+    document = json_of(transcript(chunk, segment("six.", 5, 6)))
+
+    assert [(found.text, found.start, found.end) for found in document.segments] == [
+        (" One two.", 0, 2),
+        (" Three four.", 2, 4),
+        (" Five", 4, 5),
+        (" six.", 5, 6),
+    ]
+    assert [word.text for word in document.segments[1].words] == [" Three", " four."]
+    assert {found.average_log_probability for found in document.segments[:3]} == {-0.4}
+    assert {found.language for found in document.segments[:3]} == {"en"}
+
+
+def test_a_long_pause_ends_a_segment_without_punctuation():
+    words = (*segment("some words", 0, 1).words, *segment("after a while", 4, 6).words)
+
+    document = json_of(transcript(Segment(start=0, end=6, text="", words=words)))
+
+    assert [found.text for found in document.segments] == [" some words", " after a while"]
+
+
+def test_every_paragraph_begins_with_a_segment():
+    document = json_of(TALK)
+
+    starts = {found.start for found in document.segments}
+    assert [(found.text, found.start, found.end) for found in document.paragraphs] == [
+        ("Good morning, everyone.", 0.5, 2.5),
+        ("Élodie speaks first.", 6.0, 8.0),
+    ]
+    assert all(paragraph.start in starts for paragraph in document.paragraphs)
+
+
+def test_another_language_begins_a_paragraph():
+    german = segment("und das ist", 2, 3).model_copy(update={"language": "de"})
+
+    assert texts(transcript(segment("This is", 0, 2), german))[DocumentFormat.TXT] == "This is\n\nund das ist\n"
+
+
+def test_gaps_are_in_the_json():
+    gap = Gap(start=3, end=5, reason=GapReason.NOT_UNDERSTOOD)
+
+    assert json_of(TALK.model_copy(update={"gaps": (gap,)})).gaps == (gap,)
+
+
+def test_a_glued_sentence_is_mended_in_every_document():
+    glued = Segment(start=0, end=2, text="x", words=segment("Well done.Then go", 0, 2).words)
+
+    documents = texts(transcript(glued))
+
+    assert all("done. Then" in document for name, document in documents.items() if name is not DocumentFormat.JSON)
+    assert [found.text for found in json_of(transcript(glued)).segments] == [" Well done.", " Then go"]
+
+
+def test_the_published_schema_is_that_of_the_documents():
+    assert SCHEMA.read_text(encoding="utf-8") == json_schema(), "Write it with: make schema"
+
+
+@pytest.mark.parametrize("given", [TALK, transcript(), transcript(Segment(start=0, end=3, text=" No words."))])
+def test_documents_are_valid_by_the_schema(given: Transcript):
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    document = json.loads(texts(given)[DocumentFormat.JSON])
+
+    assert list(Draft202012Validator(schema).iter_errors(document)) == []
+    assert list(Draft202012Validator(schema).iter_errors(document | {"segments": [{"start": "early"}]}))
+
+
+def test_a_document_of_before_is_valid_and_readable():
+    document = json.loads(texts(TALK)[DocumentFormat.JSON])
+    for added in ("paragraphs", "gaps"):
+        del document[added]
+    del document["processing"]["finished_at"]
+    for found in document["segments"]:
+        del found["language"]
+
+    assert list(Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).iter_errors(document)) == []
+    assert JsonDocument.model_validate(document).paragraphs == ()
+
+
+BOOK = transcript(
+    segment("Chapter one begins.", 0, 2),
+    segment("This is what was said first, and *that* was <b>all</b> of it. " * 4, 5, 25),
+    segment("Then it went on.", 28, 30),
+)
+
+
+def test_word_has_title_facts_headings_and_paragraphs_with_their_times():
+    said = ("This is what was said first, and *that* was <b>all</b> of it. " * 4).strip()
+
+    assert word_paragraphs(BOOK) == [
+        ("Title", "été.mp4"),
+        ("", "0:10 · English · transcribed on 2026-11-29"),
+        ("Heading1", "Chapter one begins."),
+        ("", f"0:05  {said}"),
+        ("", "0:28  Then it went on."),
+    ]
+
+
+def test_markdown_shows_what_word_does():
+    tokens = MarkdownIt().parse(texts(BOOK)[DocumentFormat.MD])
+
+    blocks = [
+        (token.tag, "".join(child.content for child in following.children or ()))
+        for token, following in pairwise(tokens)
+        if token.type in ("heading_open", "paragraph_open")
+    ]
+    said = ("This is what was said first, and *that* was <b>all</b> of it. " * 4).strip()
+    assert blocks == [
+        ("h1", "été.mp4"),
+        ("p", "0:10 · English · transcribed on 2026-11-29"),
+        ("h2", "Chapter one begins."),
+        ("p", f"[0:05] {said}"),
+        ("p", "[0:28] Then it went on."),
+    ]
+    assert {token.type for token in tokens} <= {
+        f"{kind}_{side}" for kind in ("heading", "paragraph") for side in ("open", "close")
+    } | {"inline"}
+
+
+@pytest.mark.parametrize("name", ["a\nb\x01.mp3", "# x *y* [z](a) <img> &amp; `c`.mp3", "\u202egpj.mp3", "x" * 300])
+def test_odd_names_are_text_in_word_and_markdown(name: str):
+    job = JOB.model_copy(update={"path": name})
+    shown = " ".join(job.name.replace("\x01", "").split())
+
+    assert word_paragraphs(TALK, job=job)[0] == ("Title", shown)
+    markdown = render(TALK, job, [DocumentFormat.MD], PROCESSING)[DocumentFormat.MD].decode()
+    title = MarkdownIt().parse(markdown)[1]
+    assert "".join(child.content for child in title.children or ()) == shown
+
+
+def test_joiners_and_right_to_left_stay():
+    given = transcript(segment("می‌خواهم 👩‍👧", 0, 2), language="fa")
+    content = render(given, JOB, [DocumentFormat.DOCX], PROCESSING)[DocumentFormat.DOCX]
+
+    assert word_paragraphs(given)[2] == ("", "0:00  می‌خواهم 👩‍👧")
+    assert b"<w:bidi/>" in zipfile.ZipFile(io.BytesIO(content)).read("word/document.xml")
+
+
+def test_a_translation_is_called_so():
+    processing = PROCESSING.model_copy(update={"task": WhisperTask.TRANSLATE, "finished_at": None})
+
+    given = transcript(segment("Good morning.", 0, 2), language="de")
+    assert word_paragraphs(given, processing)[1][1] == "0:10 · translated from German into English"
+
+
+def test_a_word_document_tells_no_time_but_that_of_the_transcription():
+    content = render(TALK, JOB, [DocumentFormat.DOCX], PROCESSING)[DocumentFormat.DOCX]
+    archive = zipfile.ZipFile(io.BytesIO(content))
+
+    assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert b"2026-11-29T23:30:00Z" in archive.read("docProps/core.xml")

@@ -24,8 +24,13 @@ def word(text: str, start: float = 0.0, end: float = 0.0) -> Word:
         (["two ", "words"], "en", ["two", "words"]),  # the space at the other side
         ([" one text"], "en", ["one", "text"]),
         ([" quoi", " ?", " «", " rien", " »"], "fr", ["quoi ?", "« rien »"]),
-        (["日", "本", "。", "「", "東", "」"], "ja", ["日", "本。", "「東」"]),
-        (["カ", "ー", "ド"], "ja", ["カー", "ド"]),  # the length mark begins no line
+        (["行", "く", "。", "「", "東", "京", "」", "に"], "ja", ["行く。", "「東京」", "に"]),
+        (["カ", "ー", "ド"], "ja", ["カード"]),
+        (["研究", "につ", "いて", "お話", "し"], "ja", ["研究", "について", "お話し"]),
+        (["死", "者", "は"], "ja", ["死者", "は"]),
+        (["我", "们", "谈", "到", "了", "上", "午", "十", "点"], "zh", ["我们", "谈到", "了", "上午", "十点"]),
+        (["經", "濟", "學", "家", "認", "為"], "zh", ["經濟學家", "認為"]),
+        ([" today?", " 今", "天", "天", "氣"], "en", ["today?", "今天", "天氣"]),
         (["เ", "ร", "า"], "th", ["เรา"]),
         ([" ", "", " a", "\n", "b"], "en", ["a", "b"]),
         ([" a\x00b", " \u200b"], "en", ["ab"]),  # control characters and invisible words
@@ -46,10 +51,15 @@ def test_words_without_any_space_are_not_glued_beyond_a_line():
 
 
 def test_a_word_of_a_spaceless_script_wider_than_a_line_is_divided_in_proportion():
-    units = units_of([word("字" * 40, 10, 14)], standard_for("zh"))
+    text = "今天我们来谈谈中国人民的历史" * 3
+    units = units_of([word(text, 10, 10 + len(text) / 10)], standard_for("zh"))
 
-    assert len(units) == 40
-    assert (units[0].start, units[20].start, units[-1].end) == (10_000, 12_000, 14_000)
+    assert text_of(units) == text
+    assert max(unit.columns for unit in units) <= 32
+    before = 0
+    for unit in units:
+        assert unit.start == 10_000 + 100 * before
+        before += len(unit.text)
 
 
 @pytest.mark.parametrize(

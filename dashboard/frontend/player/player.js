@@ -53,7 +53,7 @@ class Player {
     clearTimeout(this.retry);
     const format = ["json", "txt"].find((wanted) => this.data.formats.some(({ value }) => value === wanted));
     try {
-      if (!format) throw new Refused("Only subtitles were asked for, so there is no text to show.", { isFinal: true });
+      if (!format) throw new Refused("Neither JSON nor text was asked for: nothing can be shown.", { isFinal: true });
       const { body, text } = await this.ask(`documents/${format}`);
       if (format === "json" && !body) throw new Refused(AWAY, { isFinal: false });
       this.tell("");

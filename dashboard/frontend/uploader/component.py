@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard.frontend.modules import SAMPLE_ADDRESS, component_script
 from dashboard.frontend.uploader.choices import LANGUAGES, MODELS
 from tasks.media.formats import MEDIA_ENDINGS
-from tasks.names import DocumentFormat
+from tasks.names import DEFAULT_FORMATS, DocumentFormat
 
 FOLDER = Path(__file__).parent
 
@@ -50,7 +50,10 @@ def uploader(*, parallel_uploads: int, max_file_bytes: int) -> StartedBatch | No
         "endings": sorted(MEDIA_ENDINGS),
         "models": MODELS,
         "languages": LANGUAGES,
-        "formats": [{"value": each.value, "description": each.description} for each in DocumentFormat],
+        "formats": [
+            {"value": each.value, "description": each.description, "usual": each in DEFAULT_FORMATS}
+            for each in DocumentFormat
+        ],
     }
     # The key is what keeps the component's identity from one run to the next, whatever is around it.
     result = _component()(key="uploader", data=constants, on_started_change=_noticed)

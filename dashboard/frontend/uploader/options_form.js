@@ -15,7 +15,7 @@ export class OptionsForm {
     this.details = root.querySelector("#options");
     this.fields = this.form.elements;
     this.#offer(constants);
-    this.#show({ ...DEFAULT_CHOICES, formats: this.formats, ...stored(CHOICES) });
+    this.#show({ ...DEFAULT_CHOICES, formats: this.usualFormats, ...stored(CHOICES) });
     this.form.oninput = (event) => this.#changed(event);
     this.form.onsubmit = (event) => event.preventDefault();
     this.#describe();
@@ -47,7 +47,7 @@ export class OptionsForm {
     this.form.querySelector("#frozen").hidden = !batch;
     const { name, options } = batch ?? {};
     if (batch) this.#show({ ...DEFAULT_CHOICES, ...options, name, vocabulary: options?.vocabulary?.join(", ") ?? "" });
-    else this.#show({ ...DEFAULT_CHOICES, formats: this.formats, ...stored(CHOICES) });
+    else this.#show({ ...DEFAULT_CHOICES, formats: this.usualFormats, ...stored(CHOICES) });
     this.#describe();
   }
 
@@ -57,7 +57,7 @@ export class OptionsForm {
     known.sort((one, other) => byPath(one[1], other[1]));
     this.fields.language.append(...known.map(([code, name]) => new Option(name, code)));
     this.fields.model.append(...models.map((model) => new Option(model, model)), new Option("Another…", OTHER_MODEL));
-    this.formats = formats.map(({ value }) => value);
+    this.usualFormats = formats.filter(({ usual }) => usual).map(({ value }) => value);
     const boxes = formats.map(({ value, description }) => {
       const label = document.createElement("label");
       const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "formats", value });
@@ -88,7 +88,7 @@ export class OptionsForm {
     this.fields.model.value = offered ? model : OTHER_MODEL;
     this.fields["other-model"].value = offered ? otherModel ?? "" : model;
     this.fields.vocabulary.value = vocabulary;
-    this.#boxes().forEach((box) => (box.checked = !formats || formats.includes(box.value)));
+    this.#boxes().forEach((box) => (box.checked = (formats ?? this.usualFormats).includes(box.value)));
     if (!this.fields.language.value) this.fields.language.value = "auto"; // remembered from another version
   }
 
@@ -111,7 +111,7 @@ export class OptionsForm {
       task === "translate" && "into English",
       model !== "auto" && (model === OTHER_MODEL ? otherModel : model),
       words > 0 && counted(words, "word"),
-      formats.length < this.formats.length && formats.join(", "),
+      formats.join() !== this.usualFormats.join() && formats.join(", "),
     ];
     this.details.querySelector("summary small").textContent = special.filter(Boolean).join(" · ");
     this.form.querySelector("#other-model-field").hidden = model !== OTHER_MODEL;

@@ -25,7 +25,7 @@ def test_a_batch_may_be_made_of_nothing(dashboard):
 
 WRONG_BODIES = [
     ({"options": {"language": "German"}}, "options.language"),
-    ({"options": {"formats": ["docx"]}}, "options.formats"),
+    ({"options": {"formats": ["pdf"]}}, "options.formats"),
     ({"options": {"modell": "base"}}, "options.modell"),
     ({"title": "x"}, "title"),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.ingest.folder import FolderSource
+from tasks.names import DocumentNames
 
 ERROR = "No speech detected in a.mp3."
 
@@ -145,6 +146,18 @@ def test_documents_are_written_beside_their_file_but_never_over_one_of_somebody_
     assert (inbox.folder / "talks/a.mp3_refined.srt").read_text() == "srt of talks/a.mp3"
     assert (inbox.folder / "talks/a_formatted_refined.txt").read_text() == "txt of talks/a.mp3"
     assert report.warnings == ()
+    assert inbox.ingest().new == 0
+
+
+def test_documents_beside_their_file_may_be_called_like_it(watch):
+    inbox = watch(beside=True)
+    inbox.settings = inbox.settings.model_copy(update={"document_names": DocumentNames.PLAIN})
+    inbox.drop("talks/a.mp3")
+    inbox.drop("talks/a.srt", "mine")
+    ended(inbox)
+    assert (inbox.folder / "talks/a.srt").read_text() == "mine"
+    assert (inbox.folder / "talks/a.mp3.srt").read_text() == "srt of talks/a.mp3"
+    assert (inbox.folder / "talks/a.txt").read_text() == "txt of talks/a.mp3"
     assert inbox.ingest().new == 0
 
 

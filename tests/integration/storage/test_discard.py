@@ -24,7 +24,7 @@ from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, remove_item,
 from tasks.cleanup.inventory import Activity, batches_to_look_at, read_inventory
 from tasks.cleanup.retention import RetentionRules, plan
 from tasks.documents.results import keep_results
-from tasks.names import DocumentFormat
+from tasks.names import DEFAULT_FORMATS
 from tasks.storage.cancel_requests import forget_keeps, mark_kept, not_kept
 from tasks.storage.expiries import note_expiries, read_expiry, withdraw_expiries
 from tasks.storage.keys import BatchKeys
@@ -71,7 +71,7 @@ def make_ended_batch(store, settings):
         )
         file(settings.uploads_folder, f"{BATCH}/{upload.job_id}")
     job = next(job for job in manifest.jobs if job.job_id == DONE)
-    documents = [(form, KEYS.document(job, form, TOKEN)) for form in DocumentFormat]
+    documents = [(form, KEYS.document(job, form, TOKEN)) for form in DEFAULT_FORMATS]
     for _, key in documents:
         store.write(key, b"text")
     digest = hashlib.sha256(b"text").hexdigest()
@@ -131,7 +131,7 @@ def test_after_a_week_only_records_and_documents_are_left(store, settings, ended
 
 def test_a_document_too_many_is_told_from_those_that_are_published(store, settings, ended_batch):
     assert read_inventory(store, settings, BATCH).named == {
-        KEYS.document(ended_batch.jobs[1], form, TOKEN) for form in DocumentFormat
+        KEYS.document(ended_batch.jobs[1], form, TOKEN) for form in DEFAULT_FORMATS
     }
     store.delete(LATE)
     assert read_inventory(store, settings, BATCH).named is None  # as many as there should be: nothing need be read

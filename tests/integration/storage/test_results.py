@@ -21,11 +21,12 @@ BATCH_ID = "20261122-120000-abcdef"
 UTF8_FLAG = 1 << 11
 
 
-def manifest_with(*paths):
+def manifest_with(*paths, names="refined"):
     uploads = [
         Upload(job_id=job_id_for(BATCH_ID, path), path=path, size=9, sha256="ab", uploaded_at=NOON) for path in paths
     ]
-    return manifest_of(Batch(batch_id=BATCH_ID, name="Vorträge", created_at=NOON), uploads, started_at=NOON)
+    batch = Batch(batch_id=BATCH_ID, name="Vorträge", created_at=NOON, names=names)
+    return manifest_of(batch, uploads, started_at=NOON)
 
 
 def content_of(job, document_format):
@@ -101,16 +102,28 @@ def test_the_manifest_tells_what_became_of_each_job(store):
         assert document["uri"].startswith(store.uri(f"{BatchKeys.of(BATCH_ID).documents}a") + "/")
 
 
+def test_plain_names_are_those_of_the_uploads(store):
+    manifest = manifest_with("talks/a.mp3", "CON.mp3", names="plain")
+    archive = zipped(store, manifest, [published(store, job) for job in manifest.jobs])
+    assert {"talks/a.srt", "talks/a.txt", "talks/a.json", "CON_.srt"} < set(archive.namelist())
+
+
 def test_a_batch_without_documents_is_a_zip_with_a_manifest(store):
     manifest = manifest_with("bad.mp3")
     outcomes = [JobOutcome(job=manifest.jobs[0], stage=Stage.FAILED, error="No speech detected.")]
     assert zipped(store, manifest, outcomes).namelist() == ["manifest.json"]
 
 
-def test_names_of_300_characters_survive(store):
-    manifest = manifest_with("ü" * 300 + ".mp3", "/".join(["folder" * 10] * 16) + ".mp3")
+def test_names_too_long_for_a_file_system_are_cut_and_told(store, tmp_path):
+    paths = ("ü" * 300 + ".mp3", "/".join(["folder" * 10] * 15) + "/a.mp3")
+    manifest = manifest_with(*paths)
     archive = zipped(store, manifest, [published(store, job) for job in manifest.jobs])
-    assert {"ü" * 300 + "_refined.srt", "/".join(["folder" * 10] * 16) + "_refined.srt"} < set(archive.namelist())
+    archive.extractall(tmp_path / "unpacked")
+    told = {job["path"]: job["documents"] for job in json.loads(archive.read("manifest.json"))["jobs"]}
+    for job in manifest.jobs:
+        for document in told[job.path]:
+            content = (tmp_path / "unpacked" / document["name"]).read_bytes()
+            assert content == content_of(job, document["format"])
 
 
 @pytest.mark.parametrize(
@@ -122,6 +135,7 @@ def test_names_of_300_characters_survive(store):
         ("..\\..\\evil.mp3", ".._.._evil_refined.srt"),
         ("C:\\evil.mp3", "C__evil_refined.srt"),
         ("C:/evil.mp3", "C_/evil_refined.srt"),
+        ("a/aux.mp3", "a/aux__refined.srt"),
         (".. /.. ./evil.mp3", "_/_/evil_refined.srt"),  # Windows drops dots and spaces at the end
         ("line\nbreak?.mp3", "line_break__refined.srt"),
     ],
@@ -134,7 +148,7 @@ def test_names_that_would_lead_astray_when_unpacked_are_changed(store, tmp_path,
     assert member in [document["name"] for document in told["jobs"][0]["documents"]]
     assert member in archive.namelist()
     archive.extractall(tmp_path / "unpacked")
-    assert len([found for found in (tmp_path / "unpacked").rglob("*") if found.is_file()]) == 5
+    assert len([found for found in (tmp_path / "unpacked").rglob("*") if found.is_file()]) == len(DocumentFormat) + 1
 
 
 def test_names_that_become_equal_are_numbered(store):
@@ -149,14 +163,18 @@ def test_uploads_beside_folders_named_like_their_documents_have_documents(store,
     manifest = manifest_with("x.mp3", "x.json/y.mp3")
     archive = zipped(store, manifest, [published(store, job) for job in manifest.jobs])
     archive.extractall(tmp_path / "unpacked")
-    assert len([found for found in (tmp_path / "unpacked").rglob("*") if found.is_file()]) == 9
+    assert (
+        len([found for found in (tmp_path / "unpacked").rglob("*") if found.is_file()]) == 2 * len(DocumentFormat) + 1
+    )
 
 
 def test_a_name_that_becomes_that_of_a_folder_is_numbered(store, tmp_path):
     manifest = manifest_with("x?.json/b.mp3", "x_.mp3")
     archive = zipped(store, manifest, [published(store, job) for job in manifest.jobs])
     archive.extractall(tmp_path / "unpacked")
-    assert len([found for found in (tmp_path / "unpacked").rglob("*") if found.is_file()]) == 9
+    assert (
+        len([found for found in (tmp_path / "unpacked").rglob("*") if found.is_file()]) == 2 * len(DocumentFormat) + 1
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"half", b"x" * 10_000])
@@ -174,7 +192,7 @@ def test_a_document_that_is_damaged_or_gone_is_left_out_and_named(store, content
     assert told["jobs"][1]["error"] is None
     named = {document["name"] for job in told["jobs"] for document in job["documents"]}
     assert set(archive.namelist()) == {"manifest.json", *named}
-    assert len(named) == 7
+    assert len(named) == 2 * len(DocumentFormat) - 1
 
 
 def test_a_store_that_stops_answering_breaks_the_zip_off(store):

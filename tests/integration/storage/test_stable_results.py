@@ -14,7 +14,7 @@ from tasks.cleanup.inventory import Activity, read_inventory
 from tasks.cleanup.retention import RetentionRules, plan
 from tasks.documents.publish import publish
 from tasks.documents.results import complete_results, document_uri, find_result_folders, keep_results, list_results
-from tasks.names import DocumentFormat
+from tasks.names import DEFAULT_FORMATS, DocumentFormat
 from tasks.storage.keys import BatchKeys, attempt_token, result_key
 from tasks.transcription.transcript import Transcript
 
@@ -38,7 +38,7 @@ def make_batch(store, *paths, batch_id=BATCH_ID, template=TEMPLATE):
 
 
 def publish_job(store, job, said=b"said", number=1):
-    contents = dict.fromkeys(DocumentFormat, said)
+    contents = dict.fromkeys(DEFAULT_FORMATS, said)
     token = attempt_token("run", number)
     batch_id = job.job_id.rpartition("-")[0]
     return publish(store, batch_id, job, token=token, attempt=number, transcript=HEARD, contents=contents)

@@ -1,0 +1,27 @@
+"""The material of the documents: a transcript, and what is derived from it once for all formats."""
+
+from dataclasses import dataclass
+
+from tasks.batches import Job
+from tasks.documents.json_document import Processing
+from tasks.documents.paragraphs import Paragraph
+from tasks.subtitles.formats import Cue
+from tasks.subtitles.standards import SubtitleStandard
+from tasks.transcription.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Input of the document writers."""
+
+    transcript: Transcript
+    job: Job
+    processing: Processing
+    standard: SubtitleStandard
+    paragraphs: tuple[Paragraph, ...]
+    cues: tuple[Cue, ...]
+
+    @property
+    def text(self) -> str:
+        """The paragraphs, with an empty line between them; empty if nothing was said."""
+        return "\n\n".join(paragraph.text for paragraph in self.paragraphs)
