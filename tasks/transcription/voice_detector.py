@@ -49,6 +49,9 @@ _MOST_GAIN = 10.0
 _LOUD = 16_000
 """The peak, of 32,768, up to which it is amplified then."""
 
+_HELPFUL_GAIN = 4.0
+"""With less, only the first steps are heard once more: after them the memory has been emptied before."""
+
 _BLIP_WINDOWS = 8
 _CERTAIN = 0.8
 """A word alone between pauses of 5 s lasts this long or is this certain. What has neither is a bird or a melody."""
@@ -74,9 +77,10 @@ def voice_probabilities(
     for passage in _passages_without_voice(probabilities):
         part = sound[passage.start * WINDOW_SAMPLES : passage.stop * WINDOW_SAMPLES]
         if _something_rises(_levels(part)):
-            gain = min(_MOST_GAIN, _LOUD / max(int(part.max()), -int(part.min()), 1))
-            again = [heard for _, heard in _listen(sound, passage, cancelled, gain=max(gain, 1.0))]
-            before = probabilities[passage.start : passage.stop]
+            gain = max(1.0, min(_MOST_GAIN, _LOUD / max(int(part.max()), -int(part.min()), 1)))
+            deaf = passage if gain >= _HELPFUL_GAIN else passage[: 2 * _STEP_WINDOWS]
+            again = [heard for _, heard in _listen(sound, deaf, cancelled, gain=gain)]
+            before = probabilities[deaf.start : deaf.stop]
             np.maximum(before, _without_blips(np.concatenate(again)), out=before)
     return _without_blips(probabilities)
 
