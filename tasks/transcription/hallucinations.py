@@ -43,6 +43,9 @@ Mean log probability that a text needs where the first pass heard none.
 Measured on base: what was really said there had -0.3 and more, what was made up of many voices at once -0.98.
 """
 
+MIN_LOG_PROBABILITY_OF_NO_SPEECH = -0.4
+"""The same where the model takes the sound for no speech rather. Single digits had -0.18, an invented sum -0.64."""
+
 MIN_LANGUAGE_PROBABILITY = 0.3
 MAX_UNKNOWN_LOG_PROBABILITY = -0.5
 """
@@ -177,7 +180,9 @@ def is_credible(second: Hypothesis) -> bool:
 
     In so short a piece a few words that repeat are no loop, but a guess is likelier than in the midst of a talk.
     """
-    sure = second.average_log_probability >= MIN_CREDIBLE_LOG_PROBABILITY
+    no_speech = second.no_speech_probability > STRAY_NO_SPEECH_PROBABILITY
+    least = MIN_LOG_PROBABILITY_OF_NO_SPEECH if no_speech else MIN_CREDIBLE_LOG_PROBABILITY
+    sure = second.average_log_probability >= least
     return sure and fits_its_time(second) and second.credit >= MIN_CREDIT * second.speech_seconds
 
 

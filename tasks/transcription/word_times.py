@@ -110,15 +110,6 @@ class SegmentWriter:
             language=text.language,
         )
 
-    def place(self, chunk: Chunk, segment: Segment) -> Segment:
-        """Return *segment*, whose times count from the start of its chunk, at its time in the recording."""
-        before = chunk.start_seconds
-        words = self._place_words(
-            chunk, [_moved(word, before + word.start, before + word.end) for word in segment.words]
-        )
-        start, end = self._edges(words, chunk, before + segment.start, before + segment.end)
-        return segment.model_copy(update={"words": words, "start": start, "end": end})
-
     def _edges(self, words: Sequence[Word], chunk: Chunk, start: float, end: float) -> tuple[float, float]:
         """Return start and end of a segment: those of its words, or else of the speech it is for."""
         if words:

@@ -129,6 +129,8 @@ def test_words_that_were_made_up_have_no_time_to_be_said(written, fits):
         (writing("you", speech_seconds=5, spoken_seconds=0.3, probability=0.5), False),  # one guess in 5 s of sound
         (writing("yes", speech_seconds=1.4, spoken_seconds=0.4), True),
         (writing("I don't think so", speech_seconds=7, log_probability=-0.98), False),  # babble
+        (writing("ten thousand dollars", speech_seconds=5, log_probability=-0.64, no_speech=0.63), False),
+        (writing("three one four", speech_seconds=3, log_probability=-0.18, no_speech=0.54), True),
         (writing(SENTENCE, speech_seconds=6, spoken_seconds=1), False),  # no time to say it
     ],
 )
