@@ -87,7 +87,7 @@ def test_the_summary_names_the_failed_jobs_and_why(open_page, ended):
     page = open_page(address(ended))
     failed = summary(page).get_by_role("listitem")
     expect(failed.filter(has_text="too_short.wav")).to_have_text("too_short.wav - No speech detected")
-    expect(failed.filter(has_text="corrupt_file.mp3")).to_contain_text("is not an audio or video file")
+    expect(failed.filter(has_text="corrupt_file.mp3")).to_contain_text("mp3 - Not an audio or video file")
     expect(row(page, "too_short.wav")).to_contain_text("No speech detected")
 
 

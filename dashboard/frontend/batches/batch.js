@@ -102,10 +102,8 @@ export class BatchView {
     if (this.acting.has(action)) return;
     this.acting.add(action);
     place.complain("");
-    place.wait?.(true);
     const answer = await call(method, this.address + path, body ? { body } : {});
     this.acting.delete(action);
-    place.wait?.(false);
     if (wasAccepted(answer)) done();
     else place.complain(troubleOf(answer));
   }

@@ -128,11 +128,6 @@ export class Summary {
     this.failures.replaceChildren(make("h3", {}, "Failed jobs:"), make("ul", {}, ...items));
   }
 
-  /** While the server is asked to do something, nothing else can be asked of it. */
-  wait(isWaiting) {
-    for (const button of Object.values(this.buttons)) if (button.tagName === "BUTTON") button.disabled = isWaiting;
-  }
-
   complain(sentence) {
     setText(this.complaint, sentence);
     this.complaint.hidden = !sentence;
