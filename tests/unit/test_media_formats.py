@@ -175,7 +175,7 @@ def test_endless_log_is_not_kept():
 
 @pytest.mark.parametrize(
     "arguments",
-    [conversion_arguments(Plan(), ConversionLimits(60.0)), first_sound_arguments(), check_arguments()],
+    [conversion_arguments(Plan(), ConversionLimits(60.0)), first_sound_arguments(Plan()), check_arguments()],
 )
 def test_ffmpeg_may_open_nothing_but_the_one_file(arguments):
     before_input = arguments[: arguments.index("-i")]
@@ -204,10 +204,6 @@ def test_ffmpeg_may_open_nothing_but_the_one_file(arguments):
         (Plan(), Sound(600, -20), Sound(700, -21), None),  # a pause
         (Plan(), Sound(600, -20), Sound(500, -20), Plan(keep_times=False)),
         (Plan(keep_times=False), Sound(600, -20), Sound(500, -20), None),
-        (Plan(), Sound(600, -20), Sound(600, -35), None),
-        (Plan(), Sound(600, -20), Sound(600, -36), Plan(channel=0)),
-        (Plan(channel=0), Sound(600, -20), Sound(600, -91), Plan(channel=1)),
-        (Plan(channel=1), Sound(600, -20), Sound(600, -91), None),  # there is no third
     ],
 )
 def test_plan_is_changed_for_what_it_lost(plan, decoded, written, better):

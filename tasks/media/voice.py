@@ -1,0 +1,25 @@
+"""The voice in a recording that has just been made, where its stream or its mix is in doubt."""
+
+import math
+from pathlib import Path
+
+from tasks.cancellation import current_token
+from tasks.transcription.sound import SAMPLE_RATE, blocks
+from tasks.transcription.vad import find_speech
+
+BLOCK_SECONDS = 60
+
+
+def voice_seconds(recording: Path, *, enough: float = math.inf) -> float:
+    """
+    Return the seconds in which the voice detector hears a voice. It stops listening after *enough* of them.
+
+    An hour takes some 8 s of one core. Raises `RunCancelled`.
+    """
+    token, heard = current_token(), 0.0
+    for block in blocks(recording, samples=BLOCK_SECONDS * SAMPLE_RATE):
+        token.raise_if_cancelled()
+        heard += find_speech(block, cancelled=lambda: token.cancelled).speech_seconds
+        if heard >= enough:
+            break
+    return heard
