@@ -66,4 +66,4 @@ class Levels:
 
     def is_offset(self, mean_decibels: float) -> bool:
         """Return whether a recording with this mean level, all included, is mostly a constant offset."""
-        return mean_decibels > max(OFFSET_DECIBELS, self.mean_decibels + OFFSET_MARGIN_DECIBELS)
+        return bool(self.windows) and mean_decibels > max(OFFSET_DECIBELS, self.mean_decibels + OFFSET_MARGIN_DECIBELS)

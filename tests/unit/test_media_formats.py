@@ -127,7 +127,11 @@ def test_size_shows_what_a_wav_lacks_or_hides(size, share, overflowed):
 def test_report_has_what_ffmpeg_measured():
     report = read_log(FFMPEG_5.splitlines())
     assert report.format == "matroska,webm"
-    assert report.streams == (FILM, AUDIO, COVER)
+    assert [(stream.number, str(stream), stream.cover) for stream in report.streams] == [
+        (0, "video/h264", False),
+        (1, "audio/aac", False),
+        (2, "video/mjpeg", True),
+    ]
     assert (report.declared_seconds, report.start_seconds, report.first_sound_seconds) == (70.25, 1.4, 2.2)
     assert report.decoded == Sound(pytest.approx(59.0), pytest.approx(-23.8))
     assert report.written == Sound(pytest.approx(60.0), pytest.approx(-26.8))
