@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tasks.errors import MediaRejected, UploadMissing
 from tasks.media.ffmpeg_log import Report, read_log
-from tasks.media.formats import WavHeader, read_wav_header
+from tasks.media.formats import LONGEST_START, WavHeader, read_wav_header, why_unreadable
 from tasks.media.plan import (
     INPUT_NAME,
     RECORDING_NAME,
@@ -117,6 +117,7 @@ def _offset(ffmpeg: Ffmpeg, take: Take) -> float:
 
 
 def _size(upload: Path, name: str) -> int:
+    """Return the bytes of the upload. Raises the error for one that is gone, empty or of an unreadable format."""
     try:
         size = upload.stat().st_size
     except FileNotFoundError as exc:
@@ -125,6 +126,10 @@ def _size(upload: Path, name: str) -> int:
     if size == 0:
         msg = f"{name} is empty: 0 bytes. Check the file on your computer, then upload it again."
         raise MediaRejected(msg)
+    with upload.open("rb") as file:
+        if why := why_unreadable(file.read(LONGEST_START)):
+            msg = f"{name} {why}"
+            raise MediaRejected(msg)
     return size
 
 

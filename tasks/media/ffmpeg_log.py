@@ -55,7 +55,8 @@ _PROTECTED_FILE = "DRM protected stream"
 _GUESSED_LAYOUT = "Guessed Channel Layout"
 _WINDOW = re.compile(r"lavfi\.astats\.Overall\.RMS_level=(?P<level>-?\d+\.?\d*)")
 _FIRST_FRAME = re.compile(
-    r"n: *0 .*?pts_time:(?P<time>\S+) .*?channels:(?P<channels>\d+) chlayout:(?P<layout>.*?) rate:(?P<rate>\d+) "
+    r"n: *0 .*?pts_time:(?P<time>\S+) .*?fmt:(?P<format>\w+) channels:(?P<channels>\d+) chlayout:(?P<layout>.*?) "
+    r"rate:(?P<rate>\d+) "
 )
 _CORRUPT = re.compile(
     r"(?:Packet corrupt \(stream = |corrupt input packet in stream |.*: corrupt input packet in stream )(\d+)"
@@ -125,6 +126,8 @@ class Report:
     """The layout of the channels, of the audio stream that was read."""
     layout_guessed: bool = False
     """True if the file doesn't say which channel is meant for which loudspeaker."""
+    fine: bool = False
+    """True if the sound is stored in more than 16 bits, without loss."""
     levels: Levels = field(default_factory=Levels)
     """The level over time of the sound that was encoded."""
     decoded: Sound = field(default_factory=Sound)
@@ -173,6 +176,7 @@ class _Frame:
     channels: int
     rate: int
     layout: str = ""
+    sample_format: str = ""
 
 
 @dataclass(slots=True)
@@ -219,7 +223,8 @@ class _Reading:
         name, _, value = text.partition(": ")
         if filter_name == "ashowinfo" and (match := _FIRST_FRAME.match(text)):
             seconds = float(match["time"]) if match["time"] != "NOPTS" else 0.0
-            self.frames.append(_Frame(seconds, int(match["channels"]), int(match["rate"]), match["layout"]))
+            channels, rate = int(match["channels"]), int(match["rate"])
+            self.frames.append(_Frame(seconds, channels, rate, match["layout"], match["format"]))
         elif name == "n_samples" and value != "0":
             self.samples.setdefault(point, []).append(int(value))
         elif name == "mean_volume":
@@ -278,6 +283,7 @@ class _Reading:
             channels=self.frames[0].channels if self.frames else 0,
             layout=self.frames[0].layout if self.frames else "",
             layout_guessed=self.layout_guessed,
+            fine=bool(self.frames) and self._is_fine(self.frames[0].sample_format),
             levels=Levels(dict(self.windows)),
             decoded=self._sound(DECODED, self.frames),
             written=self._sound(WRITTEN, written_rates),
@@ -292,6 +298,10 @@ class _Reading:
             reading_failed=self.reading_failed,
             stopped_by_signal=self.signal,
         )
+
+    def _is_fine(self, sample_format: str) -> bool:
+        """Return whether samples are stored like this; decoders of lossy codecs use floating point for themselves."""
+        return sample_format.startswith("s32") or any(stream.codec.startswith("pcm_f") for stream in self.streams)
 
     def _sound(self, point: str, frames: list[_Frame]) -> Sound:
         samples, decibels = self.samples.get(point, []), self.decibels.get(point, [])

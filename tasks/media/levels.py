@@ -20,13 +20,18 @@ QUIET_DECIBELS = -36.0
 Speech below has its peaks under about -20 dBFS. The voice detector begins to miss parts of it some 10 dB further down.
 """
 
+OVERDRIVEN_DECIBELS = -3.0
+"""Only sound that goes beyond full scale, as recorders with floating point write it, is as loud as this or louder."""
+
 SILENT_DECIBELS = -85.0
-"""Level of what is no sound but the rounding of one."""
+"""Level of what is no sound but its rounding to 16 bits."""
+
+FINE_SILENT_DECIBELS = -120.0
+"""The same for 24 bits and for floating point."""
 
 TARGET_DECIBELS = -18.0
-"""Level to which a quiet recording is amplified: that of close speech, whose peaks then lie at about -3 dBFS."""
+"""Level that a quiet or overdriven recording is brought to: that of close speech, with its peaks at about -3 dBFS."""
 
-MAX_GAIN_DECIBELS = 64.0
 OFFSET_DECIBELS = -50.0
 """A constant offset below this level changes nothing."""
 
@@ -56,13 +61,12 @@ class Levels:
         power = sum(count * 10 ** (level / 10) for level, count in self.windows.items())
         return 10 * math.log10(power / sum(self.windows.values())) if power else -math.inf
 
-    @property
-    def gain_decibels(self) -> float:
-        """The gain that a quiet recording needs; 0 for one that is loud enough, or silent."""
+    def gain_decibels(self, *, fine: bool) -> float:
+        """Return the gain that the recording needs, mostly 0. *fine* sound was stored in more than 16 bits."""
         loud = self.loud_decibels
-        if not SILENT_DECIBELS < loud < QUIET_DECIBELS:
+        if loud <= (FINE_SILENT_DECIBELS if fine else SILENT_DECIBELS) or QUIET_DECIBELS <= loud < OVERDRIVEN_DECIBELS:
             return 0.0
-        return min(TARGET_DECIBELS - loud, MAX_GAIN_DECIBELS)
+        return TARGET_DECIBELS - loud
 
     def is_offset(self, mean_decibels: float) -> bool:
         """Return whether a recording with this mean level, all included, is mostly a constant offset."""

@@ -26,8 +26,8 @@ INPUT_NAME = "upload"
 RECORDING_NAME = "recording.mp3"
 
 DEMUXERS = (
-    *("aac", "ac3", "aiff", "amr", "asf", "au", "avi", "caf", "eac3", "flac", "flv", "matroska", "mov", "mp3", "mpeg"),
-    *("mpegts", "ogg", "w64", "wav", "wv"),
+    *("aac", "ac3", "aiff", "amr", "asf", "au", "avi", "caf", "dsf", "dss", "dv", "eac3", "flac", "flv", "gsm"),
+    *("matroska", "mov", "mp3", "mpeg", "mpegts", "mxf", "ogg", "tta", "w64", "wav", "wv"),
 )
 """
 The containers that may be read. None of them names other files: with playlists (hls, concat) an upload could have
@@ -104,7 +104,7 @@ class Plan:
     high_pass: bool = False
     """True if a constant offset is removed."""
     gain_decibels: float = 0.0
-    """The gain by which a quiet upload is amplified."""
+    """The gain by which a quiet upload is amplified, or one beyond full scale attenuated."""
     to_end_of_file: bool = False
     """True if a WAV file is read beyond the length in its header."""
 
@@ -193,7 +193,7 @@ def better_plan(report: Report, plan: Plan) -> Plan | None:
     better = replace(
         plan,
         high_pass=plan.high_pass or report.levels.is_offset(report.written.mean_decibels),
-        gain_decibels=plan.gain_decibels or report.levels.gain_decibels,
+        gain_decibels=plan.gain_decibels or report.levels.gain_decibels(fine=report.fine),
     )
     return better if better != plan else None
 
