@@ -7,6 +7,7 @@ the music around it. Both are suspected from what is measured, and decided by wh
 """
 
 import math
+from dataclasses import dataclass
 
 from tasks.media.ffmpeg_log import Report
 
@@ -86,10 +87,17 @@ def rival_mixes(report: Report) -> tuple[str, ...]:
     return (*rivals, *(f"c{number}" for number in range(min(report.channels, MAX_CHANNELS_TRIED))))
 
 
-def is_better(
-    mix: str, *, voice_seconds: float, decibels: float, than_voice_seconds: float, than_decibels: float
-) -> bool:
-    """Return whether the voice is to be taken from *mix* and not from all channels, by the voice and level of both."""
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The seconds of a voice in a mix, and its level in decibels against full scale, before any gain."""
+
+    voice_seconds: float
+    decibels: float
+
+
+def is_better(mix: str, heard: Heard, than: Heard) -> bool:
+    """Return whether the voice is to be taken from *mix* and not, as *than*, from all channels."""
     if mix == CENTRE:
-        return voice_seconds >= max(CENTRE_VOICE * than_voice_seconds, LEAST_VOICE_SECONDS)
-    return decibels > than_decibels + SIDE_MARGIN_DECIBELS and voice_seconds >= SAME_VOICE * than_voice_seconds
+        return heard.voice_seconds >= max(CENTRE_VOICE * than.voice_seconds, LEAST_VOICE_SECONDS)
+    louder = heard.decibels > than.decibels + SIDE_MARGIN_DECIBELS
+    return louder and heard.voice_seconds >= SAME_VOICE * than.voice_seconds

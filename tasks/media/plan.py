@@ -190,12 +190,17 @@ def better_plan(report: Report, plan: Plan) -> Plan | None:
         return replace(plan, keep_times=False)
     if plan.mix == DOWNMIX and report.channels > STEREO and report.layout_guessed:
         return replace(plan, mix=all_channels(report.channels))
-    better = replace(
+    return None
+
+
+def levelled_plan(report: Report, plan: Plan) -> Plan | None:
+    """Return a plan to convert the upload again at the right level, or None if *plan*, which changes none, will do."""
+    levelled = replace(
         plan,
-        high_pass=plan.high_pass or report.levels.is_offset(report.written.mean_decibels),
-        gain_decibels=plan.gain_decibels or report.levels.gain_decibels(fine=report.fine),
+        high_pass=report.levels.is_offset(report.written.mean_decibels),
+        gain_decibels=report.levels.gain_decibels(fine=report.fine),
     )
-    return better if better != plan else None
+    return levelled if levelled != plan else None
 
 
 def offset_seconds(first_sound: Report) -> float:

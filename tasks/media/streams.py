@@ -25,7 +25,6 @@ ASIDE = frozenset(
 _TITLE_ASIDE = re.compile(
     r"\b(comment(ary|aries)|audio.?descri\w+|descriptive|karaoke|instrumental|music and effects|m&e)\b", re.IGNORECASE
 )
-MAX_TITLE = 100
 
 
 def audio_streams(report: Report) -> tuple[Stream, ...]:
@@ -53,8 +52,8 @@ def named_streams(streams: Sequence[Stream]) -> tuple[AudioStream, ...]:
     return tuple(
         AudioStream(
             number=number,
-            title=display_name(stream.title[:MAX_TITLE]),
-            language="" if stream.language == "und" else display_name(stream.language[:MAX_TITLE]),
+            title=display_name(stream.title),
+            language="" if stream.language == "und" else display_name(stream.language),
         )
         for number, stream in enumerate(streams, 1)
     )

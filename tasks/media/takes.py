@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from tasks.media.ffmpeg_log import Report
-from tasks.media.mixes import is_better, rival_mixes
-from tasks.media.plan import RECORDING_NAME, ConversionLimits, Plan, better_plan, conversion_arguments
+from tasks.media.mixes import Heard, is_better, rival_mixes
+from tasks.media.plan import RECORDING_NAME, ConversionLimits, Plan, better_plan, conversion_arguments, levelled_plan
 from tasks.media.streams import (
     CLEAR_VOICE_SECONDS,
     CLEAR_VOICE_SHARE,
@@ -56,6 +56,10 @@ class Take:
         """Level of its sound before it was amplified."""
         return self.report.written.mean_decibels - self.plan.gain_decibels
 
+    def discard(self) -> None:
+        """Remove its recording."""
+        self.recording.unlink(missing_ok=True)
+
     def voice_seconds(self, *, enough: float = float("inf")) -> float:
         """Return the seconds with a voice; listening stops after *enough* of them."""
         return voice_seconds(self.recording, enough=enough) if self.report.written.seconds else 0.0
@@ -89,45 +93,43 @@ class Takes:
 
     def _of_streams(self, first: Take, places: list[int]) -> Take:
         """Return the take of the first stream with a clear voice, or else of the one with most of one."""
-        best, most = first, (-1.0, -1.0)
+        best, most = None, (-1.0, False)
         for place in places:
             take = self._of_stream(first, place)
             clear = min(CLEAR_VOICE_SECONDS, CLEAR_VOICE_SHARE * take.report.written.seconds)
             voice = take.voice_seconds(enough=CLEAR_VOICE_SECONDS)
             if voice and voice >= clear:
-                return take
-            if (merit := (voice, float(take.report.has_sound))) > most:
-                best, most = take, merit
-        return best
+                return self._keep(take, best)
+            merit = (voice, take.report.has_sound)
+            if best is None or merit > most:
+                best, most = self._keep(take, best), merit
+            else:
+                take.discard()
+        return best or first
 
     def _of_stream(self, first: Take, place: int) -> Take:
         """Return the take of one stream with the mix in which the voice is heard best."""
-        start = first if first.plan.stream == place else self._make(replace(first.plan, stream=place))
-        take = self._mended(start)
-        rivals = rival_mixes(start.report if take.plan.mix == start.plan.mix else take.report)
-        if not rivals or not take.report.written.seconds:
-            return take
-        best, most = take, (0.0, 0.0)
-        voice = take.voice_seconds()
+        plain = first if first.plan.stream == place else self._make(replace(first.plan, stream=place))
+        while (plan := better_plan(plain.report, plain.plan)) is not None:
+            plain = self._keep(self._make(plan), plain)
+        rivals = rival_mixes(plain.report) if plain.report.written.seconds else ()
+        best = self._levelled(plain)
+        if not rivals:
+            return best
+        than, most = Heard(best.voice_seconds(), plain.decibels), -1.0
         for mix in rivals:
-            rival = self._mended(self._make(replace(start.plan, mix=mix, keep_times=take.plan.keep_times)))
-            heard = rival.voice_seconds()
-            better = is_better(
-                mix,
-                voice_seconds=heard,
-                decibels=rival.decibels,
-                than_voice_seconds=voice,
-                than_decibels=take.decibels,
-            )
-            if better and (best is take or (heard, rival.decibels) > most):
-                best, most = rival, (heard, rival.decibels)
+            rival = self._levelled(self._make(replace(plain.plan, mix=mix)))
+            heard = Heard(rival.voice_seconds(), rival.decibels)
+            if heard.voice_seconds > most and is_better(mix, heard, than):
+                best, most = self._keep(rival, best), heard.voice_seconds
+            else:
+                rival.discard()
         return best
 
-    def _mended(self, take: Take) -> Take:
-        """Return a take by a better plan, as long as the report of the last one asks for one."""
-        while (plan := better_plan(take.report, take.plan)) is not None:
-            take = self._make(plan)
-        return take
+    def _levelled(self, take: Take) -> Take:
+        """Return the same take at the right level."""
+        plan = levelled_plan(take.report, take.plan)
+        return take if plan is None else self._keep(self._make(plan), take)
 
     def _make(self, plan: Plan) -> Take:
         self._made += 1
@@ -137,3 +139,10 @@ class Takes:
             written.replace(recording)
         check_duration(report, name=self._ffmpeg.name, limits=self._limits)
         return Take(plan, report, recording)
+
+    @staticmethod
+    def _keep(take: Take, other: Take | None) -> Take:
+        """Return *take*; the recording of the *other* one goes, which may be of many hours."""
+        if other is not None and other is not take:
+            other.discard()
+        return take

@@ -19,7 +19,7 @@ def voice_seconds(recording: Path, *, enough: float = math.inf) -> float:
     token, heard = current_token(), 0.0
     for block in blocks(recording, samples=BLOCK_SECONDS * SAMPLE_RATE):
         token.raise_if_cancelled()
-        heard += find_speech(block, cancelled=lambda: token.cancelled).speech_seconds
+        heard += find_speech(block, cancelled=lambda: False).speech_seconds
         if heard >= enough:
             break
     return heard
