@@ -73,6 +73,11 @@ FFMPEG_9 = """\
         ("talk.mp3", True),
         ("Talks/2026/Überraschung.M4A", True),
         ("capture.mts", True),
+        ("memo.qta", True),
+        ("voice.3ga", True),
+        ("ringtone.m4r", True),
+        ("dictation.DSS", True),
+        ("dictation.ds2", True),  # to be told why it can't be read
         ("talk.mp3.exe", False),
         ("talk", False),
         (".mp3", False),  # a hidden file without an ending
