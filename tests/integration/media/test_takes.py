@@ -8,10 +8,10 @@ from tasks.errors import MediaRejected
 from tasks.media.mixes import CENTRE, SIDE
 from tasks.media.voice import voice_seconds
 
-SILENCE = ("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=8")
+SILENCE = ("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=10")
 MUSIC = (
     *("-f", "lavfi", "-i"),
-    "aevalsrc=exprs=0.3*sin(2*PI*220*t)*(1+sin(2*PI*3*t))/2+0.3*sin(2*PI*330*t)*(1+sin(2*PI*2*t))/2:s=16000:d=8:c=mono",
+    "aevalsrc=exprs=0.3*sin(2*PI*220*t)*(1+sin(2*PI*3*t))/2+0.3*sin(2*PI*330*t)*(1+sin(2*PI*2*t))/2:s=16000:d=10",
 )
 
 
@@ -120,7 +120,7 @@ def test_offset_is_removed_and_hides_no_level(zoo, work, voice, heard):
 NOISES = tuple(
     part
     for seed in (1, 2)
-    for part in ("-f", "lavfi", "-i", f"anoisesrc=r=16000:a={10 ** (-12 / 20) * 0.2:.4f}:d=8:c=pink:seed={seed}")
+    for part in ("-f", "lavfi", "-i", f"anoisesrc=r=16000:a={10 ** (-12 / 20) * 0.2:.4f}:d=10:c=pink:seed={seed}")
 )
 
 
@@ -154,7 +154,7 @@ def test_voice_that_the_mix_cancels_is_taken_from_elsewhere(zoo, work, voice, he
 def test_voice_in_the_centre_is_heard_whatever_plays_around_it(zoo, work, voice, heard, music, ending):  # noqa: PLR0917
     graph = (
         "[0:a]aresample=48000,aformat=channel_layouts=mono,volume=-10dB[v];"
-        f"[1:a]aresample=48000,volume={music}dB[m];[v][m]amerge=inputs=2,pan=5.1|FL=c1|FR=c1|FC=c0|BL=0.5*c1|BR=0.5*c1"
+        f"[1:a]aresample=48000,aformat=channel_layouts=mono,volume={music}dB[m];[v][m]amerge=inputs=2,pan=5.1|FL=c1|FR=c1|FC=c0|BL=0.5*c1|BR=0.5*c1"
     )
     conversion = work.convert(zoo.make(f"film.{ending}", *voice, *MUSIC, "-filter_complex", graph))
     assert conversion.plan.mix == CENTRE
