@@ -4,8 +4,6 @@ import math
 from pathlib import Path
 
 from tasks.cancellation import current_token
-from tasks.transcription.sound import SAMPLE_RATE, blocks
-from tasks.transcription.vad import find_speech
 
 BLOCK_SECONDS = 60
 
@@ -14,8 +12,12 @@ def voice_seconds(recording: Path, *, enough: float = math.inf) -> float:
     """
     Return the seconds in which the voice detector hears a voice. It stops listening after *enough* of them.
 
-    An hour takes some 8 s of one core. Raises `RunCancelled`.
+    An hour takes some 8 s of one core. The detector is imported when it is first needed, which is seldom: it costs a
+    process that converts 100 MB. Raises `RunCancelled`.
     """
+    from tasks.transcription.sound import SAMPLE_RATE, blocks
+    from tasks.transcription.vad import find_speech
+
     token, heard = current_token(), 0.0
     for block in blocks(recording, samples=BLOCK_SECONDS * SAMPLE_RATE):
         token.raise_if_cancelled()

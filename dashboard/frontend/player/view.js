@@ -80,7 +80,7 @@ export function insertRemoved(removed, blocks, starts) {
 }
 
 /** Return which of an upload's audio streams was transcribed; nothing if it has one. */
-function audioStreamOf(processing) {
+export function audioStreamOf(processing) {
   const streams = processing?.audio_streams ?? [];
   if (streams.length < 2) return "";
   const number = processing.audio_stream;
