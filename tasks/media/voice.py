@@ -13,7 +13,7 @@ def voice_seconds(recording: Path, *, enough: float = math.inf) -> float:
     Return the seconds in which the voice detector hears a voice. It stops listening after *enough* of them.
 
     An hour takes some 8 s of one core. The detector is imported when it is first needed, which is seldom: it costs a
-    process that converts 100 MB. Raises `RunCancelled`.
+    process that converts some 80 MB. Raises `RunCancelled`.
     """
     from tasks.transcription.sound import SAMPLE_RATE, blocks
     from tasks.transcription.vad import find_speech
