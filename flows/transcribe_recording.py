@@ -36,7 +36,8 @@ from tasks.devices import Device
 from tasks.documents.formats import render
 from tasks.documents.json_document import Processing
 from tasks.documents.publish import publish_documents
-from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, TranscriptionError
+from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, NoSpeech, TranscriptionError
+from tasks.media.streams import where_nothing_was_said
 from tasks.orchestration.look_up import Found, look_up_job
 from tasks.orchestration.prefect_runs import is_attempt_under_way, read_retry
 from tasks.orchestration.progress import progress_shown
@@ -172,6 +173,9 @@ def _listen(
         )
     except TranscriptionCancelled as stopped:
         raise RunCancelled from stopped
+    except NoSpeech as silent:
+        where = where_nothing_was_said(recording.audio_stream, recording.audio_streams)
+        raise NoSpeech(str(silent) + where) from silent
     processing = Processing(
         task=options.task,
         device=device.title or device.name,
@@ -179,6 +183,8 @@ def _listen(
         batch_size=transcript.batch_size,
         transcription_seconds=round(time.monotonic() - began, 3),
         attempt=flow_run.get_run_count(),
+        audio_stream=recording.audio_stream,
+        audio_streams=recording.audio_streams,
         versions={library: version(library) for library in ("batchscribe", "faster-whisper", "ctranslate2")},
         finished_at=datetime.now(UTC),
     )

@@ -88,6 +88,9 @@ Term = Annotated[str, Field(max_length=100)]
 """A word to expect. Whisper reads some 200 tokens of such words; Prefect takes 512 KiB of a run's parameters."""
 
 
+MOST_AUDIO_STREAMS = 50
+
+
 class TranscriptionOptions(StoredModel):
     """The transcription options for the uploads of a batch."""
 
@@ -98,6 +101,17 @@ class TranscriptionOptions(StoredModel):
     task: WhisperTask = WhisperTask.TRANSCRIBE
     vocabulary: tuple[Term, ...] = Field(default=(), max_length=200, description="Words to expect: names, terms")
     formats: tuple[DocumentFormat, ...] = Field(default=DEFAULT_FORMATS, min_length=1)
+    audio_stream: int = Field(
+        default=0,
+        ge=0,
+        le=MOST_AUDIO_STREAMS,
+        description="Audio stream to transcribe, counted from 1; 0, or auto, takes the one with speech",
+    )
+
+    @field_validator("audio_stream", mode="before")
+    @classmethod
+    def _auto_is_zero(cls, chosen: object) -> object:
+        return 0 if chosen == "auto" else chosen
 
 
 class Batch(StoredModel):
@@ -192,6 +206,14 @@ class Gap(StoredModel):
     reason: GapReason
 
 
+class AudioStream(StoredModel):
+    """One audio stream of an upload that has several, as the file names it."""
+
+    number: int = Field(ge=1, description="counted from 1")
+    title: str = ""
+    language: str = Field(default="", description="as tagged in the file, mostly three letters")
+
+
 class Recording(StoredModel):
     """An upload's 16 kHz mono MP3 in the store."""
 
@@ -202,6 +224,8 @@ class Recording(StoredModel):
     audio_seconds: float
     offset_seconds: float = Field(default=0.0, description="where the sound starts on the upload's own clock")
     gaps: tuple[Gap, ...] = Field(default=(), description="what could not be read of the upload, in order of time")
+    audio_stream: int = Field(default=1, ge=1, description="audio stream of the upload that it was made of, from 1")
+    audio_streams: tuple[AudioStream, ...] = Field(default=(), description="all of them, if there are several")
 
 
 class Document(StoredModel):

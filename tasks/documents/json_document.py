@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from tasks.batches import Gap, Job, StoredModel, WhisperTask
+from tasks.batches import AudioStream, Gap, Job, StoredModel, WhisperTask
 from tasks.documents.paragraphs import Paragraph
 from tasks.subtitles.formats import Compliance
 from tasks.transcription.transcript import RemovedText, Segment, Transcript
@@ -22,6 +22,8 @@ class Processing(StoredModel):
     batch_size: int = Field(default=0, ge=0, description="chunks of 30 s in the model at once: fewer if memory ran out")
     transcription_seconds: float = Field(ge=0)
     attempt: int = Field(default=1, ge=1)
+    audio_stream: int = Field(default=1, ge=1, description="audio stream of the upload that was transcribed, from 1")
+    audio_streams: tuple[AudioStream, ...] = Field(default=(), description="all of them, if the upload has several")
     versions: dict[str, str] = Field(default={}, description="of the libraries that decide about the text, by name")
     finished_at: datetime | None = Field(default=None, description="when the transcription ended")
 

@@ -34,9 +34,11 @@ from tasks.storage.records import read_recording
     retry_condition_fn=ask_the_error,
     cache_policy=NO_CACHE,
 )
-def convert(job: Job, batch_id: str, settings: Settings) -> Recording:
+def convert(job: Job, batch_id: str, settings: Settings, audio_stream: int = 0) -> Recording:
     """
     Return the recording of the job's upload, made and put into the store unless it is there already.
+
+    *audio_stream* counts from 1; 0 takes the one with speech.
 
     The store keeps the result, not Prefect: what Prefect remembers stays when the recording is gone, and would be
     returned where converting again is what is needed. A job's id stands for the content of its upload, which never
@@ -46,7 +48,7 @@ def convert(job: Job, batch_id: str, settings: Settings) -> Recording:
     """
     try:
         with current_turn():
-            return _convert(job, batch_id, settings)
+            return _convert(job, batch_id, settings, audio_stream)
     except RunCancelled:
         return Cancelled(message="Cancelled while it was being converted.")  # type: ignore[return-value]  # as below
     except TranscriptionError as error:
@@ -54,7 +56,7 @@ def convert(job: Job, batch_id: str, settings: Settings) -> Recording:
         return Failed(message=str(error), data=error, name=name)  # type: ignore[return-value]  # Prefect takes a state as the end
 
 
-def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:
+def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int) -> Recording:
     current_token().raise_if_cancelled()
     store, logger = open_store(settings), get_run_logger()
     recording = read_recording(store, batch_id, job.job_id)
@@ -68,7 +70,7 @@ def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:
     with _work_folder(settings, job.job_id) as folder:
         target = folder / "recording.mp3"
         upload = settings.uploads_folder / batch_id / job.job_id
-        conversion = convert_file(upload, name=job.name, target=target, limits=limits)
+        conversion = convert_file(upload, name=job.name, target=target, limits=limits, audio_stream=audio_stream)
         logger.info(
             "Converted job %s: %.1f s of audio in %.1f s", job.job_id, conversion.audio_seconds, conversion.wall_seconds
         )
@@ -83,6 +85,8 @@ def _convert(job: Job, batch_id: str, settings: Settings) -> Recording:
                 sha256=_sha256(target),
                 audio_seconds=conversion.audio_seconds,
                 offset_seconds=conversion.offset_seconds,
+                audio_stream=conversion.plan.stream + 1,
+                audio_streams=conversion.streams if len(conversion.streams) > 1 else (),
             ),
         )
 

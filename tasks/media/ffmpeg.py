@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tasks.errors import MediaRejected, UploadMissing
 from tasks.media.ffmpeg_log import Report, read_log
-from tasks.media.formats import WavHeader, read_wav_header
+from tasks.media.formats import LONGEST_START, WavHeader, read_wav_header, why_unreadable
 from tasks.media.plan import (
     INPUT_NAME,
     RECORDING_NAME,
@@ -24,21 +24,25 @@ from tasks.media.plan import (
     ConversionLimits,
     Plan,
     ProcessLimits,
-    better_plan,
     check_arguments,
-    conversion_arguments,
     first_sound_arguments,
     interruption,
     offset_seconds,
 )
 from tasks.media.sandbox import run_confined
-from tasks.media.validation import check_complete, check_duration, check_opened, check_recording
+from tasks.media.streams import audio_streams, named_streams
+from tasks.media.takes import Take, Takes
+from tasks.media.validation import check_complete, check_recording
 from tasks.names import display_name
 
 
-def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLimits) -> Conversion:
+def convert_file(
+    upload: Path, *, name: str, target: Path, limits: ConversionLimits, audio_stream: int = 0
+) -> Conversion:
     """
     Make the recording *target* of the file *upload*, which *name* stands for in messages.
+
+    *audio_stream* counts from 1; 0 takes the one with speech.
 
     Works in a folder next to *target*. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then there
     is no *target*.
@@ -51,8 +55,10 @@ def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLim
         folder = Path(place)
         _link(upload, folder / INPUT_NAME)
         ffmpeg = Ffmpeg(ffmpeg_program(), folder, name, limits.of_process(size))
-        report, plan = _convert(ffmpeg, Plan(to_end_of_file=wav is not None and wav.overflowed(size)), limits)
-        offset = _offset(ffmpeg, report)
+        plan = Plan(to_end_of_file=wav is not None and wav.overflowed(size))
+        take = Takes(ffmpeg, limits).best(plan, wanted=audio_stream)
+        report, offset = take.report, _offset(ffmpeg, take)
+        take.recording.replace(folder / RECORDING_NAME)
         share = wav.share_present(size) if wav else 1.0
         check_complete(report, name=name, offset_seconds=offset, wav_share=share)
         check_recording(report, ffmpeg.run(check_arguments()), name=name)
@@ -60,7 +66,8 @@ def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLim
     return Conversion(
         audio_seconds=round(report.written.seconds, 3),
         offset_seconds=offset,
-        plan=plan,
+        plan=take.plan,
+        streams=named_streams(audio_streams(report)),
         wall_seconds=time.monotonic() - began,
     )
 
@@ -102,26 +109,15 @@ class Ffmpeg:
         return replace(report, exit_code=end.code)
 
 
-def _convert(ffmpeg: Ffmpeg, plan: Plan, limits: ConversionLimits) -> tuple[Report, Plan]:
-    """Convert with the first plan, and with better ones as long as the report of one asks for it."""
-    while True:
-        report = ffmpeg.run(conversion_arguments(plan, limits))
-        check_opened(report, name=ffmpeg.name)
-        check_duration(report, name=ffmpeg.name, limits=limits)
-        better = better_plan(report, plan)
-        if better is None:
-            return report, plan
-        plan = better
-
-
-def _offset(ffmpeg: Ffmpeg, report: Report) -> float:
+def _offset(ffmpeg: Ffmpeg, take: Take) -> float:
     """Return the time at which the sound starts. Only a file with other streams can start before its sound."""
-    if len(report.streams) == 1:
+    if len(take.report.streams) == 1:
         return 0.0
-    return offset_seconds(ffmpeg.run(first_sound_arguments()))
+    return offset_seconds(ffmpeg.run(first_sound_arguments(take.plan)))
 
 
 def _size(upload: Path, name: str) -> int:
+    """Return the bytes of the upload. Raises the error for one that is gone, empty or of an unreadable format."""
     try:
         size = upload.stat().st_size
     except FileNotFoundError as exc:
@@ -130,6 +126,10 @@ def _size(upload: Path, name: str) -> int:
     if size == 0:
         msg = f"{name} is empty: 0 bytes. Check the file on your computer, then upload it again."
         raise MediaRejected(msg)
+    with upload.open("rb") as file:
+        if why := why_unreadable(file.read(LONGEST_START)):
+            msg = f"{name} {why}"
+            raise MediaRejected(msg)
     return size
 
 

@@ -8,14 +8,20 @@ a file can't put words into ffmpeg's mouth.
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from tasks.media.levels import Levels
 
 DECODED = "decoded"
 """Name of the point of the filter graph behind the decoder."""
 
 WRITTEN = "written"
 """Name of the point before the encoder."""
+
+LEVEL = "level"
+"""Name of the point at which the level of the recording is measured over time."""
 
 RECORDING_RATE = 16_000
 """Samples per second of a recording, which is mono."""
@@ -26,14 +32,32 @@ MAX_ERRORS = 5
 
 MAX_PARTS = 20
 
+SILENCE_DECIBELS = -200
+
+SOUND_DECIBELS = -75.0
+"""Mean level above which a stream is no silence: that of speech with peaks at -60 dBFS."""
+
 _LINE = re.compile(r"(?:\[(?P<part>[^\]]*) @ 0x[0-9a-f]+\] )*\[(?P<level>[a-z]+)\] (?P<text>.*)")
 _FILTER_LINE = re.compile(r"\[(?P<filter>\w+)@(?P<point>\w+) @ 0x[0-9a-f]+\] \[info\] (?P<text>.*)")
 _INPUT = re.compile(r"Input #0, (?P<format>\S+), from ")
 _DURATION = re.compile(
     r"  Duration: (?:N/A|(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d\.\d+))(?:, start: (?P<start>-?\d+\.\d+))?"
 )
-_STREAM = re.compile(r"  Stream #0:(?P<number>\d+)\S*: (?P<kind>\w+): (?P<codec>[\w.-]+)")
-_FIRST_FRAME = re.compile(r"n: *0 .*?pts_time:(?P<time>\S+) .*?channels:(?P<channels>\d+) .*?rate:(?P<rate>\d+) ")
+_STREAM = re.compile(
+    r"  Stream #0:(?P<number>\d+)(?:\[\w+\])?(?:\((?P<language>.*?)\))?: (?P<kind>[A-Z]\w+): (?P<codec>[\w.-]+)"
+    r"(?P<rest>.*)"
+)
+_LAYOUT = re.compile(r", \d+ Hz, (?P<layout>[^,]+)")
+_FLAG = re.compile(r" \((?P<flag>[a-z -]+)\)(?=$| \()")
+_TITLE = re.compile(r"      title           : (?P<title>.*)")
+_PROTECTED = re.compile(r"\((?:drms|enca|aavd) / 0x")
+_PROTECTED_FILE = "DRM protected stream"
+_GUESSED_LAYOUT = "Guessed Channel Layout"
+_WINDOW = re.compile(r"lavfi\.astats\.Overall\.RMS_level=(?P<level>-?\d+\.?\d*)")
+_FIRST_FRAME = re.compile(
+    r"n: *0 .*?pts_time:(?P<time>\S+) .*?fmt:(?P<format>\w+) channels:(?P<channels>\d+) chlayout:(?P<layout>.*?) "
+    r"rate:(?P<rate>\d+) "
+)
 _CORRUPT = re.compile(
     r"(?:Packet corrupt \(stream = |corrupt input packet in stream |.*: corrupt input packet in stream )(\d+)"
 )
@@ -54,6 +78,20 @@ class Stream:
     codec: str
     cover: bool
     """True if it is a picture, not a film."""
+    layout: str = ""
+    """ffmpeg's name of its channels' loudspeakers: stereo, 5.1(side)."""
+    language: str = ""
+    """As tagged, mostly three letters."""
+    title: str = ""
+    flags: frozenset[str] = frozenset()
+    """ffmpeg's words for what the stream is meant for: default, comment, visual impaired."""
+    protected: bool = False
+    """True if it is encrypted."""
+
+    @property
+    def is_default(self) -> bool:
+        """True if players take it unless they are told otherwise."""
+        return "default" in self.flags
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.codec}"
@@ -84,8 +122,16 @@ class Report:
     first_sound_seconds: float = 0.0
     """Time of the first sample, on the clock that the run kept."""
     channels: int = 0
+    layout: str = ""
+    """The layout of the channels, of the audio stream that was read."""
+    layout_guessed: bool = False
+    """True if the file doesn't say which channel is meant for which loudspeaker."""
+    fine: bool = False
+    """True if the sound is stored in more than 16 bits, without loss."""
+    levels: Levels = field(default_factory=Levels)
+    """The level over time of the sound that was encoded."""
     decoded: Sound = field(default_factory=Sound)
-    """The first audio stream, as decoded."""
+    """The audio stream that was read, as decoded."""
     written: Sound = field(default_factory=Sound)
     """The sound that was encoded."""
     undecoded_packets: int = 0
@@ -102,6 +148,11 @@ class Report:
     def damaged(self) -> bool:
         """True if ffmpeg met anything that should not be there. The pictures of a film don't count."""
         return bool(self.errors) or self.corrupt
+
+    @property
+    def has_sound(self) -> bool:
+        """True if anything but silence was decoded."""
+        return self.decoded.mean_decibels > SOUND_DECIBELS
 
     @property
     def lasts_by_sound(self) -> bool:
@@ -124,6 +175,8 @@ class _Frame:
     seconds: float
     channels: int
     rate: int
+    layout: str = ""
+    sample_format: str = ""
 
 
 @dataclass(slots=True)
@@ -144,6 +197,9 @@ class _Reading:
     too_short: bool = False
     reading_failed: bool = False
     signal: int = 0
+    layout_guessed: bool = False
+    protected: bool = False
+    windows: Counter[int] = field(default_factory=Counter)
 
     def take(self, line: str) -> None:
         if match := _FILTER_LINE.match(line):
@@ -158,10 +214,17 @@ class _Reading:
                 self._take_error(match["part"] or "", text)
 
     def _take_measurement(self, filter_name: str, point: str, text: str) -> None:
+        if filter_name == "ametadata":
+            if match := _WINDOW.match(text):
+                self.windows[round(float(match["level"]))] += 1
+            elif text.startswith("lavfi."):  # minus infinity
+                self.windows[SILENCE_DECIBELS] += 1
+            return
         name, _, value = text.partition(": ")
         if filter_name == "ashowinfo" and (match := _FIRST_FRAME.match(text)):
             seconds = float(match["time"]) if match["time"] != "NOPTS" else 0.0
-            self.frames.append(_Frame(seconds, int(match["channels"]), int(match["rate"])))
+            channels, rate = int(match["channels"]), int(match["rate"])
+            self.frames.append(_Frame(seconds, channels, rate, match["layout"], match["format"]))
         elif name == "n_samples" and value != "0":
             self.samples.setdefault(point, []).append(int(value))
         elif name == "mean_volume":
@@ -177,12 +240,17 @@ class _Reading:
         elif self.in_input and self.duration is None and (match := _DURATION.match(text)):
             self.duration = match
         elif self.in_input and len(self.streams) < MAX_STREAMS and (match := _STREAM.match(text)):
-            cover = "(attached pic)" in text
-            self.streams.append(Stream(int(match["number"]), match["kind"].lower(), match["codec"], cover=cover))
+            self.streams.append(_stream(match))
+        elif self.in_input and self.streams and not self.streams[-1].title and (match := _TITLE.match(text)):
+            self.streams[-1] = replace(self.streams[-1], title=match["title"])
 
     def _take_warning(self, text: str) -> None:
         if text.startswith("Estimating duration from bitrate"):
             self.estimated = True
+        elif _GUESSED_LAYOUT in text:
+            self.layout_guessed = True
+        elif text.startswith(_PROTECTED_FILE):
+            self.protected = True
         elif "duration do not match" in text:
             self.too_short = True
         elif (match := _CORRUPT.match(text)) and int(match[1]) < MAX_STREAMS:
@@ -207,12 +275,16 @@ class _Reading:
         written_rates = [_Frame(0.0, 1, RECORDING_RATE)] * len(self.samples.get(WRITTEN, []))
         return Report(
             format=self.format,
-            streams=tuple(self.streams),
+            streams=tuple(replace(stream, protected=True) if self.protected else stream for stream in self.streams),
             declared_seconds=_declared_seconds(duration) if duration else None,
             declared_is_estimate=self.estimated,
             start_seconds=float(duration["start"] or 0.0) if duration else 0.0,
             first_sound_seconds=self.frames[0].seconds if self.frames else 0.0,
             channels=self.frames[0].channels if self.frames else 0,
+            layout=self.frames[0].layout if self.frames else "",
+            layout_guessed=self.layout_guessed,
+            fine=bool(self.frames) and self._is_fine(self.frames[0].sample_format),
+            levels=Levels(dict(self.windows)),
             decoded=self._sound(DECODED, self.frames),
             written=self._sound(WRITTEN, written_rates),
             undecoded_packets=self.undecoded_packets,
@@ -227,11 +299,31 @@ class _Reading:
             stopped_by_signal=self.signal,
         )
 
+    def _is_fine(self, sample_format: str) -> bool:
+        """Return whether samples are stored like this; decoders of lossy codecs use floating point for themselves."""
+        return sample_format.startswith("s32") or any(stream.codec.startswith("pcm_f") for stream in self.streams)
+
     def _sound(self, point: str, frames: list[_Frame]) -> Sound:
         samples, decibels = self.samples.get(point, []), self.decibels.get(point, [])
         seconds = sum(count / (frame.channels * frame.rate) for count, frame in zip(samples, frames, strict=False))
         power = sum(count * 10 ** (level / 10) for count, level in zip(samples, decibels, strict=False))
         return Sound(seconds, 10 * math.log10(power / sum(samples)) if power else -math.inf)
+
+
+def _stream(match: re.Match[str]) -> Stream:
+    rest = match["rest"]
+    flags = frozenset(_FLAG.findall(rest))
+    layout = _LAYOUT.search(rest)
+    return Stream(
+        int(match["number"]),
+        match["kind"].lower(),
+        match["codec"],
+        cover="attached pic" in flags,
+        layout=layout["layout"] if layout else "",
+        language=match["language"] or "",
+        flags=flags,
+        protected=_PROTECTED.search(rest) is not None,
+    )
 
 
 def _declared_seconds(duration: re.Match[str]) -> float | None:

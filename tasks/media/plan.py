@@ -14,8 +14,11 @@ import math
 import signal
 from dataclasses import dataclass, replace
 
+from tasks.batches import AudioStream
 from tasks.errors import ConversionInterrupted, MediaRejected, TranscriptionError
-from tasks.media.ffmpeg_log import DECODED, RECORDING_RATE, WRITTEN, Report
+from tasks.media.ffmpeg_log import DECODED, LEVEL, RECORDING_RATE, WRITTEN, Report
+from tasks.media.levels import WINDOW_SECONDS
+from tasks.media.mixes import DOWNMIX, STEREO, all_channels
 
 INPUT_NAME = "upload"
 """The upload's name in the folder where ffmpeg works. ffmpeg tells by the content what it is."""
@@ -23,8 +26,8 @@ INPUT_NAME = "upload"
 RECORDING_NAME = "recording.mp3"
 
 DEMUXERS = (
-    *("aac", "ac3", "aiff", "amr", "asf", "au", "avi", "caf", "eac3", "flac", "flv", "matroska", "mov", "mp3", "mpeg"),
-    *("mpegts", "ogg", "w64", "wav", "wv"),
+    *("aac", "ac3", "aiff", "amr", "asf", "au", "avi", "caf", "dsf", "dss", "dv", "eac3", "flac", "flv", "gsm"),
+    *("matroska", "mov", "mp3", "mpeg", "mpegts", "mxf", "ogg", "tta", "w64", "wav", "wv"),
 )
 """
 The containers that may be read. None of them names other files: with playlists (hls, concat) an upload could have
@@ -40,16 +43,15 @@ ESTIMATE_TOLERANCE = 0.05
 PACKET_SECONDS = 0.02
 """Sound in one packet of a speech or music codec, at least."""
 
-CANCELLATION_DECIBELS = 15.0
-"""
-Mono that is so much quieter than the channels means that they cancel each other out. Sixteen channels of which one is
-in use come to 12 dB, two that carry the same with opposite signs and 6 % difference to 15 dB.
-"""
-
 NEGLIGIBLE_OFFSET_SECONDS = 0.05
 """Codecs begin up to two frames late; a sound that starts later was meant to."""
 
-MAX_CHANNELS_TRIED = 8
+HIGH_PASS_HERTZ = 30
+"""Below what a voice has."""
+
+PEAK = 0.9
+"""Share of full scale above which an amplified recording is limited, not clipped."""
+
 _STREAM_BYTES_PER_SECOND = 20_000
 """The highest bit rate of an MP3 at 16 kHz is 160 kbit/s."""
 
@@ -93,10 +95,16 @@ class ConversionLimits:
 class Plan:
     """The way to turn an upload's sound into a recording."""
 
+    stream: int = 0
+    """The audio stream, from 0."""
+    mix: str = DOWNMIX
+    """The mix of its channels, one of `tasks.media.mixes`."""
     keep_times: bool = True
     """True if the sound stays at its times, with silence in the gaps; else it is put end to end."""
-    channel: int | None = None
-    """The channel to take, from 0; None mixes all."""
+    high_pass: bool = False
+    """True if a constant offset is removed."""
+    gain_decibels: float = 0.0
+    """The gain by which a quiet upload is amplified, or one beyond full scale attenuated."""
     to_end_of_file: bool = False
     """True if a WAV file is read beyond the length in its header."""
 
@@ -108,19 +116,22 @@ class Conversion:
     audio_seconds: float
     offset_seconds: float
     plan: Plan
+    streams: tuple[AudioStream, ...]
+    """All audio streams of the upload."""
     wall_seconds: float
 
 
 def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     """Return ffmpeg's arguments that make `RECORDING_NAME` of `INPUT_NAME`, and measure both ends on the way."""
-    end_to_end = "" if plan.keep_times else "asetpts=N/SR/TB,"
-    one_channel = "" if plan.channel is None else f"pan=mono|c0=c{plan.channel},"
     graph = (
-        "[0:a:0]asplit=3[sound][level][first];"
+        f"[0:a:{plan.stream}]asplit=3[sound][level][first];"
         f"[level]aresample=osf=s16,volumedetect@{DECODED},anullsink;"
         f"[first]aselect=eq(n\\,0),ashowinfo@{DECODED},anullsink;"
-        f"[sound]{end_to_end}{one_channel}aresample={RECORDING_RATE}:async=1,aformat=channel_layouts=mono,"
-        f"asplit[mono][check];[check]aresample=osf=s16,volumedetect@{WRITTEN},anullsink"
+        f"[sound]{_filters(plan)},asplit=3[mono][check][loud];"
+        f"[check]aresample=osf=s16,volumedetect@{WRITTEN},anullsink;"
+        f"[loud]highpass=f={HIGH_PASS_HERTZ},asetnsamples=n={round(WINDOW_SECONDS * RECORDING_RATE)},"
+        "astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,"
+        f"ametadata@{LEVEL}=mode=print:key=lavfi.astats.Overall.RMS_level,anullsink"
     )
     return [
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-y", "-threads", "1"),
@@ -133,12 +144,26 @@ def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     ]
 
 
-def first_sound_arguments() -> list[str]:
+def _filters(plan: Plan) -> str:
+    """Return the filters from the decoded sound to the recording's. Gain is given in floating point."""
+    filters = [
+        "" if plan.keep_times else "asetpts=N/SR/TB",
+        f"pan=mono|c0={plan.mix}" if plan.mix else "",
+        f"aresample={RECORDING_RATE}:async=1",
+        "aformat=channel_layouts=mono",
+        f"highpass=f={HIGH_PASS_HERTZ}" if plan.high_pass else "",
+    ]
+    if plan.gain_decibels:
+        filters += [f"volume={plan.gain_decibels:.1f}dB:precision=float", f"alimiter=limit={PEAK}:level=0:asc=0"]
+    return ",".join(filter(None, filters))
+
+
+def first_sound_arguments(plan: Plan) -> list[str]:
     """Return ffmpeg's arguments that report when the sound starts, on the container's own clock."""
     return [
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-threads", "1", "-copyts"),
         *_input(INPUT_NAME),
-        *("-filter_complex", f"[0:a:0]ashowinfo@{DECODED}[first]", "-map", "[first]", "-frames:a", "1"),
+        *("-filter_complex", f"[0:a:{plan.stream}]ashowinfo@{DECODED}[first]", "-map", "[first]", "-frames:a", "1"),
         *("-f", "null", "-"),
     ]
 
@@ -163,10 +188,19 @@ def better_plan(report: Report, plan: Plan) -> Plan | None:
     if plan.keep_times and report.decoded.seconds - report.written.seconds > TOLERANCE_SECONDS:
         # Times that run backwards: files put one behind the other. To keep times would drop what comes "again".
         return replace(plan, keep_times=False)
-    if report.decoded.mean_decibels - report.written.mean_decibels <= CANCELLATION_DECIBELS:
-        return None
-    channel = 0 if plan.channel is None else plan.channel + 1
-    return replace(plan, channel=channel) if channel < min(report.channels, MAX_CHANNELS_TRIED) else None
+    if plan.mix == DOWNMIX and report.channels > STEREO and report.layout_guessed:
+        return replace(plan, mix=all_channels(report.channels))
+    return None
+
+
+def levelled_plan(report: Report, plan: Plan) -> Plan | None:
+    """Return a plan to convert the upload again at the right level, or None if *plan*, which changes none, will do."""
+    levelled = replace(
+        plan,
+        high_pass=report.levels.is_offset(report.written.mean_decibels),
+        gain_decibels=report.levels.gain_decibels(fine=report.fine),
+    )
+    return levelled if levelled != plan else None
 
 
 def offset_seconds(first_sound: Report) -> float:

@@ -43,6 +43,18 @@ def decode(audio_file: Path, *, name: str, cancelled: Callable[[], bool]) -> Sou
     return np.frombuffer(decoded, dtype=np.int16)
 
 
+def blocks(audio_file: Path, *, samples: int) -> Iterator[Sound]:
+    """Yield the sound of *audio_file* in blocks of *samples*, so that one of many hours takes little memory."""
+    decoded = bytearray()
+    for part in _parts(audio_file):
+        decoded += part
+        while len(decoded) >= 2 * samples:
+            yield np.frombuffer(bytes(decoded[: 2 * samples]), dtype=np.int16)
+            del decoded[: 2 * samples]
+    if decoded:
+        yield np.frombuffer(bytes(decoded), dtype=np.int16)
+
+
 def _parts(audio_file: Path) -> Iterator[bytes]:
     with av.open(str(audio_file), metadata_errors="ignore") as container:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)

@@ -5,6 +5,7 @@ import test from "node:test";
 
 import { layOut, wordAt } from "../../dashboard/frontend/player/layout.js";
 import { findAll, searchIndex } from "../../dashboard/frontend/player/search.js";
+import { audioStreamOf } from "../../dashboard/frontend/player/view.js";
 
 const word = (text, start) => ({ text, start, end: start + 0.5, probability: 0.9 });
 const segment = (...words) => ({ text: words.map(({ text }) => text).join(""), start: 0, end: 9, words });
@@ -67,4 +68,13 @@ test("a search looks past case and accents, and across words", () => {
   assert.deepEqual(search("Straße und Strasse", "strasse"), [[0, 0, 0, 6], [2, 0, 2, 7]]);
   assert.deepEqual(search("one two one", "one"), [[0, 0, 0, 3], [2, 0, 2, 3]]);
   assert.deepEqual(search("one two", " "), []);
+});
+
+test("the audio stream is named where there are several", () => {
+  const audio_streams = [{ number: 1, title: "Desktop", language: "" }, { number: 2, title: "Mic", language: "eng" }];
+  assert.equal(audioStreamOf({ audio_stream: 2, audio_streams }), "Audio stream 2 of 2, “Mic”, English");
+  assert.equal(audioStreamOf({ audio_stream: 1, audio_streams }), "Audio stream 1 of 2, “Desktop”");
+  assert.equal(audioStreamOf({ audio_stream: 1, audio_streams: [] }), "");
+  assert.equal(audioStreamOf({ device: "CPU" }), ""); // of an earlier version
+  assert.equal(audioStreamOf(undefined), "");
 });

@@ -210,10 +210,17 @@ def test_a_manifest_lists_the_uploads_by_path():
     assert [(job.path, job.document_stem) for job in manifest.jobs] == [("a/c.mp3", "a/c"), ("b.mp3", "b")]
 
 
-@pytest.mark.parametrize("options", [{"language": "english"}, {"model": "a b"}, {"formats": []}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "options", [{"language": "english"}, {"model": "a b"}, {"formats": []}, {"unknown": 1}, {"audio_stream": -1}]
+)
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(ValueError, match="validation error"):
         TranscriptionOptions.model_validate(options)
+
+
+def test_the_audio_stream_is_a_number_or_auto():
+    chosen = [TranscriptionOptions.model_validate({"audio_stream": stream}).audio_stream for stream in ("auto", 0, 2)]
+    assert chosen == [0, 0, 2]
 
 
 def test_no_two_attempts_share_a_key():

@@ -91,6 +91,16 @@ export function insertNotes({ removed = [], gaps = [] }, blocks, starts) {
   );
 }
 
+/** Return which of an upload's audio streams was transcribed; nothing if it has one. */
+export function audioStreamOf(processing) {
+  const streams = processing?.audio_streams ?? [];
+  if (streams.length < 2) return "";
+  const number = processing.audio_stream;
+  const { title, language } = streams.find((stream) => stream.number === number) ?? {};
+  const names = [title && `“${title}”`, language && languageName(language)].filter(Boolean);
+  return [`Audio stream ${number} of ${streams.length}`, ...names].join(", ");
+}
+
 /** Return the facts of the transcript's head, each with what it means where that is not plain. */
 export function factsOf(transcript, wordCount) {
   const { language, model, audio_seconds: seconds, real_time_factor: factor, processing } = transcript;
@@ -105,6 +115,8 @@ export function factsOf(transcript, wordCount) {
     { text: `${counted(wordCount, "word")}` },
     { text: `Model ${model}`, title: processing ? `${processing.device}, ${processing.compute_type}` : "" },
   ];
+  const stream = audioStreamOf(processing);
+  if (stream) facts.push({ text: stream, title: "The others were left out; the option audio_stream chooses one" });
   if (factor !== null && factor !== undefined) {
     const title = `Real-time factor ${factor.toFixed(2)}: transcription time ÷ audio duration`;
     facts.push({ text: `Transcribed in ${duration(factor * seconds)}`, title });

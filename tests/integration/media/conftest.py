@@ -72,9 +72,13 @@ class Work:
     def target(self) -> Path:
         return self.folder / "recording.mp3"
 
-    def convert(self, upload: Path, *, name: str = "", max_audio_seconds: float = 3600.0) -> Conversion:
+    def convert(
+        self, upload: Path, *, name: str = "", max_audio_seconds: float = 3600.0, audio_stream: int = 0
+    ) -> Conversion:
         limits = ConversionLimits(max_audio_seconds)
-        return convert_file(upload, name=name or upload.name, target=self.target, limits=limits)
+        return convert_file(
+            upload, name=name or upload.name, target=self.target, limits=limits, audio_stream=audio_stream
+        )
 
     @property
     def contents(self) -> list[str]:

@@ -50,6 +50,14 @@ def test_recording_and_its_record_are_in_the_store(submit, settings):
     assert Recording.model_validate_json(store.read(KEYS.recording_record(job.job_id))) == recording
 
 
+def test_record_says_which_of_several_audio_streams_was_taken(submit, settings, zoo):
+    both = zoo.make("both.mka", *zoo.tone, *zoo.tone, "-map", "0", "-map", "1", "-metadata:s:a:1", "title=Mic")
+    recording = convert(submit(both.read_bytes()), BATCH_ID, settings, audio_stream=2)
+    assert (recording.audio_stream, [stream.title for stream in recording.audio_streams]) == (2, ["", "Mic"])
+    alone = convert(submit(None, "other.mp3"), BATCH_ID, settings)
+    assert (alone.audio_stream, alone.audio_streams) == (1, ())
+
+
 def test_upload_is_never_converted_twice(submit, settings):
     job = submit(None)
     recording = convert(job, BATCH_ID, settings)

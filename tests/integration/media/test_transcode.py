@@ -1,5 +1,7 @@
 """Uploads of all kinds, read by a real ffmpeg of both kinds."""
 
+import random
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import av
 import pytest
 
 from tasks.errors import MediaRejected, UploadMissing
+from tasks.media.mixes import SIDE
 
 TOLERANCE_SECONDS = 0.1
 
@@ -31,6 +34,7 @@ FORMATS = {
     "mka": ("-c:a", "flac"),
     "wma": (),
     "wv": (),
+    "tta": (),
     "amr": ("-ar", "8000", "-c:a", "libopencore_amrnb"),
     "avi": (),
     "flv": ("-c:a", "aac"),
@@ -43,6 +47,71 @@ FORMATS = {
 def test_sound_of_every_format_is_kept_whole(zoo, work, ending):
     upload = zoo.make(f"talk.{ending}", *zoo.tone, *FORMATS[ending])
     assert work.convert(upload).audio_seconds == pytest.approx(5.0, abs=TOLERANCE_SECONDS)
+
+
+@pytest.mark.parametrize("ending", ["mxf", "dv"])
+def test_sound_of_broadcasters_and_camcorders_is_kept_whole(zoo, work, ending):
+    form = ("-c:v", "mpeg2video", "-r", "25") if ending == "mxf" else ("-target", "pal-dv")
+    upload = zoo.make(f"tape.{ending}", *zoo.film, *zoo.tone, *form, "-ar", "48000", "-t", "5")
+    assert work.convert(upload).audio_seconds == pytest.approx(5.0, abs=TOLERANCE_SECONDS)
+
+
+def dictation() -> bytes:
+    """A DSS file of 60 blocks, which hold noise in frames of 42 bytes and 24 ms."""
+    header = bytearray(2 * 512)
+    header[:4] = b"\x02dss"
+    header[0x26:0x32], header[0x32:0x3E] = b"261101101112", b"261101101129"
+    noise = random.Random(1)  # noqa: S311 - noise
+    return bytes(header) + b"".join(bytes(6) + noise.randbytes(506) for _ in range(60))
+
+
+def answering_machine() -> bytes:
+    """Five seconds of GSM 06.10: frames of 33 bytes and 20 ms."""
+    noise = random.Random(1)  # noqa: S311 - noise
+    return b"".join(bytes((0xD0 | noise.randrange(16),)) + noise.randbytes(32) for _ in range(250))
+
+
+def one_bit_recorder() -> bytes:
+    """Half a second of DSF: one channel of single bits at 2.8 MHz, which alternate."""
+    rate = 2_822_400
+    sound = bytes((0b01101001,)) * (rate // 16 // 4096 * 4096)
+    chunk = struct.pack("<QIIIIIIQII", 52, 1, 0, 1, 1, rate, 1, len(sound) * 8, 4096, 0)
+    body = b"fmt " + chunk + b"data" + struct.pack("<Q", 12 + len(sound)) + sound
+    return b"DSD " + struct.pack("<QQQ", 28, 28 + len(body), 0) + body
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"), [(dictation(), 17.7), (answering_machine(), 5.0), (one_bit_recorder(), 0.5)]
+)
+def test_sound_of_dictation_machines_is_kept_whole(zoo, work, content, seconds):
+    upload = zoo.write("dictation", content)
+    assert work.convert(upload).audio_seconds == pytest.approx(seconds, abs=TOLERANCE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            b"\x03ds2" + bytes(2000),
+            "is a dictation in the format DS2, which only its maker's programs can read. Export",
+        ),
+        (b"\x03enc" + bytes(2000), r"is an encrypted dictation \(DS2\). Export"),
+        (b"MS_VOICE" + bytes(2000), "is a recording in Sony's voice format"),
+        (bytes(4) + b"\x57\x90\x75\x36" + bytes(2000), r"is an Audible book, protected against copying \(DRM\)"),
+    ],
+)
+def test_what_only_its_maker_reads_is_named_with_what_to_do(zoo, work, content, sentence):
+    with pytest.raises(MediaRejected, match=rf"^memo\.ds2 {sentence}"):
+        work.convert(zoo.write("memo.ds2", content))
+
+
+@pytest.mark.parametrize("mark", [b"drms", b"enca", b"aavd"])
+def test_protected_sound_is_called_so(zoo, work, mark):
+    content = zoo.make("song.m4a", *zoo.tone).read_bytes()
+    entry = content.index(b"mp4a", content.index(b"stsd"))
+    upload = zoo.write("song.m4p", content[:entry] + mark + content[entry + 4 :])
+    with pytest.raises(MediaRejected, match=r"^song\.m4p is protected against copying \(DRM\)"):
+        work.convert(upload)
 
 
 def test_recording_is_mono_mp3_at_16_khz_without_the_uploads_titles(zoo, work):
@@ -104,14 +173,14 @@ def test_files_put_one_behind_the_other_are_read_to_the_end(zoo, work):
 def test_channels_that_cancel_each_other_out_are_not_mixed(zoo, work, level_of: Callable[..., float], second):
     upload = zoo.make("stage.wav", *zoo.tone, "-af", f"pan=stereo|c0=c0|c1={second}")
     conversion = work.convert(upload)
-    assert conversion.plan.channel == 0
+    assert conversion.plan.mix == SIDE
     assert level_of(work.target) == pytest.approx(level_of(upload), abs=1.0)
 
 
 @pytest.mark.parametrize("layout", ["stereo|c1=c0", "5.1|c2=c0", "16c|c7=c0"])
 def test_sound_on_one_of_many_channels_is_heard(zoo, work, level_of: Callable[..., float], layout):
     upload = zoo.make("recorder.wav", *zoo.tone, "-af", f"pan={layout}")
-    assert work.convert(upload).plan.channel is None
+    assert work.convert(upload).plan.mix != SIDE
     assert level_of(work.target) > -60
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import hashlib
 import json
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import imageio_ffmpeg
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import StateType
 
 import tasks.transcription.transcribe
-from tasks.batches import Job, Recording, TranscriptionOptions
+from tasks.batches import AudioStream, Job, Recording, TranscriptionOptions
 from tasks.cancellation import CancelToken, DeviceLost, set_current_token
 from tasks.devices import Device
 from tasks.documents.publish import publish
@@ -69,18 +71,18 @@ def installation(small_model, tmp_path, monkeypatch):
 def transcribed(installation, clips, prefect_server):
     """Return a function that runs the flow on a recording, and returns its state and its publication, if any."""
     del prefect_server
-    store, audio = open_store(installation), clips["garden-podcast.mp3"].path
-    content = audio.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    store.write("recordings/talk.mp3", content)
+    store = open_store(installation)
     store.write(BatchKeys.of(BATCH_ID).manifest, b"{}")  # there is such a batch
-    job = Job(job_id=f"{BATCH_ID}-abcdefghij", path="talk.mp3", size=len(content), sha256=digest, document_stem="talk")
-    recording = Recording(
-        job_id=job.job_id, key="recordings/talk.mp3", size=len(content), sha256=digest, audio_seconds=30.0
-    )
 
-    def run(options=TranscriptionOptions(), *, token=None):  # noqa: B008 - it is frozen
+    def run(options=TranscriptionOptions(), *, token=None, content=None, streams=()):  # noqa: B008 - it is frozen
         from flows.transcribe_recording import transcribe_recording
+
+        content = content or clips["garden-podcast.mp3"].path.read_bytes()
+        digest, size = hashlib.sha256(content).hexdigest(), len(content)
+        store.write(key := "recordings/talk.mp3", content)
+        job = Job(job_id=f"{BATCH_ID}-abcdefghij", path="talk.mp3", size=size, sha256=digest, document_stem="talk")
+        facts = {"audio_seconds": 30.0, "audio_stream": len(streams) or 1, "audio_streams": streams}
+        recording = Recording(job_id=job.job_id, key=key, size=size, sha256=digest, **facts)
 
         async def with_token():
             set_current_token(token or CancelToken())
@@ -104,6 +106,27 @@ def test_a_run_that_went_out_of_memory_says_so_in_its_log_and_its_document(insta
     while said not in (logs := logs_of(state.state_details.flow_run_id)):
         assert time.monotonic() < deadline, logs
         time.sleep(0.2)
+
+
+STREAMS = (AudioStream(number=1, title="Desktop"), AudioStream(number=2, title="Mic", language="eng"))
+
+
+def test_the_document_says_which_of_several_audio_streams_was_transcribed(installation, transcribed):
+    _, publication = transcribed(streams=STREAMS)
+
+    (key,) = [document.key for document in publication.documents if document.format is DocumentFormat.JSON]
+    processing = json.loads(open_store(installation).read(key))["processing"]
+    assert (processing["audio_stream"], processing["audio_streams"][1]["title"]) == (2, "Mic")
+
+
+def test_a_run_that_heard_no_speech_names_the_other_audio_streams(transcribed, tmp_path):
+    silence = tmp_path / "silence.mp3"
+    source = ("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=2")
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, silence], check=True)
+    state, _ = transcribed(content=silence.read_bytes(), streams=STREAMS)
+    assert state.message == (
+        "No speech detected in audio stream 2 of 2. The other is 1 (“Desktop”); the option audio_stream chooses one."
+    )
 
 
 @pytest.mark.usefixtures("prefect_server")
