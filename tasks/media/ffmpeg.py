@@ -11,15 +11,29 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.errors import MediaRejected, UploadMissing
+from tasks.media.announced import find_announced
 from tasks.media.ffmpeg_log import Report, read_log
-from tasks.media.formats import WavHeader, read_wav_header
+from tasks.media.losses import (
+    WITHOUT_CLOCK,
+    Losses,
+    holes_between_frames,
+    holes_in_survey,
+    losses_in_survey,
+    needs_survey,
+    seconds_cut_off,
+)
+from tasks.media.mpeg_frames import walk_frames
 from tasks.media.plan import (
     INPUT_NAME,
+    NEGLIGIBLE_OFFSET_SECONDS,
     RECORDING_NAME,
+    TOLERANCE_SECONDS,
     Conversion,
     ConversionLimits,
     Plan,
@@ -30,31 +44,38 @@ from tasks.media.plan import (
     first_sound_arguments,
     interruption,
     offset_seconds,
+    survey_arguments,
 )
 from tasks.media.sandbox import run_confined
-from tasks.media.validation import check_complete, check_duration, check_opened, check_recording
+from tasks.media.sources import WHOLE_FILE, Layout, find_layout
+from tasks.media.survey import Stretch, Survey, read_survey
+from tasks.media.validation import check_duration, check_ended_well, check_losses, check_opened, check_recording
 from tasks.names import display_name
 
 
-def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLimits) -> Conversion:
+def convert_file(
+    upload: Path, *, name: str, target: Path, limits: ConversionLimits, refuse_damaged: bool = False
+) -> Conversion:
     """
     Make the recording *target* of the file *upload*, which *name* stands for in messages.
 
-    Works in a folder next to *target*. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then there
-    is no *target*.
+    Works in a folder next to *target*. What can't be read of a damaged upload is a gap of the conversion, or with
+    *refuse_damaged* a reason to reject it. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then
+    there is no *target*.
     """
     began = time.monotonic()
     name = display_name(name)
     size = _size(upload, name)
-    wav = _wav_header(upload, size)
-    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+    with tempfile.TemporaryDirectory(dir=target.parent) as place, _mapped(upload) as content:
         folder = Path(place)
         _link(upload, folder / INPUT_NAME)
         ffmpeg = Ffmpeg(ffmpeg_program(), folder, name, limits.of_process(size))
-        report, plan = _convert(ffmpeg, Plan(to_end_of_file=wav is not None and wav.overflowed(size)), limits)
-        offset = _offset(ffmpeg, report)
-        share = wav.share_present(size) if wav else 1.0
-        check_complete(report, name=name, offset_seconds=offset, wav_share=share)
+        layout = find_layout(content, size)
+        report, plan = _convert(ffmpeg, Plan(sources=layout.sources), limits)
+        check_ended_well(report, name=name)
+        report, plan, losses = _measure_losses(ffmpeg, report, plan, limits, Upload(content, size, layout))
+        check_losses(report, losses, name=name, refuse_damaged=refuse_damaged)
+        offset = _offset(ffmpeg, report, losses)
         check_recording(report, ffmpeg.run(check_arguments()), name=name)
         (folder / RECORDING_NAME).replace(target)
     return Conversion(
@@ -62,6 +83,7 @@ def convert_file(upload: Path, *, name: str, target: Path, limits: ConversionLim
         offset_seconds=offset,
         plan=plan,
         wall_seconds=time.monotonic() - began,
+        gaps=losses.gaps(offset),
     )
 
 
@@ -101,6 +123,17 @@ class Ffmpeg:
             raise error
         return replace(report, exit_code=end.code)
 
+    def survey(self, container: str) -> Survey:
+        """Return what becomes of each packet of the upload, which is of that format. Raises as `run` does."""
+        read = functools.partial(read_survey, container=container)
+        arguments = [self.program, *survey_arguments()]
+        end, survey = run_confined(arguments, folder=self.folder, limits=self.limits, read=read)
+        report = Report(format=container)
+        error = interruption(self.name, exit_code=end.code, timed_out=end.timed_out, report=report)
+        if error is not None:
+            raise error
+        return survey
+
 
 def _convert(ffmpeg: Ffmpeg, plan: Plan, limits: ConversionLimits) -> tuple[Report, Plan]:
     """Convert with the first plan, and with better ones as long as the report of one asks for it."""
@@ -114,10 +147,44 @@ def _convert(ffmpeg: Ffmpeg, plan: Plan, limits: ConversionLimits) -> tuple[Repo
         plan = better
 
 
-def _offset(ffmpeg: Ffmpeg, report: Report) -> float:
-    """Return the time at which the sound starts. Only a file with other streams can start before its sound."""
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The bytes of an upload, and where its sound lies in them."""
+
+    content: mmap.mmap
+    size: int
+    layout: Layout
+
+
+def _measure_losses(
+    ffmpeg: Ffmpeg, report: Report, plan: Plan, limits: ConversionLimits, upload: Upload
+) -> tuple[Report, Plan, Losses]:
+    """Return the losses, with the report and the plan of the recording: made again where its holes must be filled."""
+    frames = None
+    if report.format in WITHOUT_CLOCK and report.damaged:
+        frames = walk_frames(upload.content, upload.size)
+        holes, losses = holes_between_frames(frames), Losses()
+    elif plan.sources == WHOLE_FILE and needs_survey(report):
+        survey = ffmpeg.survey(report.format)
+        losses = losses_in_survey(survey)
+        holes = () if plan.keep_times else holes_in_survey(survey)
+    else:
+        holes, losses = (), Losses()
+    if holes:
+        losses = Losses(holes)
+        if losses.seconds > TOLERANCE_SECONDS:
+            report, plan = _convert(ffmpeg, replace(plan, keep_times=False, holes=holes), limits)
+    announced = find_announced(upload.content, upload.size)
+    cut_off = seconds_cut_off(report, layout=upload.layout, announced=announced, frames=frames)
+    end = report.written.seconds
+    behind = (Stretch(end, end + cut_off),) if cut_off else ()
+    return report, plan, replace(losses, stretches=(*losses.stretches, *behind))
+
+
+def _offset(ffmpeg: Ffmpeg, report: Report, losses: Losses) -> float:
+    """Return the time at which the recording starts. A file of one stream starts with its sound, read or not."""
     if len(report.streams) == 1:
-        return 0.0
+        return round(losses.at_start, 3) if losses.at_start >= NEGLIGIBLE_OFFSET_SECONDS else 0.0
     return offset_seconds(ffmpeg.run(first_sound_arguments()))
 
 
@@ -133,9 +200,11 @@ def _size(upload: Path, name: str) -> int:
     return size
 
 
-def _wav_header(upload: Path, size: int) -> WavHeader | None:
+@contextmanager
+def _mapped(upload: Path) -> Iterator[mmap.mmap]:
+    """Map the file into memory, which reads of it only what is looked at."""
     with upload.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return read_wav_header(content, size)
+        yield content
 
 
 def _link(upload: Path, link: Path) -> None:

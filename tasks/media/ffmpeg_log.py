@@ -26,20 +26,20 @@ MAX_ERRORS = 5
 
 MAX_PARTS = 20
 
-_LINE = re.compile(r"(?:\[(?P<part>[^\]]*) @ 0x[0-9a-f]+\] )*\[(?P<level>[a-z]+)\] (?P<text>.*)")
+LOG_LINE = re.compile(r"(?:\[(?P<part>[^\]]*) @ 0x[0-9a-f]+\] )*\[(?P<level>[a-z]+)\] (?P<text>.*)")
 _FILTER_LINE = re.compile(r"\[(?P<filter>\w+)@(?P<point>\w+) @ 0x[0-9a-f]+\] \[info\] (?P<text>.*)")
 _INPUT = re.compile(r"Input #0, (?P<format>\S+), from ")
 _DURATION = re.compile(
     r"  Duration: (?:N/A|(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d\.\d+))(?:, start: (?P<start>-?\d+\.\d+))?"
 )
 _STREAM = re.compile(r"  Stream #0:(?P<number>\d+)\S*: (?P<kind>\w+): (?P<codec>[\w.-]+)")
+_STREAM_DURATION = re.compile(r" {6}DURATION\S* *: (?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d\.\d+)")
 _FIRST_FRAME = re.compile(r"n: *0 .*?pts_time:(?P<time>\S+) .*?channels:(?P<channels>\d+) .*?rate:(?P<rate>\d+) ")
 _CORRUPT = re.compile(
     r"(?:Packet corrupt \(stream = |corrupt input packet in stream |.*: corrupt input packet in stream )(\d+)"
 )
 _STOPPED = re.compile(r"Exiting normally, received signal (?P<signal>\d+)")
 
-_UNDECODED = ("Error while decoding stream", "Error submitting packet to decoder", "Decoding error")
 _READING_FAILED = ("Error during demuxing", "file:")
 _HARMLESS = "non monotonically increasing dts"
 """ffmpeg's complaint about the MP3 it writes where a file changes its channels midway; it writes it all the same."""
@@ -81,14 +81,17 @@ class Report:
     """True if the header says nothing and ffmpeg guessed from the file's size."""
     start_seconds: float = 0.0
     """Start of the container's clock."""
+    sound_seconds: float | None = None
+    """End of the first audio stream by its own ``DURATION``, which Matroska files carry."""
     first_sound_seconds: float = 0.0
     """Time of the first sample, on the clock that the run kept."""
     channels: int = 0
+    rate: int = 0
+    """Samples per second of the first sound."""
     decoded: Sound = field(default_factory=Sound)
     """The first audio stream, as decoded."""
     written: Sound = field(default_factory=Sound)
     """The sound that was encoded."""
-    undecoded_packets: int = 0
     errors: tuple[str, ...] = ()
     """The first messages about errors, but for those about pictures."""
     corrupt: bool = False
@@ -102,13 +105,6 @@ class Report:
     def damaged(self) -> bool:
         """True if ffmpeg met anything that should not be there. The pictures of a film don't count."""
         return bool(self.errors) or self.corrupt
-
-    @property
-    def lasts_by_sound(self) -> bool:
-        """True if the declared length is that of the sound: nothing else in the file takes time."""
-        audio = sum(stream.kind == "audio" for stream in self.streams)
-        films = sum(stream.kind == "video" and not stream.cover for stream in self.streams)
-        return audio == 1 and not films
 
 
 def read_log(lines: Iterable[str]) -> Report:
@@ -135,10 +131,10 @@ class _Reading:
     duration: re.Match[str] | None = None
     estimated: bool = False
     in_input: bool = False
+    sound_duration: re.Match[str] | None = None
     frames: list[_Frame] = field(default_factory=list)
     samples: dict[str, list[int]] = field(default_factory=dict)
     decibels: dict[str, list[float]] = field(default_factory=dict)
-    undecoded_packets: int = 0
     errors: dict[str, list[str]] = field(default_factory=dict)
     corrupt_streams: set[int] = field(default_factory=set)
     too_short: bool = False
@@ -148,7 +144,7 @@ class _Reading:
     def take(self, line: str) -> None:
         if match := _FILTER_LINE.match(line):
             self._take_measurement(match["filter"], match["point"], match["text"])
-        elif match := _LINE.match(line):
+        elif match := LOG_LINE.match(line):
             level, text = match["level"], match["text"]
             if level == "info":
                 self._take_description(text)
@@ -176,6 +172,9 @@ class _Reading:
             self.signal = int(match["signal"])
         elif self.in_input and self.duration is None and (match := _DURATION.match(text)):
             self.duration = match
+        elif self.in_input and (match := _STREAM_DURATION.match(text)):
+            if [stream.kind for stream in self.streams].count("audio") == 1 and self.streams[-1].kind == "audio":
+                self.sound_duration = match
         elif self.in_input and len(self.streams) < MAX_STREAMS and (match := _STREAM.match(text)):
             cover = "(attached pic)" in text
             self.streams.append(Stream(int(match["number"]), match["kind"].lower(), match["codec"], cover=cover))
@@ -191,8 +190,6 @@ class _Reading:
     def _take_error(self, part: str, text: str) -> None:
         if _HARMLESS in text:
             return
-        if text.startswith(_UNDECODED):
-            self.undecoded_packets += 1
         if self.format and text.startswith(_READING_FAILED):
             self.reading_failed = True
         if part in self.errors or len(self.errors) < MAX_PARTS:
@@ -210,12 +207,13 @@ class _Reading:
             streams=tuple(self.streams),
             declared_seconds=_declared_seconds(duration) if duration else None,
             declared_is_estimate=self.estimated,
+            sound_seconds=_declared_seconds(self.sound_duration) if self.sound_duration else None,
             start_seconds=float(duration["start"] or 0.0) if duration else 0.0,
             first_sound_seconds=self.frames[0].seconds if self.frames else 0.0,
             channels=self.frames[0].channels if self.frames else 0,
+            rate=self.frames[0].rate if self.frames else 0,
             decoded=self._sound(DECODED, self.frames),
             written=self._sound(WRITTEN, written_rates),
-            undecoded_packets=self.undecoded_packets,
             errors=tuple(
                 text
                 for part, texts in self.errors.items()

@@ -5,8 +5,8 @@ A conversion is a `Plan`, ffmpeg's arguments for it, and the `Report` that came 
 report asks for another try with another plan, `refusal` why the upload can't be used. Nearly all uploads are done with
 the first plan, in one pass.
 
-Nothing is lost in silence. Damage that costs up to `TOLERANCE_SECONDS` is let pass; more of it fails the job with a
-sentence that says how much could be read, since a transcript with a hole looks like one without. Pauses that a file
+Nothing is lost in silence. Damage that costs up to `TOLERANCE_SECONDS` is let pass; each longer stretch is a gap of the
+recording, with silence of its length where more follows, or fails the job where that is asked for. Pauses that a file
 means (a muted microphone sends nothing) become silence of the same length, so that times stay right.
 """
 
@@ -14,8 +14,11 @@ import math
 import signal
 from dataclasses import dataclass, replace
 
+from tasks.batches import Gap
 from tasks.errors import ConversionInterrupted, MediaRejected, TranscriptionError
 from tasks.media.ffmpeg_log import DECODED, RECORDING_RATE, WRITTEN, Report
+from tasks.media.sources import WHOLE_FILE, Source
+from tasks.media.survey import Stretch
 
 INPUT_NAME = "upload"
 """The upload's name in the folder where ffmpeg works. ffmpeg tells by the content what it is."""
@@ -33,12 +36,6 @@ another one, or any file of this machine, read to it.
 
 TOLERANCE_SECONDS = 0.5
 """Sound that may be missing, by codec delays and padding or by inaudible damage."""
-
-ESTIMATE_TOLERANCE = 0.05
-"""Largest relative error of ffmpeg's guess of a length from the file's size."""
-
-PACKET_SECONDS = 0.02
-"""Sound in one packet of a speech or music codec, at least."""
 
 CANCELLATION_DECIBELS = 15.0
 """
@@ -97,8 +94,9 @@ class Plan:
     """True if the sound stays at its times, with silence in the gaps; else it is put end to end."""
     channel: int | None = None
     """The channel to take, from 0; None mixes all."""
-    to_end_of_file: bool = False
-    """True if a WAV file is read beyond the length in its header."""
+    sources: tuple[Source, ...] = WHOLE_FILE
+    holes: tuple[Stretch, ...] = ()
+    """Silence to put into sound that is put end to end, on the recording's clock, in order of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +107,16 @@ class Conversion:
     offset_seconds: float
     plan: Plan
     wall_seconds: float
+    gaps: tuple[Gap, ...] = ()
+    """What could not be read, on the clock of the transcript."""
 
 
 def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     """Return ffmpeg's arguments that make `RECORDING_NAME` of `INPUT_NAME`, and measure both ends on the way."""
-    end_to_end = "" if plan.keep_times else "asetpts=N/SR/TB,"
+    end_to_end = "" if plan.keep_times else f"asetpts=({_end_to_end(plan.holes)})/TB,"
     one_channel = "" if plan.channel is None else f"pan=mono|c0=c{plan.channel},"
     graph = (
-        "[0:a:0]asplit=3[sound][level][first];"
+        f"{_joined(plan.sources)}asplit=3[sound][level][first];"
         f"[level]aresample=osf=s16,volumedetect@{DECODED},anullsink;"
         f"[first]aselect=eq(n\\,0),ashowinfo@{DECODED},anullsink;"
         f"[sound]{end_to_end}{one_channel}aresample={RECORDING_RATE}:async=1,aformat=channel_layouts=mono,"
@@ -124,13 +124,38 @@ def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     )
     return [
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-y", "-threads", "1"),
-        *("-t", f"{limits.max_audio_seconds + 1:.3f}"),
-        *(("-ignore_length", "1") if plan.to_end_of_file else ()),
-        *_input(INPUT_NAME),
+        *(word for source in plan.sources for word in _source_input(source, limits)),
         *("-filter_complex", graph, "-map", "[mono]", "-vn"),
         *("-c:a", "libmp3lame", "-q:a", "2", "-map_metadata", "-1", "-fflags", "+bitexact"),
-        *("-f", "mp3", f"file:{RECORDING_NAME}"),
+        *("-max_error_rate", "1", "-f", "mp3", f"file:{RECORDING_NAME}"),
     ]
+
+
+def _end_to_end(holes: tuple[Stretch, ...]) -> str:
+    """Return the time of a sample as ffmpeg's expression: by its number, and later by the holes before it."""
+    filled, terms = 0.0, []
+    for hole in holes:
+        terms.append(f"+gte(N/SR\\,{hole.start - filled:.6f})*{hole.seconds:.6f}")
+        filled += hole.seconds
+    return "N/SR" + "".join(terms)
+
+
+def _joined(sources: tuple[Source, ...]) -> str:
+    """Return the beginning of the filter graph: one stream of sound from all sources."""
+    if len(sources) == 1:
+        return "[0:a:0]"
+    return "".join(f"[{number}:a:0]" for number in range(len(sources))) + f"concat=n={len(sources)}:v=0:a=1,"
+
+
+def _source_input(source: Source, limits: ConversionLimits) -> tuple[str, ...]:
+    longest = limits.max_audio_seconds + 1
+    seconds = longest if source.seconds is None else min(longest, source.seconds)
+    skip = ("-skip_initial_bytes", str(source.start)) if source.start else ()
+    beyond = ("-ignore_length", "1") if source.to_end_of_file else ()
+    if source.samples is None:
+        return ("-t", f"{seconds:.6f}", *skip, *beyond, *_input(INPUT_NAME))
+    form = ("-f", source.samples.codec, "-ar", str(source.samples.rate), "-ac", str(source.samples.channels))
+    return ("-t", f"{seconds:.6f}", *skip, *form, *_input(INPUT_NAME, demuxers=(source.samples.codec,)))
 
 
 def first_sound_arguments() -> list[str]:
@@ -140,6 +165,15 @@ def first_sound_arguments() -> list[str]:
         *_input(INPUT_NAME),
         *("-filter_complex", f"[0:a:0]ashowinfo@{DECODED}[first]", "-map", "[first]", "-frames:a", "1"),
         *("-f", "null", "-"),
+    ]
+
+
+def survey_arguments() -> list[str]:
+    """Return ffmpeg's arguments that report each packet and each frame of the sound, for `read_survey`."""
+    return [
+        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-threads", "1", "-debug_ts"),
+        *_input(INPUT_NAME),
+        *("-map", "0:a:0", "-max_error_rate", "1", "-f", "null", "-"),
     ]
 
 
@@ -153,9 +187,9 @@ def check_arguments() -> list[str]:
     ]
 
 
-def _input(name: str) -> tuple[str, ...]:
+def _input(name: str, *, demuxers: tuple[str, ...] = DEMUXERS) -> tuple[str, ...]:
     """Return the arguments that open the local file *name* and nothing else."""
-    return ("-protocol_whitelist", "file", "-format_whitelist", ",".join(DEMUXERS), "-i", f"file:{name}")
+    return ("-protocol_whitelist", "file", "-format_whitelist", ",".join(demuxers), "-i", f"file:{name}")
 
 
 def better_plan(report: Report, plan: Plan) -> Plan | None:

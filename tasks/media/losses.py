@@ -1,0 +1,123 @@
+"""
+Losses of a conversion: the stretches of sound that an upload has a place for and that could not be read.
+
+They are measured and never inferred: packets that were not decoded, jumps of the clock beside damage, bytes between
+the frames of an MP3, an end that the file itself counts in bytes. No length is taken from a guess or from another stream.
+"""
+
+from dataclasses import dataclass
+
+from tasks.batches import Gap, GapReason
+from tasks.media.announced import Announced
+from tasks.media.ffmpeg_log import Report
+from tasks.media.mpeg_frames import FrameWalk
+from tasks.media.plan import TOLERANCE_SECONDS
+from tasks.media.sources import Layout
+from tasks.media.survey import Stretch, Survey, merged
+
+WITHOUT_CLOCK = ("mp3", "aac")
+"""Containers of bare frames: ffmpeg skips what is broken in them, and goes on without a gap."""
+
+_COUNTING_SAMPLES = ("flac", "wv")
+"""Containers whose header states the exact length of their sound, and which hold nothing else."""
+
+MAX_HOLES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The losses of a conversion, on the clock of its recording."""
+
+    stretches: tuple[Stretch, ...] = ()
+    at_start: float = 0.0
+    """Seconds of the sound before the recording begins."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of all losses."""
+        return self.at_start + sum(stretch.seconds for stretch in self.stretches)
+
+    def gaps(self, offset_seconds: float) -> tuple[Gap, ...]:
+        """
+        Return the losses longer than `TOLERANCE_SECONDS`, on the clock of a transcript with that offset.
+
+        Where there are only shorter ones, but enough of them to matter, all are returned.
+        """
+        at_start = Stretch(-self.at_start, 0.0) if self.at_start else None
+        whole = merged((at_start, *self.stretches) if at_start else self.stretches)
+        longer = [stretch for stretch in whole if stretch.seconds > TOLERANCE_SECONDS]
+        chosen = longer or (whole if self.seconds > TOLERANCE_SECONDS else ())
+        return tuple(
+            Gap(
+                start=round(max(0.0, stretch.start + offset_seconds), 3),
+                end=round(max(0.0, stretch.end + offset_seconds), 3),
+                reason=GapReason.UNREADABLE,
+            )
+            for stretch in chosen
+        )
+
+
+def needs_survey(report: Report) -> bool:
+    """Return whether ffmpeg met anything that may have cost sound."""
+    return report.damaged or (
+        report.format == "flac" and report.written.seconds - report.decoded.seconds > TOLERANCE_SECONDS
+    )
+
+
+def losses_in_survey(survey: Survey) -> Losses:
+    """Return the losses of a recording that keeps the times of the upload."""
+    begin = survey.start
+    lost = [stretch for stretch in survey.lost if stretch.end > begin]
+    at_start = sum(stretch.seconds for stretch in survey.lost if stretch.end <= begin)
+    return Losses(tuple(Stretch(max(0.0, one.start - begin), one.end - begin) for one in lost), at_start)
+
+
+def holes_in_survey(survey: Survey) -> tuple[Stretch, ...]:
+    """Return the losses as holes in a recording whose sound was put end to end."""
+    return _holes([(survey.read_before(stretch.start), stretch.seconds) for stretch in survey.lost])
+
+
+def holes_between_frames(frames: FrameWalk) -> tuple[Stretch, ...]:
+    """Return the holes in a recording of bare frames."""
+    return _holes(list(frames.lost()))
+
+
+def _holes(places: list[tuple[float, float]]) -> tuple[Stretch, ...]:
+    """Return holes from the seconds of sound before each and its length, without those too short to matter."""
+    holes: list[Stretch] = []
+    filled = 0.0
+    for before, seconds in sorted(places, key=lambda place: -place[1])[:MAX_HOLES]:
+        holes.append(Stretch(before, before + seconds))
+    placed = []
+    for hole in sorted(holes, key=lambda hole: hole.start):
+        placed.append(Stretch(hole.start + filled, hole.end + filled))
+        filled += hole.seconds
+    return tuple(placed)
+
+
+def seconds_cut_off(report: Report, *, layout: Layout, announced: Announced | None, frames: FrameWalk | None) -> float:
+    """Return the length of the sound that is missing behind the recording, as far as the file itself proves it."""
+    recorded = report.written.seconds
+    if layout.missing_bytes:
+        return layout.missing_seconds(recorded)
+    if frames is not None:
+        return frames.missing_seconds
+    declared = None if report.declared_is_estimate else report.declared_seconds
+    if report.format in _COUNTING_SAMPLES:
+        return max(0.0, declared - recorded) if declared else 0.0
+    if announced is not None and announced.missing_bytes:
+        if announced.sound_seconds is not None:
+            return max(0.0, announced.sound_seconds - recorded)
+        if declared is not None:
+            return max(0.0, _declared_end(report, declared) - report.first_sound_seconds - recorded)
+    if report.reading_failed:
+        return max(TOLERANCE_SECONDS, (report.declared_seconds or 0.0) - report.first_sound_seconds - recorded)
+    return 0.0
+
+
+def _declared_end(report: Report, declared: float) -> float:
+    """Return the end of all streams on the clock that ffmpeg keeps. Matroska counts from 0, others from their start."""
+    own = report.sound_seconds
+    if own is not None:
+        declared = own
+    return declared - report.start_seconds if report.format.startswith("matroska") else declared
