@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tasks.media.samples import Sliceable
 
 MAX_BOXES = 100_000
-_FLV_HEAD_BYTES = 65_536
+_HEAD_BYTES = 65_536
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
@@ -126,11 +126,16 @@ def _avi(content: Sliceable, size: int) -> Announced:
         if not 0 < length < 2**32 - 1:
             break
         position += 8 + length
-    return Announced(max(0, position - size))
+    head = content[: min(size, _HEAD_BYTES)]
+    place = head.find(b"auds")
+    scale, rate, _, length = (
+        struct.unpack("<4I", head[place + 20 : place + 36]) if 0 < place < len(head) - 36 else [0] * 4
+    )
+    return Announced(max(0, position - size), length * scale / rate if rate and length else None)
 
 
 def _flv(content: Sliceable, size: int) -> Announced:
-    head = content[: min(size, _FLV_HEAD_BYTES)]
+    head = content[: min(size, _HEAD_BYTES)]
     return Announced(max(0, int(_flv_number(head, b"filesize")) - size), _flv_number(head, b"duration") or None)
 
 

@@ -166,7 +166,7 @@ def _measure_losses(
         holes, losses = holes_between_frames(frames), Losses()
     elif plan.sources == WHOLE_FILE and needs_survey(report):
         survey = ffmpeg.survey(report.format)
-        losses = losses_in_survey(survey)
+        losses = losses_in_survey(survey, report)
         holes = () if plan.keep_times else holes_in_survey(survey)
     else:
         holes, losses = (), Losses()

@@ -2,7 +2,7 @@
 Losses of a conversion: the stretches of sound that an upload has a place for and that could not be read.
 
 They are measured and never inferred: packets that were not decoded, jumps of the clock beside damage, bytes between
-the frames of an MP3, an end that the file itself counts in bytes. No length is taken from a guess or from another stream.
+the frames of an MP3, an end that the file itself counts in bytes. No length is a guess or that of another stream.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,9 @@ WITHOUT_CLOCK = ("mp3", "aac")
 
 _COUNTING_SAMPLES = ("flac", "wv")
 """Containers whose header states the exact length of their sound, and which hold nothing else."""
+
+_FROM_ZERO = ("ogg", "matroska")
+"""Containers whose clock begins at 0: one that begins later, with damage there, has lost its beginning."""
 
 MAX_HOLES = 200
 
@@ -64,11 +67,13 @@ def needs_survey(report: Report) -> bool:
     )
 
 
-def losses_in_survey(survey: Survey) -> Losses:
+def losses_in_survey(survey: Survey, report: Report) -> Losses:
     """Return the losses of a recording that keeps the times of the upload."""
     begin = survey.start
     lost = [stretch for stretch in survey.lost if stretch.end > begin]
     at_start = sum(stretch.seconds for stretch in survey.lost if stretch.end <= begin)
+    if survey.damaged_at_opening and report.format.startswith(_FROM_ZERO) and len(report.streams) == 1:
+        at_start += report.start_seconds
     return Losses(tuple(Stretch(max(0.0, one.start - begin), one.end - begin) for one in lost), at_start)
 
 
@@ -102,22 +107,26 @@ def seconds_cut_off(report: Report, *, layout: Layout, announced: Announced | No
         return layout.missing_seconds(recorded)
     if frames is not None:
         return frames.missing_seconds
-    declared = None if report.declared_is_estimate else report.declared_seconds
-    if report.format in _COUNTING_SAMPLES:
-        return max(0.0, declared - recorded) if declared else 0.0
-    if announced is not None and announced.missing_bytes:
-        if announced.sound_seconds is not None:
-            return max(0.0, announced.sound_seconds - recorded)
-        if declared is not None:
-            return max(0.0, _declared_end(report, declared) - report.first_sound_seconds - recorded)
-    if report.reading_failed:
+    end = _end_of_sound(report, announced)
+    if end is not None:
+        return max(0.0, end - recorded)
+    if report.reading_failed:  # how much follows is unknown, unless ffmpeg can guess it from the file's size
         return max(TOLERANCE_SECONDS, (report.declared_seconds or 0.0) - report.first_sound_seconds - recorded)
     return 0.0
 
 
-def _declared_end(report: Report, declared: float) -> float:
-    """Return the end of all streams on the clock that ffmpeg keeps. Matroska counts from 0, others from their start."""
-    own = report.sound_seconds
-    if own is not None:
-        declared = own
-    return declared - report.start_seconds if report.format.startswith("matroska") else declared
+def _end_of_sound(report: Report, announced: Announced | None) -> float | None:
+    """Return the end of the sound on the recording's clock, if the file states it and that can be trusted."""
+    declared = None if report.declared_is_estimate else report.declared_seconds
+    if report.format in _COUNTING_SAMPLES:
+        return declared
+    if announced is None or not announced.missing_bytes:
+        return None
+    if announced.sound_seconds is not None:
+        return announced.sound_seconds
+    end = declared if report.sound_seconds is None else report.sound_seconds
+    if end is None:
+        return None
+    # Matroska counts from 0, others from their start.
+    start = report.start_seconds if report.format.startswith("matroska") else 0.0
+    return end - start - report.first_sound_seconds

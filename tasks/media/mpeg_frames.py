@@ -187,7 +187,7 @@ class _Walk:
         for number in range(FRAMES_TO_BELIEVE):
             frame = parse_frame(self.content[position : position + 7])
             if frame is None or first is None or frame.rate != first.rate:
-                return number > 0 and (position >= self.size or bool(tag_bytes(self.content, position)))
+                return number > 0 and (position == self.size or bool(tag_bytes(self.content, position)))
             position += frame.size
         return True
 

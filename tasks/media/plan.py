@@ -119,7 +119,7 @@ def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
         f"{_joined(plan.sources)}asplit=3[sound][level][first];"
         f"[level]aresample=osf=s16,volumedetect@{DECODED},anullsink;"
         f"[first]aselect=eq(n\\,0),ashowinfo@{DECODED},anullsink;"
-        f"[sound]{end_to_end}{one_channel}aresample={RECORDING_RATE}:async=1,aformat=channel_layouts=mono,"
+        f"[sound]{end_to_end}{one_channel}aresample={RECORDING_RATE}:async=1,aformat=sample_fmts=s32p:channel_layouts=mono,"
         f"asplit[mono][check];[check]aresample=osf=s16,volumedetect@{WRITTEN},anullsink"
     )
     return [
@@ -233,7 +233,8 @@ def _fault_of_machine(name: str, *, exit_code: int, report: Report) -> Conversio
         return ConversionInterrupted(
             f"There was no room on the disk for the recording of {name}. Free some, then retry."
         )
-    if any("Cannot allocate memory" in error for error in report.errors):
+    # A broken block can ask for more memory than any machine has.
+    if not report.reading_failed and any("Cannot allocate memory" in error for error in report.errors):
         return ConversionInterrupted(f"The memory for the conversion of {name} ran out. Retry when less is going on.")
     if exit_code and not report.format and not report.errors:  # of a file that it can't open it says so
         return ConversionInterrupted(

@@ -42,11 +42,13 @@ class Samples:
         return _BYTES[self.codec] * self.channels * self.rate
 
 
-_BYTES = {
-    **{"u8": 1, "s8": 1, "alaw": 1, "mulaw": 1, "s16le": 2, "s16be": 2, "s24le": 3, "s24be": 3},
-    **{"s32le": 4, "s32be": 4, "f32le": 4, "f32be": 4, "f64le": 8, "f64be": 8},
-}
-SAMPLE_CODECS = tuple(_BYTES)
+_BYTES = (
+    dict.fromkeys(("u8", "s8", "alaw", "mulaw"), 1)
+    | dict.fromkeys(("s16le", "s16be"), 2)
+    | dict.fromkeys(("s24le", "s24be"), 3)
+    | dict.fromkeys(("s32le", "s32be", "f32le", "f32be"), 4)
+    | dict.fromkeys(("f64le", "f64be"), 8)
+)
 
 
 def samples_of(codec: str, rate: int, channels: int) -> Samples | None:
@@ -113,11 +115,9 @@ def wave_format(chunk: bytes) -> tuple[Samples | None, int]:
     tag, channels, rate, byte_rate, _, bits = struct.unpack("<HHIIHH", chunk[:16])
     if tag == 0xFFFE and len(chunk) >= 26:
         tag = int.from_bytes(chunk[24:26], "little")
-    names = {
-        **{(1, 8): "u8", (1, 16): "s16le", (1, 24): "s24le", (1, 32): "s32le"},
-        **{(3, 32): "f32le", (3, 64): "f64le", (6, 8): "alaw", (7, 8): "mulaw"},
-    }
-    return samples_of(names.get((tag, bits), ""), rate, channels), byte_rate
+    integers = {8: "u8", 16: "s16le", 24: "s24le", 32: "s32le"}
+    names = {1: integers, 3: {32: "f32le", 64: "f64le"}, 6: {8: "alaw"}, 7: {8: "mulaw"}}
+    return samples_of(names.get(tag, {}).get(bits, ""), rate, channels), byte_rate
 
 
 def _aiff(content: Sliceable, size: int) -> Part | None:
@@ -147,11 +147,11 @@ def _aiff_format(chunk: bytes, kind: bytes) -> Samples | None:
     exponent, mantissa = struct.unpack(">HQ", chunk[8:18])
     rate = int(mantissa * 2.0 ** (exponent - 16383 - 63)) if 16383 <= exponent < 16383 + 32 else 0
     coding = chunk[18:22] if kind == b"AIFC" else b"NONE"
-    names = {b"NONE": ("s{}be", 8), b"twos": ("s{}be", 8), b"sowt": ("s{}le", 8)}
+    orders = {b"NONE": "be", b"twos": "be", b"sowt": "le"}
     fixed = {b"fl32": "f32be", b"FL32": "f32be", b"fl64": "f64be", b"alaw": "alaw", b"ulaw": "mulaw"}
-    if coding in names:
+    if coding in orders:
         width = (bits + 7) // 8 * 8
-        return samples_of("s8" if width == 8 else names[coding][0].format(width), rate, channels)
+        return samples_of("s8" if width == 8 else f"s{width}{orders[coding]}", rate, channels)
     return samples_of(fixed.get(coding, ""), rate, channels)
 
 

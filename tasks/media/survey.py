@@ -8,7 +8,7 @@ pause that the file means, unless the file is damaged right there: then it is lo
 
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tasks.media.ffmpeg_log import LOG_LINE
@@ -64,6 +64,8 @@ class Survey:
     """The sound that was decoded, in runs without a jump."""
     lost: tuple[Stretch, ...] = ()
     """The sound that the file has a place for and that could not be decoded."""
+    damaged_at_opening: bool = False
+    """True if ffmpeg complained of the container before it had read the first packet."""
 
     @property
     def start(self) -> float:
@@ -203,4 +205,6 @@ class _Surveying:
     def finish(self) -> Survey:
         while self.pending:
             self._judge(self.pending.popleft(), decoded=False)
-        return Survey(tuple(self.read), tuple(stretch for stretch in self.lost if stretch.seconds > 0))
+        return Survey(
+            tuple(self.read), tuple(stretch for stretch in self.lost if stretch.seconds > 0), self.opening_error
+        )

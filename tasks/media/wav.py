@@ -65,7 +65,7 @@ def _read_header(content: Sliceable, at: int, size: int) -> _Header | None:
                 definite = 0 < long_length < 2**62
                 stated = long_length if definite else None
                 return _Header(at, start, stated, samples, byte_rate, plain and definite)
-            stated = None if _is_placeholder(length) and start + length > size or not length else length
+            stated = None if (_is_placeholder(length) and start + length > size) or not length else length
             return _Header(at, start, stated, samples, byte_rate, plain)
         position = start + length + length % 2
         if length % 2 and not _NAME.fullmatch(content[position : position + 4]):
