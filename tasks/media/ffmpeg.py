@@ -27,6 +27,7 @@ from tasks.media.losses import (
     losses_in_survey,
     needs_survey,
     seconds_cut_off,
+    sources_between_holes,
 )
 from tasks.media.mpeg_frames import walk_frames
 from tasks.media.plan import (
@@ -164,6 +165,8 @@ def _measure_losses(
     if report.format in WITHOUT_CLOCK and report.damaged:
         frames = walk_frames(upload.content, upload.size)
         holes, losses = holes_between_frames(frames), Losses()
+        if report.reading_failed:
+            plan = replace(plan, sources=sources_between_holes(frames))
     elif plan.sources == WHOLE_FILE and needs_survey(report):
         survey = ffmpeg.survey(report.format)
         losses = losses_in_survey(survey, report)

@@ -12,7 +12,7 @@ from tasks.media.announced import Announced
 from tasks.media.ffmpeg_log import Report
 from tasks.media.mpeg_frames import FrameWalk
 from tasks.media.plan import TOLERANCE_SECONDS
-from tasks.media.sources import Layout
+from tasks.media.sources import Layout, Source
 from tasks.media.survey import Stretch, Survey, merged
 
 WITHOUT_CLOCK = ("mp3", "aac")
@@ -85,6 +85,16 @@ def holes_in_survey(survey: Survey) -> tuple[Stretch, ...]:
 def holes_between_frames(frames: FrameWalk) -> tuple[Stretch, ...]:
     """Return the holes in a recording of bare frames."""
     return _holes(list(frames.lost()))
+
+
+def sources_between_holes(frames: FrameWalk) -> tuple[Source, ...]:
+    """Return the sound around the holes as sources of their own, for an ffmpeg that gives up at the first hole."""
+    sources, start, before = [], 0, 0.0
+    for hole in frames.inner_holes[:MAX_HOLES]:
+        sources.append(Source(start, max(0.0, hole.seconds_before - before)))
+        start, before = hole.offset + hole.bytes, hole.seconds_before
+    sources.append(Source(start))
+    return tuple(source for source in sources if source.start < frames.size)
 
 
 def _holes(places: list[tuple[float, float]]) -> tuple[Stretch, ...]:

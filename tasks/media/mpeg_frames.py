@@ -77,7 +77,7 @@ class FrameWalk:
         if missing_bytes <= 0 or not self.bytes_per_second:
             return 0.0
         by_bytes = missing_bytes / self.bytes_per_second
-        by_frames = self.announced_seconds - self.seconds - sum(self._hole_seconds(hole) for hole in self._inner_holes)
+        by_frames = self.announced_seconds - self.seconds - sum(self._hole_seconds(hole) for hole in self.inner_holes)
         return by_frames if by_bytes / 3 < by_frames < by_bytes * 3 else by_bytes
 
     def lost(self) -> tuple[tuple[float, float], ...]:
@@ -86,10 +86,11 @@ class FrameWalk:
 
         What follows the last frame may be anything, unless the header counts it as sound.
         """
-        return tuple((hole.seconds_before, self._hole_seconds(hole)) for hole in self._inner_holes)
+        return tuple((hole.seconds_before, self._hole_seconds(hole)) for hole in self.inner_holes)
 
     @property
-    def _inner_holes(self) -> list[Hole]:
+    def inner_holes(self) -> list[Hole]:
+        """The holes that have taken sound with them."""
         end_of_sound = self.first + self.announced_bytes
         return [
             hole

@@ -144,7 +144,10 @@ def _joined(sources: tuple[Source, ...]) -> str:
     """Return the beginning of the filter graph: one stream of sound from all sources."""
     if len(sources) == 1:
         return "[0:a:0]"
-    return "".join(f"[{number}:a:0]" for number in range(len(sources))) + f"concat=n={len(sources)}:v=0:a=1,"
+    # Each is resampled on its own, if need be: a resampler before the cut at its end would hear what lies behind.
+    parts = [f"[{number}:a:0]aresample[part{number}];" for number in range(len(sources))]
+    labels = "".join(f"[part{number}]" for number in range(len(sources)))
+    return f"{''.join(parts)}{labels}concat=n={len(sources)}:v=0:a=1,"
 
 
 def _source_input(source: Source, limits: ConversionLimits) -> tuple[str, ...]:

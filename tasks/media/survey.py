@@ -22,11 +22,11 @@ STEP_BACK_SECONDS = 0.5
 JITTER_SECONDS = 0.1
 """Jumps up to this length are those of a sloppy clock, damage or not."""
 
-NEIGHBOURING_PACKETS = 3
-"""Packets from an error in the container within which a jump counts as caused by it. ffmpeg reads a little ahead."""
+NEAR_SECONDS = 0.5
+"""Sound between an error in the container and a jump that it caused: ffmpeg reads ahead, and packs hold several."""
 
 OPENING_SECONDS = 10.0
-"""What ffmpeg reads to tell what a file is, and complains of before the first packet, lies before this time."""
+"""What ffmpeg complains of before the first packet lies before this time, or it complains of it again."""
 
 MERGE_SECONDS = 0.5
 """Sound between two losses that is too short to be understood counts as lost too."""
@@ -135,8 +135,9 @@ class _Surveying:
     pending: deque[_Packet] = field(default_factory=deque)
     read: list[Stretch] = field(default_factory=list)
     lost: list[Stretch] = field(default_factory=list)
-    near_error: int = 0
+    last_error: float | None = None
     opening_error: bool = False
+    opening_jumps: list[Stretch] = field(default_factory=list)
     last_frame: tuple[str, str] = ("", "")
     last_was_lost: bool = False
 
@@ -149,9 +150,17 @@ class _Surveying:
                 self._take_packet(packet[1], packet[2])
             elif frame := _FRAME.match(text):
                 self._take_frame(frame[1], frame[2])
-        elif "orrupt" in text or (level in ("error", "fatal") and self._is_of_container(match["part"] or "")):
-            self.near_error = NEIGHBOURING_PACKETS
-            self.opening_error |= self.packets.last_end is None
+        elif self._is_damage(level, match["part"] or "", text):
+            if self.packets.last_end is None:
+                self.opening_error = True
+            else:
+                self.last_error = self.packets.last_end
+
+    def _is_damage(self, level: str, part: str, text: str) -> bool:
+        """Return whether a message is about a broken place in the container, and not about its end."""
+        if "ended prematurely" in text:
+            return False
+        return "orrupt" in text or (level in ("error", "fatal") and self._is_of_container(part))
 
     def _is_of_container(self, part: str) -> bool:
         return part == self.container or part.startswith("in#0")
@@ -160,9 +169,10 @@ class _Surveying:
         before = self.packets.last_end
         place = self.packets.place(time, 0.0 if duration == "NOPTS" else float(duration))
         jump = Stretch(before, place.start) if before is not None and place.start - before > JITTER_SECONDS else None
-        at_opening = self.opening_error and place.start < OPENING_SECONDS
-        self.pending.append(_Packet(place, jump, self.near_error > 0 or at_opening))
-        self.near_error -= 1
+        beside_error = jump is not None and self.last_error is not None and jump.start - self.last_error <= NEAR_SECONDS
+        self.pending.append(_Packet(place, jump, beside_error))
+        if jump and place.start < OPENING_SECONDS:
+            self.opening_jumps.append(jump)
 
     def _take_frame(self, time: str, duration: str) -> None:
         if (time, duration) == self.last_frame:  # ffmpeg 5 reports each twice
@@ -205,6 +215,8 @@ class _Surveying:
     def finish(self) -> Survey:
         while self.pending:
             self._judge(self.pending.popleft(), decoded=False)
-        return Survey(
-            tuple(self.read), tuple(stretch for stretch in self.lost if stretch.seconds > 0), self.opening_error
-        )
+        lost = self.lost
+        if self.opening_error and self.last_error is None:  # it was met while ffmpeg looked at the beginning
+            jumps = [jump for jump in self.opening_jumps if not any(one.start <= jump.start < one.end for one in lost)]
+            lost = sorted([*lost, *jumps], key=lambda stretch: stretch.start)
+        return Survey(tuple(self.read), tuple(one for one in lost if one.seconds > 0), self.opening_error)

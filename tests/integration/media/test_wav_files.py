@@ -1,4 +1,4 @@
-"""WAV files and their like with headers that say nothing, too little or too much, read by a real ffmpeg of both kinds."""
+"""WAV files and their like with headers that say nothing, too little or too much, read by a real ffmpeg."""
 
 import struct
 
