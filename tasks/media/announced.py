@@ -29,11 +29,15 @@ class Announced:
     """Length of the sound itself, without what is before it; None if only that of everything is stated."""
 
 
-def find_announced(content: Sliceable, size: int) -> Announced | None:
-    """Return the end that the file *content* of *size* bytes announces, or None if it announces none."""
+def find_announced(content: Sliceable, size: int, *, audio_stream: int = 0) -> Announced | None:
+    """
+    Return the end that the file *content* of *size* bytes announces, or None if it announces none.
+
+    *audio_stream* is the place of the stream that is read among those with sound, from 0.
+    """
     head = content[:16]
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
-        return _mp4(content, size)
+        return _mp4(content, size, audio_stream)
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return _matroska(content, size)
     if head == _ASF_HEADER:
@@ -45,13 +49,13 @@ def find_announced(content: Sliceable, size: int) -> Announced | None:
     return None
 
 
-def _mp4(content: Sliceable, size: int) -> Announced:
-    missing, seconds = 0, None
+def _mp4(content: Sliceable, size: int, audio_stream: int) -> Announced:
+    missing, lengths = 0, []
     for name, start, end in _boxes(content, 0, size):
         missing = max(missing, end - size)
         if name == b"moov":
-            seconds = _mp4_sound_seconds(content, start, min(end, size))
-    return Announced(missing, seconds)
+            lengths = list(_mp4_sound_lengths(content, start, min(end, size)))
+    return Announced(missing, lengths[audio_stream] if audio_stream < len(lengths) else None)
 
 
 def _boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
@@ -70,16 +74,15 @@ def _boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[bytes
         position = end
 
 
-def _mp4_sound_seconds(content: Sliceable, start: int, stop: int) -> float | None:
-    """Return the length of the first track of sound."""
+def _mp4_sound_lengths(content: Sliceable, start: int, stop: int) -> Iterator[float | None]:
+    """Yield the length of each track of sound."""
     for name, track, end in _boxes(content, start, stop):
         if name != b"trak":
             continue
         for part, media, media_end in _boxes(content, track, end):
             boxes = {box: begin for box, begin, _ in _boxes(content, media, media_end)} if part == b"mdia" else {}
             if b"hdlr" in boxes and content[boxes[b"hdlr"] + 8 : boxes[b"hdlr"] + 12] == b"soun" and b"mdhd" in boxes:
-                return _mdhd_seconds(content[boxes[b"mdhd"] : boxes[b"mdhd"] + 36])
-    return None
+                yield _mdhd_seconds(content[boxes[b"mdhd"] : boxes[b"mdhd"] + 36])
 
 
 def _mdhd_seconds(box: bytes) -> float | None:

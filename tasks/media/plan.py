@@ -171,12 +171,12 @@ def first_sound_arguments() -> list[str]:
     ]
 
 
-def survey_arguments() -> list[str]:
-    """Return ffmpeg's arguments that report each packet and each frame of the sound, for `read_survey`."""
+def survey_arguments(audio_stream: int = 0) -> list[str]:
+    """Return ffmpeg's arguments that report each packet and each frame of an audio stream, for `read_survey`."""
     return [
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-threads", "1", "-debug_ts"),
         *_input(INPUT_NAME),
-        *("-map", "0:a:0", "-max_error_rate", "1", "-f", "null", "-"),
+        *("-map", f"0:a:{audio_stream}", "-max_error_rate", "1", "-f", "null", "-"),
     ]
 
 

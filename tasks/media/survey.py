@@ -140,6 +140,8 @@ class _Surveying:
     opening_jumps: list[Stretch] = field(default_factory=list)
     last_frame: tuple[str, str] = ("", "")
     last_was_lost: bool = False
+    longest: float = 0.0
+    """Length of the longest packet that was decoded."""
 
     def take(self, line: str) -> None:
         if not (match := LOG_LINE.match(line)):
@@ -199,8 +201,12 @@ class _Surveying:
         beside_loss = moves_clock and (self.last_was_lost or not decoded)
         if packet.jump and (packet.beside_error or beside_loss or self.container == "flac"):
             self._lose(packet.jump)
-        if not decoded:
-            self._lose(packet.place)
+        start, seconds = packet.place.start, packet.place.seconds
+        if decoded:
+            self.longest = max(self.longest, seconds)
+        else:
+            # ffmpeg 5 takes the headers of joined Ogg files for sound of nearly a second.
+            self._lose(Stretch(start, start + min(seconds, 2 * self.longest or seconds)))
         self.last_was_lost = not decoded
 
     def _lose(self, stretch: Stretch) -> None:

@@ -85,6 +85,12 @@ def test_survey_reads_the_words_of_old_and_new_ffmpeg():
     assert read_survey(doubled, container="matroska,webm").lost == (Stretch(1.0, 3.0),)
 
 
+def test_packet_that_claims_to_last_longer_than_any_other_is_not_believed():
+    header = PACKET.format(1.0).replace("duration_time:0.5", "duration_time:60")
+    survey = read_survey([*log(".."), header, UNDECODED], container="ogg")
+    assert survey.lost == (Stretch(1.0, 2.0),)
+
+
 def test_survey_knows_what_was_read():
     survey = read_survey(log("  ..  ...x."), container="matroska,webm")
     assert survey.read == (Stretch(1.0, 2.0), Stretch(3.0, 4.5), Stretch(5.0, 5.5))

@@ -252,6 +252,12 @@ def test_containers_count_their_bytes(content, announced):
     assert find_announced(content, len(content)) == announced
 
 
+def test_each_track_of_sound_has_its_own_length():
+    content = mp4(movie() + movie(b"vide", 9000) + movie(length=8000), 3008)
+    lengths = [find_announced(content, len(content), audio_stream=stream).sound_seconds for stream in range(3)]
+    assert lengths == [5.0, 8.0, None]
+
+
 FRAME_HEADER = b"\xff\xfb\x90\xc4"  # 128 kbit/s, 44.1 kHz, mono
 MP3_FRAME = FRAME_HEADER + bytes(413)
 SECONDS = 1152 / 44100

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from tasks.batches import Job, Recording, job_id_for
+from tasks.batches import GapReason, Job, Recording, job_id_for
 from tasks.media.convert import convert
 from tasks.outages import ask_the_error
 from tasks.settings import Settings
@@ -48,6 +48,23 @@ def test_recording_and_its_record_are_in_the_store(submit, settings):
     assert (recording.key, recording.size) == (KEYS.recording(job.job_id), len(content))
     assert recording.sha256 == hashlib.sha256(content).hexdigest()
     assert Recording.model_validate_json(store.read(KEYS.recording_record(job.job_id))) == recording
+
+
+def test_gap_of_a_damaged_upload_is_in_its_record(submit, settings, zoo):
+    cut = zoo.cut_off(zoo.make("talk.wav", *zoo.tone), 0.6).read_bytes()
+    recording = convert(submit(cut), BATCH_ID, settings)
+    (gap,) = recording.gaps
+    assert (gap.start, gap.end) == pytest.approx((3.0, 5.0), abs=0.01)
+    assert gap.reason == GapReason.UNREADABLE
+    record = open_store(settings).read(KEYS.recording_record(recording.job_id))
+    assert Recording.model_validate_json(record).gaps == (gap,)
+
+
+def test_damaged_upload_fails_where_that_is_set(submit, settings, zoo):
+    cut = zoo.cut_off(zoo.make("talk.wav", *zoo.tone), 0.6).read_bytes()
+    state = convert(submit(cut), BATCH_ID, settings.model_copy(update={"refuse_damaged": True}), return_state=True)
+    assert state.is_failed()
+    assert state.message.startswith("talk.mp3 is damaged or cut off: only 3.0 s of 5.0 s could be read.")
 
 
 def test_upload_is_never_converted_twice(submit, settings):
