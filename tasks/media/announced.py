@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from tasks.media.samples import Sliceable
 
-MAX_BOXES = 100_000
+MAX_BOXES = 1_000_000
 _HEAD_BYTES = 65_536
+_STRH_BYTES = 48
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
@@ -24,9 +25,11 @@ class Announced:
     """The announcements of a container."""
 
     missing_bytes: int
-    """Bytes that the file lacks by its own structure."""
+    """Bytes that the file lacks by its own structure, or that follow where its structure breaks off."""
     sound_seconds: float | None = None
     """Length of the sound itself, without what is before it; None if only that of everything is stated."""
+    broken_at: float | None = None
+    """Seconds of sound before the first place where the structure breaks off, if ffmpeg passes over that in silence."""
 
 
 def find_announced(content: Sliceable, size: int, *, audio_stream: int = 0) -> Announced | None:
@@ -43,26 +46,37 @@ def find_announced(content: Sliceable, size: int, *, audio_stream: int = 0) -> A
     if head == _ASF_HEADER:
         return _asf(content, size)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        return _avi(content, size)
+        return _avi(content, size, audio_stream)
     if head[:3] == b"FLV":
         return _flv(content, size)
     return None
 
 
 def _mp4(content: Sliceable, size: int, audio_stream: int) -> Announced:
-    missing, lengths = 0, []
+    end, tracks = 0, []
     for name, start, end in _boxes(content, 0, size):
-        missing = max(missing, end - size)
         if name == b"moov":
-            lengths = list(_mp4_sound_lengths(content, start, min(end, size)))
-    return Announced(missing, lengths[audio_stream] if audio_stream < len(lengths) else None)
+            tracks = list(_mp4_sound_tracks(content, start, min(end, size)))
+    track = tracks[audio_stream] if audio_stream < len(tracks) else None
+    seconds = track.seconds if track else None
+    if track and track.scale and seconds is None and end != size:
+        seconds = _fragments_end(content, track, size)
+    return Announced(abs(end - size), seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    number: int
+    scale: int
+    """Ticks per second."""
+    seconds: float | None
 
 
 def _boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name of each box, and the offsets of its content's start and end."""
     for _ in range(MAX_BOXES):
         head = content[position : position + 16]
-        if position + 8 > stop or not head[4:8].isascii():
+        if position + 8 > stop or not head[4:8].isascii() or head[4:8] == bytes(4):
             return
         length, start = int.from_bytes(head[:4]), position + 8
         if length == 1:
@@ -74,21 +88,39 @@ def _boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[bytes
         position = end
 
 
-def _mp4_sound_lengths(content: Sliceable, start: int, stop: int) -> Iterator[float | None]:
-    """Yield the length of each track of sound."""
+def _mp4_sound_tracks(content: Sliceable, start: int, stop: int) -> Iterator[_Track]:
+    """Yield each track of sound."""
     for name, track, end in _boxes(content, start, stop):
-        if name != b"trak":
-            continue
-        for part, media, media_end in _boxes(content, track, end):
-            boxes = {box: begin for box, begin, _ in _boxes(content, media, media_end)} if part == b"mdia" else {}
+        number = 0
+        for part, begin, part_end in _boxes(content, track, end) if name == b"trak" else ():
+            if part == b"tkhd":
+                place = begin + (20 if content[begin : begin + 1] == b"\1" else 12)
+                number = int.from_bytes(content[place : place + 4])
+            boxes = {box: place for box, place, _ in _boxes(content, begin, part_end)} if part == b"mdia" else {}
             if b"hdlr" in boxes and content[boxes[b"hdlr"] + 8 : boxes[b"hdlr"] + 12] == b"soun" and b"mdhd" in boxes:
-                yield _mdhd_seconds(content[boxes[b"mdhd"] : boxes[b"mdhd"] + 36])
+                yield _track(number, content[boxes[b"mdhd"] : boxes[b"mdhd"] + 36])
 
 
-def _mdhd_seconds(box: bytes) -> float | None:
+def _track(number: int, box: bytes) -> _Track:
     scale, length = struct.unpack(">IQ", box[20:32]) if box[:1] == b"\1" else struct.unpack(">II", box[12:20])
     unknown = length in (0, 2**32 - 1, 2**64 - 1) or scale == 0
-    return None if unknown else length / scale
+    return _Track(number, scale, None if unknown else length / scale)
+
+
+def _fragments_end(content: Sliceable, track: _Track, size: int) -> float | None:
+    """Return the end of a track in fragments: the start of its last one, as far as any can be found in the file."""
+    last, place = None, 0
+    while (place := content.find(b"moof", place)) >= 0:
+        length = int.from_bytes(content[max(0, place - 4) : place])
+        for name, start, end in _boxes(content, place + 4, min(size, place - 4 + length)):
+            boxes = {box: begin for box, begin, _ in _boxes(content, start, end)} if name == b"traf" else {}
+            if b"tfhd" in boxes and b"tfdt" in boxes:
+                head, time = boxes[b"tfhd"], boxes[b"tfdt"]
+                wide = content[time : time + 1] == b"\1"
+                if int.from_bytes(content[head + 4 : head + 8]) == track.number:
+                    last = int.from_bytes(content[time + 4 : time + (12 if wide else 8)]) / track.scale
+        place += 4
+    return last
 
 
 def _matroska(content: Sliceable, size: int) -> Announced | None:
@@ -122,19 +154,62 @@ def _asf(content: Sliceable, size: int) -> Announced | None:
     return None
 
 
-def _avi(content: Sliceable, size: int) -> Announced:
-    position = 0
-    while content[position : position + 4] == b"RIFF":
-        length = int.from_bytes(content[position + 4 : position + 8], "little")
-        if not 0 < length < 2**32 - 1:
+def _avi(content: Sliceable, size: int, audio_stream: int) -> Announced:
+    sound = _AviSound(audio_stream)
+    position, end_of_file = 0, 0
+    for _ in range(MAX_BOXES):
+        name, start = content[position : position + 4], position + 8
+        length = int.from_bytes(content[position + 4 : start], "little")
+        if name == b"RIFF" and 0 < length < 2**32 - 1:
+            end_of_file = start + length
+        if start >= min(size, end_of_file or size) or not name.isascii() or name == bytes(4):
             break
-        position += 8 + length
-    head = content[: min(size, _HEAD_BYTES)]
-    place = head.find(b"auds")
-    scale, rate, _, length = (
-        struct.unpack("<4I", head[place + 20 : place + 36]) if 0 < place < len(head) - 36 else [0] * 4
-    )
-    return Announced(max(0, position - size), length * scale / rate if rate and length else None)
+        if name in (b"RIFF", b"LIST"):
+            position = start + 4
+            continue
+        sound.take(name, content[start : start + _STRH_BYTES], length)
+        position = start + length + length % 2
+    broken = position + 8 < min(size, end_of_file or size)
+    return Announced(max(0, end_of_file - size), sound.declared_seconds, sound.seconds if broken else None)
+
+
+@dataclass(slots=True)
+class _AviSound:
+    """The sound of an AVI, counted chunk by chunk in units that its header defines."""
+
+    audio_stream: int
+    streams: int = 0
+    audio_streams: int = 0
+    number: int | None = None
+    unit_seconds: float = 0.0
+    unit_bytes: int = 0
+    """Bytes of a unit; 0 if each chunk is one."""
+    declared: int = 0
+    units: int = 0
+
+    def take(self, name: bytes, content: bytes, length: int) -> None:
+        """Take a chunk: a stream's header, or a piece of its sound."""
+        if name == b"strh" and len(content) == _STRH_BYTES:
+            if content[:4] == b"auds":
+                if self.audio_streams == self.audio_stream:
+                    self._take_header(content)
+                self.audio_streams += 1
+            self.streams += 1
+        elif self.number is not None and name == b"%02dwb" % self.number:
+            self.units += length // self.unit_bytes if self.unit_bytes else 1
+
+    def _take_header(self, content: bytes) -> None:
+        scale, rate, _, self.declared = struct.unpack("<4I", content[20:36])
+        self.unit_bytes = int.from_bytes(content[44:48], "little")
+        self.number, self.unit_seconds = self.streams, scale / rate if rate else 0.0
+
+    @property
+    def declared_seconds(self) -> float | None:
+        return self.declared * self.unit_seconds or None
+
+    @property
+    def seconds(self) -> float:
+        return self.units * self.unit_seconds
 
 
 def _flv(content: Sliceable, size: int) -> Announced:

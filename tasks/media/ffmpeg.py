@@ -22,6 +22,7 @@ from tasks.media.ffmpeg_log import Report, read_log
 from tasks.media.losses import (
     WITHOUT_CLOCK,
     Losses,
+    hole_passed_over,
     holes_between_frames,
     holes_in_survey,
     losses_in_survey,
@@ -162,6 +163,7 @@ def _measure_losses(
 ) -> tuple[Report, Plan, Losses]:
     """Return the losses, with the report and the plan of the recording: made again where its holes must be filled."""
     frames = None
+    announced = find_announced(upload.content, upload.size)
     if report.format in WITHOUT_CLOCK and report.damaged:
         frames = walk_frames(upload.content, upload.size)
         holes, losses = holes_between_frames(frames), Losses()
@@ -173,11 +175,12 @@ def _measure_losses(
         holes = () if plan.keep_times else holes_in_survey(survey)
     else:
         holes, losses = (), Losses()
+    if announced and announced.broken_at is not None:
+        holes = hole_passed_over(report, announced)
     if holes:
         losses = Losses(holes)
         if losses.seconds > TOLERANCE_SECONDS:
             report, plan = _convert(ffmpeg, replace(plan, keep_times=False, holes=holes), limits)
-    announced = find_announced(upload.content, upload.size)
     cut_off = seconds_cut_off(report, layout=upload.layout, announced=announced, frames=frames)
     end = report.written.seconds
     behind = (Stretch(end, end + cut_off),) if cut_off else ()

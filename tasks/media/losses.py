@@ -87,6 +87,14 @@ def holes_between_frames(frames: FrameWalk) -> tuple[Stretch, ...]:
     return _holes(list(frames.lost()))
 
 
+def hole_passed_over(report: Report, announced: Announced) -> tuple[Stretch, ...]:
+    """Return the hole in a recording of a container that counts its sound and breaks off somewhere before its end."""
+    missing = (announced.sound_seconds or 0.0) - report.written.seconds
+    if announced.broken_at is None or announced.missing_bytes or missing <= TOLERANCE_SECONDS:
+        return ()
+    return (Stretch(announced.broken_at, announced.broken_at + missing),)
+
+
 def sources_between_holes(frames: FrameWalk) -> tuple[Source, ...]:
     """Return the sound around the holes as sources of their own, for an ffmpeg that gives up at the first hole."""
     sources, start, before = [], 0, 0.0

@@ -25,6 +25,9 @@ JITTER_SECONDS = 0.1
 NEAR_SECONDS = 0.5
 """Sound between an error in the container and a jump that it caused: ffmpeg reads ahead, and packs hold several."""
 
+NEAR_SECONDS_IN_OGG = 10.0
+"""The same for pages of Ogg, which hold up to 255 packets. Pauses are all but unknown there."""
+
 OPENING_SECONDS = 10.0
 """What ffmpeg complains of before the first packet lies before this time, or it complains of it again."""
 
@@ -171,7 +174,8 @@ class _Surveying:
         before = self.packets.last_end
         place = self.packets.place(time, 0.0 if duration == "NOPTS" else float(duration))
         jump = Stretch(before, place.start) if before is not None and place.start - before > JITTER_SECONDS else None
-        beside_error = jump is not None and self.last_error is not None and jump.start - self.last_error <= NEAR_SECONDS
+        near = NEAR_SECONDS_IN_OGG if self.container == "ogg" else NEAR_SECONDS
+        beside_error = jump is not None and self.last_error is not None and jump.start - self.last_error <= near
         self.pending.append(_Packet(place, jump, beside_error))
         if jump and place.start < OPENING_SECONDS:
             self.opening_jumps.append(jump)

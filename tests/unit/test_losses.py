@@ -67,6 +67,8 @@ def log(script: str, packet: str = PACKET) -> list[str]:
         ("..x    ..", "ogg", [(1.0, 3.5)]),  # pages are missing, of which ffmpeg says nothing
         ("..!    ..", "matroska,webm", [(1.0, 3.0)]),
         (".!.    ..", "matroska,webm", [(1.0, 3.0)]),  # ffmpeg reads a little ahead
+        (".!....    ..", "matroska,webm", []),
+        (".!....    ..", "ogg", [(2.5, 4.5)]),  # a page that was read ahead lies in between
         ("..c    ..", "mpegts", [(1.0, 3.0)]),
         ("..    ..", "flac", [(1.0, 3.0)]),  # every sample follows the one before
         ("!..    ..", "flv", [(1.0, 3.0)]),  # said while ffmpeg looked at the beginning

@@ -212,9 +212,15 @@ def asf(size: int, *, live: bool = False) -> bytes:
     return bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + struct.pack("<QIH", 0, 1, 0) + properties + bytes(500)
 
 
-def avi(size: int) -> bytes:
-    header = b"strh" + struct.pack("<I", 56) + b"auds" + bytes(16) + struct.pack("<4I", 1, 100, 0, 500) + bytes(20)
-    return b"RIFF" + struct.pack("<I", size) + b"AVI " + header + bytes(1000)
+def avi(size: int | None = None, *, unit_bytes: int = 0, hole: int = 0) -> bytes:
+    header = b"auds" + bytes(16) + struct.pack("<4I", 1, 100, 0, 500) + struct.pack("<3I", 0, 0, unit_bytes) + bytes(8)
+    pieces = [(b"01wb" if unit_bytes else b"00wb") + struct.pack("<I", 10) + bytes(10)] * 500
+    pieces[200 : 200 + hole] = [bytes(len(piece)) for piece in pieces[200 : 200 + hole]]
+    picture = b"strh" + struct.pack("<I", 48) + b"vids" + bytes(44) if unit_bytes else b""
+    streams = picture + b"strh" + struct.pack("<I", 56) + header
+    movie = b"LIST" + struct.pack("<I", 4) + b"movi" + b"".join(pieces)
+    content = b"AVI " + b"LIST" + struct.pack("<I", 4 + len(streams)) + b"hdrl" + streams + movie
+    return b"RIFF" + struct.pack("<I", len(content) if size is None else size) + content
 
 
 def flv(size: float) -> bytes:
@@ -239,8 +245,10 @@ def flv(size: float) -> bytes:
         (asf(10), Announced(0, 5.0)),
         (asf(2000), Announced(2000 - len(asf(0)), 5.0)),
         (asf(2000, live=True), None),
-        (avi(1068), Announced(0, 5.0)),
-        (avi(3068), Announced(2000, 5.0)),
+        (avi(), Announced(0, 5.0)),
+        (avi(len(avi()) - 8 + 2000), Announced(2000, 5.0)),
+        (avi(hole=50), Announced(0, 5.0, broken_at=2.0)),
+        (avi(unit_bytes=10, hole=50), Announced(0, 5.0, broken_at=2.0)),
         (avi(0), Announced(0, 5.0)),
         (flv(0.0), Announced(0, 5.0)),
         (flv(5000.0), Announced(5000 - len(flv(0.0)), 5.0)),
