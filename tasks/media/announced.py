@@ -52,9 +52,20 @@ def find_announced(content: Sliceable, size: int, *, audio_stream: int = 0) -> A
     return None
 
 
+def joined_mp4s(content: Sliceable, size: int) -> list[int]:
+    """Return the offset of each MP4 in a file of several that were put one behind the other; else nothing."""
+    if content[4:8] != b"ftyp":
+        return []
+    boxes = [(name, start - 8) for name, start, _ in mp4_boxes(content, 0, size)]
+    names = [name for name, _ in boxes]
+    starts = [start for name, start in boxes if name == b"ftyp"]
+    alone = len(starts) == 1 or names.count(b"moov") != len(starts) or b"moof" in names
+    return [] if alone else starts
+
+
 def _mp4(content: Sliceable, size: int, audio_stream: int) -> Announced:
     end, tracks = 0, []
-    for name, start, end in _boxes(content, 0, size):
+    for name, start, end in mp4_boxes(content, 0, size):
         if name == b"moov":
             tracks = list(_mp4_sound_tracks(content, start, min(end, size)))
     track = tracks[audio_stream] if audio_stream < len(tracks) else None
@@ -72,7 +83,7 @@ class _Track:
     seconds: float | None
 
 
-def _boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
+def mp4_boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name of each box, and the offsets of its content's start and end."""
     for _ in range(MAX_BOXES):
         head = content[position : position + 16]
@@ -90,13 +101,13 @@ def _boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[bytes
 
 def _mp4_sound_tracks(content: Sliceable, start: int, stop: int) -> Iterator[_Track]:
     """Yield each track of sound."""
-    for name, track, end in _boxes(content, start, stop):
+    for name, track, end in mp4_boxes(content, start, stop):
         number = 0
-        for part, begin, part_end in _boxes(content, track, end) if name == b"trak" else ():
+        for part, begin, part_end in mp4_boxes(content, track, end) if name == b"trak" else ():
             if part == b"tkhd":
                 place = begin + (20 if content[begin : begin + 1] == b"\1" else 12)
                 number = int.from_bytes(content[place : place + 4])
-            boxes = {box: place for box, place, _ in _boxes(content, begin, part_end)} if part == b"mdia" else {}
+            boxes = {box: place for box, place, _ in mp4_boxes(content, begin, part_end)} if part == b"mdia" else {}
             if b"hdlr" in boxes and content[boxes[b"hdlr"] + 8 : boxes[b"hdlr"] + 12] == b"soun" and b"mdhd" in boxes:
                 yield _track(number, content[boxes[b"mdhd"] : boxes[b"mdhd"] + 36])
 
@@ -112,8 +123,8 @@ def _fragments_end(content: Sliceable, track: _Track, size: int) -> float | None
     last, place = None, 0
     while (place := content.find(b"moof", place)) >= 0:
         length = int.from_bytes(content[max(0, place - 4) : place])
-        for name, start, end in _boxes(content, place + 4, min(size, place - 4 + length)):
-            boxes = {box: begin for box, begin, _ in _boxes(content, start, end)} if name == b"traf" else {}
+        for name, start, end in mp4_boxes(content, place + 4, min(size, place - 4 + length)):
+            boxes = {box: begin for box, begin, _ in mp4_boxes(content, start, end)} if name == b"traf" else {}
             if b"tfhd" in boxes and b"tfdt" in boxes:
                 head, time = boxes[b"tfhd"], boxes[b"tfdt"]
                 wide = content[time : time + 1] == b"\1"

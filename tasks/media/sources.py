@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tasks.media.announced import joined_mp4s
 from tasks.media.samples import Part, Samples, Sliceable, find_part
 from tasks.media.wav import find_wav_parts
 
@@ -45,6 +46,8 @@ class Layout:
 
 def find_layout(content: Sliceable, size: int) -> Layout:
     """Return the layout of the file *content* of *size* bytes: for nearly all, one source and nothing missing."""
+    if joined := joined_mp4s(content, size):
+        return Layout(tuple(Source(start) for start in joined))
     part = find_part(content, size)
     parts = [part for part in ((part,) if part else find_wav_parts(content, size)) if part.end > part.start]
     if not parts:

@@ -260,6 +260,14 @@ def test_containers_count_their_bytes(content, announced):
     assert find_announced(content, len(content)) == announced
 
 
+def test_mp4s_that_were_joined_are_sources_of_their_own():
+    one = mp4(movie())
+    assert find_layout(one, len(one)).sources == WHOLE_FILE
+    assert find_layout(one * 3, 3 * len(one)).sources == (Source(), Source(len(one)), Source(2 * len(one)))
+    fragments = one + box(b"moof", b"") + one  # ffmpeg reads on by itself
+    assert find_layout(fragments, len(fragments)).sources == WHOLE_FILE
+
+
 def test_each_track_of_sound_has_its_own_length():
     content = mp4(movie() + movie(b"vide", 9000) + movie(length=8000), 3008)
     lengths = [find_announced(content, len(content), audio_stream=stream).sound_seconds for stream in range(3)]

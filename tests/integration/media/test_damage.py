@@ -48,7 +48,7 @@ def test_junk_behind_the_sound_is_no_loss(zoo, work, ending):
     assert conversion.gaps == ()
 
 
-@pytest.mark.parametrize("ending", ["mp3", "aac", "flac", "ogg", "opus", "ts"])
+@pytest.mark.parametrize("ending", ["mp3", "aac", "flac", "ogg", "opus", "ts", "m4a"])
 def test_files_put_one_behind_the_other_lose_nothing(zoo, work, ending):
     content = zoo.make(f"talk.{ending}", *zoo.tone, *WHOLE[ending]).read_bytes()
     conversion = work.convert(zoo.write(f"joined.{ending}", content * 3), refuse_damaged=True)
@@ -197,6 +197,8 @@ HOLES = {
     "ts": ("-c:a", "aac", "-b:a", "64k"),
     "flv": ("-c:a", "aac", "-b:a", "64k"),
     "wma": (),
+    "avi": ("-b:a", "64k"),
+    "flac.ogg": ("-c:a", "flac", "-page_duration", "100000"),
 }
 
 
@@ -214,6 +216,14 @@ def test_hole_is_a_gap_with_silence_and_later_times_stay_right(zoo, work, level_
         MediaRejected, match=rf"^damaged talk\.{ending} is damaged or cut off: only [567]\.\d s of [78]"
     ):
         work.convert(zoo.damaged(whole), refuse_damaged=True)
+
+
+def test_mp4_in_fragments_is_read_up_to_its_hole(zoo, work):
+    fragments = ("-movflags", "frag_keyframe+empty_moov", "-frag_duration", "500000", "-b:a", "64k")
+    whole = zoo.make("browser.mp4", *BEEP, "-c:a", "aac", *fragments)
+    assert work.convert(whole, refuse_damaged=True).gaps == ()
+    conversion = work.convert(zoo.damaged(whole))
+    assert gaps_of(conversion) == near((conversion.audio_seconds, 8.0), within=0.6)
 
 
 def test_hole_at_the_beginning_moves_no_later_time(zoo, work):
