@@ -30,7 +30,7 @@ from tasks.media.losses import (
     seconds_cut_off,
     sources_between_holes,
 )
-from tasks.media.mpeg_frames import walk_frames
+from tasks.media.mpeg_frames import announces_more, walk_frames
 from tasks.media.plan import (
     INPUT_NAME,
     NEGLIGIBLE_OFFSET_SECONDS,
@@ -164,7 +164,7 @@ def _measure_losses(
     """Return the losses, with the report and the plan of the recording: made again where its holes must be filled."""
     frames = None
     announced = find_announced(upload.content, upload.size)
-    if report.format in WITHOUT_CLOCK and report.damaged:
+    if report.format in WITHOUT_CLOCK and (report.damaged or announces_more(upload.content, upload.size)):
         frames = walk_frames(upload.content, upload.size)
         holes, losses = holes_between_frames(frames), Losses()
         if report.reading_failed:

@@ -145,6 +145,14 @@ def walk_frames(content: Sliceable, size: int) -> FrameWalk:
     )
 
 
+def announces_more(content: Sliceable, size: int) -> bool:
+    """Return whether the header in the first frame of an MP3 of *size* bytes states more bytes than there are."""
+    walk = _Walk(content, size)
+    position = walk.find_first()
+    stated, _ = _announcement(content, position)
+    return position + stated > size - _trailing_tags(content, size)
+
+
 @dataclass(slots=True)
 class _Walk:
     content: Sliceable
@@ -175,6 +183,13 @@ class _Walk:
             if self.frames and not (frame is not None and following == self.size):  # but for a last frame that was cut
                 self.holes.append(Hole(self.seconds, position, following - position))
             position = following
+
+    def find_first(self) -> int:
+        """Return the offset of the first frame behind the tags at the beginning."""
+        position = 0
+        while tag := tag_bytes(self.content, position):
+            position += tag
+        return self._next_begin(position)
 
     def _next_begin(self, position: int) -> int:
         for match in _SYNC.finditer(self.content, position):  # type: ignore[call-overload]  # bytes or a map

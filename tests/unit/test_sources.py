@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from tasks.media.announced import Announced, find_announced
-from tasks.media.mpeg_frames import Frame, parse_frame, walk_frames
+from tasks.media.mpeg_frames import Frame, announces_more, parse_frame, walk_frames
 from tasks.media.samples import Samples
 from tasks.media.sources import WHOLE_FILE, Source, find_layout
 
@@ -354,6 +354,7 @@ def test_bytes_in_the_header_of_an_mp3_tell_whether_it_was_cut_off(tag, missing_
     for content in (info(tag) + MP3_FRAME * 20, ID3 + info(tag) + MP3_FRAME * 20 + b"TAG" + bytes(125)):
         missing = walk_frames(content, len(content)).missing_seconds
         assert missing == pytest.approx(missing_frames * SECONDS, abs=2 * SECONDS)
+        assert announces_more(content, len(content)) is (missing_frames > 0)
 
 
 def test_vbri_header_counts_bytes_too():

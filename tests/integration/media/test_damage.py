@@ -165,6 +165,13 @@ def test_upload_that_was_cut_off_has_a_gap_to_its_declared_end(zoo, work, ending
     assert gaps_of(conversion) == near((conversion.audio_seconds, 5.0), within=0.1)
 
 
+@pytest.mark.parametrize("ending", ["mp3", "flac", "wav"])
+def test_last_second_of_a_minute_is_missed_too(zoo, work, ending):
+    minute = zoo.make(f"talk.{ending}", "-f", "lavfi", "-i", "sine=frequency=440:duration=60")
+    conversion = work.convert(zoo.cut_off(minute, 0.98))
+    assert gaps_of(conversion) == near((58.8, 60.0))
+
+
 @pytest.mark.parametrize("name", ["talk.wav", "talk.mp3", "talk.flac", "talk.webm"])
 def test_upload_that_was_cut_off_is_refused_where_that_is_set(zoo, work, name):
     codec = ("-c:a", "libopus") if name.endswith("webm") else ()
