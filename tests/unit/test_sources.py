@@ -90,6 +90,13 @@ def test_sound_that_is_no_plain_samples_is_left_to_ffmpeg_beyond_its_header():
     assert find_layout(joined, len(joined)).sources == (Source(), Source(len(joined) // 2))
 
 
+def test_hundreds_of_joined_files_are_read_to_the_end():
+    content = PLAIN * 300
+    sources = find_layout(content, len(content)).sources
+    assert len(sources) == 100
+    assert sum(source.seconds for source in sources) == pytest.approx(300.0, abs=0.5)
+
+
 class LongFile:
     """A header, and the same second of sound as often as it takes."""
 
