@@ -141,7 +141,8 @@ def _end_of_sound(report: Report, announced: Announced | None) -> float | None:
     if announced is None or not announced.missing_bytes:
         return None
     if announced.sound_seconds is not None:
-        return announced.sound_seconds
+        # Of a recording that was trimmed only a part is meant to be heard.
+        return announced.sound_seconds if declared is None else min(announced.sound_seconds, declared)
     end = declared if report.sound_seconds is None else report.sound_seconds
     if end is None:
         return None

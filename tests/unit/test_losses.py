@@ -164,6 +164,8 @@ FRAMES = FrameWalk(seconds=600.0, frame_bytes=600_000, size=600_000)
         (replace(WHOLE, declared_seconds=900.0, declared_is_estimate=True), {"announced": CUT}, 0.0),
         (replace(WHOLE, declared_seconds=900.0, first_sound_seconds=100.0), {"announced": CUT}, 200.0),
         (replace(WHOLE, declared_seconds=900.0), {"announced": Announced(1000, 600.2)}, 0.2),  # only pictures missing
+        (WHOLE, {"announced": Announced(1000, 900.0)}, 0.0),  # trimmed: the rest is there and not to be heard
+        (replace(WHOLE, declared_seconds=900.0), {"announced": Announced(1000, 700.0)}, 100.0),
         (replace(WHOLE, format="flac", declared_seconds=900.0), {}, 300.0),
         (replace(WHOLE, format="flac", declared_seconds=300.0), {}, 0.0),  # two of them, joined
         (replace(WHOLE, format="wv", declared_seconds=900.0, reading_failed=True), {}, 300.0),
