@@ -101,21 +101,36 @@ def mp4_boxes(content: Sliceable, position: int, stop: int) -> Iterator[tuple[by
 
 def _mp4_sound_tracks(content: Sliceable, start: int, stop: int) -> Iterator[_Track]:
     """Yield each track of sound."""
+    movie_scale = 0
     for name, track, end in mp4_boxes(content, start, stop):
-        number = 0
+        number, heard = 0, None
+        if name == b"mvhd":
+            movie_scale, _ = _times(content[track:end], 12)
         for part, begin, part_end in mp4_boxes(content, track, end) if name == b"trak" else ():
             if part == b"tkhd":
-                place = begin + (20 if content[begin : begin + 1] == b"\1" else 12)
-                number = int.from_bytes(content[place : place + 4])
-            boxes = {box: place for box, place, _ in mp4_boxes(content, begin, part_end)} if part == b"mdia" else {}
-            if b"hdlr" in boxes and content[boxes[b"hdlr"] + 8 : boxes[b"hdlr"] + 12] == b"soun" and b"mdhd" in boxes:
-                yield _track(number, content[boxes[b"mdhd"] : boxes[b"mdhd"] + 36])
+                number, _ = _times(content[begin:part_end], 12)
+                _, heard = _times(content[begin:part_end], 16)
+            boxes = (
+                {box: (place, to) for box, place, to in mp4_boxes(content, begin, part_end)} if part == b"mdia" else {}
+            )
+            (handler, _), (header, header_end) = boxes.get(b"hdlr", (0, 0)), boxes.get(b"mdhd", (0, 0))
+            if header and handler and content[handler + 8 : handler + 12] == b"soun":
+                scale, length = _times(content[header:header_end], 12)
+                lengths = [ticks / per for ticks, per in ((length, scale), (heard, movie_scale)) if ticks and per]
+                # Of a recording that was trimmed only a part is meant to be heard.
+                yield _Track(number, scale, min(lengths) if length and lengths else None)
 
 
-def _track(number: int, box: bytes) -> _Track:
-    scale, length = struct.unpack(">IQ", box[20:32]) if box[:1] == b"\1" else struct.unpack(">II", box[12:20])
-    unknown = length in (0, 2**32 - 1, 2**64 - 1) or scale == 0
-    return _Track(number, scale, None if unknown else length / scale)
+def _times(box: bytes, offset: int) -> tuple[int, int | None]:
+    """
+    Return the 32 bits at *offset* of a box whose times have 32 bits, and the length behind them; None if it is unknown.
+
+    In a box of version 1 two times of 64 bits stand before, and the length has 64 bits.
+    """
+    wide = box[:1] == b"\1"
+    place, count = (offset + 8, 8) if wide else (offset, 4)
+    length = int.from_bytes(box[place + 4 : place + 4 + count])
+    return int.from_bytes(box[place : place + 4]), None if length in (0, 2 ** (8 * count) - 1) else length
 
 
 def _fragments_end(content: Sliceable, track: _Track, size: int) -> float | None:

@@ -20,8 +20,8 @@ from tasks.errors import MediaRejected, UploadMissing
 from tasks.media.announced import find_announced
 from tasks.media.ffmpeg_log import Report, read_log
 from tasks.media.losses import (
-    WITHOUT_CLOCK,
     Losses,
+    has_no_clock,
     hole_passed_over,
     holes_between_frames,
     holes_in_survey,
@@ -164,7 +164,7 @@ def _measure_losses(
     """Return the losses, with the report and the plan of the recording: made again where its holes must be filled."""
     frames = None
     announced = find_announced(upload.content, upload.size)
-    if report.format in WITHOUT_CLOCK and (report.damaged or announces_more(upload.content, upload.size)):
+    if has_no_clock(report) and (report.damaged or announces_more(upload.content, upload.size)):
         frames = walk_frames(upload.content, upload.size)
         holes, losses = holes_between_frames(frames), Losses()
         if report.reading_failed:

@@ -15,8 +15,7 @@ from tasks.media.plan import TOLERANCE_SECONDS
 from tasks.media.sources import Layout, Source
 from tasks.media.survey import Stretch, Survey, merged
 
-WITHOUT_CLOCK = ("mp3", "aac")
-"""Containers of bare frames: ffmpeg skips what is broken in them, and goes on without a gap."""
+_BARE_FRAMES = ("mp3", "aac")
 
 _COUNTING_SAMPLES = ("flac", "wv")
 """Containers whose header states the exact length of their sound, and which hold nothing else."""
@@ -58,6 +57,12 @@ class Losses:
             )
             for stretch in chosen
         )
+
+
+def has_no_clock(report: Report) -> bool:
+    """Return whether an upload is of bare frames: ffmpeg skips what is broken in them, and goes on without a gap."""
+    mp3 = any(stream.codec == "mp3" for stream in report.streams)
+    return report.format in _BARE_FRAMES or (report.format == "wav" and mp3)
 
 
 def needs_survey(report: Report) -> bool:
@@ -141,8 +146,7 @@ def _end_of_sound(report: Report, announced: Announced | None) -> float | None:
     if announced is None or not announced.missing_bytes:
         return None
     if announced.sound_seconds is not None:
-        # Of a recording that was trimmed only a part is meant to be heard.
-        return announced.sound_seconds if declared is None else min(announced.sound_seconds, declared)
+        return announced.sound_seconds
     end = declared if report.sound_seconds is None else report.sound_seconds
     if end is None:
         return None

@@ -7,7 +7,7 @@ import pytest
 from tasks.batches import GapReason
 from tasks.media.announced import Announced
 from tasks.media.ffmpeg_log import Report, Sound, Stream
-from tasks.media.losses import Losses, holes_in_survey, losses_in_survey, needs_survey, seconds_cut_off
+from tasks.media.losses import Losses, has_no_clock, holes_in_survey, losses_in_survey, needs_survey, seconds_cut_off
 from tasks.media.mpeg_frames import FrameWalk, Hole
 from tasks.media.sources import Layout
 from tasks.media.survey import Stretch, Survey, merged, read_survey
@@ -148,6 +148,15 @@ def test_upload_is_surveyed_only_where_something_is_wrong():
     assert needs_survey(replace(WHOLE, format="flac", written=Sound(700.0)))
 
 
+def test_bare_frames_are_told_from_containers_with_a_clock():
+    mp3 = Stream(0, "audio", "mp3", cover=False)
+    assert [has_no_clock(Report(format=name, streams=(mp3,))) for name in ("mp3", "wav", "avi", "mov")] == [
+        *(True, True, False, False)
+    ]
+    assert has_no_clock(Report(format="aac", streams=(Stream(0, "audio", "aac", cover=False),)))
+    assert not has_no_clock(Report(format="wav", streams=(Stream(0, "audio", "pcm_s16le", cover=False),)))
+
+
 CUT = Announced(1000)
 FRAMES = FrameWalk(seconds=600.0, frame_bytes=600_000, size=600_000)
 
@@ -164,7 +173,6 @@ FRAMES = FrameWalk(seconds=600.0, frame_bytes=600_000, size=600_000)
         (replace(WHOLE, declared_seconds=900.0, declared_is_estimate=True), {"announced": CUT}, 0.0),
         (replace(WHOLE, declared_seconds=900.0, first_sound_seconds=100.0), {"announced": CUT}, 200.0),
         (replace(WHOLE, declared_seconds=900.0), {"announced": Announced(1000, 600.2)}, 0.2),  # only pictures missing
-        (WHOLE, {"announced": Announced(1000, 900.0)}, 0.0),  # trimmed: the rest is there and not to be heard
         (replace(WHOLE, declared_seconds=900.0), {"announced": Announced(1000, 700.0)}, 100.0),
         (replace(WHOLE, format="flac", declared_seconds=900.0), {}, 300.0),
         (replace(WHOLE, format="flac", declared_seconds=300.0), {}, 0.0),  # two of them, joined

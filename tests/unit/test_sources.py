@@ -200,9 +200,17 @@ def box(name: bytes, content: bytes, size: int | None = None) -> bytes:
     return struct.pack(">I", len(content) + 8 if size is None else size) + name + content
 
 
-def movie(kind: bytes = b"soun", length: int = 5000) -> bytes:
+def movie(kind: bytes = b"soun", length: int = 5000, heard: int = 0) -> bytes:
     header = box(b"mdhd", bytes(12) + struct.pack(">II", 1000, length) + bytes(4))
-    return box(b"trak", box(b"mdia", header + box(b"hdlr", bytes(8) + kind + bytes(12))))
+    track = box(b"tkhd", bytes(12) + struct.pack(">III", 1, 0, heard) + bytes(60))
+    return box(b"trak", track + box(b"mdia", header + box(b"hdlr", bytes(8) + kind + bytes(12))))
+
+
+MOVIE = box(b"mvhd", bytes(12) + struct.pack(">II", 600, 0) + bytes(80))
+
+
+def wide(name: bytes, scale: int, length: int) -> bytes:
+    return box(name, b"\1" + bytes(19) + struct.pack(">IQ", scale, length) + bytes(60))
 
 
 def mp4(tracks: bytes, data_size: int = 1008) -> bytes:
@@ -245,6 +253,10 @@ def flv(size: float) -> bytes:
         (mp4(movie(), 3008), Announced(2000, 5.0)),
         (mp4(movie(b"vide", 9000) + movie() + movie(length=8000), 0), Announced(0, 5.0)),  # to the end of the file
         (mp4(movie(length=0)), Announced(0, None)),  # in fragments
+        (mp4(MOVIE + movie(heard=1800)), Announced(0, 3.0)),  # trimmed: the rest is there and not to be heard
+        (mp4(MOVIE + movie(heard=6000)), Announced(0, 5.0)),  # with silence before it
+        (mp4(box(b"trak", box(b"mdia", wide(b"mdhd", 10, 70) + box(b"hdlr", bytes(8) + b"soun")))), Announced(0, 7.0)),
+        (mp4(box(b"trak", box(b"mdia", box(b"mdhd", b"") + box(b"hdlr", bytes(8) + b"soun")))), Announced(0, None)),
         (mp4(movie(b"text")), Announced(0, None)),
         (matroska(b"\x43\xe8"), Announced(0)),
         (matroska(b"\x4b\xb8"), Announced(2000)),
@@ -279,6 +291,15 @@ def test_each_track_of_sound_has_its_own_length():
     content = mp4(movie() + movie(b"vide", 9000) + movie(length=8000), 3008)
     lengths = [find_announced(content, len(content), audio_stream=stream).sound_seconds for stream in range(3)]
     assert lengths == [5.0, 8.0, None]
+
+
+@pytest.mark.parametrize(
+    "whole", [mp4(MOVIE + movie()), PLAIN, w64(32024), aiff(32008), au(32000), asf(10), avi(), flv(0.0)]
+)
+def test_headers_that_were_cut_anywhere_are_no_error(whole):
+    for size in range(min(len(whole), 700)):
+        find_layout(whole[:size], size)
+        find_announced(whole[:size], size)
 
 
 FRAME_HEADER = b"\xff\xfb\x90\xc4"  # 128 kbit/s, 44.1 kHz, mono

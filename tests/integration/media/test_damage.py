@@ -206,6 +206,7 @@ HOLES = {
     "flv": ("-c:a", "aac", "-b:a", "64k"),
     "wma": (),
     "avi": ("-b:a", "64k"),
+    "mp3.wav": ("-c:a", "libmp3lame", "-b:a", "64k"),
     "flac.ogg": ("-c:a", "flac", "-page_duration", "100000"),
 }
 
