@@ -59,11 +59,11 @@ def find_layout(content: Sliceable, size: int) -> Layout:
 def _sources(parts: Sequence[Part]) -> tuple[Source, ...]:
     if len(parts) == 1 and parts[0].as_stated and parts[0].header == 0:
         return WHOLE_FILE
-    return tuple(_source(part) for part in parts)
+    return tuple(_source(part, is_last=part is parts[-1]) for part in parts)
 
 
-def _source(part: Part) -> Source:
+def _source(part: Part, *, is_last: bool) -> Source:
     if part.samples is None:
-        return Source(part.header, to_end_of_file=not part.as_stated)
+        return Source(part.header, to_end_of_file=is_last and not part.as_stated)
     whole_samples = (part.end - part.start) * part.samples.rate // part.samples.bytes_per_second
     return Source(part.start, whole_samples / part.samples.rate, part.samples)

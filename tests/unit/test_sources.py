@@ -88,6 +88,8 @@ def test_sound_that_is_no_plain_samples_is_left_to_ffmpeg_beyond_its_header():
     stale, joined = wav(ADPCM, speech(8000)), wav(ADPCM, speech()) * 2
     assert find_layout(stale, len(stale)).sources == (Source(to_end_of_file=True),)
     assert find_layout(joined, len(joined)).sources == (Source(), Source(len(joined) // 2))
+    both = stale + stale
+    assert find_layout(both, len(both)).sources == (Source(), Source(len(stale), to_end_of_file=True))
 
 
 def test_hundreds_of_joined_files_are_read_to_the_end():
