@@ -181,7 +181,9 @@ def _measure_losses(
         losses = Losses(holes)
         if losses.seconds > TOLERANCE_SECONDS:
             report, plan = _convert(ffmpeg, replace(plan, keep_times=False, holes=holes), limits)
-    cut_off = seconds_cut_off(report, layout=upload.layout, announced=announced, frames=frames)
+    cut_off = seconds_cut_off(
+        report, layout=upload.layout, announced=announced, frames=frames, broke_off=losses.broke_off
+    )
     end = report.written.seconds
     behind = (Stretch(end, end + cut_off),) if cut_off else ()
     return report, plan, replace(losses, stretches=(*losses.stretches, *behind))

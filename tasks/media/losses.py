@@ -33,6 +33,8 @@ class Losses:
     stretches: tuple[Stretch, ...] = ()
     at_start: float = 0.0
     """Seconds of the sound before the recording begins."""
+    broke_off: bool = False
+    """True if something that can't be read follows the recording; it may be sound or not."""
 
     @property
     def seconds(self) -> float:
@@ -79,7 +81,9 @@ def losses_in_survey(survey: Survey, report: Report) -> Losses:
     at_start = sum(stretch.seconds for stretch in survey.lost if stretch.end <= begin)
     if survey.damaged_at_opening and report.format.startswith(_FROM_ZERO) and len(report.streams) == 1:
         at_start += report.start_seconds
-    return Losses(tuple(Stretch(max(0.0, one.start - begin), one.end - begin) for one in lost), at_start)
+    return Losses(
+        tuple(Stretch(max(0.0, one.start - begin), one.end - begin) for one in lost), at_start, survey.broke_off
+    )
 
 
 def holes_in_survey(survey: Survey) -> tuple[Stretch, ...]:
@@ -123,14 +127,16 @@ def _holes(places: list[tuple[float, float]]) -> tuple[Stretch, ...]:
     return tuple(placed)
 
 
-def seconds_cut_off(report: Report, *, layout: Layout, announced: Announced | None, frames: FrameWalk | None) -> float:
+def seconds_cut_off(
+    report: Report, *, layout: Layout, announced: Announced | None, frames: FrameWalk | None, broke_off: bool = False
+) -> float:
     """Return the length of the sound that is missing behind the recording, as far as the file itself proves it."""
     recorded = report.written.seconds
     if layout.missing_bytes:
         return layout.missing_seconds(recorded)
     if frames is not None:
         return frames.missing_seconds
-    end = _end_of_sound(report, announced)
+    end = _end_of_sound(report, announced, broke_off=broke_off)
     if end is not None:
         return max(0.0, end - recorded)
     if report.reading_failed:  # how much follows is unknown, unless ffmpeg can guess it from the file's size
@@ -138,12 +144,13 @@ def seconds_cut_off(report: Report, *, layout: Layout, announced: Announced | No
     return 0.0
 
 
-def _end_of_sound(report: Report, announced: Announced | None) -> float | None:
+def _end_of_sound(report: Report, announced: Announced | None, *, broke_off: bool) -> float | None:
     """Return the end of the sound on the recording's clock, if the file states it and that can be trusted."""
     declared = None if report.declared_is_estimate else report.declared_seconds
     if report.format in _COUNTING_SAMPLES:
         return declared
-    if announced is None or not announced.missing_bytes:
+    own = len(report.streams) == 1 or report.sound_seconds is not None
+    if announced is None or not (announced.missing_bytes or (broke_off and own)):
         return None
     if announced.sound_seconds is not None:
         return announced.sound_seconds

@@ -69,6 +69,8 @@ class Survey:
     """The sound that the file has a place for and that could not be decoded."""
     damaged_at_opening: bool = False
     """True if ffmpeg complained of the container before it had read the first packet."""
+    broke_off: bool = False
+    """True if ffmpeg complained of the container right behind the last packet."""
 
     @property
     def start(self) -> float:
@@ -229,4 +231,6 @@ class _Surveying:
         if self.opening_error and self.last_error is None:  # it was met while ffmpeg looked at the beginning
             jumps = [jump for jump in self.opening_jumps if not any(one.start <= jump.start < one.end for one in lost)]
             lost = sorted([*lost, *jumps], key=lambda stretch: stretch.start)
-        return Survey(tuple(self.read), tuple(one for one in lost if one.seconds > 0), self.opening_error)
+        end = self.packets.last_end
+        broke_off = end is not None and self.last_error is not None and end - self.last_error <= NEAR_SECONDS
+        return Survey(tuple(self.read), tuple(one for one in lost if one.seconds > 0), self.opening_error, broke_off)

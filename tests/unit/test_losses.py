@@ -93,6 +93,13 @@ def test_packet_that_claims_to_last_longer_than_any_other_is_not_believed():
     assert survey.lost == (Stretch(1.0, 2.0),)
 
 
+@pytest.mark.parametrize(
+    ("script", "broke_off"), [("....", False), ("!....", False), (".!....", False), ("....!", True)]
+)
+def test_survey_knows_whether_something_broken_follows(script, broke_off):
+    assert read_survey(log(script), container="matroska,webm").broke_off is broke_off
+
+
 def test_survey_knows_what_was_read():
     survey = read_survey(log("  ..  ...x."), container="matroska,webm")
     assert survey.read == (Stretch(1.0, 2.0), Stretch(3.0, 4.5), Stretch(5.0, 5.5))
@@ -157,6 +164,7 @@ def test_bare_frames_are_told_from_containers_with_a_clock():
     assert not has_no_clock(Report(format="wav", streams=(Stream(0, "audio", "pcm_s16le", cover=False),)))
 
 
+FILM = replace(WHOLE, streams=(Stream(0, "video", "h264", cover=False), Stream(1, "audio", "opus", cover=False)))
 CUT = Announced(1000)
 FRAMES = FrameWalk(seconds=600.0, frame_bytes=600_000, size=600_000)
 
@@ -174,6 +182,10 @@ FRAMES = FrameWalk(seconds=600.0, frame_bytes=600_000, size=600_000)
         (replace(WHOLE, declared_seconds=900.0, first_sound_seconds=100.0), {"announced": CUT}, 200.0),
         (replace(WHOLE, declared_seconds=900.0), {"announced": Announced(1000, 600.2)}, 0.2),  # only pictures missing
         (replace(WHOLE, declared_seconds=900.0), {"announced": Announced(1000, 700.0)}, 100.0),
+        (replace(WHOLE, declared_seconds=900.0), {"announced": Announced(0), "broke_off": True}, 300.0),
+        (replace(WHOLE, declared_seconds=600.0), {"announced": Announced(0), "broke_off": True}, 0.0),  # junk
+        (replace(FILM, declared_seconds=900.0), {"announced": Announced(0), "broke_off": True}, 0.0),
+        (replace(FILM, sound_seconds=900.0), {"announced": Announced(0), "broke_off": True}, 300.0),
         (replace(WHOLE, format="flac", declared_seconds=900.0), {}, 300.0),
         (replace(WHOLE, format="flac", declared_seconds=300.0), {}, 0.0),  # two of them, joined
         (replace(WHOLE, format="wv", declared_seconds=900.0, reading_failed=True), {}, 300.0),

@@ -173,6 +173,14 @@ def test_last_second_of_a_minute_is_missed_too(zoo, work, ending):
     assert gaps_of(conversion) == near((58.8, 60.0))
 
 
+@pytest.mark.parametrize("ending", ["mp3", "flac", "webm", "avi"])
+def test_download_that_stopped_and_left_zeros_has_a_gap_at_its_end(zoo, work, ending):
+    whole = zoo.make(f"talk.{ending}", *BEEP[:4], *CUT_OFF[ending]).read_bytes()
+    done = len(whole) * 6 // 10
+    conversion = work.convert(zoo.write(f"half.{ending}", whole[:done] + bytes(len(whole) - done)))
+    assert gaps_of(conversion) == near((4.8, 8.0))
+
+
 @pytest.mark.parametrize("name", ["talk.wav", "talk.mp3", "talk.flac", "talk.webm"])
 def test_upload_that_was_cut_off_is_refused_where_that_is_set(zoo, work, name):
     codec = ("-c:a", "libopus") if name.endswith("webm") else ()
