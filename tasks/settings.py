@@ -153,6 +153,9 @@ class Settings(BaseSettings):
     max_audio_hours: float = Field(default=24.0, gt=0)
     """Longest recording, as decoded, not as declared."""
 
+    refuse_damaged: bool = False
+    """True if an upload that is damaged or cut off fails. Otherwise what can be read of it is transcribed."""
+
     max_concurrent_uploads: int = Field(default=16, ge=1)
     """Uploads received at the same time; more are asked to come back in a moment."""
 

@@ -17,6 +17,7 @@ from tasks.errors import ConversionInterrupted, MediaRejected, TranscriptionErro
 from tasks.media.conversion_slots import current_turn
 from tasks.media.ffmpeg import convert_file
 from tasks.media.plan import ConversionLimits
+from tasks.media.validation import clock
 from tasks.outages import ask_the_error
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -70,9 +71,20 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int) -> 
     with _work_folder(settings, job.job_id) as folder:
         target = folder / "recording.mp3"
         upload = settings.uploads_folder / batch_id / job.job_id
-        conversion = convert_file(upload, name=job.name, target=target, limits=limits, audio_stream=audio_stream)
+        conversion = convert_file(
+            upload,
+            name=job.name,
+            target=target,
+            limits=limits,
+            audio_stream=audio_stream,
+            refuse_damaged=settings.refuse_damaged,
+        )
         logger.info(
-            "Converted job %s: %.1f s of audio in %.1f s", job.job_id, conversion.audio_seconds, conversion.wall_seconds
+            "Converted job %s: %.1f s of audio in %.1f s%s",
+            job.job_id,
+            conversion.audio_seconds,
+            conversion.wall_seconds,
+            "".join(f"; {clock(gap.start)} to {clock(gap.end)} could not be read" for gap in conversion.gaps),
         )
         return _store(
             store,
@@ -87,6 +99,7 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int) -> 
                 offset_seconds=conversion.offset_seconds,
                 audio_stream=conversion.plan.stream + 1,
                 audio_streams=conversion.streams if len(conversion.streams) > 1 else (),
+                gaps=conversion.gaps,
             ),
         )
 

@@ -11,15 +11,32 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.errors import MediaRejected, UploadMissing
+from tasks.media.announced import find_announced
 from tasks.media.ffmpeg_log import Report, read_log
-from tasks.media.formats import LONGEST_START, WavHeader, read_wav_header, why_unreadable
+from tasks.media.formats import LONGEST_START, why_unreadable
+from tasks.media.losses import (
+    Losses,
+    has_no_clock,
+    hole_passed_over,
+    holes_between_frames,
+    holes_in_survey,
+    losses_in_survey,
+    needs_survey,
+    seconds_cut_off,
+    sources_between_holes,
+)
+from tasks.media.mpeg_frames import announces_more, walk_frames
 from tasks.media.plan import (
     INPUT_NAME,
+    NEGLIGIBLE_OFFSET_SECONDS,
     RECORDING_NAME,
+    TOLERANCE_SECONDS,
     Conversion,
     ConversionLimits,
     Plan,
@@ -28,21 +45,31 @@ from tasks.media.plan import (
     first_sound_arguments,
     interruption,
     offset_seconds,
+    survey_arguments,
 )
 from tasks.media.sandbox import run_confined
+from tasks.media.sources import WHOLE_FILE, Layout, find_layout
 from tasks.media.streams import audio_streams, named_streams
+from tasks.media.survey import Stretch, Survey, read_survey
 from tasks.media.takes import Take, Takes
-from tasks.media.validation import check_complete, check_recording
+from tasks.media.validation import check_ended_well, check_losses, check_recording
 from tasks.names import display_name
 
 
 def convert_file(
-    upload: Path, *, name: str, target: Path, limits: ConversionLimits, audio_stream: int = 0
+    upload: Path,
+    *,
+    name: str,
+    target: Path,
+    limits: ConversionLimits,
+    audio_stream: int = 0,
+    refuse_damaged: bool = False,
 ) -> Conversion:
     """
     Make the recording *target* of the file *upload*, which *name* stands for in messages.
 
-    *audio_stream* counts from 1; 0 takes the one with speech.
+    *audio_stream* counts from 1; 0 takes the one with speech. What can't be read of a damaged upload is a gap of the
+    conversion, or with *refuse_damaged* a reason to reject it.
 
     Works in a folder next to *target*. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then there
     is no *target*.
@@ -50,17 +77,19 @@ def convert_file(
     began = time.monotonic()
     name = display_name(name)
     size = _size(upload, name)
-    wav = _wav_header(upload, size)
-    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+    with tempfile.TemporaryDirectory(dir=target.parent) as place, _mapped(upload) as content:
         folder = Path(place)
         _link(upload, folder / INPUT_NAME)
         ffmpeg = Ffmpeg(ffmpeg_program(), folder, name, limits.of_process(size))
-        plan = Plan(to_end_of_file=wav is not None and wav.overflowed(size))
-        take = Takes(ffmpeg, limits).best(plan, wanted=audio_stream)
-        report, offset = take.report, _offset(ffmpeg, take)
+        layout = find_layout(content, size)
+        takes = Takes(ffmpeg, limits)
+        take = takes.best(Plan(sources=layout.sources), wanted=audio_stream)
+        check_ended_well(take.report, name=name)
+        take, losses = _measure_losses(ffmpeg, takes, take, Upload(content, size, layout))
+        report = take.report
+        check_losses(report, losses, name=name, refuse_damaged=refuse_damaged)
+        offset = _offset(ffmpeg, take, losses)
         take.recording.replace(folder / RECORDING_NAME)
-        share = wav.share_present(size) if wav else 1.0
-        check_complete(report, name=name, offset_seconds=offset, wav_share=share)
         check_recording(report, ffmpeg.run(check_arguments()), name=name)
         (folder / RECORDING_NAME).replace(target)
     return Conversion(
@@ -69,6 +98,7 @@ def convert_file(
         plan=take.plan,
         streams=named_streams(audio_streams(report)),
         wall_seconds=time.monotonic() - began,
+        gaps=losses.gaps(offset),
     )
 
 
@@ -108,11 +138,65 @@ class Ffmpeg:
             raise error
         return replace(report, exit_code=end.code)
 
+    def survey(self, container: str, audio_stream: int) -> Survey:
+        """
+        Return what becomes of each packet of an audio stream (from 0) of the upload, which is of that format.
 
-def _offset(ffmpeg: Ffmpeg, take: Take) -> float:
-    """Return the time at which the sound starts. Only a file with other streams can start before its sound."""
+        Raises as `run` does.
+        """
+        read = functools.partial(read_survey, container=container)
+        arguments = [self.program, *survey_arguments(audio_stream)]
+        end, survey = run_confined(arguments, folder=self.folder, limits=self.limits, read=read)
+        report = Report(format=container)
+        error = interruption(self.name, exit_code=end.code, timed_out=end.timed_out, report=report)
+        if error is not None:
+            raise error
+        return survey
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The bytes of an upload, and where its sound lies in them."""
+
+    content: mmap.mmap
+    size: int
+    layout: Layout
+
+
+def _measure_losses(ffmpeg: Ffmpeg, takes: Takes, take: Take, upload: Upload) -> tuple[Take, Losses]:
+    """Return the losses, and the take that they are in: made again where its holes must be filled."""
+    frames = None
+    report, plan = take.report, take.plan
+    announced = find_announced(upload.content, upload.size, audio_stream=plan.stream)
+    if has_no_clock(report) and (report.damaged or announces_more(upload.content, upload.size)):
+        frames = walk_frames(upload.content, upload.size)
+        holes, losses = holes_between_frames(frames), Losses()
+        if report.reading_failed:
+            plan = replace(plan, sources=sources_between_holes(frames))
+    elif plan.sources == WHOLE_FILE and needs_survey(report):
+        survey = ffmpeg.survey(report.format, plan.stream)
+        losses = losses_in_survey(survey, report)
+        holes = () if plan.keep_times else holes_in_survey(survey)
+    else:
+        holes, losses = (), Losses()
+    if announced and announced.broken_at is not None:
+        holes = hole_passed_over(report, announced)
+    if holes:
+        losses = Losses(holes)
+        if losses.seconds > TOLERANCE_SECONDS:
+            take = takes.again(take, replace(plan, keep_times=False, holes=holes))
+    cut_off = seconds_cut_off(
+        take.report, layout=upload.layout, announced=announced, frames=frames, broke_off=losses.broke_off
+    )
+    end = take.report.written.seconds
+    behind = (Stretch(end, end + cut_off),) if cut_off else ()
+    return take, replace(losses, stretches=(*losses.stretches, *behind))
+
+
+def _offset(ffmpeg: Ffmpeg, take: Take, losses: Losses) -> float:
+    """Return the time at which the recording starts. A file of one stream starts with its sound, read or not."""
     if len(take.report.streams) == 1:
-        return 0.0
+        return round(losses.at_start, 3) if losses.at_start >= NEGLIGIBLE_OFFSET_SECONDS else 0.0
     return offset_seconds(ffmpeg.run(first_sound_arguments(take.plan)))
 
 
@@ -133,9 +217,11 @@ def _size(upload: Path, name: str) -> int:
     return size
 
 
-def _wav_header(upload: Path, size: int) -> WavHeader | None:
+@contextmanager
+def _mapped(upload: Path) -> Iterator[mmap.mmap]:
+    """Map the file into memory, which reads of it only what is looked at."""
     with upload.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return read_wav_header(content, size)
+        yield content
 
 
 def _link(upload: Path, link: Path) -> None:

@@ -37,7 +37,7 @@ SILENCE_DECIBELS = -200
 SOUND_DECIBELS = -75.0
 """Mean level above which a stream is no silence: that of speech with peaks at -60 dBFS."""
 
-_LINE = re.compile(r"(?:\[(?P<part>[^\]]*) @ 0x[0-9a-f]+\] )*\[(?P<level>[a-z]+)\] (?P<text>.*)")
+LOG_LINE = re.compile(r"(?:\[(?P<part>[^\]]*) @ 0x[0-9a-f]+\] )*\[(?P<level>[a-z]+)\] (?P<text>.*)")
 _FILTER_LINE = re.compile(r"\[(?P<filter>\w+)@(?P<point>\w+) @ 0x[0-9a-f]+\] \[info\] (?P<text>.*)")
 _INPUT = re.compile(r"Input #0, (?P<format>\S+), from ")
 _DURATION = re.compile(
@@ -54,6 +54,7 @@ _PROTECTED = re.compile(r"\((?:drms|enca|aavd) / 0x")
 _PROTECTED_FILE = "DRM protected stream"
 _GUESSED_LAYOUT = "Guessed Channel Layout"
 _WINDOW = re.compile(r"lavfi\.astats\.Overall\.RMS_level=(?P<level>-?\d+\.?\d*)")
+_STREAM_DURATION = re.compile(r" {6}DURATION\S* *: (?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d\.\d+)")
 _FIRST_FRAME = re.compile(
     r"n: *0 .*?pts_time:(?P<time>\S+) .*?fmt:(?P<format>\w+) channels:(?P<channels>\d+) chlayout:(?P<layout>.*?) "
     r"rate:(?P<rate>\d+) "
@@ -63,7 +64,6 @@ _CORRUPT = re.compile(
 )
 _STOPPED = re.compile(r"Exiting normally, received signal (?P<signal>\d+)")
 
-_UNDECODED = ("Error while decoding stream", "Error submitting packet to decoder", "Decoding error")
 _READING_FAILED = ("Error during demuxing", "file:")
 _HARMLESS = "non monotonically increasing dts"
 """ffmpeg's complaint about the MP3 it writes where a file changes its channels midway; it writes it all the same."""
@@ -87,6 +87,8 @@ class Stream:
     """ffmpeg's words for what the stream is meant for: default, comment, visual impaired."""
     protected: bool = False
     """True if it is encrypted."""
+    end_seconds: float | None = None
+    """Its end by its own ``DURATION``, which Matroska files carry."""
 
     @property
     def is_default(self) -> bool:
@@ -119,9 +121,13 @@ class Report:
     """True if the header says nothing and ffmpeg guessed from the file's size."""
     start_seconds: float = 0.0
     """Start of the container's clock."""
+    sound_seconds: float | None = None
+    """End of the audio stream that was read, if the file states it for that stream alone."""
     first_sound_seconds: float = 0.0
     """Time of the first sample, on the clock that the run kept."""
     channels: int = 0
+    rate: int = 0
+    """Samples per second of the first sound."""
     layout: str = ""
     """The layout of the channels, of the audio stream that was read."""
     layout_guessed: bool = False
@@ -134,7 +140,6 @@ class Report:
     """The audio stream that was read, as decoded."""
     written: Sound = field(default_factory=Sound)
     """The sound that was encoded."""
-    undecoded_packets: int = 0
     errors: tuple[str, ...] = ()
     """The first messages about errors, but for those about pictures."""
     corrupt: bool = False
@@ -153,13 +158,6 @@ class Report:
     def has_sound(self) -> bool:
         """True if anything but silence was decoded."""
         return self.decoded.mean_decibels > SOUND_DECIBELS
-
-    @property
-    def lasts_by_sound(self) -> bool:
-        """True if the declared length is that of the sound: nothing else in the file takes time."""
-        audio = sum(stream.kind == "audio" for stream in self.streams)
-        films = sum(stream.kind == "video" and not stream.cover for stream in self.streams)
-        return audio == 1 and not films
 
 
 def read_log(lines: Iterable[str]) -> Report:
@@ -191,7 +189,6 @@ class _Reading:
     frames: list[_Frame] = field(default_factory=list)
     samples: dict[str, list[int]] = field(default_factory=dict)
     decibels: dict[str, list[float]] = field(default_factory=dict)
-    undecoded_packets: int = 0
     errors: dict[str, list[str]] = field(default_factory=dict)
     corrupt_streams: set[int] = field(default_factory=set)
     too_short: bool = False
@@ -204,7 +201,7 @@ class _Reading:
     def take(self, line: str) -> None:
         if match := _FILTER_LINE.match(line):
             self._take_measurement(match["filter"], match["point"], match["text"])
-        elif match := _LINE.match(line):
+        elif match := LOG_LINE.match(line):
             level, text = match["level"], match["text"]
             if level == "info":
                 self._take_description(text)
@@ -239,6 +236,9 @@ class _Reading:
             self.signal = int(match["signal"])
         elif self.in_input and self.duration is None and (match := _DURATION.match(text)):
             self.duration = match
+        elif self.in_input and (match := _STREAM_DURATION.match(text)):
+            if self.streams:
+                self.streams[-1] = replace(self.streams[-1], end_seconds=_declared_seconds(match))
         elif self.in_input and len(self.streams) < MAX_STREAMS and (match := _STREAM.match(text)):
             self.streams.append(_stream(match))
         elif self.in_input and self.streams and not self.streams[-1].title and (match := _TITLE.match(text)):
@@ -259,8 +259,6 @@ class _Reading:
     def _take_error(self, part: str, text: str) -> None:
         if _HARMLESS in text:
             return
-        if text.startswith(_UNDECODED):
-            self.undecoded_packets += 1
         if self.format and text.startswith(_READING_FAILED):
             self.reading_failed = True
         if part in self.errors or len(self.errors) < MAX_PARTS:
@@ -281,13 +279,13 @@ class _Reading:
             start_seconds=float(duration["start"] or 0.0) if duration else 0.0,
             first_sound_seconds=self.frames[0].seconds if self.frames else 0.0,
             channels=self.frames[0].channels if self.frames else 0,
+            rate=self.frames[0].rate if self.frames else 0,
             layout=self.frames[0].layout if self.frames else "",
             layout_guessed=self.layout_guessed,
             fine=bool(self.frames) and self._is_fine(self.frames[0].sample_format),
             levels=Levels(dict(self.windows)),
             decoded=self._sound(DECODED, self.frames),
             written=self._sound(WRITTEN, written_rates),
-            undecoded_packets=self.undecoded_packets,
             errors=tuple(
                 text
                 for part, texts in self.errors.items()

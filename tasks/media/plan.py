@@ -5,8 +5,8 @@ A conversion is a `Plan`, ffmpeg's arguments for it, and the `Report` that came 
 report asks for another try with another plan, `refusal` why the upload can't be used. Nearly all uploads are done with
 the first plan, in one pass.
 
-Nothing is lost in silence. Damage that costs up to `TOLERANCE_SECONDS` is let pass; more of it fails the job with a
-sentence that says how much could be read, since a transcript with a hole looks like one without. Pauses that a file
+Nothing is lost in silence. Damage that costs up to `TOLERANCE_SECONDS` is let pass; each longer stretch is a gap of the
+recording, with silence of its length where more follows, or fails the job where that is asked for. Pauses that a file
 means (a muted microphone sends nothing) become silence of the same length, so that times stay right.
 """
 
@@ -14,11 +14,13 @@ import math
 import signal
 from dataclasses import dataclass, replace
 
-from tasks.batches import AudioStream
+from tasks.batches import AudioStream, Gap
 from tasks.errors import ConversionInterrupted, MediaRejected, TranscriptionError
 from tasks.media.ffmpeg_log import DECODED, LEVEL, RECORDING_RATE, WRITTEN, Report
 from tasks.media.levels import WINDOW_SECONDS
 from tasks.media.mixes import DOWNMIX, STEREO, all_channels
+from tasks.media.sources import WHOLE_FILE, Source
+from tasks.media.survey import Stretch
 
 INPUT_NAME = "upload"
 """The upload's name in the folder where ffmpeg works. ffmpeg tells by the content what it is."""
@@ -37,11 +39,6 @@ another one, or any file of this machine, read to it.
 TOLERANCE_SECONDS = 0.5
 """Sound that may be missing, by codec delays and padding or by inaudible damage."""
 
-ESTIMATE_TOLERANCE = 0.05
-"""Largest relative error of ffmpeg's guess of a length from the file's size."""
-
-PACKET_SECONDS = 0.02
-"""Sound in one packet of a speech or music codec, at least."""
 
 NEGLIGIBLE_OFFSET_SECONDS = 0.05
 """Codecs begin up to two frames late; a sound that starts later was meant to."""
@@ -105,8 +102,9 @@ class Plan:
     """True if a constant offset is removed."""
     gain_decibels: float = 0.0
     """The gain by which a quiet upload is amplified, or one beyond full scale attenuated."""
-    to_end_of_file: bool = False
-    """True if a WAV file is read beyond the length in its header."""
+    sources: tuple[Source, ...] = WHOLE_FILE
+    holes: tuple[Stretch, ...] = ()
+    """Silence to put into sound that is put end to end, on the recording's clock, in order of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +117,19 @@ class Conversion:
     streams: tuple[AudioStream, ...]
     """All audio streams of the upload."""
     wall_seconds: float
+    gaps: tuple[Gap, ...] = ()
+    """What could not be read, on the clock of the transcript."""
 
 
 def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     """Return ffmpeg's arguments that make `RECORDING_NAME` of `INPUT_NAME`, and measure both ends on the way."""
     graph = (
-        f"[0:a:{plan.stream}]asplit=3[sound][level][first];"
+        f"{_joined(plan)}asplit=3[sound][level][first];"
         f"[level]aresample=osf=s16,volumedetect@{DECODED},anullsink;"
         f"[first]aselect=eq(n\\,0),ashowinfo@{DECODED},anullsink;"
         f"[sound]{_filters(plan)},asplit=3[mono][check][loud];"
+        # A number that is none has none in these samples either; the encoder refuses it in others.
+        "[mono]aformat=sample_fmts=s32p[encoded];"
         f"[check]aresample=osf=s16,volumedetect@{WRITTEN},anullsink;"
         f"[loud]highpass=f={HIGH_PASS_HERTZ},asetnsamples=n={round(WINDOW_SECONDS * RECORDING_RATE)},"
         "astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=RMS_level,"
@@ -135,19 +137,17 @@ def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     )
     return [
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-y", "-threads", "1"),
-        *("-t", f"{limits.max_audio_seconds + 1:.3f}"),
-        *(("-ignore_length", "1") if plan.to_end_of_file else ()),
-        *_input(INPUT_NAME),
-        *("-filter_complex", graph, "-map", "[mono]", "-vn"),
+        *(word for source in plan.sources for word in _source_input(source, limits)),
+        *("-filter_complex", graph, "-map", "[encoded]", "-vn"),
         *("-c:a", "libmp3lame", "-q:a", "2", "-map_metadata", "-1", "-fflags", "+bitexact"),
-        *("-f", "mp3", f"file:{RECORDING_NAME}"),
+        *("-max_error_rate", "1", "-f", "mp3", f"file:{RECORDING_NAME}"),
     ]
 
 
 def _filters(plan: Plan) -> str:
     """Return the filters from the decoded sound to the recording's. Gain is given in floating point."""
     filters = [
-        "" if plan.keep_times else "asetpts=N/SR/TB",
+        "" if plan.keep_times else f"asetpts=({_end_to_end(plan.holes)})/TB",
         f"pan=mono|c0={plan.mix}" if plan.mix else "",
         f"aresample={RECORDING_RATE}:async=1",
         "aformat=channel_layouts=mono",
@@ -158,6 +158,37 @@ def _filters(plan: Plan) -> str:
     return ",".join(filter(None, filters))
 
 
+def _end_to_end(holes: tuple[Stretch, ...]) -> str:
+    """Return the time of a sample as ffmpeg's expression: by its number, and later by the holes before it."""
+    filled, terms = 0.0, []
+    for hole in holes:
+        terms.append(f"+gte(N/SR\\,{hole.start - filled:.6f})*{hole.seconds:.6f}")
+        filled += hole.seconds
+    return "N/SR" + "".join(terms)
+
+
+def _joined(plan: Plan) -> str:
+    """Return the beginning of the filter graph: the sound of one stream from all sources."""
+    if len(plan.sources) == 1:
+        return f"[0:a:{plan.stream}]"
+    # Each is resampled on its own, if need be: a resampler before the cut at its end would hear what lies behind.
+    numbers = range(len(plan.sources))
+    parts = [f"[{number}:a:{plan.stream}]aresample[part{number}];" for number in numbers]
+    labels = "".join(f"[part{number}]" for number in numbers)
+    return f"{''.join(parts)}{labels}concat=n={len(plan.sources)}:v=0:a=1,"
+
+
+def _source_input(source: Source, limits: ConversionLimits) -> tuple[str, ...]:
+    longest = limits.max_audio_seconds + 1
+    seconds = longest if source.seconds is None else min(longest, source.seconds)
+    skip = ("-skip_initial_bytes", str(source.start)) if source.start else ()
+    beyond = ("-ignore_length", "1") if source.to_end_of_file else ()
+    if source.samples is None:
+        return ("-t", f"{seconds:.6f}", *skip, *beyond, *_input(INPUT_NAME))
+    form = ("-f", source.samples.codec, "-ar", str(source.samples.rate), "-ac", str(source.samples.channels))
+    return ("-t", f"{seconds:.6f}", *skip, *form, *_input(INPUT_NAME, demuxers=(source.samples.codec,)))
+
+
 def first_sound_arguments(plan: Plan) -> list[str]:
     """Return ffmpeg's arguments that report when the sound starts, on the container's own clock."""
     return [
@@ -165,6 +196,15 @@ def first_sound_arguments(plan: Plan) -> list[str]:
         *_input(INPUT_NAME),
         *("-filter_complex", f"[0:a:{plan.stream}]ashowinfo@{DECODED}[first]", "-map", "[first]", "-frames:a", "1"),
         *("-f", "null", "-"),
+    ]
+
+
+def survey_arguments(audio_stream: int = 0) -> list[str]:
+    """Return ffmpeg's arguments that report each packet and each frame of an audio stream, for `read_survey`."""
+    return [
+        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-threads", "1", "-debug_ts"),
+        *_input(INPUT_NAME),
+        *("-map", f"0:a:{audio_stream}", "-max_error_rate", "1", "-f", "null", "-"),
     ]
 
 
@@ -178,9 +218,9 @@ def check_arguments() -> list[str]:
     ]
 
 
-def _input(name: str) -> tuple[str, ...]:
+def _input(name: str, *, demuxers: tuple[str, ...] = DEMUXERS) -> tuple[str, ...]:
     """Return the arguments that open the local file *name* and nothing else."""
-    return ("-protocol_whitelist", "file", "-format_whitelist", ",".join(DEMUXERS), "-i", f"file:{name}")
+    return ("-protocol_whitelist", "file", "-format_whitelist", ",".join(demuxers), "-i", f"file:{name}")
 
 
 def better_plan(report: Report, plan: Plan) -> Plan | None:
@@ -233,7 +273,8 @@ def _fault_of_machine(name: str, *, exit_code: int, report: Report) -> Conversio
         return ConversionInterrupted(
             f"There was no room on the disk for the recording of {name}. Free some, then retry."
         )
-    if any("Cannot allocate memory" in error for error in report.errors):
+    # A broken block can ask for more memory than any machine has.
+    if not report.reading_failed and any("Cannot allocate memory" in error for error in report.errors):
         return ConversionInterrupted(f"The memory for the conversion of {name} ran out. Retry when less is going on.")
     if exit_code and not report.format and not report.errors:  # of a file that it can't open it says so
         return ConversionInterrupted(

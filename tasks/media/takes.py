@@ -91,6 +91,16 @@ class Takes:
         check_opened(take.report, name=name)
         return take
 
+    def again(self, take: Take, plan: Plan) -> Take:
+        """
+        Return the take of another plan, in whose place *take* was. Raises as `best` does.
+
+        Its level is measured again: the plan may read sound that *take* did not reach.
+        """
+        made = self._keep(self._make(replace(plan, high_pass=False, gain_decibels=0.0)), take)
+        check_opened(made.report, name=self._ffmpeg.name)
+        return self._levelled(made)
+
     def _of_streams(self, first: Take, places: list[int]) -> Take:
         """Return the take of the first stream with a clear voice, or else of the one with most of one."""
         best, most = None, (-1.0, False)
@@ -138,7 +148,8 @@ class Takes:
         if (written := self._ffmpeg.folder / RECORDING_NAME).exists():
             written.replace(recording)
         check_duration(report, name=self._ffmpeg.name, limits=self._limits)
-        return Take(plan, report, recording)
+        read = audio_streams(report)[plan.stream : plan.stream + 1]
+        return Take(plan, replace(report, sound_seconds=read[0].end_seconds if read else None), recording)
 
     @staticmethod
     def _keep(take: Take, other: Take | None) -> Take:

@@ -2,13 +2,14 @@
 
 from tasks.errors import ConversionInterrupted, MediaRejected
 from tasks.media.ffmpeg_log import Report
-from tasks.media.plan import ESTIMATE_TOLERANCE, PACKET_SECONDS, TOLERANCE_SECONDS, ConversionLimits
+from tasks.media.losses import Losses
+from tasks.media.plan import TOLERANCE_SECONDS, ConversionLimits
 from tasks.names import display_name
 
 SECONDS_PER_MINUTE = 60
 REPAIR = "Repair it or export it again, then upload it."
-_WITHOUT_PAUSES = ("flac",)
-"""Containers in which every sample follows the one before: a gap is damage, also where ffmpeg says nothing."""
+MIN_RATE = 1000
+"""Samples per second below which no speech is left in a sound."""
 
 
 def check_opened(report: Report, *, name: str) -> None:
@@ -18,6 +19,12 @@ def check_opened(report: Report, *, name: str) -> None:
     if not any(stream.kind == "audio" for stream in report.streams):
         found = ", ".join(str(stream) for stream in report.streams) or "nothing"
         msg = f"{name} has no audio stream; found: {found}. Upload a file with sound."
+        raise MediaRejected(msg)
+    if 0 < report.rate < MIN_RATE:
+        msg = (
+            f"{name} has {report.rate} samples per second, too few for speech: {MIN_RATE} are needed, and 8000 or more "
+            "are good. Check how it was exported, then upload it again."
+        )
         raise MediaRejected(msg)
     if not report.decoded.seconds or not report.written.seconds:
         msg = f"{name} holds no sound that can be decoded. Check that it plays, or export it as MP3 or WAV."
@@ -35,43 +42,25 @@ def _why_not_opened(report: Report, name: str) -> str:
     return f"{name} is not an audio or video file that can be read. Check that it plays, or export it as MP3 or WAV."
 
 
-def check_complete(report: Report, *, name: str, offset_seconds: float, wav_share: float = 1.0) -> None:
-    """
-    Raise `MediaRejected` if more than `TOLERANCE_SECONDS` of the sound could not be read.
-
-    *offset_seconds* is where the sound starts on the upload's clock, *wav_share* how much of the sound that a WAV
-    header announces is in the file.
-    """
-    heard, written = report.decoded.seconds, report.written.seconds
-    undecoded_seconds = report.undecoded_packets * PACKET_SECONDS
-    if 0 < wav_share < 1:
-        declared = heard / wav_share
-        cut_off_seconds = declared - heard
-    else:
-        declared = heard if report.declared_seconds is None else report.declared_seconds - offset_seconds
-        cut_off_seconds = _cut_off_seconds(report, declared=declared)
-    hole_seconds = written - heard if report.damaged or report.format in _WITHOUT_PAUSES else 0.0
-    lost = max(cut_off_seconds, hole_seconds, undecoded_seconds)
-    if lost > TOLERANCE_SECONDS:
-        whole = max(declared, written, heard + undecoded_seconds)
-        msg = f"{name} is damaged or cut off: only {clock(whole - lost)} of {clock(whole)} could be read. {REPAIR}"
-        raise MediaRejected(msg)
-    if report.reading_failed:
-        msg = f"{name} is damaged: nothing could be read after the first {clock(heard)}. {REPAIR}"
-        raise MediaRejected(msg)
-    if report.exit_code:
+def check_ended_well(report: Report, *, name: str) -> None:
+    """Raise `MediaRejected` if ffmpeg gave up for another reason than a broken upload."""
+    if report.exit_code and not report.reading_failed:
         why = report.errors[-1] if report.errors else f"exit code {report.exit_code}"
         msg = f"{name} can't be converted (ffmpeg: {display_name(why)}). Export it as MP3 or WAV and upload that."
         raise MediaRejected(msg)
 
 
-def _cut_off_seconds(report: Report, *, declared: float) -> float:
-    """Return the seconds by which the sound ends before *declared*, as far as that can be trusted."""
-    missing = declared - report.written.seconds
-    if report.declared_is_estimate:
-        return missing if report.damaged and missing > ESTIMATE_TOLERANCE * declared + TOLERANCE_SECONDS else 0.0
-    # A film may go on after its sound.
-    return missing if report.lasts_by_sound or report.damaged else 0.0
+def check_losses(report: Report, losses: Losses, *, name: str, refuse_damaged: bool) -> None:
+    """
+    Raise `MediaRejected` for an upload that is damaged or cut off, if those are refused or next to nothing is left.
+
+    Losses up to `TOLERANCE_SECONDS` are let pass.
+    """
+    heard = report.decoded.seconds
+    if losses.seconds > TOLERANCE_SECONDS and (refuse_damaged or heard <= TOLERANCE_SECONDS):
+        whole = clock(heard + losses.seconds)
+        msg = f"{name} is damaged or cut off: only {clock(heard)} of {whole} could be read. {REPAIR}"
+        raise MediaRejected(msg)
 
 
 def check_duration(report: Report, *, name: str, limits: ConversionLimits) -> None:

@@ -1,14 +1,14 @@
-"""Names, WAV headers, ffmpeg's words, and what follows from them."""
+"""Names, ffmpeg's words, and what follows from them."""
 
 import signal
-import struct
 from dataclasses import replace
 
 import pytest
 
 from tasks.errors import ConversionInterrupted, MediaRejected
 from tasks.media.ffmpeg_log import Report, Sound, Stream, read_log
-from tasks.media.formats import is_media, read_wav_header
+from tasks.media.formats import is_media
+from tasks.media.losses import Losses
 from tasks.media.plan import (
     ConversionLimits,
     Plan,
@@ -18,8 +18,17 @@ from tasks.media.plan import (
     first_sound_arguments,
     interruption,
     offset_seconds,
+    survey_arguments,
 )
-from tasks.media.validation import check_complete, check_duration, check_opened, check_recording, clock
+from tasks.media.survey import Stretch
+from tasks.media.validation import (
+    check_duration,
+    check_ended_well,
+    check_losses,
+    check_opened,
+    check_recording,
+    clock,
+)
 
 AUDIO = Stream(1, "audio", "aac", cover=False)
 FILM = Stream(0, "video", "h264", cover=False)
@@ -90,45 +99,6 @@ def test_media_are_told_by_their_ending(path, accepted):
     assert is_media(path) is accepted
 
 
-def wav(*chunks: tuple[bytes, int, bytes], kind: bytes = b"RIFF") -> bytes:
-    return kind + struct.pack("<I", 0) + b"WAVE" + b"".join(n + struct.pack("<I", size) + c for n, size, c in chunks)
-
-
-FORMAT_CHUNK = (b"fmt ", 16, bytes(16))
-
-
-@pytest.mark.parametrize(
-    ("content", "announced"),
-    [
-        (wav(FORMAT_CHUNK, (b"data", 1000, b"")), 1000),
-        (wav((b"bext", 3, bytes(4)), FORMAT_CHUNK, (b"data", 1000, b"")), 1000),  # odd chunks are padded
-        (wav(FORMAT_CHUNK, (b"data", 0, b"")), None),
-        (wav(FORMAT_CHUNK, (b"data", 0x7FFFF000, b"")), None),  # arecord into a pipe
-        (wav(FORMAT_CHUNK, (b"data", 0xFFFFFFFF, b"")), None),  # ffmpeg into a pipe
-        (wav((b"ds64", 28, struct.pack("<QQQI", 1, 2**33, 1, 0)), (b"data", 0xFFFFFFFF, b""), kind=b"RF64"), 2**33),
-    ],
-)
-def test_wav_header_announces_its_sound(content, announced):
-    header = read_wav_header(content, len(content))
-    assert header is not None
-    assert (header.start, header.announced) == (len(content), announced)
-
-
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"ID3\x04", wav(FORMAT_CHUNK), b"RIFF\0\0\0\0AVI LIST"])
-def test_what_is_no_wav_has_no_wav_header(content):
-    assert read_wav_header(content, len(content)) is None
-
-
-@pytest.mark.parametrize(
-    ("size", "share", "overflowed"),
-    [(1044, 1.0, False), (544, 0.5, False), (44, 0.0, False), (1144, 1.0, False), (1044 + 2**32, 1.0, True)],
-)
-def test_size_shows_what_a_wav_lacks_or_hides(size, share, overflowed):
-    header = read_wav_header(wav(FORMAT_CHUNK, (b"data", 1000, b"")), size)
-    assert header is not None
-    assert (header.share_present(size), header.overflowed(size)) == (share, overflowed)
-
-
 def test_report_has_what_ffmpeg_measured():
     report = read_log(FFMPEG_5.splitlines())
     assert report.format == "matroska,webm"
@@ -140,7 +110,7 @@ def test_report_has_what_ffmpeg_measured():
     assert (report.declared_seconds, report.start_seconds, report.first_sound_seconds) == (70.25, 1.4, 2.2)
     assert report.decoded == Sound(pytest.approx(59.0), pytest.approx(-23.8))
     assert report.written == Sound(pytest.approx(60.0), pytest.approx(-26.8))
-    assert (report.channels, report.undecoded_packets, report.reading_failed) == (2, 1, False)
+    assert (report.channels, report.rate, report.reading_failed) == (2, 44100, False)
 
 
 def test_sound_that_changes_midway_is_summed_up():
@@ -156,7 +126,6 @@ def test_sound_that_changes_midway_is_summed_up():
 
 def test_both_kinds_of_ffmpeg_are_understood():
     report = read_log(FFMPEG_5.splitlines() + FFMPEG_9.splitlines())
-    assert report.undecoded_packets == 2
     assert report.reading_failed
     assert report.corrupt
     assert report.declared_is_estimate
@@ -184,7 +153,12 @@ def test_endless_log_is_not_kept():
 
 @pytest.mark.parametrize(
     "arguments",
-    [conversion_arguments(Plan(), ConversionLimits(60.0)), first_sound_arguments(Plan()), check_arguments()],
+    [
+        conversion_arguments(Plan(), ConversionLimits(60.0)),
+        first_sound_arguments(Plan()),
+        survey_arguments(),
+        check_arguments(),
+    ],
 )
 def test_ffmpeg_may_open_nothing_but_the_one_file(arguments):
     before_input = arguments[: arguments.index("-i")]
@@ -228,59 +202,28 @@ def test_offset_counts_from_the_start_of_the_container(start, first, offset):
     assert offset_seconds(report) == pytest.approx(offset)
 
 
-@pytest.mark.parametrize(
-    "report",
-    [
-        WHOLE,
-        replace(WHOLE, declared_seconds=None),
-        replace(WHOLE, declared_seconds=600.4),
-        replace(WHOLE, written=Sound(700.0)),  # a pause that the file means
-        replace(WHOLE, declared_seconds=900.0, streams=(FILM, AUDIO)),  # a film that goes on
-        replace(WHOLE, declared_seconds=900.0, declared_is_estimate=True),  # a guess
-        replace(WHOLE, declared_seconds=620.0, declared_is_estimate=True, errors=("Header missing",)),  # a radio stream
-        replace(WHOLE, undecoded_packets=20, errors=("Header missing",)),
-    ],
-)
-def test_upload_that_lost_nothing_is_complete(report):
-    check_complete(report, name="talk.mp4", offset_seconds=0.0)
+LOST = Losses((Stretch(100.0, 110.0), Stretch(600.0, 1190.0)))
 
 
-@pytest.mark.parametrize(
-    ("report", "read", "whole"),
-    [
-        (replace(WHOLE, declared_seconds=900.0), "0:10:00", "0:15:00"),
-        (replace(WHOLE, declared_seconds=900.0, streams=(AUDIO, COVER)), "0:10:00", "0:15:00"),
-        (replace(WHOLE, declared_seconds=900.0, streams=(FILM, AUDIO), errors=("partial file",)), "0:10:00", "0:15:00"),
-        (replace(WHOLE, written=Sound(700.0), errors=("Header missing",)), "0:10:00", "0:11:40"),
-        (replace(WHOLE, written=Sound(700.0), format="flac"), "0:10:00", "0:11:40"),
-        (replace(WHOLE, declared_seconds=900.0, declared_is_estimate=True, corrupt=True), "0:10:00", "0:15:00"),
-        (replace(WHOLE, undecoded_packets=3000), "0:10:00", "0:11:00"),
-    ],
-)
-def test_upload_that_lost_sound_is_rejected_with_the_figures(report, read, whole):
+def test_damaged_upload_is_refused_with_the_figures_where_that_is_asked_for():
+    check_losses(WHOLE, LOST, name="talk.mp4", refuse_damaged=False)
+    check_losses(WHOLE, Losses((Stretch(100.0, 100.5),)), name="talk.mp4", refuse_damaged=True)
     with pytest.raises(MediaRejected) as rejection:
-        check_complete(report, name="talk.mp4", offset_seconds=0.0)
-    assert str(rejection.value).startswith(f"talk.mp4 is damaged or cut off: only {read} of {whole} could be read. ")
+        check_losses(WHOLE, LOST, name="talk.mp4", refuse_damaged=True)
+    sentence = "talk.mp4 is damaged or cut off: only 0:10:00 of 0:20:00 could be read. Repair it or export it again"
+    assert str(rejection.value).startswith(sentence)
 
 
-def test_late_start_is_no_loss():
-    report = replace(WHOLE, declared_seconds=630.0)
-    check_complete(report, name="talk.m4a", offset_seconds=30.0)
-    with pytest.raises(MediaRejected):
-        check_complete(report, name="talk.m4a", offset_seconds=0.0)
+def test_upload_of_which_next_to_nothing_can_be_read_is_refused():
+    with pytest.raises(MediaRejected, match=r"only 0\.4 s of 0:10:00 could be read"):
+        check_losses(replace(WHOLE, decoded=Sound(0.4)), LOST, name="talk.mp4", refuse_damaged=False)
+    check_losses(replace(WHOLE, decoded=Sound(0.4)), Losses(), name="yes.mp4", refuse_damaged=True)
 
 
-@pytest.mark.parametrize(("share", "whole"), [(0.5, "0:20:00"), (0.99, "0:10:06")])
-def test_wav_is_judged_by_its_own_header_and_not_by_a_guess(share, whole):
-    report = replace(WHOLE, declared_is_estimate=True, corrupt=True)
-    with pytest.raises(MediaRejected, match=rf"only 0:10:00 of {whole} "):
-        check_complete(report, name="talk.wav", offset_seconds=0.0, wav_share=share)
-
-
-def test_reading_that_broke_off_is_rejected_even_where_no_length_is_known():
-    report = replace(WHOLE, declared_seconds=None, reading_failed=True)
-    with pytest.raises(MediaRejected, match=r"^talk\.opus is damaged: nothing could be read after the first 0:10:00\."):
-        check_complete(report, name="talk.opus", offset_seconds=0.0)
+def test_ffmpeg_that_gives_up_on_something_else_than_broken_data_is_a_refusal():
+    check_ended_well(replace(WHOLE, exit_code=1, reading_failed=True), name="talk.wv")
+    with pytest.raises(MediaRejected, match=r"^talk\.mp4 can't be converted \(ffmpeg: Filter not found\)\."):
+        check_ended_well(replace(WHOLE, exit_code=1, errors=("Filter not found",)), name="talk.mp4")
 
 
 @pytest.mark.parametrize(
@@ -291,6 +234,7 @@ def test_reading_that_broke_off_is_rejected_even_where_no_length_is_known():
         (Report(format="mov", streams=(FILM,)), "x has no audio stream; found: video/h264. Upload a file with sound."),
         (Report(format="mov"), "x has no audio stream; found: nothing. "),
         (Report(format="wav", streams=(AUDIO,)), "x holds no sound that can be decoded"),
+        (replace(WHOLE, rate=100), "x has 100 samples per second, too few for speech: 1000 are needed"),
     ],
 )
 def test_upload_without_sound_is_rejected_with_what_it_is(report, sentence):

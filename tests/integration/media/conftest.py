@@ -37,6 +37,13 @@ class Zoo:
         content = path.read_bytes()
         return self.write(f"cut {path.name}", content[: int(len(content) * share)])
 
+    def overwritten(self, path: Path, at: float, count: int) -> Path:
+        """Return a copy with *count* wrong bytes at that share of the file, as from one lost packet."""
+        content = bytearray(path.read_bytes())
+        start = int(len(content) * at)
+        content[start : start + count] = bytes(byte ^ 0x5A for byte in content[start : start + count])
+        return self.write(f"scratched {path.name}", bytes(content))
+
     def damaged(self, path: Path) -> Path:
         """Return a copy with zeros from 40 to 60 % of its bytes, as from a bad disk."""
         content = bytearray(path.read_bytes())
@@ -73,11 +80,21 @@ class Work:
         return self.folder / "recording.mp3"
 
     def convert(
-        self, upload: Path, *, name: str = "", max_audio_seconds: float = 3600.0, audio_stream: int = 0
+        self,
+        upload: Path,
+        *,
+        name: str = "",
+        max_audio_seconds: float = 3600.0,
+        audio_stream: int = 0,
+        refuse_damaged: bool = False,
     ) -> Conversion:
-        limits = ConversionLimits(max_audio_seconds)
         return convert_file(
-            upload, name=name or upload.name, target=self.target, limits=limits, audio_stream=audio_stream
+            upload,
+            name=name or upload.name,
+            target=self.target,
+            limits=ConversionLimits(max_audio_seconds),
+            audio_stream=audio_stream,
+            refuse_damaged=refuse_damaged,
         )
 
     @property

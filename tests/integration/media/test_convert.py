@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from tasks.batches import Job, Recording, job_id_for
+from tasks.batches import GapReason, Job, Recording, job_id_for
 from tasks.media.convert import convert
 from tasks.outages import ask_the_error
 from tasks.settings import Settings
@@ -56,6 +56,23 @@ def test_record_says_which_of_several_audio_streams_was_taken(submit, settings, 
     assert (recording.audio_stream, [stream.title for stream in recording.audio_streams]) == (2, ["", "Mic"])
     alone = convert(submit(None, "other.mp3"), BATCH_ID, settings)
     assert (alone.audio_stream, alone.audio_streams) == (1, ())
+
+
+def test_gap_of_a_damaged_upload_is_in_its_record(submit, settings, zoo):
+    cut = zoo.cut_off(zoo.make("talk.wav", *zoo.tone), 0.6).read_bytes()
+    recording = convert(submit(cut), BATCH_ID, settings)
+    (gap,) = recording.gaps
+    assert (gap.start, gap.end) == pytest.approx((3.0, 5.0), abs=0.01)
+    assert gap.reason == GapReason.UNREADABLE
+    record = open_store(settings).read(KEYS.recording_record(recording.job_id))
+    assert Recording.model_validate_json(record).gaps == (gap,)
+
+
+def test_damaged_upload_fails_where_that_is_set(submit, settings, zoo):
+    cut = zoo.cut_off(zoo.make("talk.wav", *zoo.tone), 0.6).read_bytes()
+    state = convert(submit(cut), BATCH_ID, settings.model_copy(update={"refuse_damaged": True}), return_state=True)
+    assert state.is_failed()
+    assert state.message.startswith("talk.mp3 is damaged or cut off: only 3.0 s of 5.0 s could be read.")
 
 
 def test_upload_is_never_converted_twice(submit, settings):

@@ -1,0 +1,286 @@
+"""Uploads that are damaged, cut off or only look like it, read by a real ffmpeg of both kinds."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tasks.errors import MediaRejected
+
+TOLERANCE_SECONDS = 0.1
+
+BEEP = (
+    *("-f", "lavfi", "-i", "sine=frequency=440:duration=8"),
+    *("-af", "volume=volume='if(between(t,6,7),1,0.02)':eval=frame,aresample=44100"),
+)
+"""Eight seconds, loud only from 6 to 7 s."""
+
+JUNK = bytes((byte * byte + 7 * byte) % 251 for byte in range(6000))
+
+
+def gaps_of(conversion) -> list[tuple[float, float]]:
+    return [(gap.start, gap.end) for gap in conversion.gaps]
+
+
+def near(*stretches: tuple[float, float], within: float = 0.3):
+    return [pytest.approx(stretch, abs=within) for stretch in stretches]
+
+
+WHOLE = {
+    "mp3": (),
+    "aac": (),
+    "flac": (),
+    "ogg": ("-c:a", "libvorbis"),
+    "opus": ("-c:a", "libopus"),
+    "webm": ("-c:a", "libopus"),
+    "m4a": ("-movflags", "faststart"),
+    "ts": ("-c:a", "aac"),
+    "wma": (),
+    "flv": ("-c:a", "aac"),
+    "wv": (),
+}
+
+
+@pytest.mark.parametrize("ending", WHOLE)
+def test_junk_behind_the_sound_is_no_loss(zoo, work, ending):
+    content = zoo.make(f"talk.{ending}", *zoo.tone, *WHOLE[ending]).read_bytes()
+    conversion = work.convert(zoo.write(f"junk.{ending}", content + JUNK), refuse_damaged=True)
+    assert conversion.audio_seconds == pytest.approx(5.0, abs=TOLERANCE_SECONDS)
+    assert conversion.gaps == ()
+
+
+@pytest.mark.parametrize("ending", ["mp3", "aac", "flac", "ogg", "opus", "ts", "m4a"])
+def test_files_put_one_behind_the_other_lose_nothing(zoo, work, ending):
+    content = zoo.make(f"talk.{ending}", *zoo.tone, *WHOLE[ending]).read_bytes()
+    conversion = work.convert(zoo.write(f"joined.{ending}", content * 3), refuse_damaged=True)
+    silence = 2.0 if ending == "opus" else 0.0  # ffmpeg 5 takes the headers of joined Ogg files for sound
+    assert 14.8 <= conversion.audio_seconds <= 15.2 + silence
+    assert conversion.gaps == ()
+
+
+@pytest.mark.parametrize("ending", ["mp3", "aac", "flac", "m4a", "ts", "wma", "flv"])
+def test_one_bad_packet_is_let_pass(zoo, work, ending):
+    upload = zoo.overwritten(zoo.make(f"talk.{ending}", *zoo.tone, *WHOLE[ending]), 0.5, 40)
+    conversion = work.convert(upload, refuse_damaged=True)
+    assert conversion.audio_seconds == pytest.approx(5.0, abs=0.15)
+    assert conversion.gaps == ()
+
+
+BAD_PACKET = (0.62, 40)
+
+
+@pytest.mark.parametrize("scratched", [False, True])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("late.m4a", ("-itsoffset", "5", "TONE", "-movflags", "faststart")),  # an edit list
+        ("late.mka", ("-itsoffset", "5", "TONE", "-c:a", "aac")),
+        ("late.webm", ("-itsoffset", "5", "TONE", "-c:a", "libopus")),
+        ("book.m4b", ("TONE", "-i", "CHAPTERS", "-map_chapters", "1", "-movflags", "faststart", "-f", "mp4")),
+        ("book.mka", ("TONE", "-i", "CHAPTERS", "-map_chapters", "1", "-c:a", "aac")),
+        ("film.mkv", ("TONE", "-i", "SUBTITLES", "-map", "0", "-map", "1", "-c:a", "aac", "-c:s", "srt")),
+        ("film.mp4", ("FILM", "TONE", "-map", "0", "-map", "1", "-movflags", "faststart")),
+        ("film.mov", ("FILM", "TONE", "-map", "0", "-map", "1", "-movflags", "faststart", "-c:v", "mpeg4")),
+        ("film.flv", ("FILM", "TONE", "-map", "0", "-map", "1", "-c:a", "aac")),
+        (
+            "song.m4a",
+            ("TONE", "-i", "COVER", "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic"),
+        ),
+    ],
+)
+def test_length_of_something_else_is_not_that_of_the_sound(zoo, work, name, arguments, scratched):
+    chapters = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND=4\n[CHAPTER]\nTIMEBASE=1/1\nSTART=4\nEND=60\n"
+    subtitles = "1\n00:00:01,000 --> 00:00:02,000\nOne\n\n2\n00:00:50,000 --> 00:01:00,000\nTwo\n"
+    sources = {
+        "TONE": zoo.tone,
+        "FILM": zoo.film,
+        "CHAPTERS": (str(zoo.write("chapters.txt", chapters.encode())),),
+        "SUBTITLES": (str(zoo.write("words.srt", subtitles.encode())),),
+        "COVER": (str(zoo.make("cover.png", *zoo.film, "-frames:v", "1")),),
+    }
+    upload = zoo.make(name, *(word for argument in arguments for word in sources.get(argument, (argument,))))
+    conversion = work.convert(
+        zoo.overwritten(upload, *BAD_PACKET) if scratched else upload, refuse_damaged=not scratched
+    )
+    assert conversion.audio_seconds == pytest.approx(5.0, abs=TOLERANCE_SECONDS)
+    assert all(gap.end - gap.start < 3 and gap.end <= 5.1 for gap in conversion.gaps)
+    assert scratched or conversion.gaps == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("call.webm", "libopus"), ("call.mka", "aac"), ("call.ts", "aac"), ("call.m4a", "aac")]
+)
+@pytest.mark.parametrize("cut", [0, 150])
+def test_pause_is_none_of_the_damage_at_the_end(zoo, work, name, codec, cut):
+    fast = ("-movflags", "faststart") if name.endswith("m4a") else ()
+    upload = zoo.make(name, *BEEP[:4], "-af", "aselect=lt(t\\,2)+gt(t\\,5)", "-c:a", codec, *fast)
+    content = upload.read_bytes()
+    conversion = work.convert(zoo.write(f"cut {name}", content[: len(content) - cut]), refuse_damaged=True)
+    assert conversion.audio_seconds == pytest.approx(8.0, abs=0.15)
+    assert conversion.gaps == ()
+
+
+@pytest.mark.parametrize("frames", [0.3, 1.0, 3.0])
+def test_wrong_number_of_frames_in_an_mp3_is_no_loss_and_hides_none(zoo, work, frames):
+    content = bytearray(zoo.make("talk.mp3", *zoo.tone).read_bytes())
+    place = content.index(b"Xing" if b"Xing" in content else b"Info") + 8
+    count = int.from_bytes(content[place : place + 4])
+    content[place : place + 4] = int(count * frames).to_bytes(4)
+    conversion = work.convert(zoo.write("wrong.mp3", bytes(content)), refuse_damaged=True)
+    assert conversion.audio_seconds == pytest.approx(5.0, abs=TOLERANCE_SECONDS)
+    cut = work.convert(zoo.write("cut.mp3", bytes(content[: len(content) * 6 // 10])))
+    assert gaps_of(cut) == near((3.0, 5.0))
+
+
+def test_mp3_without_a_header_is_read_with_junk_at_its_end(zoo, work):
+    quiet = "volume=volume='if(lt(t,6),0,1)':eval=frame"
+    arguments = (*BEEP[:4], "-af", quiet, "-q:a", "4", "-write_xing", "0")
+    content = zoo.make("rip.mp3", *arguments).read_bytes()
+    conversion = work.convert(zoo.write("junk.mp3", content + JUNK), refuse_damaged=True)
+    assert conversion.audio_seconds == pytest.approx(8.0, abs=TOLERANCE_SECONDS)
+    assert conversion.gaps == ()
+
+
+CUT_OFF = {
+    "wav": (),
+    "aiff": (),
+    "au": (),
+    "w64": (),
+    "caf": (),
+    "flac": (),
+    "mp3": (),
+    "wv": (),
+    "webm": ("-c:a", "libopus"),
+    "mka": ("-c:a", "aac"),
+    "m4a": ("-movflags", "faststart"),
+    "wma": (),
+    "flv": ("-c:a", "aac"),
+    "avi": (),
+}
+
+
+@pytest.mark.parametrize("ending", CUT_OFF)
+def test_upload_that_was_cut_off_has_a_gap_to_its_declared_end(zoo, work, ending):
+    upload = zoo.cut_off(zoo.make(f"talk.{ending}", *zoo.tone, *CUT_OFF[ending]), 0.6)
+    conversion = work.convert(upload)
+    assert conversion.audio_seconds == pytest.approx(3.0, abs=0.3)
+    assert gaps_of(conversion) == near((conversion.audio_seconds, 5.0), within=0.1)
+
+
+@pytest.mark.parametrize("ending", ["mp3", "flac", "wav"])
+def test_last_second_of_a_minute_is_missed_too(zoo, work, ending):
+    minute = zoo.make(f"talk.{ending}", "-f", "lavfi", "-i", "sine=frequency=440:duration=60")
+    conversion = work.convert(zoo.cut_off(minute, 0.98))
+    assert gaps_of(conversion) == near((58.8, 60.0))
+
+
+@pytest.mark.parametrize("ending", ["mp3", "flac", "webm", "avi"])
+def test_download_that_stopped_and_left_zeros_has_a_gap_at_its_end(zoo, work, ending):
+    whole = zoo.make(f"talk.{ending}", *BEEP[:4], *CUT_OFF[ending]).read_bytes()
+    done = len(whole) * 6 // 10
+    conversion = work.convert(zoo.write(f"half.{ending}", whole[:done] + bytes(len(whole) - done)))
+    assert gaps_of(conversion) == near((4.8, 8.0))
+
+
+@pytest.mark.parametrize("name", ["talk.wav", "talk.mp3", "talk.flac", "talk.webm"])
+def test_upload_that_was_cut_off_is_refused_where_that_is_set(zoo, work, name):
+    codec = ("-c:a", "libopus") if name.endswith("webm") else ()
+    upload = zoo.cut_off(zoo.make(name, *zoo.tone, *codec), 0.6)
+    with pytest.raises(
+        MediaRejected, match=rf"^cut {name} is damaged or cut off: only [23]\.\d s of 5\.0 s could be read"
+    ):
+        work.convert(upload, refuse_damaged=True)
+    assert work.contents == []
+
+
+def test_film_that_was_cut_off_lacks_sound_only_as_far_as_it_had_any(zoo, work):
+    whole = zoo.make("film.mp4", *zoo.film, *zoo.tone, "-movflags", "faststart", "-c:v", "mpeg4")
+    assert gaps_of(work.convert(zoo.cut_off(whole, 0.5)))[0][1] == pytest.approx(5.0, abs=TOLERANCE_SECONDS)
+    late = zoo.make("late.mp4", *zoo.film, "-itsoffset", "2", *zoo.tone, "-movflags", "faststart", "-c:v", "mpeg4")
+    conversion = work.convert(zoo.cut_off(late, 0.6))
+    assert conversion.offset_seconds == pytest.approx(2.0, abs=TOLERANCE_SECONDS)
+    assert gaps_of(conversion)[0][1] == pytest.approx(7.0, abs=TOLERANCE_SECONDS)
+
+
+HOLES = {
+    "mp3": ("-b:a", "64k"),
+    "rip.mp3": ("-b:a", "64k", "-write_xing", "0"),
+    "aac": ("-b:a", "64k"),
+    "m4a": ("-b:a", "64k"),
+    "flac": (),
+    "ogg": ("-c:a", "libvorbis", "-page_duration", "100000"),
+    "opus": ("-c:a", "libopus", "-vbr", "off", "-page_duration", "100000"),
+    "webm": ("-c:a", "libopus", "-vbr", "off", "-cluster_time_limit", "500"),
+    "ts": ("-c:a", "aac", "-b:a", "64k"),
+    "flv": ("-c:a", "aac", "-b:a", "64k"),
+    "wma": (),
+    "avi": ("-b:a", "64k"),
+    "mp3.wav": ("-c:a", "libmp3lame", "-b:a", "64k"),
+    "flac.ogg": ("-c:a", "flac", "-page_duration", "100000"),
+}
+
+
+@pytest.mark.parametrize("ending", HOLES)
+def test_hole_is_a_gap_with_silence_and_later_times_stay_right(zoo, work, level_of: Callable[..., float], ending):
+    whole = zoo.make(f"talk.{ending}", *BEEP, *HOLES[ending])
+    conversion = work.convert(zoo.damaged(whole))
+    ((start, end),) = gaps_of(conversion)
+    assert 2.0 <= start < 4.0 < end < 6.0
+    assert end - start == pytest.approx(1.6, abs=0.8)
+    assert conversion.audio_seconds == pytest.approx(8.0, abs=0.35)
+    assert level_of(work.target, start + 0.2, end - start - 0.4) < -60
+    assert level_of(work.target, 6.25, 0.5) > level_of(work.target, 5.0, 0.7) + 20
+    with pytest.raises(
+        MediaRejected, match=rf"^damaged talk\.{ending} is damaged or cut off: only [567]\.\d s of [78]"
+    ):
+        work.convert(zoo.damaged(whole), refuse_damaged=True)
+
+
+def test_mp4_in_fragments_is_read_up_to_its_hole(zoo, work):
+    fragments = ("-movflags", "frag_keyframe+empty_moov", "-frag_duration", "500000", "-b:a", "64k")
+    whole = zoo.make("browser.mp4", *BEEP, "-c:a", "aac", *fragments)
+    assert work.convert(whole, refuse_damaged=True).gaps == ()
+    conversion = work.convert(zoo.damaged(whole))
+    assert gaps_of(conversion) == near((conversion.audio_seconds, 8.0), within=0.6)
+
+
+def test_hole_at_the_beginning_moves_no_later_time(zoo, work):
+    content = bytearray(zoo.make("talk.m4a", *BEEP, "-b:a", "64k").read_bytes())
+    content[60 : len(content) // 4] = bytes(len(content) // 4 - 60)
+    conversion = work.convert(zoo.write("scratched.m4a", bytes(content)))
+    ((start, end),) = gaps_of(conversion)
+    assert (start, end) == pytest.approx((0.0, 2.2), abs=0.5)
+    assert conversion.offset_seconds == pytest.approx(end)
+    assert conversion.offset_seconds + conversion.audio_seconds == pytest.approx(8.0, abs=TOLERANCE_SECONDS)
+
+
+def test_pause_and_hole_in_one_file_are_told_apart(zoo, work):
+    pause = ("-af", "aselect=lt(t\\,1)+gt(t\\,3)")
+    codec = ("-c:a", "libopus", "-vbr", "off", "-cluster_time_limit", "200")
+    upload = zoo.make("call.webm", *BEEP[:4], *pause, *codec)
+    content = bytearray(upload.read_bytes())
+    content[len(content) * 6 // 10 : len(content) * 7 // 10] = bytes(len(content) // 10)
+    conversion = work.convert(zoo.write("scratched.webm", bytes(content)))
+    ((start, end),) = gaps_of(conversion)
+    assert 4.0 < start < end < 7.5
+
+
+def test_upload_whose_every_packet_is_broken_is_refused(zoo, work):
+    content = bytearray(zoo.make("talk.m4a", *zoo.tone, "-movflags", "faststart").read_bytes())
+    start = content.index(b"mdat") + 4
+    content[start:] = bytes(len(content) - start)
+    with pytest.raises(MediaRejected, match=r"^broken\.m4a (holds no sound that can be decoded|is damaged or cut off)"):
+        work.convert(zoo.write("broken.m4a", bytes(content)))
+
+
+def test_damage_that_nobody_hears_is_let_pass(zoo, work):
+    content = bytearray(zoo.make("talk.mp3", *zoo.tone, "-b:a", "128k").read_bytes())
+    content[40_000:40_400] = bytes(400)  # 25 ms
+    conversion = work.convert(zoo.write("scratched.mp3", bytes(content)), refuse_damaged=True)
+    assert conversion.audio_seconds == pytest.approx(5.0, abs=0.1)
+    assert conversion.gaps == ()
+
+
+def test_samples_that_are_no_numbers_are_no_lack_of_memory(zoo, work):
+    content = bytearray(zoo.make("float.wav", *zoo.tone, "-c:a", "pcm_f32le").read_bytes())
+    content[400_000:400_008] = b"\xff\xff\xff\x7f\0\0\x80\x7f"
+    assert work.convert(zoo.write("nan.wav", bytes(content))).audio_seconds == pytest.approx(5.0)
