@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import ctranslate2
-import httpx
+import httpx2
 from faster_whisper import WhisperModel, available_models, download_model
-from huggingface_hub.errors import HfHubHTTPError
 
 from tasks.devices import Device
 from tasks.errors import DeviceFailed, ModelUnavailable
@@ -83,7 +82,7 @@ def locate_model(model: str, models_folder: Path) -> Path:
         pass  # not downloaded yet
     try:
         return _downloaded(model, models_folder, local_files_only=False)
-    except (OSError, ValueError, httpx.HTTPError, HfHubHTTPError) as exc:
+    except (OSError, ValueError, httpx2.HTTPError) as exc:
         msg = (
             f"The model {model} is not on this machine and cannot be downloaded ({_first_line(exc)}). "
             f"Connect the machine to the internet once, or put the model's files into {own_folder}."

@@ -4,9 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -14,6 +12,7 @@ from deployments.local import models
 from deployments.local.devices import GIB, CudaDevice, choose_devices
 from deployments.local.models import HUB_SECONDS, PINNED, ModelIncomplete, PinnedModel, is_complete, models_needed
 from tasks.settings import Settings
+from tests.support.hub import running_hub
 
 CPU = choose_devices("cpu", (), 2)
 GPU = choose_devices(
@@ -50,64 +49,10 @@ def test_a_changed_file_makes_a_model_incomplete(tmp_path):
     assert is_complete(model, tmp_path)
 
 
-class Hub(ThreadingHTTPServer):
-    """A Hugging Face Hub that holds tiny.en, and does what a test says."""
-
-    def __init__(self, model_folder):
-        super().__init__(("127.0.0.1", 0), HubRequest)
-        self.model_folder = model_folder
-        self.changed = {}  # what it serves instead of a file
-        self.breaks_off = 0
-        self.silent = threading.Event()
-        self.resumed_at = []
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class HubRequest(BaseHTTPRequestHandler):
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        if self.server.silent.is_set():
-            time.sleep(30)
-            return
-        if "/resolve/" not in self.path:
-            self.send_error(404)
-            return
-        *repository, _, revision, file = self.path.strip("/").split("/")
-        content = self.server.changed.get(file) or (self.server.model_folder / file).read_bytes()
-        assert ("/".join(repository), revision) == (PINNED["tiny.en"].repository, PINNED["tiny.en"].revision)
-        start = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").partition("-")[0])
-        if start:
-            self.server.resumed_at.append(start)
-        self.send_response(206 if start else 200)
-        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", revision)
-        self.send_header("Content-Length", str(len(content) - start))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.end_headers()
-        if self.command == "GET":
-            broken = self.server.breaks_off > 0 and file == "model.bin"
-            self.server.breaks_off -= broken
-            self.wfile.write(content[start : start + (len(content) - start) // 2] if broken else content[start:])
-        self.close_connection = True
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def hub(small_model):
-    server = Hub(small_model)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
-    serving.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with running_hub(small_model, PINNED["tiny.en"].repository, PINNED["tiny.en"].revision) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """Loading a model: what it does about a device that is too small, and whose fault it is if nothing helps."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +12,7 @@ from tasks.errors import DeviceFailed, ModelUnavailable
 from tasks.transcription.backend import OutOfMemory, device_error
 from tasks.transcription.model_files import load_model, smaller_numbers
 from tasks.transcription.whisper import WhisperBackend
+from tests.support.hub import running_hub
 
 OVERFLOW = RuntimeError("CUDA failed with error out of memory")
 
@@ -64,3 +68,32 @@ def test_damaged_files_are_the_models_fault(device, models_folder, tmp_path):
     model.write_bytes(model.read_bytes()[:1000])
     with pytest.raises(ModelUnavailable, match="Remove it to fetch it anew"):
         load_model(device, "tiny.en", tmp_path, compute_type="int8")
+
+
+LOCATE = """
+import sys
+from pathlib import Path
+from tasks.errors import ModelUnavailable
+from tasks.transcription.model_files import locate_model
+try:
+    print((locate_model("somebody/whisper", Path(sys.argv[1])) / "model.bin").stat().st_size)
+except ModelUnavailable as error:
+    print(error)
+"""
+
+
+def test_a_download_that_breaks_off_for_good_is_a_missing_model(small_model, tmp_path):
+    with running_hub(small_model, "somebody/whisper") as hub:
+        hub.breaks_off = 1000
+
+        def locate():
+            own = {"HF_ENDPOINT": hub.address, "NO_PROXY": "127.0.0.1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+            command = [sys.executable, "-c", LOCATE, str(tmp_path)]
+            done = subprocess.run(
+                command, env=os.environ | own, capture_output=True, text=True, timeout=120, check=True
+            )
+            return done.stdout
+
+        assert locate().startswith("The model somebody/whisper is not on this machine and cannot be downloaded (")
+        hub.breaks_off = 0
+        assert int(locate()) == (small_model / "model.bin").stat().st_size
