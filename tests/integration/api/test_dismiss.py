@@ -129,7 +129,9 @@ def test_uploads_that_all_expired_cannot_be_retried(dashboard, prefect):
 def test_of_a_cancelled_batch_what_was_stopped_counts_as_well(dashboard, prefect, publish):
     batch_id, flow_run_id, (done, stopped) = dashboard.started_batch("done.mp3", "lecture.mp3")
     publish(dashboard, batch_id, done)
-    prefect.set_state("flow_runs", prefect.make_child(batch_id, stopped), "CANCELLED")
+    child = prefect.make_child(batch_id, stopped)
+    prefect.set_state("flow_runs", flow_run_id, "CANCELLING")
+    prefect.set_state("flow_runs", child, "CANCELLED")
     prefect.set_state("flow_runs", flow_run_id, "CANCELLED")
     expire(dashboard, batch_id, stopped)
     dashboard.status_once(batch_id, lambda now: now["state"] == "cancelled")
