@@ -64,8 +64,17 @@ def open_page(browser: Browser, stack) -> Iterator[Callable[..., Page]]:
     assert elsewhere == [], "a page asked somebody else"
 
 
+AT_REST = """() => document.getAnimations().every(
+    (one) => one.playState !== "running" || one.effect.getTiming().iterations === Infinity)"""
+
+
 def barriers(page: Page) -> list[str]:
-    """Return what keeps people from using the page, as axe-core sees it: its serious and critical findings."""
+    """
+    Return what keeps people from using the page, as axe-core sees it: its serious and critical findings.
+
+    Colours are looked at when they have come to rest: those under the pointer fade in and out.
+    """
+    page.wait_for_function(AT_REST)
     violations = Axe().run(page).response["violations"]
     return [
         f"{violation['id']}: {node['html']}"

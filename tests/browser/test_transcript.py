@@ -101,8 +101,8 @@ def test_doubtful_words_are_marked_on_demand(open_transcript, document):
 def test_a_translation_is_labelled_and_other_scripts_keep_their_direction(open_transcript, document):
     arabic = [" صباح", " الخير", " شكرا"]
     words = [{"text": text, "start": at, "end": at + 1, "probability": 0.9} for at, text in enumerate(arabic)]
-    segment = {**document["segments"][0], "text": "".join(arabic), "words": words}
-    document |= {"language": "ar", "segments": [segment], "text": "".join(arabic).strip()}
+    segment = {**document["segments"][0], "text": "".join(arabic), "words": words, "language": "ar"}
+    document |= {"language": "ar", "languages": {"ar": 3.0}, "segments": [segment], "text": "".join(arabic).strip()}
     page = open_transcript(document=document)
     assert shown_paragraphs(page) == ["صباح الخير شكرا"]
     assert page.locator(".paragraph .words").evaluate("text => getComputedStyle(text).direction") == "rtl"

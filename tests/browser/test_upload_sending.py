@@ -40,6 +40,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
         "task": "transcribe",
         "vocabulary": ["Whisper", "subtitles", "silence"],
         "formats": ["txt", "srt", "vtt", "docx"],
+        "audio_stream": 0,
     }
     status = stack.api.get(f"/batch/{batch_id}").json()
     assert sorted(job["path"] for job in status["jobs"]) == sorted(list(clips)[:2])

@@ -18,7 +18,7 @@ test("a recording goes on where it was left, each for itself, as fast as the las
   keepPlace("a", 61.234);
   keepPlace("b", 5);
   keepSpeed(1.5);
-  assert.deepEqual([placeIn("a"), placeIn("b"), placeIn("c"), speedKept()], [61.2, 5, 0, 1.5]);
+  assert.deepEqual([placeIn("a"), placeIn("b"), placeIn("c"), speedKept()], [61.234, 5, 0, 1.5]);
 });
 
 test("places of recordings that were left long ago are forgotten", () => {
