@@ -97,6 +97,8 @@ class _Division:
     """Milliseconds of silence before each unit, and after the last."""
     clear_pause: int
     """A pause from which on a paragraph rather ends."""
+    may_have_headings: bool
+    """True if enough pauses were heard to tell those around a heading from others."""
     widths: Sequence[int]
 
     @classmethod
@@ -127,6 +129,7 @@ class _Division:
             end_costs=costs | {len(units): 0},
             pauses=pauses,
             clear_pause=clear,
+            may_have_headings=len(heard) >= len(_USUAL_PAUSES),
             widths=list(accumulate((unit.columns + unit.spaced for unit in units), initial=0)),
         )
 
@@ -149,7 +152,8 @@ class _Division:
         """Return whether these units are short and stand apart from what is before and after them."""
         text = text_of(self.units[first:after])
         return (
-            after < len(self.units)
+            self.may_have_headings
+            and after < len(self.units)
             and self._width(first, after) <= LONGEST_HEADING
             and after - first > 1
             and not text[0].islower()

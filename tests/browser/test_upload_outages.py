@@ -63,8 +63,8 @@ def test_a_server_that_is_busy_for_long_gets_the_file_in_the_end(open_upload, ma
             route.fulfill(status=status, json={"detail": "16 uploads are being received."})
 
     page.route("**/api/upload?*", refuse)
+    page.clock.install()  # before anything waits: a timer of before cannot be stopped later
     upload.choose(*make_files(["a.mp3"]))
-    page.clock.install()
     upload.button("Upload All").click()
     for _ in range(LONGER_THAN_PATIENCE):
         upload.waits_for_next_try()

@@ -138,6 +138,11 @@ def test_not_all_that_is_short_or_stands_apart_is_a_heading(last: str):
     assert not any(each.is_heading for each in found)
 
 
+def test_few_sentences_have_no_headings():
+    words = with_pauses("Welcome back. [0.7] In this lecture we look at how a computer turns sound into text.")
+    assert [each.is_heading for each in paragraphs(words, ENGLISH)] == [False]
+
+
 def test_a_paragraph_has_the_times_of_its_words():
     found = paragraphs(with_pauses("One. [2.5] Two three."), ENGLISH)
 
