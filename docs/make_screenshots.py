@@ -87,6 +87,7 @@ def main() -> None:
             photograph_transcript(address, jobs[READING], scheme)
             photograph_ended_batch(address, ended, scheme)
             photograph_running_batch(address, api, lectures, scheme)
+            photograph_devices(address, api, lectures, scheme)
 
 
 def photograph_upload(address: str, media: Path, scheme: str) -> None:
@@ -127,19 +128,29 @@ def photograph_ended_batch(address: str, batch_id: str, scheme: str) -> None:
 
 
 def photograph_running_batch(address: str, api: httpx.Client, files: Mapping[str, bytes], scheme: str) -> None:
-    """Take the pictures of a batch that runs, and of the GPUs meanwhile."""
-    batch_id, _ = start_batch(api, "Lectures, week 2", files)
-    with pages(scheme, height=BATCH_HEIGHT) as page:
+    """Take the picture of a batch that runs."""
+    with running_batch(api, files) as batch_id, pages(scheme, height=BATCH_HEIGHT) as page:
         page.goto(f"{address}/batches?batch={batch_id}")
         wait_until(lambda: api.get(f"/batch/{batch_id}").json()["summary"]["done"] > 0, SECONDS_TO_TRANSCRIBE)
         wait_until(lambda: all_in_the_middle(api), SECONDS_TO_TRANSCRIBE)
         page.get_by_text("Queue position: 1").first.wait_for()
         photograph(page, f"batch-running-{scheme}")
-    with pages(scheme) as page:
+
+
+def photograph_devices(address: str, api: httpx.Client, files: Mapping[str, bytes], scheme: str) -> None:
+    """Take the picture of the devices at work."""
+    with running_batch(api, files), pages(scheme) as page:
         page.goto(f"{address}/gpus")
         page.get_by_role("heading", name="CPU 1").wait_for()
         wait_until(lambda: all_in_the_middle(api), SECONDS_TO_TRANSCRIBE)
         photograph(page, f"gpus-{scheme}")
+
+
+@contextmanager
+def running_batch(api: httpx.Client, files: Mapping[str, bytes]) -> Iterator[str]:
+    """Start a batch, and cancel it in the end."""
+    batch_id, _ = start_batch(api, "Lectures, week 2", files)
+    yield batch_id
     api.post(f"/batch/{batch_id}/cancel")
     wait_until(lambda: api.get(f"/batch/{batch_id}").json()["state"] == "cancelled", SECONDS_TO_TRANSCRIBE)
 
