@@ -101,6 +101,7 @@ def photograph_upload(address: str, media: Path, scheme: str) -> None:
         page.locator("#choose-folder").set_input_files(media)
         page.get_by_role("button", name="Upload All").click()
         page.wait_for_function(f"globalThis.batchscribeUpload.queue.sentBytes > {UPLOADED_BYTES}")
+        page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, 0)")
         photograph(page, f"upload-{scheme}")
         page.get_by_role("button", name="Cancel", exact=True).click()
 
