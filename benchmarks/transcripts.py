@@ -45,7 +45,7 @@ AUDIBLE_DECIBELS = 40.0
 
 Signal = NDArray[np.float64]
 Bed = Callable[[int], Signal]
-"""What lies under all sentences, for a number of samples."""
+"""The background noise of a recording, by the number of its samples."""
 Transcriber = Callable[[Path], Transcript]
 
 

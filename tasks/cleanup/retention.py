@@ -54,7 +54,7 @@ class RetentionRules:
 
 @dataclass(frozen=True, slots=True)
 class RemovalPlan:
-    """What is removed of a batch, or of what belongs to none."""
+    """The removals of one batch, or of items that belong to no batch."""
 
     removals: Mapping[StoredItem, str] = field(default_factory=dict)
     """The items that go, in this order, each with the reason."""

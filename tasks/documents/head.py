@@ -1,9 +1,10 @@
-"""Parts of the documents to read, Word and Markdown: the facts below the title, times, text that any file can hold."""
+"""Parts of the documents to read, Word and Markdown: the facts below the title, text that any file can hold."""
 
 import re
 
 from tasks.batches import WhisperTask
 from tasks.documents.material import Material
+from tasks.transcription.gaps import clock
 
 _NAMES = (
     "af Afrikaans, am Amharic, ar Arabic, as Assamese, az Azerbaijani, ba Bashkir, be Belarusian, bg Bulgarian, "
@@ -20,8 +21,6 @@ _NAMES = (
     "yo Yoruba, yue Cantonese, zh Chinese"
 )
 _LANGUAGE_NAMES = dict(entry.split(" ", 1) for entry in _NAMES.split(", "))
-
-
 _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -34,13 +33,6 @@ def facts(material: Material) -> str:
     when = processing.finished_at
     parts = [clock(transcript.audio_seconds), language, f"transcribed on {when:%Y-%m-%d}" if when else ""]
     return " · ".join(filter(None, parts))
-
-
-def clock(seconds: float) -> str:
-    """Return a time as players show it: ``0:09``, ``1:02:03``."""
-    minutes, whole_seconds = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{whole_seconds:02}" if hours else f"{minutes}:{whole_seconds:02}"
 
 
 def plain(text: str) -> str:

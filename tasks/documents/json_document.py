@@ -67,7 +67,7 @@ class JsonDocument(StoredModel):
         description="sentences, or parts of them that a pause or a chunk of the model ends; their probabilities are "
         "those of the chunk of up to 30 s in which the model heard them (in older documents a segment is a whole chunk)"
     )
-    removed: tuple[RemovedText, ...] = Field(description="what the model wrote though nobody said it")
+    removed: tuple[RemovedText, ...] = Field(description="text that the model invented, with the reason")
     gaps: tuple[Gap, ...] = Field(
         default=(), description="where a voice is heard and no word understood, or nothing can be read"
     )

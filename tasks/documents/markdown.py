@@ -2,8 +2,9 @@
 
 import re
 
-from tasks.documents.head import clock, facts, plain
+from tasks.documents.head import facts, plain
 from tasks.documents.material import Material
+from tasks.transcription.gaps import clock
 
 _SIGNS = re.compile(r"[\\`*_\[\]<~]|&(?=#?\w+;)|(?<= )#")
 

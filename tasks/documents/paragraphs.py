@@ -37,7 +37,7 @@ SHORT = 160
 LONGEST_HEADING = 50
 
 _USUAL_PAUSES = (250, 400, 500, 600, 800)
-"""What is thought of the pauses between sentences before any was heard; in a long recording they count for nothing."""
+"""Pauses assumed before any was heard; the pauses of a long recording outweigh them."""
 
 _LONGER_PAUSE = 100
 _MOST_BY_PAUSE = 250

@@ -10,8 +10,9 @@ from docx.oxml import OxmlElement
 from docx.shared import Pt, RGBColor
 from docx.text.paragraph import Paragraph as WordParagraph
 
-from tasks.documents.head import clock, facts, plain
+from tasks.documents.head import facts, plain
 from tasks.documents.material import Material
+from tasks.transcription.gaps import clock
 
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 """The earliest time a ZIP can hold: a file that is made twice has the same bytes."""

@@ -118,7 +118,7 @@ class Conversion:
     """All audio streams of the upload."""
     wall_seconds: float
     gaps: tuple[Gap, ...] = ()
-    """What could not be read, on the clock of the transcript."""
+    """Stretches that could not be read, on the clock of the transcript."""
 
 
 def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:

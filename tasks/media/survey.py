@@ -29,7 +29,7 @@ NEAR_SECONDS_IN_OGG = 10.0
 """The same for pages of Ogg, which hold up to 255 packets. Pauses are all but unknown there."""
 
 OPENING_SECONDS = 10.0
-"""What ffmpeg complains of before the first packet lies before this time, or it complains of it again."""
+"""Errors logged before the first packet are about sound before this time; ffmpeg repeats later ones."""
 
 MERGE_SECONDS = 0.5
 """Sound between two losses that is too short to be understood counts as lost too."""

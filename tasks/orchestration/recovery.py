@@ -36,7 +36,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class RunHistory:
-    """What a run has been through: its latest retry, its cancellation if that was its end, and its attempts."""
+    """The history of a run: its latest retry, its cancellation if that was its end, and its attempts."""
 
     retry: Retry | None = None
     cancelled_at: datetime | None = None

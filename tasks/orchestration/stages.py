@@ -67,7 +67,7 @@ class BatchFacts:
     run: JobRun | None = None
     run_created: bool = False
     history: RunHistory = field(default_factory=RunHistory)
-    """What its run has been through."""
+    """The history of its run."""
 
     @property
     def abandoned(self) -> bool:

@@ -3,7 +3,7 @@
 const PLACES = "[data-testid=stHeader], [data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
 
 export class Beacon {
-  /** Show *text*; Streamlit makes title and navigation anew with each page, so it is to be shown again and again. */
+  /** Show *text*. Call it repeatedly: Streamlit rebuilds title and navigation with each page. */
   show(text) {
     const { document } = globalThis;
     if (!document) return;

@@ -20,7 +20,7 @@ export class Entrance {
       this.#add({ found: pickedFiles(target) });
       target.value = ""; // or the same files could not be chosen again
     };
-    // On a slow connection somebody may have chosen files before this script was there to notice.
+    // On a slow connection files may have been chosen before this script was loaded.
     for (const target of [files, folder]) if (target.files.length) files.onchange({ target });
   }
 
