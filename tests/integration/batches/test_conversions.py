@@ -43,7 +43,12 @@ def test_a_conversion_that_pauses_between_two_tries_when_its_batch_is_cancelled_
     only = TaskRunFilter(id=TaskRunFilterId(any_=[task_run_id]))
     with get_client(sync_client=True) as client:
         ended = wait_until(
-            lambda: [run.state for run in client.read_task_runs(task_run_filter=only) if run.state.is_final()],
+            # A task run is known a moment before its first state is.
+            lambda: [
+                run.state
+                for run in client.read_task_runs(task_run_filter=only)
+                if run.state is not None and run.state.is_final()
+            ],
             "the end of the conversion",
             30,
         )
