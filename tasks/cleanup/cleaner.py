@@ -38,7 +38,7 @@ from tasks.names import display_name
 from tasks.orchestration.installation import check_installation
 from tasks.orchestration.job_run import JobRun
 from tasks.orchestration.paging import PAGE, read_all
-from tasks.orchestration.pools import read_gpu_pools, read_workers
+from tasks.orchestration.pools import forget_deployments, read_gpu_pools, read_workers
 from tasks.orchestration.prefect_runs import job_run_of, read_runs
 from tasks.orchestration.prefect_states import ENDED, HOLDING_A_SLOT, NOT_ENDED, in_states
 from tasks.orchestration.recovery import Loss
@@ -264,6 +264,7 @@ async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[
     A running batch moves such runs to another pool. A job that was retried alone, after its batch had ended, has none:
     its run would stay Running for ever.
     """
+    forget_deployments(client)  # a pool of a few seconds ago is one too
     offline = [pool.work_pool.name for pool in await read_gpu_pools(client) if not pool.online]
     if not offline:
         return []
