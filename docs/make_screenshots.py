@@ -157,7 +157,7 @@ def running_batch(api: httpx.Client, files: Mapping[str, bytes]) -> Iterator[str
 
 
 def all_in_the_middle(api: httpx.Client) -> bool:
-    """Whether every GPU is in the middle of a recording, and something waits."""
+    """Return whether every GPU is in the middle of a recording, and something waits."""
     pools = api.get("/pools").json()
     return all(any(FROM <= run["progress"] <= TO for run in pool["runs"]) and pool["queued"] for pool in pools)
 

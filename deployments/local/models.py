@@ -47,7 +47,7 @@ class PinnedModel:
     revision: str
     requirements: str
     members: Mapping[str, tuple[str, ...]]
-    """Where each file is in the packages; one that was split is joined again."""
+    """The place of each file in the packages; one that was split is joined again."""
     sha256: Mapping[str, str]
 
 

@@ -58,4 +58,4 @@ WRITERS: Mapping[DocumentFormat, Callable[[Material], bytes]] = {
     DocumentFormat.DOCX: to_docx,
     DocumentFormat.MD: lambda material: to_markdown(material).encode(),
 }
-"""How each format is written. A new one is a member of `DocumentFormat` and a line here."""
+"""The writer of each format. A new one is a member of `DocumentFormat` and a line here."""

@@ -23,7 +23,7 @@ LONG_PAUSE = 2000
 """After a sentence, this ends the paragraph, unless the speaker pauses about as long between most sentences."""
 
 SHORT_PAUSE = 600
-"""Where there is no punctuation, a paragraph may end at a pause of this length."""
+"""Length of a pause at which a paragraph may end without punctuation."""
 
 LONGEST = 1000
 """A paragraph that is longer ends at the next occasion."""
@@ -91,7 +91,7 @@ class _Division:
 
     units: Sequence[Unit]
     ends: Sequence[int]
-    """Where a paragraph may end: the numbers of units before, in order; the last one is that of all units."""
+    """Numbers of units before each place where a paragraph may end, in order; the last is that of all units."""
     end_costs: dict[int, int]
     pauses: Sequence[int]
     """Milliseconds of silence before each unit, and after the last."""

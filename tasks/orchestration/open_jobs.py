@@ -1,4 +1,4 @@
-"""Where each job of an open batch is: one state for each, and nothing else."""
+"""The jobs of an open batch, each in one state."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace

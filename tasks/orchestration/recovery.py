@@ -104,7 +104,7 @@ ABANDONED = "Abandoned"
 
 
 class Loss(StrEnum):
-    """How a run came to be without a process."""
+    """The way in which a run lost its process."""
 
     PROCESS = "its process died, of it or of a run beside it"
     SHARED_PROCESS = "its process died with several runs, and only one that is alone may fail of that"

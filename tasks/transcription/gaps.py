@@ -20,7 +20,7 @@ LONGEST_PAUSE_SECONDS = 3.0
 PLACES_TOLD = 3
 
 LONGEST_WORD_SECONDS = 2.0
-"""Where speech is skipped, the alignment draws a word out over it: what is longer counts as skipped."""
+"""Longest word. The alignment draws a word out over speech that was skipped: a longer one hides some."""
 
 
 @dataclass(frozen=True, slots=True)

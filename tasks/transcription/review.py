@@ -38,7 +38,7 @@ IN_VAIN_SHARE = 0.1
 """Most that second tries without a result may cost, as a share of the first pass."""
 
 IN_VAIN_SECONDS = 30.0
-"""What they may cost in a short recording: as much as one chunk."""
+"""The least of that budget, for short recordings: the sound of one chunk."""
 
 ROUNDS = 2
 

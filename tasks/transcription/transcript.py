@@ -53,7 +53,7 @@ class Transcript(StoredModel):
 
     @property
     def end_seconds(self) -> float:
-        """Where the sound ends on the clock of the upload."""
+        """The end of the sound on the clock of the upload."""
         return self.offset_seconds + self.audio_seconds
 
     @property

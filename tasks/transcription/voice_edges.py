@@ -23,7 +23,7 @@ _BEFORE = SAMPLE_RATE // 2
 """Samples beyond a span that tell how loud the noise is, where no other speech is in them."""
 
 _BELOW_VOICE_DECIBELS = 38.0
-"""What is this much quieter than the loudest syllables is not heard beside them."""
+"""Range of level below the loudest syllables; quieter sound is masked by them."""
 
 _FEW_FRAMES = 10
 """Fewer do not tell how loud the noise is."""

@@ -20,7 +20,7 @@ PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"  # noqa: RUF001 - the full-width marks are those of Chinese and Japanese
 
 REACH_SECONDS = 0.5
-"""How far the alignment of a word may be from the sound that it begins or ends with."""
+"""Maximum distance of an aligned word edge from the sound that it begins or ends with."""
 
 SHORTEST_WORD_SECONDS = 0.04
 

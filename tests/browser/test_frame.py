@@ -1,4 +1,4 @@
-"""What all pages share: the way from one to the other, the look, the links beyond."""
+"""The frame of all pages: navigation, look, external links."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""When something is away, every page says what and what to do, and comes back by itself."""
+"""During an outage every page says what is away and what to do, and recovers by itself."""
 
 import os
 import re

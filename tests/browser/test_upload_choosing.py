@@ -1,4 +1,4 @@
-"""What people choose and drop becomes a list of media files."""
+"""Chosen and dropped files and folders become a list of media files."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Which seeds the chaos tests take, and the stack they maltreat."""
+"""The seeds of the chaos tests, and the stack that they break."""
 
 import os
 import subprocess

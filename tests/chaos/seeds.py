@@ -1,10 +1,10 @@
-"""What a seed of the chaos tests stands for."""
+"""The faults that a seed of the chaos tests stands for."""
 
 import random
 from dataclasses import dataclass
 
 DEFAULT_SEEDS = "60,3331"
-"""What `make test` takes: an even one has an S3 service, an odd one a disk; see what they are asked to cover."""
+"""Seeds of `make test`: an even one has an S3 service, an odd one a disk; see what they are asked to cover."""
 
 BLOWS = (
     "kill the batch run",
@@ -25,7 +25,7 @@ BLOWS = (
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """What is done after a pause, to which device, and to which job, as a share of all."""
+    """A fault after a pause; device and job are given as a share of all."""
 
     name: str
     pause_seconds: float

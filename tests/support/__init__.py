@@ -1,1 +1,1 @@
-"""What tests of several subjects need: real servers, started once for many tests."""
+"""Helpers of tests of several subjects: real servers, started once for many tests."""

@@ -21,7 +21,7 @@ class Hub(ThreadingHTTPServer):
         self.repository = repository
         self.revision = revision
         self.changed: dict[str, bytes] = {}
-        """What it serves instead of a file."""
+        """The answer in place of a file."""
         self.breaks_off = 0
         self.silent = threading.Event()
         self.resumed_at: list[int] = []

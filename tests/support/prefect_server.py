@@ -45,7 +45,7 @@ class PrefectServer:
         wait_until(self.answers, f"Prefect's server ({self.home / 'server.log'})", READY_SECONDS)
 
     def answers(self) -> bool:
-        """Whether it does."""
+        """Return whether it answers."""
         try:
             return httpx.get(f"{self.url}/health", timeout=2).is_success
         except httpx.HTTPError:

@@ -25,7 +25,7 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""What the usual AWS chain finds in the environment."""
+"""Variables in which the usual AWS chain finds the credentials."""
 
 READY_SECONDS = 60
 STOP_SECONDS = 5
@@ -85,7 +85,7 @@ class S3Server:
         )
 
     def answers(self) -> bool:
-        """Whether it serves its bucket."""
+        """Return whether it serves its bucket."""
         try:
             self.client(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 1}).head_bucket(Bucket=BUCKET)
         except (BotoCoreError, ClientError):

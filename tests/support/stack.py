@@ -49,7 +49,7 @@ class RunningStack:
 
     @property
     def output(self) -> str:
-        """What was written on the terminal since the last start."""
+        """The terminal output since the last start."""
         return self._output.read_text(encoding="utf-8")
 
     def launch(self, **environment: str) -> subprocess.Popen[bytes]:
@@ -89,7 +89,7 @@ class RunningStack:
         return processes_with(f"BATCHSCRIBE_DATA={self.data}")
 
     def answers(self) -> bool:
-        """Whether both servers answer."""
+        """Return whether both servers answer."""
         try:
             return self.prefect.get("/health").is_success and self.api.get("/health").is_success
         except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""What is told of a batch that has ended."""
+"""The announcement of a batch that has ended."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""How far a batch is follows from the audio of its jobs; failures of one cause are told together."""
+"""The progress of a batch is that of the audio of its jobs; failures of one cause are told together."""
 
 import pytest
 

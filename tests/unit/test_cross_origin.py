@@ -1,4 +1,4 @@
-"""Who may call a server without a sign-in."""
+"""Callers that a server without a sign-in accepts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the cards of the devices page say."""
+"""The cards of the devices page."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""How loud a recording is, and what is done about it."""
+"""The level of a recording, and its correction."""
 
 import math
 

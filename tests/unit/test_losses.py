@@ -129,7 +129,7 @@ def test_losses_are_told_on_the_clock_of_the_recording():
     ("losses", "offset", "gaps"),
     [
         (Losses(), 0.0, []),
-        (Losses((Stretch(5.0, 5.5),)), 0.0, []),  # nobody hears it
+        (Losses((Stretch(5.0, 5.5),)), 0.0, []),  # too short to cost a word
         (Losses((Stretch(5.0, 5.6),)), 0.0, [(5.0, 5.6)]),
         (Losses((Stretch(5.0, 8.0), Stretch(60.0, 60.1))), 3.0, [(8.0, 11.0)]),
         (Losses((Stretch(5.0, 5.4), Stretch(5.6, 6.0))), 0.0, [(5.0, 6.0)]),  # nothing can be understood in between

@@ -1,4 +1,4 @@
-"""Which mix of an upload's channels is heard."""
+"""The choice among the mixes of a recording's channels."""
 
 import pytest
 

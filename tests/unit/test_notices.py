@@ -1,4 +1,4 @@
-"""What people read about a batch that does not go on."""
+"""Notices about a batch that does not go on."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Which errors are waited out, and how."""
+"""Errors that are waited out, and the waiting."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""How often a batch looks."""
+"""The time between two looks of a batch."""
 
 from tasks.orchestration.batch_run import QUIET_LOOKS, SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_QUIET_LOOKS, Pace
 

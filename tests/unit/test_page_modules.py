@@ -1,4 +1,4 @@
-"""How a browser gets the scripts of the pages."""
+"""The scripts of the pages as a browser gets them."""
 
 import pytest
 from starlette.applications import Starlette

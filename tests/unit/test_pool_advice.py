@@ -1,4 +1,4 @@
-"""What a person is told about a work pool that takes no jobs."""
+"""Advice about a work pool that takes no jobs."""
 
 from datetime import UTC, datetime, timedelta
 

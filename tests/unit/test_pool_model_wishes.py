@@ -1,4 +1,4 @@
-"""Which model a job gets on a pool, and that a switch counts only where there is one."""
+"""The model of a job on a pool; a switch costs time only where there is one."""
 
 import pytest
 

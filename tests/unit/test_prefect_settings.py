@@ -1,4 +1,4 @@
-"""Which settings of Prefect reach which process, and which Prefect server is meant."""
+"""The settings of Prefect that reach each process, and the choice of the Prefect server."""
 
 import pytest
 from pydantic import ValidationError

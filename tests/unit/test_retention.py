@@ -1,4 +1,4 @@
-"""What of a batch may go, and when."""
+"""Retention of the data of a batch."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

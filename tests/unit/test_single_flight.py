@@ -1,4 +1,4 @@
-"""How old an answer may be, and how often a question is asked for many who look."""
+"""The age of cached answers, and one question for many callers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator

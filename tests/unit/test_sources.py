@@ -1,4 +1,4 @@
-"""Where the sound of an upload lies, and where its end should be, by the bytes of the file."""
+"""The place of the sound in an upload, and its announced end, by the bytes of the file."""
 
 import struct
 

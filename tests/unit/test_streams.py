@@ -1,4 +1,4 @@
-"""Which of an upload's audio streams is tried first, and what is said of them."""
+"""The order in which audio streams are tried, and their descriptions."""
 
 import pytest
 

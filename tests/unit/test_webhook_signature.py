@@ -1,4 +1,4 @@
-"""How a webhook is signed, what its answer means, and when it is sent again."""
+"""Signatures of webhooks, the meaning of answers, and repeated sending."""
 
 import base64
 import hashlib

@@ -15,7 +15,7 @@ from tasks.transcription.word_times import SegmentWriter
 RANDOM = np.random.default_rng(1)
 AIR = 0.4
 SENTENCES = ((10.0, 12.0), (60.0, 63.0), (63.3, 65.0))
-"""When something is said, in seconds. The last two sentences share the pause between them."""
+"""Times of the speech, in seconds. The last two sentences share the pause between them."""
 
 TIMES = st.lists(st.tuples(st.floats(0, 9), st.floats(0, 3)), min_size=1, max_size=12)
 

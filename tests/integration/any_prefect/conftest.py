@@ -35,7 +35,7 @@ class BarePrefect:
 
     @property
     def client_environment(self) -> dict[str, str]:
-        """What a client needs who talks to it by hand, without anything of Batchscribe's."""
+        """The settings of a client that talks to it without anything of Batchscribe's."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "BATCHSCRIBE_"))}
         return own | {
             "PREFECT_HOME": str(self.home / "client"),

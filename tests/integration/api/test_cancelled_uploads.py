@@ -1,4 +1,4 @@
-"""What a cancelled job has uploaded goes as soon as it has stopped: unless it is kept, done, or started again."""
+"""The upload of a cancelled job is deleted once the job has stopped, unless it is kept, done, or started again."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What people do in the very moment in which a clean-up removes something."""
+"""Races between a clean-up and the actions of users."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""How jobs get to pools, against a real server: any number of pools, the router's limit, and runs that crash."""
+"""Dispatch of jobs to pools, against a real server: any number of pools, the router's limit, and runs that crash."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the API says of inboxes, and scans that are asked for."""
+"""Inboxes in the API, and scans started through it."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What an upload and a start leave behind when the store takes a record, and its answer gets lost."""
+"""Uploads and starts whose record reaches the store while the answer gets lost."""
 
 import asyncio
 import threading

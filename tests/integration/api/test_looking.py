@@ -1,4 +1,4 @@
-"""What the batches page asks for: batches found by name, how far they are, when jobs ran and why they failed."""
+"""Queries of the batches page: batches by name, their progress, the times of jobs and the causes of failures."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What the API says of the work on a GPU work pool."""
+"""The runs of a GPU work pool in the API."""
 
 from tasks.storage.keys import BatchKeys
 

@@ -1,4 +1,4 @@
-"""What the API says of a batch follows from what Prefect and the store say, and from nothing else."""
+"""The status of a batch is derived from Prefect and the store alone."""
 
 import time
 from datetime import datetime

@@ -99,7 +99,7 @@ def batch(forgetful, clips, new_batch):
 
 @pytest.fixture(scope="module")
 def leftovers(forgetful, batch, new_batch):
-    """What killed processes leave behind, of this batch and of one that is still open."""
+    """Leftovers of killed processes, of this batch and of one that is still open."""
     still_open = new_batch(forgetful, "open")
     still_open.upload("a.mp3", b"some sound")
     folder = forgetful.data / "store" / "batches" / batch.batch_id

@@ -1,4 +1,4 @@
-"""What a batch run does with conversions that Prefect never let begin, and with runs that had ended."""
+"""A batch run with conversions that Prefect never let begin, and with runs that had ended."""
 
 import asyncio
 from collections import deque

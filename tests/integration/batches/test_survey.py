@@ -1,4 +1,4 @@
-"""Which of the pools on Prefect's server get jobs, and what their completed runs say of their speed."""
+"""The survey of the GPU pools, and their speed as measured by completed runs."""
 
 import asyncio
 from datetime import timedelta

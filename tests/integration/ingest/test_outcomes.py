@@ -1,4 +1,4 @@
-"""What becomes of files whose job has ended: told, written beside, moved, deleted; and when they are tried again."""
+"""Outcomes of ingested files: reported, documents written beside them, moved, deleted, tried again."""
 
 import contextlib
 import errno

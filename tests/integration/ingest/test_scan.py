@@ -1,4 +1,4 @@
-"""What a scan ingests, once: by content and options, whole, with the folder tree kept."""
+"""A scan ingests each file once, by content and options, whole, and keeps the folder tree."""
 
 import os
 import shutil

@@ -24,7 +24,7 @@ class SomeGpu:
     """Answers like NVML with one GPU; its driver can be made to fail."""
 
     class NVMLError(Exception):
-        """What NVML raises."""
+        """The error that NVML raises."""
 
     def __init__(self):
         self.fails = False

@@ -1,4 +1,4 @@
-"""Where the models come from that jobs get on a CPU."""
+"""The sources of the models for CPUs."""
 
 import hashlib
 import os

@@ -61,7 +61,7 @@ def zoo(tmp_path: Path) -> Zoo:
 
 @pytest.fixture(params=["system", "packaged"])
 def ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Which ffmpeg converts: the system's, or where it has none the one that comes as a Python package."""
+    """The ffmpeg that converts: the system's, or where it has none the one that comes as a Python package."""
     if request.param == "packaged":
         monkeypatch.setenv("PATH", str(tmp_path))
     elif shutil.which("ffmpeg") is None:
@@ -71,7 +71,7 @@ def ffmpeg(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_
 
 @dataclass(frozen=True)
 class Work:
-    """Where recordings are made."""
+    """The folder for recordings."""
 
     folder: Path
 

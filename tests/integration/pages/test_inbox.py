@@ -1,4 +1,4 @@
-"""What the inbox page says to a newcomer."""
+"""The inbox page before there is an inbox."""
 
 import pytest
 from streamlit.testing.v1 import AppTest

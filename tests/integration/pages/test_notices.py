@@ -1,4 +1,4 @@
-"""What a page says when something goes wrong on it."""
+"""Notices of a page on which something went wrong."""
 
 import logging
 import re

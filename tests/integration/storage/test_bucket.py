@@ -1,4 +1,4 @@
-"""What only a bucket has: types of content, encryption, storage classes, presigned addresses, its own refusals."""
+"""Features of buckets alone: types of content, encryption, storage classes, presigned addresses, its own refusals."""
 
 import hashlib
 import sys

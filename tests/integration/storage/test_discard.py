@@ -1,4 +1,4 @@
-"""What batches hold is found, and goes, in the same way in a folder and in a bucket."""
+"""The objects of a batch are listed and deleted in the same way in a folder and in a bucket."""
 
 import fcntl
 import hashlib

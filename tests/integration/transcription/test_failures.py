@@ -1,4 +1,4 @@
-"""What ends a recording, and that it ends no other."""
+"""Failures end the recording that caused them, and no other."""
 
 import threading
 from collections.abc import Sequence

@@ -76,14 +76,14 @@ from pathlib import Path
 from tasks.errors import ModelUnavailable
 from tasks.transcription.model_files import locate_model
 try:
-    print((locate_model("somebody/whisper", Path(sys.argv[1])) / "model.bin").stat().st_size)
+    print((locate_model("example/whisper", Path(sys.argv[1])) / "model.bin").stat().st_size)
 except ModelUnavailable as error:
     print(error)
 """
 
 
 def test_a_download_that_breaks_off_for_good_is_a_missing_model(small_model, tmp_path):
-    with running_hub(small_model, "somebody/whisper") as hub:
+    with running_hub(small_model, "example/whisper") as hub:
         hub.breaks_off = 1000
 
         def locate():
@@ -94,6 +94,6 @@ def test_a_download_that_breaks_off_for_good_is_a_missing_model(small_model, tmp
             )
             return done.stdout
 
-        assert locate().startswith("The model somebody/whisper is not on this machine and cannot be downloaded (")
+        assert locate().startswith("The model example/whisper is not on this machine and cannot be downloaded (")
         hub.breaks_off = 0
         assert int(locate()) == (small_model / "model.bin").stat().st_size

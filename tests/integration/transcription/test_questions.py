@@ -1,4 +1,4 @@
-"""What the model is asked for one recording outside of the batches: its language, a second try."""
+"""Model calls for one recording outside of the batches: its language, a second try."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Which model is loaded on a device, and when it makes room for another."""
+"""Loading and unloading of models on a device."""
 
 import os
 import subprocess

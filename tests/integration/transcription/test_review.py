@@ -1,4 +1,4 @@
-"""What the first pass left out, and what is doubted, is heard again in pieces."""
+"""Speech without words and doubtful text are transcribed again in pieces."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What becomes of runs whose state went to Prefect's server, and whose answer got lost."""
+"""Runs whose change of state reached Prefect's server while the answer got lost."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""How a run that lost its process is recovered, whatever Prefect's server does meanwhile: with a server of a fake."""
+"""Recovery of a run that lost its process, whatever Prefect's server does meanwhile; the server is a fake."""
 
 import asyncio
 from functools import partial

@@ -48,7 +48,7 @@ def begin(pool: WarmPool, folder: Path, count: int) -> list:
 
 
 def starts(folder: Path) -> list[int]:
-    """How often each run was begun."""
+    """The number of times each run was begun."""
     return [len(log.read_text().splitlines()) for log in folder.glob("*.log")]
 
 

@@ -1,4 +1,4 @@
-"""What the process of runs makes of its worker's requests."""
+"""A warm process answers the requests of its worker."""
 
 import asyncio
 from types import SimpleNamespace

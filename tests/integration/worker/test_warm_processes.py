@@ -1,4 +1,4 @@
-"""Which process gets a run, and what becomes of processes that do not start or do not go: with processes of a fake."""
+"""The choice of a process for a run, and processes that do not start or end; the processes are fakes."""
 
 import asyncio
 import contextlib
@@ -73,7 +73,7 @@ async def until(holds):
 
 
 async def waits(reserving):
-    """Whether it waits although there was time to go on."""
+    """Return whether it waits although there was time to go on."""
     done, _ = await asyncio.wait({reserving}, timeout=0.3)
     return not done
 

@@ -1,4 +1,4 @@
-"""What we rely on of Prefect and of our own worker: an upgrade that breaks one of these says which."""
+"""Contracts of Prefect and of our own worker: an upgrade that breaks one of these says which."""
 
 import signal
 import threading
