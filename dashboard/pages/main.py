@@ -17,7 +17,7 @@ PICTURES = Path(__file__).parents[1] / "frontend" / "pictures"
 # A comment, since Streamlit would show a text that stands here.
 STYLE = """\
 <style>
-[data-stale='true'] { opacity: 1 !important; transition: none !important; }
+[data-stale='true'], [data-testid='stExpander'] summary { opacity: 1 !important; transition: none !important; }
 [data-testid='stMain']:focus, [data-testid='stMain']:focus-visible { outline: none; box-shadow: none; }
 [data-testid='stTopNavLink'][data-upload]::after, [data-testid='stSidebarNavLink'][data-upload]::after {
   content: attr(data-upload); padding-left: 0.5em; font-size: 0.875em; font-weight: 600;

@@ -77,7 +77,7 @@ def barriers(page: Page) -> list[str]:
     page.wait_for_function(AT_REST)
     violations = Axe().run(page).response["violations"]
     return [
-        f"{violation['id']}: {node['html']}"
+        f"{violation['id']}: {node['html']}: {node['failureSummary']}"
         for violation in violations
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]

@@ -57,27 +57,3 @@ def test_nothing_is_said_while_all_is_well(open_page):
         pass
     assert health.value.ok
     page.locator(".away-notice").wait_for(state="hidden")
-
-
-def test_a_page_stays_readable_while_it_refreshes(open_page):
-    page = open_page("/inbox")
-    page.wait_for_function(
-        "[...document.querySelectorAll('style')].some((one) => one.textContent.includes('data-stale'))"
-    )
-    faintest, looks = page.evaluate(
-        """() => new Promise((done) => {
-          let [faintest, looks] = [1, 0];
-          const end = performance.now() + 15000;
-          const look = () => {
-            for (const element of document.querySelectorAll("[data-stale='true']")) {
-              faintest = Math.min(faintest, Number(getComputedStyle(element).opacity));
-              looks += 1;
-            }
-            if (performance.now() < end) requestAnimationFrame(look);
-            else done([faintest, looks]);
-          };
-          look();
-        })"""
-    )
-    assert looks > 0, "the page did not refresh"
-    assert faintest == 1
