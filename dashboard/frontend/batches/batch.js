@@ -3,7 +3,7 @@
 import { call, wasAccepted } from "../shared/api.js";
 import { make, setText } from "../shared/dom.js";
 import { counted, number, timeOfDay } from "../shared/formats.js";
-import { Trouble } from "./elements.js";
+import { inPlace, Trouble } from "./elements.js";
 import { Gantt } from "./gantt.js";
 import { JobTable } from "./jobs.js";
 import { ENDED, finishedOf, titleOf } from "./outcome.js";
@@ -41,8 +41,8 @@ export class BatchView {
     this.learn();
     this.watch = new Watch({
       address: () => this.address,
-      onAnswer: (batch, at) => this.show(batch, at),
-      onTrouble: (answer) => this.showTrouble(answer),
+      onAnswer: (batch, at) => inPlace(this.jobs.body, () => this.show(batch, at)),
+      onTrouble: (answer) => inPlace(this.jobs.body, () => this.showTrouble(answer)),
       pace: (batch) => (ENDED.has(batch.state) ? BATCH_SECONDS.quiet : BATCH_SECONDS.active),
     });
   }

@@ -1,6 +1,6 @@
 // The parts of which the views of batches are made.
 
-import { make, setAttribute, setText } from "../shared/dom.js";
+import { make, scrollerOf, setAttribute, setText } from "../shared/dom.js";
 import { capitalised } from "../shared/formats.js";
 
 /** A progress bar with a name for those who don't see it. Its parts are shares, each in the colour of its kind. */
@@ -65,6 +65,35 @@ export function placeRows(body, rows) {
     if (row === place) place = place.nextElementSibling;
     else body.insertBefore(row, place);
   }
+}
+
+/**
+ * Make a change, and have what people look at stay where it is on the screen: the row of *body* that has the focus, or
+ * else the first one in view. A page that is at its top stays there.
+ *
+ * Some browsers do so by themselves, with the next frame; others never do.
+ */
+export function inPlace(body, change) {
+  const scroller = scrollerOf(body);
+  if (scroller.scrollTop <= 0) {
+    change();
+    return;
+  }
+  const tops = rowsInView(body).map((row) => [row, row.getBoundingClientRect().top]);
+  change();
+  const kept = tops.find(([row]) => row.isConnected);
+  const moved = kept ? kept[0].getBoundingClientRect().top - kept[1] : 0;
+  if (moved) scroller.scrollBy({ top: moved, behavior: "instant" });
+}
+
+/** Return the rows of *body* on the screen, the one with the focus first. */
+function rowsInView(body) {
+  const inView = [...body.children].filter((row) => {
+    const { top, bottom } = row.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  });
+  const focus = body.getRootNode().activeElement;
+  return inView.sort((one, other) => other.contains(focus) - one.contains(focus));
 }
 
 /** What does not answer and what to do; it says so once, and goes by itself. */

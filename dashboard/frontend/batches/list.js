@@ -2,7 +2,7 @@
 
 import { make, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, number, percentage } from "../shared/formats.js";
-import { makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
+import { inPlace, makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
 import { badgeOf, ENDED } from "./outcome.js";
 import { onPlainClick, settled, troubleOf, Watch } from "./watch.js";
 
@@ -53,8 +53,8 @@ export class ListView {
     if (notice) this.notice.focus(); // what was focused has gone with the batch
     this.watch = new Watch({
       address: () => `/batch?${new URLSearchParams({ ...this.places, limit: recent ?? BATCHES_ON_A_PAGE })}`,
-      onAnswer: (page) => this.show(page),
-      onTrouble: (answer) => this.showTrouble(answer),
+      onAnswer: (page) => inPlace(this.body, () => this.show(page)),
+      onTrouble: (answer) => inPlace(this.body, () => this.showTrouble(answer)),
       pace: ({ batches }) => LIST_SECONDS[batches.every(({ state }) => ENDED.has(state)) ? "quiet" : "active"],
     });
   }

@@ -1,5 +1,6 @@
 // The recording, the word that is spoken, and the page that follows it.
 
+import { scrollerOf } from "../shared/dom.js";
 import { wordAt } from "./layout.js";
 
 const STEP_SECONDS = 5;
@@ -123,12 +124,4 @@ export class Follower {
     const { bottom } = this.scroller.getBoundingClientRect();
     return [this.bar.getBoundingClientRect().bottom, Math.min(bottom, innerHeight)];
   }
-}
-
-/** Return what scrolls when the page is scrolled, looking outwards through the component's border. */
-function scrollerOf(element) {
-  for (let node = element; node; node = node.parentElement ?? node.getRootNode().host) {
-    if (/auto|scroll/.test(getComputedStyle(node).overflowY) && node !== element) return node;
-  }
-  return document.scrollingElement;
 }

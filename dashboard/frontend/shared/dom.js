@@ -28,3 +28,11 @@ export function setAttribute(element, name, value) {
   if (value === null || value === undefined || value === false) element.removeAttribute(name);
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
+
+/** Return what scrolls when the page is scrolled, looking outwards through the component's border. */
+export function scrollerOf(element) {
+  for (let node = element; node; node = node.parentElement ?? node.getRootNode().host) {
+    if (/auto|scroll/.test(getComputedStyle(node).overflowY) && node !== element) return node;
+  }
+  return document.scrollingElement;
+}
