@@ -22,8 +22,8 @@ from dashboard.client import Client, open_client
 from dashboard.frontend.modules import ROUTES as FRONTEND_ROUTES
 from dashboard.middleware import RequestLimits
 from dashboard.services.threads import STORE_THREADS, in_thread
-from dashboard.services.uploads import sweep_uploads
 from dashboard.theme import THEME
+from tasks.cleanup.deletion import sweep_uploads
 from tasks.cross_origin import CrossOriginProtection
 from tasks.errors import StoreUnavailable
 from tasks.settings import Settings

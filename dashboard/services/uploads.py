@@ -9,7 +9,7 @@ so a manifest never misses an upload that was answered with 201.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,8 +18,7 @@ from pathlib import Path
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.threads import WRITE_THREADS, in_thread
 from dashboard.services.upload_file import UploadBody
-from tasks.batches import JOB_ID, Batch, Manifest, StoredModel, Upload, job_id_for, manifest_of
-from tasks.cleanup.deletion import remove_unless_received
+from tasks.batches import Batch, Manifest, StoredModel, Upload, job_id_for, manifest_of
 from tasks.errors import (
     DiskFull,
     NotFound,
@@ -34,9 +33,7 @@ from tasks.errors import (
 from tasks.media.formats import is_media
 from tasks.names import clean_path, display_name
 from tasks.settings import Settings
-from tasks.storage.base import Store
-from tasks.storage.keys import BatchKeys
-from tasks.storage.part_file import PART_ENDING, PartFile, Received, free_bytes
+from tasks.storage.part_file import PartFile, Received, free_bytes
 
 OPEN_BATCHES_KEPT = 64
 
@@ -341,32 +338,3 @@ async def refusals(
         batch.arriving += 1
         batch.arriving_bytes += file.size
     return refused
-
-
-def sweep_uploads(store: Store, uploads_folder: Path) -> None:
-    """
-    Delete half-received files, and files that no record in the store accounts for.
-
-    Files of started batches stay: they belong to the batch run. Those of batches that the store does not know are left
-    to `clean_up`, which waits for days: with the wrong store that is all of them. A file that a process is receiving is
-    locked until its record is written, so it stays as well. Raises `StoreUnavailable`, after removing the half-received
-    files.
-    """
-    for path in sorted(uploads_folder.glob(f"*/*{PART_ENDING}")):
-        _remove(path)
-    for path in sorted(uploads_folder.glob("*/*")):
-        job = JOB_ID.fullmatch(path.name)
-        if job is not None and job["batch_id"] == path.parent.name:
-            _delete_unless_recorded(store, path)
-
-
-def _delete_unless_recorded(store: Store, path: Path) -> None:
-    keys = BatchKeys.of(path.parent.name)
-    known = store.stat(keys.batch) is not None  # if not, the store may be the wrong one: `clean_up` waits and sees
-    if known and store.stat(keys.manifest) is None:
-        _remove(path, wanted=lambda: store.stat(keys.upload(path.name)) is not None)
-
-
-def _remove(path: Path, *, wanted: Callable[[], bool] = lambda: False) -> None:
-    if remove_unless_received(path, wanted=wanted):
-        logger.info("unfinished upload %s removed", path.name)

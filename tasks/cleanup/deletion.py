@@ -1,5 +1,5 @@
 """
-Deletion of what is no longer needed: items one by one, and batches as a whole.
+Deletion of what is no longer needed: items one by one, batches as a whole, and what a killed dashboard left of uploads.
 
 A batch is gone for every reader as soon as its `Batch` is: that record goes first. The steps after it can be
 interrupted, and are finished by the next dismissal or clean-up, which finds what is left.
@@ -7,6 +7,7 @@ interrupted, and are finished by the next dismissal or clean-up, which finds wha
 
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -19,7 +20,10 @@ from tasks.errors import NotFound, RecordDamaged
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
+from tasks.storage.part_file import PART_ENDING
 from tasks.storage.records import parse_record
+
+logger = logging.getLogger(__name__)
 
 
 def remove_item(store: Store, settings: Settings, item: StoredItem) -> None:
@@ -105,3 +109,32 @@ def remove_unless_received(path: Path, *, wanted: Callable[[], bool] = lambda: F
     finally:
         os.close(descriptor)
     return True
+
+
+def sweep_uploads(store: Store, uploads_folder: Path) -> None:
+    """
+    Delete half-received files, and files that no record in the store accounts for.
+
+    Files of started batches stay: they belong to the batch run. Those of batches that the store does not know are left
+    to `clean_up`, which waits for days: with the wrong store that is all of them. A file that a process is receiving is
+    locked until its record is written, so it stays as well. Raises `StoreUnavailable`, after removing the half-received
+    files.
+    """
+    for path in sorted(uploads_folder.glob(f"*/*{PART_ENDING}")):
+        _sweep(path)
+    for path in sorted(uploads_folder.glob("*/*")):
+        job = JOB_ID.fullmatch(path.name)
+        if job is not None and job["batch_id"] == path.parent.name:
+            _sweep_unless_recorded(store, path)
+
+
+def _sweep_unless_recorded(store: Store, path: Path) -> None:
+    keys = BatchKeys.of(path.parent.name)
+    known = store.stat(keys.batch) is not None  # if not, the store may be the wrong one: `clean_up` waits and sees
+    if known and store.stat(keys.manifest) is None:
+        _sweep(path, wanted=lambda: store.stat(keys.upload(path.name)) is not None)
+
+
+def _sweep(path: Path, *, wanted: Callable[[], bool] = lambda: False) -> None:
+    if remove_unless_received(path, wanted=wanted):
+        logger.info("unfinished upload %s removed", path.name)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
 from tasks.storage.keys import BatchKeys
@@ -62,31 +61,6 @@ def open_page(browser: Browser, stack) -> Iterator[Callable[..., Page]]:
     assert errors == []
     elsewhere = [url for url in requests if not url.startswith((*addresses, "blob:", "data:"))]
     assert elsewhere == [], "a page asked somebody else"
-
-
-AT_REST = """() => document.getAnimations().every(
-    (one) => one.playState !== "running" || one.effect.getTiming().iterations === Infinity)"""
-
-
-def barriers(page: Page) -> list[str]:
-    """
-    Return what keeps people from using the page, as axe-core sees it: its serious and critical findings.
-
-    Colours are looked at when they have come to rest: those under the pointer fade in and out.
-    """
-    page.wait_for_function(AT_REST)
-    violations = Axe().run(page).response["violations"]
-    return [
-        f"{violation['id']}: {node['html']}: {node['failureSummary']}"
-        for violation in violations
-        if violation["impact"] in ("serious", "critical")
-        for node in violation["nodes"]
-    ]
-
-
-@pytest.fixture(scope="session")
-def find_barriers() -> Callable[[Page], list[str]]:
-    return barriers
 
 
 class UploadPage:

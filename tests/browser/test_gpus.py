@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tasks.batches import GPU_TAG, RECORDING_FLOW
+from tests.support.looks import barriers
 
 SECONDS_FOR_NEWS = 60_000
 """In milliseconds, as Playwright counts: the page looks every two seconds, on a busy machine less often."""
@@ -132,8 +133,8 @@ def test_a_quarantined_gpu_says_why_and_when_it_is_tried_again(open_page, stack)
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_keeps_people_from_using_the_page(open_page, stack, find_barriers, width, dark):
+def test_nothing_keeps_people_from_using_the_page(open_page, stack, width, dark):
     with further_pool(stack) as pool:
         page = open_page("/gpus", width=width, dark=dark)
         shows(card(page, pool), "Offline")
-        assert find_barriers(page) == []
+        assert barriers(page) == []

@@ -7,6 +7,7 @@ from faster_whisper.tokenizer import _LANGUAGE_CODES
 from playwright.sync_api import expect
 
 from dashboard.frontend.uploader.choices import LANGUAGES
+from tests.support.looks import barriers
 
 FOCUSED = """() => {
   let element = document.activeElement;
@@ -16,10 +17,10 @@ FOCUSED = """() => {
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_serious_in_any_phase(open_upload, make_files, find_barriers, dark):
+def test_axe_finds_nothing_serious_in_any_phase(open_upload, make_files, dark):
     upload = open_upload(dark=dark)
     page = upload.page
-    assert find_barriers(page) == []
+    assert barriers(page) == []
     (large,) = make_files(["large.mp4"], size=21 * 2**30)
     upload.choose(*make_files(["a.mp3", "notes.txt"]), *make_files(["b.mp3"]), large)
     page.get_by_text("1 file left out").click()
@@ -29,28 +30,28 @@ def test_axe_finds_nothing_serious_in_any_phase(open_upload, make_files, find_ba
     expect(upload.row("a.mp3")).to_contain_text("Complete")
     expect(upload.row("large.mp4")).to_contain_text("Refused")
     expect(upload.row("b.mp3").get_by_role("progressbar")).to_be_visible()
-    assert find_barriers(page) == []
+    assert barriers(page) == []
     upload.button("Cancel").click()
     expect(upload.button("Upload the Rest")).to_be_visible()
-    assert find_barriers(page) == []
+    assert barriers(page) == []
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_serious_when_the_person_has_to_decide(open_upload, make_files, find_barriers, dark):
+def test_axe_finds_nothing_serious_when_the_person_has_to_decide(open_upload, make_files, dark):
     upload = open_upload(dark=dark)
     page = upload.page
     (large,) = make_files(["large.mp4"], size=21 * 2**30)
     upload.choose(*make_files(["a.mp3"]), large)
     upload.button("Upload All").click()
     expect(upload.button("Retry Failed")).to_be_visible()
-    assert find_barriers(page) == []
+    assert barriers(page) == []
     upload.button("Discard").click()
-    assert find_barriers(page) == []
+    assert barriers(page) == []
     page.reload()
     expect(page.get_by_text("was interrupted: 1 of 2 files is on the server")).to_be_visible()
-    assert find_barriers(page) == []
+    assert barriers(page) == []
     upload.button("Discard").click()
-    assert find_barriers(page) == []
+    assert barriers(page) == []
 
 
 def brightness(page, selector):

@@ -81,10 +81,22 @@ export function inPlace(body, change) {
   }
   const tops = rowsInView(body).map((row) => [row, row.getBoundingClientRect().top]);
   change();
-  const kept = tops.find(([row]) => row.isConnected);
-  const moved = kept ? kept[0].getBoundingClientRect().top - kept[1] : 0;
-  if (moved) scroller.scrollBy({ top: moved, behavior: "instant" });
+  const kept = tops.find(([row]) => isShown(row));
+  if (!kept) return;
+  const scrolledTo = keep(scroller, ...kept);
+  // The height of a new row above is an estimate until it is laid out with the next frame. Whoever scrolls meanwhile leads.
+  requestAnimationFrame(() => setTimeout(() => scroller.scrollTop === scrolledTo && keep(scroller, ...kept)));
 }
+
+/** Scroll so that *row*, if it is still shown, stands at *top*, and return where the scroller is then. */
+function keep(scroller, row, top) {
+  const moved = isShown(row) ? row.getBoundingClientRect().top - top : 0;
+  if (moved) scroller.scrollBy({ top: moved, behavior: "instant" });
+  return scroller.scrollTop;
+}
+
+/** Whether a row is neither removed nor hidden. */
+const isShown = (row) => row.getClientRects().length > 0;
 
 /** Return the rows of *body* on the screen, the one with the focus first. */
 function rowsInView(body) {

@@ -53,7 +53,7 @@ export class ListView {
     if (notice) this.notice.focus(); // what was focused has gone with the batch
     this.watch = new Watch({
       address: () => `/batch?${new URLSearchParams({ ...this.places, limit: recent ?? BATCHES_ON_A_PAGE })}`,
-      onAnswer: (page) => inPlace(this.body, () => this.show(page)),
+      onAnswer: (page) => this.refresh(page),
       onTrouble: (answer) => inPlace(this.body, () => this.showTrouble(answer)),
       pace: ({ batches }) => LIST_SECONDS[batches.every(({ state }) => ENDED.has(state)) ? "quiet" : "active"],
     });
@@ -85,6 +85,14 @@ export class ListView {
   find() {
     Object.assign(places, { search: this.search.value.trim(), offset: 0 });
     this.watch.now();
+  }
+
+  /** Show an answer. What one looks at stays in its place, unless another page or search was asked for. */
+  refresh(page) {
+    const asked = JSON.stringify(this.places);
+    if (asked === this.shown) inPlace(this.body, () => this.show(page));
+    else this.show(page);
+    this.shown = asked;
   }
 
   show(page) {

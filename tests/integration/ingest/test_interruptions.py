@@ -14,7 +14,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import get_client
 
-from dashboard.services.uploads import sweep_uploads
+from tasks.cleanup.deletion import sweep_uploads
 from tasks.cleanup.inventory import read_inventory
 from tasks.cleanup.retention import RetentionRules, plan
 from tasks.ingest.scan import scan_inbox

@@ -1,0 +1,114 @@
+"""What people do about a batch on its page: retry, cancel, dismiss, and remove files before the start."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.support.batch_page import CORRUPT, SECONDS, address, answer_question, row, summary
+
+
+def test_failed_jobs_are_retried(open_page, make_batch):
+    batch = make_batch("Retried", {"broken.mp3": CORRUPT})
+    batch.finished()
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Retry Failed").click()
+    expect(row(page, "broken.mp3")).to_contain_text("attempt 2", timeout=SECONDS)
+    expect(page.get_by_role("button", name="Retry Failed")).to_be_visible(timeout=SECONDS)
+
+
+def test_a_retry_succeeds_once_the_cause_is_gone(open_page, stack, make_batch, speech):
+    batch = make_batch("Put right", {"talk.mp3": speech, "other.mp3": speech}, start=False)
+    upload = stack.data / "uploads" / batch.batch_id / batch.job_ids["talk.mp3"]
+    elsewhere = upload.rename(stack.data / "elsewhere.mp3")
+    batch.start()
+    batch.finished()
+    page = open_page(address(batch))
+    expect(summary(page)).to_contain_text("✗ 1 failed")
+    elsewhere.rename(upload)
+    page.get_by_role("button", name="Retry Failed").click()
+    expect(summary(page).get_by_role("heading").first).to_be_focused()
+    expect(summary(page)).to_contain_text("✓ 2 succeeded", timeout=SECONDS)
+    expect(page.get_by_role("heading", name="Batch complete")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("Failed jobs:")).to_be_hidden()
+    expect(page.get_by_role("button", name="Retry Failed")).to_be_hidden()
+
+
+def test_a_batch_is_cancelled_after_a_question(open_page, make_batch, speech):
+    batch = make_batch("Cancelled", {f"talk {number}.mp3": speech for number in range(6)})
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Cancel Batch").click()
+    answer_question(page, "Let it run")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="Cancel Batch").click()
+    answer_question(page, "Cancel the batch")
+    expect(page.get_by_role("heading", name="Batch cancelled")).to_be_visible(timeout=SECONDS)
+    expect(summary(page)).to_contain_text(re.compile(r"⊘ \d cancelled"))
+    expect(summary(page)).to_contain_text(re.compile(r"The uploads? of \d jobs? (was|were) removed"), timeout=SECONDS)
+    expect(page.get_by_role("button", name="Run Again")).to_be_hidden()
+
+
+def test_a_batch_is_cancelled_to_be_run_again(open_page, make_batch, speech):
+    batch = make_batch("Kept", {f"talk {number}.mp3": speech for number in range(6)})
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Cancel Batch").click()
+    page.get_by_role("dialog").get_by_label("Keep the uploads for a retry").check()
+    answer_question(page, "Cancel the batch")
+    expect(page.get_by_role("heading", name="Batch cancelled")).to_be_visible(timeout=SECONDS)
+    page.get_by_role("button", name="Run Again", exact=True).click()
+    expect(summary(page)).to_contain_text("✓ 6 succeeded", timeout=SECONDS)
+
+
+def test_a_job_is_cancelled_and_the_others_go_on(open_page, make_batch, speech):
+    batch = make_batch("One less", {f"talk {number}.mp3": speech for number in range(6)})
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Cancel talk 5.mp3").click()
+    answer_question(page, "Cancel the job")
+    expect(row(page, "talk 5.mp3")).to_contain_text("Cancelled", timeout=SECONDS)
+    expect(summary(page)).to_contain_text("✓ 5 succeeded", timeout=SECONDS)
+    expect(summary(page)).to_contain_text("⊘ 1 cancelled")
+
+
+def test_whoever_cancels_a_job_by_keys_keeps_their_place(open_page, make_batch, speech):
+    batch = make_batch("By keys", {f"talk {number}.mp3": speech for number in range(4)})
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Cancel talk 3.mp3").press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(row(page, "talk 3.mp3")).to_contain_text("Cancelled", timeout=SECONDS)
+    expect(row(page, "talk 3.mp3")).to_be_focused()
+
+
+def test_why_a_job_cannot_be_cancelled_stands_beside_it(open_page, make_batch):
+    batch = make_batch("Not cancelled", {"keep.mp3": CORRUPT, "drop.mp3": CORRUPT}, start=False)
+    page = open_page(address(batch))
+    page.route("**/jobs/*", lambda route: route.fulfill(status=409, json={"detail": "It is being received."}))
+    page.get_by_role("button", name="Remove drop.mp3").click()
+    answer_question(page, "Remove")
+    expect(row(page, "drop.mp3").get_by_role("alert")).to_have_text("It is being received.")
+    expect(page.get_by_role("button", name="Remove drop.mp3")).to_be_focused()
+
+
+def test_dismissing_asks_and_removes_the_batch(open_page, make_batch):
+    batch = make_batch("To be dismissed", {"broken.mp3": CORRUPT})
+    batch.finished()
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.get_by_role("dialog")).to_contain_text("This cannot be undone")
+    answer_question(page, "Keep it")
+    assert batch.status()["name"] == "To be dismissed"
+    page.get_by_role("button", name="Dismiss").click()
+    answer_question(page, "Dismiss")
+    expect(page.get_by_text("“To be dismissed” was dismissed.")).to_be_focused()
+    expect(page.get_by_role("link", name="To be dismissed")).to_have_count(0)
+    assert batch.api.get(f"/batch/{batch.batch_id}").status_code == 404
+
+
+def test_a_file_is_removed_before_the_start(open_page, make_batch):
+    batch = make_batch("Not started", {"keep.mp3": CORRUPT, "drop.mp3": CORRUPT}, start=False)
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Remove drop.mp3").click()
+    answer_question(page, "Remove")
+    expect(row(page, "drop.mp3")).to_have_count(0)
+    expect(page.get_by_role("button", name="All 1")).to_be_focused()
+    expect(summary(page)).to_contain_text("1 file uploaded")
+    assert set(batch.jobs()) == {"keep.mp3"}
