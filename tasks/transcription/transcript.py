@@ -12,6 +12,14 @@ class Word(StoredModel):
     start: float
     end: float
     probability: float = Field(ge=0, le=1)
+    speaker: str = Field(default="", description="id of the speaker who says it; empty: speakers were not told apart")
+
+
+class Speaker(StoredModel):
+    """One of the voices of a recording."""
+
+    id: str = Field(description="S1, S2 and so on, in the order in which they are first heard")
+    name: str = Field(default="", description="given by a user; empty: none")
 
 
 class Segment(StoredModel):
@@ -48,6 +56,7 @@ class Transcript(StoredModel):
     offset_seconds: float = Field(default=0.0, description="where the sound starts on the clock of the upload")
     removed: tuple[RemovedText, ...] = ()
     gaps: tuple[Gap, ...] = Field(default=(), description="stretches without words, in order of time")
+    speakers: tuple[Speaker, ...] = Field(default=(), description="empty: speakers were not told apart")
     compute_type: str = Field(default="", description="number format of the model when it was done")
     batch_size: int = Field(default=0, ge=0, description="most chunks that entered the model together when it was done")
 
