@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from deployments.local.models import PINNED, assemble_from_packages, is_complete
 from tasks.settings import Settings
+from tests.support.prefect_server import give_database
 from tests.support.stack import MODEL, PROJECT, RunningBatch, RunningStack
 
 settings.register_profile("untimed", deadline=None)  # on a busy machine an example may take any time
@@ -76,10 +77,12 @@ def multilingual_model() -> Path:
 
 @pytest.fixture(scope="session")
 def _make_stack(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunningStack]:
-    def make(devices: str) -> RunningStack:
+    def make(devices: str, *, from_nothing: bool = False) -> RunningStack:
         data = tmp_path_factory.mktemp("data")
         (data / "models").mkdir()
         (data / "models" / MODEL).symlink_to(small_model)
+        if not from_nothing:
+            give_database(data / "prefect")
         return RunningStack(data, devices)
 
     return make
@@ -102,7 +105,7 @@ def new_stack(_make_stack: Callable[[str], RunningStack]) -> Iterator[Callable[[
     with ExitStack() as made:
 
         def make(devices: str = "cpu") -> RunningStack:
-            one = _make_stack(devices)
+            one = _make_stack(devices, from_nothing=True)
             made.callback(one.close)
             return one
 

@@ -1,6 +1,5 @@
 """Pass cancels on from Prefect to the process that has the run; a run without a process is ended."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
@@ -17,13 +16,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from deployments.worker.process_pool import WarmProcesses
+from deployments.worker.wake import WakeUps
 from tasks.cancellation import reason_told
 from tasks.orchestration.prefect_runs import read_runs
 from tasks.orchestration.prefect_states import in_states
 from tasks.orchestration.run_recovery import end_run
 from tasks.outages import attempt
-
-WATCH_SECONDS = 1.0
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
@@ -32,30 +30,30 @@ async def forward_cancels(
     client: PrefectClient,
     work_pool: str,
     processes: WarmProcesses,
-    new_cancel: asyncio.Event,
+    wake_ups: WakeUps,
     is_held: Callable[[UUID], bool],
 ) -> None:
     """
     Ask the runs cancelled in Prefect to stop, and end those that the worker does not hold, until cancelled.
 
-    Two filtered reads a second for all runs; *new_cancel* makes it look at once.
+    Two filtered reads for all runs, whenever there is an occasion; every second while a cancel is under way.
     """
+    settled: bool | None = False
     while True:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(new_cancel.wait(), WATCH_SECONDS)
-        new_cancel.clear()
-        await attempt(partial(_forward, client, work_pool, processes, is_held), tell=_debug)
+        await wake_ups.wait_for_cancel(soon=not settled)
+        settled = await attempt(partial(_forward, client, work_pool, processes, is_held), tell=_debug)
 
 
 async def _forward(
     client: PrefectClient, work_pool: str, processes: WarmProcesses, is_held: Callable[[UUID], bool]
-) -> None:
+) -> bool:
+    """Return whether there is nothing to look after for now."""
     await _ask_to_stop(client, processes)
-    await _end_unheld(client, work_pool, is_held)
+    return await _end_unheld(client, work_pool, is_held)
 
 
 def _debug(error: Exception) -> None:
-    """Note an outage, in which runs go on. Once a second is too often for a warning."""
+    """Note an outage, in which runs go on. A warning a second would be too many."""
     logger.debug("The search for cancels: %s", error)
 
 
@@ -74,9 +72,9 @@ async def _ask_to_stop(client: PrefectClient, processes: WarmProcesses) -> None:
         holders[flow_run.id].cancel(flow_run.id)
 
 
-async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> None:
+async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[UUID], bool]) -> bool:
     """
-    End the pool's runs that are Cancelling and that the worker does not hold.
+    End the pool's runs that are Cancelling and that the worker does not hold; return whether there were none at all.
 
     A run that waits for its next attempt keeps the process id of its last one, so the server believes that there is
     a process to be ended, and waits for it. One that is on its way into a process is left to it: the server lets a
@@ -91,3 +89,4 @@ async def _end_unheld(client: PrefectClient, work_pool: str, is_held: Callable[[
             message = reason_told(asked_with, "Cancelled while no process had it.")
             # Not forced: if it has ended by now, that stands.
             await end_run(client, flow_run.id, Cancelled(message=message))
+    return not cancelling

@@ -54,7 +54,7 @@ from deployments.worker.recovery import (
 from deployments.worker.template import CAN_FORK, Template
 from deployments.worker.upkeep import SLOTS_VARIABLE
 from deployments.worker.waiting import wait_for_pool
-from deployments.worker.wake import wake_by_events
+from deployments.worker.wake import WakeUps
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import Outcome
 from tasks.orchestration.recovery import Loss, Remedy
@@ -72,7 +72,7 @@ After so many crashes a run of a pool without a device gets a process of its own
 a process there, and as many processes as runs, each polling Prefect on its own, would drown the server.
 """
 
-SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 10.0
+SECONDS_BETWEEN_DEPLOYMENT_LOOKS = 20.0
 SECONDS_BETWEEN_TEMPLATE_LOOKS = 1.0
 SECONDS_AFTER_FAULT = 5.0
 """Pause before a service of the worker that broke off goes on."""
@@ -110,8 +110,8 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
         super().__init__(*arguments, **named)
         self._said_ready = False
         self._polling = asyncio.Lock()
-        self._new_run = asyncio.Event()
-        self._new_cancel = asyncio.Event()
+        self._wake_ups = WakeUps()
+        self._has_looked = False
         self._orphans_settled = False
         self._breaker = CircuitBreaker(self._pool_name, slots=self._processes.slots)
         self._draining = False
@@ -159,14 +159,17 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Look for runs, one look at a time, and not before the predecessor's are settled and a process is there."""
         async with self._polling:
-            return await attempt(self._take_runs, tell=warn(logger, "The search for runs")) or []
+            found = await attempt(self._take_runs, tell=warn(logger, "The search for runs"))
+            self._has_looked = found is not None
+            return found or []
 
-    async def _take_runs(self) -> list[FlowRun]:
+    async def _take_runs(self) -> list[FlowRun] | None:
+        """Return the runs that were taken; None if none may be taken now."""
         if await self._may_take_runs():
             return await super().get_and_submit_flow_runs()
         if not self._draining:
             await self.show_presence(self._pool_name)
-        return []
+        return None
 
     async def _may_take_runs(self) -> bool:
         if self._draining:
@@ -198,12 +201,12 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
                 end = await process.execute(flow_run, configuration.entrypoint)
             finally:
                 process.release(flow_run.id)
-            self._new_run.set()  # there is room: look for the next run now, not at the next poll
+            self._wake_ups.new_run.set()  # there is room: look for the next run now, not at the next poll
             if isinstance(end, ProcessDied):
                 await self._after_death(flow_run, process, end)
             else:
                 await self._after_report(flow_run, process, end)
-            self._new_run.set()
+            self._wake_ups.new_run.set()
             return WarmResult(identifier=str(process.pid), status_code=0)
 
     async def _after_report(self, flow_run: FlowRun, process: WarmProcess, end: RunEnded) -> None:
@@ -257,10 +260,9 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
     # ---- loops in addition to the base class's
 
     async def _poll_when_woken(self) -> None:
-        """Look for runs as soon as one ended or was created, instead of at the next poll."""
+        """Look for runs as soon as one ended or was created, instead of at the base class's next poll."""
         while True:
-            await self._new_run.wait()
-            self._new_run.clear()
+            await self._wake_ups.wait_for_run(soon=not self._has_looked)
             await asyncio.sleep(0.02)  # the base class frees the run's slot just after `run` returned
             await self.get_and_submit_flow_runs()
 
@@ -286,14 +288,13 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
             await asyncio.sleep(SECONDS_BETWEEN_TEMPLATE_LOOKS)
 
     async def _forward_cancels(self) -> None:
-        await forward_cancels(self.client, self._pool_name, self._processes, self._new_cancel, self.holds)
+        await forward_cancels(self.client, self._pool_name, self._processes, self._wake_ups, self.holds)
 
     async def _watch_for_forgotten(self) -> None:
         await watch_for_forgotten(self.client, self._pool_name, self.holds)
 
     async def _listen(self) -> None:
-        """Wake the loops by events. A missed event costs a second: the polls are the truth."""
-        await wake_by_events((await self._pool_once_known()).id, new_run=self._new_run, new_cancel=self._new_cancel)
+        await self._wake_ups.listen((await self._pool_once_known()).id)
 
     async def _report_device(self) -> None:
         """Publish for other machines' pages the load and quarantine of the device, which only this one sees."""

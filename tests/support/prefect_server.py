@@ -2,18 +2,48 @@
 
 import contextlib
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
+from filelock import FileLock
 
 from tests.support.processes import free_ports
 from tests.support.waiting import wait_until
 
 READY_SECONDS = 180
+CACHE = Path(__file__).parents[2] / ".pytest_cache"
+
+
+def give_database(home: Path) -> None:
+    """Give a server that starts for the first time its database, as it would make it itself in many seconds."""
+    made = CACHE / f"prefect-{version('prefect')}.db"
+    CACHE.mkdir(exist_ok=True)
+    with FileLock(made.with_suffix(".lock")):
+        if not made.exists():
+            _make_database(made)
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(made, home / "prefect.db")
+
+
+def _make_database(target: Path) -> None:
+    home = target.with_suffix(".home")
+    shutil.rmtree(home, ignore_errors=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT")}
+    upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+    subprocess.run(upgrade, env=environment | {"PREFECT_HOME": str(home)}, check=True, capture_output=True)
+    part = target.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(home / "prefect.db")) as database:
+        database.execute("VACUUM INTO ?", [str(part)])
+    part.rename(target)
+    shutil.rmtree(home)
 
 
 class PrefectServer:
@@ -62,6 +92,7 @@ class PrefectServer:
 @contextlib.contextmanager
 def running_prefect_server(home: Path, **environment: str) -> Iterator[PrefectServer]:
     """Run a server with its database in the folder *home*, and with further variables in its environment."""
+    give_database(home)
     server = PrefectServer(home, **environment)
     try:
         server.start()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,13 @@ import httpx
 import pytest
 
 from tests.support.processes import free_ports, processes_with
-from tests.support.waiting import wait_until
+from tests.support.waiting import looks, wait_until
 
 PROJECT = Path(__file__).parents[2]
 MODEL = "tiny.en"
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
+SECONDS_BETWEEN_LOOKS = 0.8
 ENDED = ("completed", "failed", "cancelled")
 
 
@@ -128,16 +128,14 @@ class RunningBatch:
 
     def wait(self, condition: Callable[[dict], bool], seconds: float = 180) -> dict:
         """Return the status as soon as *condition* holds of it; outages in between are waited out."""
-        end = time.monotonic() + seconds
         status: dict = {}
-        while time.monotonic() < end:
+        for _ in looks(seconds, longest_pause=SECONDS_BETWEEN_LOOKS):
             try:
                 status = self.status()
             except (httpx.TransportError, AssertionError):
                 status = {}
             if status and condition(status):
                 return status
-            time.sleep(0.3)
         return pytest.fail(f"not within {seconds} s: {status}")
 
     def finished(self, seconds: float = 180) -> dict:

@@ -1,16 +1,30 @@
 """Waiting with a deadline for what another process does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 Found = TypeVar("Found")
 
+SHORTEST_PAUSE = 0.05
+LONGEST_PAUSE = 0.5
+"""Each look may cost the process that is waited for more than what it does."""
+
 
 def wait_until(holds: Callable[[], Found], what: str, seconds: float = 120) -> Found:
     """Return what *holds* returns once that is true; fail, naming *what* was waited for, after *seconds*."""
+    for _ in looks(seconds):
+        if found := holds():
+            return found
+    raise AssertionError(f"{what}: not within {seconds:g} s")
+
+
+def looks(seconds: float, *, longest_pause: float = LONGEST_PAUSE) -> Iterator[None]:
+    """Yield for each look, the first at once, further and further apart; the last when *seconds* are over."""
     deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.05)
-    return found
+    pause = SHORTEST_PAUSE
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(pause)
+        pause = min(1.3 * pause, longest_pause)
+    yield

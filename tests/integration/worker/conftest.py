@@ -5,7 +5,6 @@ import contextlib
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.prefect_server import PrefectServer
+from tests.support.waiting import looks
 
 HERE = Path(__file__).parent
 FLOWS = (
@@ -70,12 +70,10 @@ class WarmPool:
         return self.client.create_flow_run_from_deployment(self.deployments[flow], parameters=parameters)
 
     def wait(self, run, condition: Callable[[object], bool], seconds: float = 120):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        for _ in looks(seconds):
             current = self.client.read_flow_run(run.id)
             if current.state is not None and condition(current.state):
                 return current
-            time.sleep(0.05)
         pytest.fail(f"{run.name} is {current.state.name} ({current.state.message}) after {seconds} s")
 
     def state_names(self, run) -> list[str]:
@@ -105,7 +103,7 @@ def running_pool(server: PrefectServer, name: str, folder: Path, *, limit: int) 
             deployment.entrypoint = f"warm_cases.{flow}"
             created = deployment.apply()
             deployments[flow] = asyncio.run(created) if asyncio.iscoroutine(created) else created
-        environment = {**server.environment, "PYTHONPATH": str(HERE), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        environment = {**server.environment, "PYTHONPATH": str(HERE), "PREFECT_WORKER_QUERY_SECONDS": "30"}
         pool = WarmPool(client, environment, deployments, folder / "worker.log", name)
         yield pool
         if pool.worker is not None and pool.worker.poll() is None:

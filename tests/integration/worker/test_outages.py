@@ -10,6 +10,7 @@ from prefect.states import Cancelling, Pending
 from deployments.worker.cancels import forward_cancels
 from deployments.worker.process_pool import WarmProcesses
 from deployments.worker.recovery import FORGOTTEN_SECONDS, requeue_forgotten
+from deployments.worker.wake import WakeUps
 
 POOL = "gpu-test"
 
@@ -37,11 +38,11 @@ def test_a_cancelled_run_that_is_on_its_way_into_a_process_is_left_to_that(idle_
     idle_pool.client.set_flow_run_state(run.id, Cancelling())
 
     async def look(*, held):
-        new_cancel = asyncio.Event()
-        new_cancel.set()
+        wake_ups = WakeUps()
+        wake_ups.new_cancel.set()
         async with get_client() as client:
             processes = WarmProcesses(wanted=0, slots=1, silence_seconds=60, runs_each=0, on_failed_start=lambda: None)
-            watching = forward_cancels(client, POOL, processes, new_cancel, lambda run_id: held and run_id == run.id)
+            watching = forward_cancels(client, POOL, processes, wake_ups, lambda run_id: held and run_id == run.id)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(watching, 3)
         return idle_pool.client.read_flow_run(run.id).state.name
