@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+import pytest
+
 Found = TypeVar("Found")
 
 SHORTEST_PAUSE = 0.05
@@ -16,7 +18,7 @@ def wait_until(holds: Callable[[], Found], what: str, seconds: float = 120) -> F
     for _ in looks(seconds):
         if found := holds():
             return found
-    raise AssertionError(f"{what}: not within {seconds:g} s")
+    return pytest.fail(f"{what}: not within {seconds:g} s")
 
 
 def looks(seconds: float, *, longest_pause: float = LONGEST_PAUSE) -> Iterator[None]:
