@@ -25,7 +25,7 @@ settings.load_profile("untimed")
 SPEECH = PROJECT / "tests" / "speech"
 
 LONGEST_FIRST = (
-    "tests/integration/batches/test_kills.py",
+    "tests/integration/batches/test_lost_workers.py",
     "tests/integration/worker",
     "tests/chaos",
     "tests/integration/batches",

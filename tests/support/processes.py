@@ -1,5 +1,7 @@
 """Ports and processes of this machine."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,3 +32,16 @@ def processes_with(variable: str) -> dict[int, str]:
         except OSError:
             continue  # ended, or another user's
     return found
+
+
+def children_of(pids: list[int]) -> list[int]:
+    """Return the ids of the processes that these ones started."""
+    tasks = (Path(f"/proc/{pid}/task/{pid}/children") for pid in pids)
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def kill(pids: list[int]) -> None:
+    """Kill the processes; fail if there are none."""
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)

@@ -88,6 +88,10 @@ class RunningStack:
         """Return the processes that work with the data folder, whoever started them, with their command lines."""
         return processes_with(f"BATCHSCRIBE_DATA={self.data}")
 
+    def pids(self, command: str) -> list[int]:
+        """Return the ids of the processes with *command* in their command lines."""
+        return [pid for pid, line in self.processes().items() if command in line]
+
     def answers(self) -> bool:
         """Return whether both servers answer."""
         try:

@@ -1,4 +1,4 @@
-"""Uploads that cannot become documents."""
+"""Uploads that cannot become documents, and a stack to kill parts of."""
 
 import os
 import shutil
@@ -33,3 +33,12 @@ def bad_uploads(tmp_path_factory) -> dict[str, tuple[bytes, str]]:
         ),
         "bad/cut off.mp4": (whole[: len(whole) // 2], "cut off.mp4"),
     }
+
+
+@pytest.fixture(scope="module")
+def fragile(_make_stack):
+    """A stack to kill parts of."""
+    stack = _make_stack("cpu,cpu")
+    stack.start()
+    yield stack
+    stack.close()

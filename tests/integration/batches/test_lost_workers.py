@@ -1,0 +1,195 @@
+"""Batches whose work pools are paused, or whose workers froze or died, go on elsewhere; many go on side by side."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.support.processes import children_of, kill
+from tests.support.waiting import wait_until
+
+MANY = 20
+POOLS = ("gpu-0", "gpu-1")
+
+
+def children_on(stack, pool: str, *state_types: str) -> list[dict]:
+    states = {"state": {"type": {"any_": list(state_types)}}} if state_types else {}
+    filters = {"flow_runs": states, "work_pools": {"name": {"any_": [pool]}}, "limit": 200}
+    return stack.prefect.post("/flow_runs/filter", json=filters).json()
+
+
+def waits_behind_full_slots(stack, pool: str) -> bool:
+    return len(children_on(stack, pool, "RUNNING")) == 2 and bool(children_on(stack, pool, "SCHEDULED"))
+
+
+def open_batches(stack, clips, new_batch, count: int) -> list:
+    batches = [new_batch(stack, f"open {number}") for number in range(count)]
+    for batch in batches:
+        batch.upload("short.mp3", clips["short-answer.mp3"].path.read_bytes())
+        batch.start()
+    return batches
+
+
+def clean_up_once(stack) -> dict:
+    deployment = stack.prefect.get("/deployments/name/clean-up/cpu").json()["id"]
+    run = stack.prefect.post(f"/deployments/{deployment}/create_flow_run", json={}).json()
+    wait_until(lambda: run_of(stack, run["id"])["state_type"] in ("COMPLETED", "FAILED"), "the clean-up", 60)
+    return run_of(stack, run["id"])
+
+
+def run_of(stack, flow_run_id: str) -> dict:
+    return stack.prefect.get(f"/flow_runs/{flow_run_id}").json()
+
+
+@pytest.fixture
+def room_for_many(fragile):
+    """Room for so many open batches, fewer than by default: benchmarks/open_batches.py has fifty."""
+    queue = "/work_pools/cpu/queues/batches"
+    before = fragile.prefect.get(queue).json()["concurrency_limit"]
+    fragile.prefect.patch(queue, json={"concurrency_limit": MANY}).raise_for_status()
+    yield
+    fragile.prefect.patch(queue, json={"concurrency_limit": before}).raise_for_status()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("room_for_many")
+def test_many_batches_are_open_side_by_side_and_lost_processes_cost_none_of_them(fragile, clips, new_batch):
+    for pool in POOLS:
+        pause(fragile, pool, paused=True)  # so that they stay open
+    batches = open_batches(fragile, clips, new_batch, MANY + 1)
+    at_once = []
+
+    def all_run() -> bool:
+        at_once.append(len(list((fragile.data / "work").glob("*/convert-*"))))
+        return len(children_on(fragile, "cpu", "RUNNING")) == MANY
+
+    wait_until(all_run, "many running batches", 120)
+    last = batches[-1].status()["flow_run_id"]
+    assert run_of(fragile, last)["state_type"] == "SCHEDULED", "it waits for one of them"
+    assert clean_up_once(fragile)["state_type"] == "COMPLETED", "other flows have room beside them"
+    for batch in batches[:MANY]:
+        batch.wait(lambda status: status["summary"]["queued"] == 1, 120)
+    assert 0 < max(at_once) <= (os.cpu_count() or 1), "conversions are bounded on the host, not for each batch"
+
+    kill(children_of(fragile.pids("deployments.worker cpu")))
+
+    def all_run_again() -> bool:
+        begun = [run["run_count"] for run in children_on(fragile, "cpu", "RUNNING")]
+        return len(begun) == MANY and begun.count(2) >= MANY - 1  # the one that waited may have taken a place
+
+    wait_until(all_run_again, "all of them", 120)
+    for batch in batches[3:]:
+        assert batch.api.post(f"/batch/{batch.batch_id}/cancel").status_code == 202
+    for pool in POOLS:
+        pause(fragile, pool, paused=False)
+    assert [batch.finished()["state"] for batch in batches] == ["completed"] * 3 + ["cancelled"] * (MANY - 2)
+    assert [job["attempt"] for batch in batches[:3] for job in batch.status()["jobs"]] == [1] * 3
+
+
+def six_lectures(stack, clips, new_batch):
+    return lectures(stack, clips, new_batch, 6)
+
+
+def lectures(stack, clips, new_batch, count):
+    batch = new_batch(stack, f"{count} lectures")
+    for number in range(count):
+        batch.upload(f"{number}.opus", clips["lecture-subtitles.opus"].path.read_bytes())
+    batch.start()
+    return batch
+
+
+def pause(stack, pool: str, *, paused: bool) -> None:
+    stack.prefect.patch(f"/work_pools/{pool}", json={"is_paused": paused}).raise_for_status()
+
+
+def dispatched_at_once(stack, clips, new_batch):
+    """Six lectures that are all converted when the pools begin to take them: more than these have slots."""
+    for pool in POOLS:
+        pause(stack, pool, paused=True)
+    batch = six_lectures(stack, clips, new_batch)
+    batch.wait(lambda status: status["summary"]["queued"] == 6)
+    for pool in POOLS:
+        pause(stack, pool, paused=False)
+    return batch
+
+
+def pause_with_a_run_waiting(stack, batch):
+    """Pause a pool behind whose full slots a run waits, and return its name and that run's id as a set."""
+    while True:
+        batch.wait(lambda _: any(waits_behind_full_slots(stack, pool) for pool in POOLS))
+        for pool in POOLS:
+            pause(stack, pool, paused=True)
+            if waiting := {run["id"] for run in children_on(stack, pool, "SCHEDULED")}:
+                return pool, waiting
+            pause(stack, pool, paused=False)  # it started in the moment before
+
+
+def test_a_run_that_waits_on_a_paused_pool_moves_to_another(fragile, clips, new_batch):
+    batch = dispatched_at_once(fragile, clips, new_batch)
+    full, waiting = pause_with_a_run_waiting(fragile, batch)
+    other = next(pool for pool in POOLS if pool != full)
+    try:
+        assert batch.finished(240)["summary"]["done"] == 6
+    finally:
+        pause(fragile, full, paused=False)
+    left = [run for run in children_on(fragile, full) if run["id"] in waiting]
+    moved = [run for run in left if run["state_type"] == "CANCELLED"]
+    assert {run["state"]["message"] for run in moved} == {f"Moved to {other}: {full} takes no jobs."}
+    taken = [run for run in left if run not in moved]  # its worker had just fetched it when the pool was paused
+    assert all(run["state_type"] == "COMPLETED" for run in taken)
+
+
+def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwritten(fragile, clips, new_batch):
+    batch = six_lectures(fragile, clips, new_batch)
+    batch.wait(lambda status: status["summary"]["transcribing"], 60)
+    pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
+    workers = fragile.pids(f"deployments.worker {pool}")
+    frozen = workers + children_of(workers)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert batch.finished(240)["summary"]["done"] == 6
+        written = {path: batch.document(path, "srt") for path in batch.job_ids}
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+    active = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
+    batch.wait(lambda _: not children_on(fragile, pool, *active), 60)
+    assert {path: batch.document(path, "srt") for path in batch.job_ids} == written
+    assert batch.status()["summary"]["done"] == 6
+
+
+def is_attended(stack, pool: str) -> bool:
+    workers = stack.prefect.post(f"/work_pools/{pool}/workers/filter", json={}).json()
+    return any(worker["status"] == "ONLINE" for worker in workers)
+
+
+@pytest.mark.timeout(600)  # it waits for two periods of grace, and for the stack if it is the first to need it
+@pytest.mark.parametrize("paused", [False, True], ids=["going on", "paused"])
+def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
+    fragile, clips, new_batch, record_property, paused
+):
+    batch = lectures(fragile, clips, new_batch, 3)
+    batch.wait(lambda status: status["summary"]["transcribing"], 120)
+    pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
+    keepers = fragile.pids("deployments.local.up")
+    for pid in keepers:
+        os.kill(pid, signal.SIGSTOP)  # it would start the worker again
+    pause(fragile, pool, paused=paused)
+    try:
+        killed_at = time.monotonic()
+        kill(fragile.pids(f"deployments.worker {pool}"))
+        lost = {run["id"] for run in children_on(fragile, pool, "SCHEDULED", "PENDING", "RUNNING")}
+        assert lost
+        for event, holds in (
+            ("noticed", lambda: not is_attended(fragile, pool)),
+            ("moved", lambda: lost <= {run["id"] for run in children_on(fragile, pool, "CANCELLED")}),
+        ):
+            batch.wait(lambda _, holds=holds: holds(), 240)
+            record_property(f"seconds until {event}", round(time.monotonic() - killed_at, 1))
+        assert batch.finished(240)["summary"]["done"] == 3
+    finally:
+        pause(fragile, pool, paused=False)
+        for pid in keepers:
+            os.kill(pid, signal.SIGCONT)
