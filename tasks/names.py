@@ -1,4 +1,4 @@
-"""Names of uploads and of their documents: kept for display, never used as paths of this machine."""
+"""Names of uploads and of their documents: kept for display, never used as paths of this machine; and sizes."""
 
 import hashlib
 import re
@@ -114,6 +114,28 @@ def display_name(path: str) -> str:
     """Return *path* for a message: printable, on one line, at most 80 characters."""
     printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in path)
     return printable if len(printable) <= MAX_DISPLAY_CHARACTERS else f"{printable[:40]}…{printable[-39:]}"
+
+
+def file_size(size: int) -> str:
+    """Return a number of bytes for display, as the pages write it: ``812 bytes``, ``3.4 MB``, ``123 GB``."""
+    if size < 1000:  # noqa: PLR2004 - bytes of a kilobyte
+        return f"{size} bytes"
+    value = size / 1000
+    for unit in ("kB", "MB", "GB"):
+        if value < 999.5:  # noqa: PLR2004 - would be written as 1000
+            return f"{value:.{_decimals(value)}f} {unit}"
+        value /= 1000
+    return f"{value:.{_decimals(value)}f} TB"
+
+
+def _decimals(value: float) -> int:
+    return 1 if value < 99.95 else 0  # noqa: PLR2004 - would be written as 100.0
+
+
+def told_apart(size: int, limit: int) -> tuple[str, str]:
+    """Return two sizes for display: in bytes, if they would read the same otherwise."""
+    sizes = file_size(size), file_size(limit)
+    return sizes if sizes[0] != sizes[1] else (f"{size:,} bytes", f"{limit:,} bytes")
 
 
 def document_stems(paths: Iterable[str], names: DocumentNames = DocumentNames.REFINED) -> dict[str, str]:

@@ -31,7 +31,7 @@ from tasks.errors import (
     WrongStage,
 )
 from tasks.media.formats import is_media
-from tasks.names import clean_path, display_name
+from tasks.names import clean_path, display_name, file_size, told_apart
 from tasks.settings import Settings
 from tasks.storage.part_file import PartFile, Received, free_bytes
 
@@ -166,10 +166,8 @@ class UploadService:
             raise UploadTooLarge(msg)
         held = batch.held_bytes + batch.arriving_bytes
         if held + size > self._settings.max_batch_bytes:
-            msg = (
-                f"With this file the batch would have {held + size} bytes; {self._settings.max_batch_bytes} are "
-                "accepted. Upload the rest as another batch."
-            )
+            whole, limit = told_apart(held + size, self._settings.max_batch_bytes)
+            msg = f"The batch would have {whole} with this file; {limit} are accepted. Upload the rest as another one."
             raise UploadTooLarge(msg)
 
     async def delete(self, batch_id: str, job_id: str) -> None:
@@ -259,7 +257,8 @@ class UploadService:
     async def _check_disk(self, size: int) -> None:
         free = await in_thread(WRITE_THREADS, free_bytes, self._settings)
         if size > free:
-            msg = f"The file has {size} bytes, and the server's disk has room for {free}. Free some space on it."
+            needed, room = told_apart(size, free)
+            msg = f"The file has {needed}, and the server's disk has room for {room}. Free some space on it."
             raise DiskFull(msg)
 
     def _folder(self, batch_id: str) -> Path:
@@ -277,7 +276,8 @@ def media_path(raw: str) -> str:
 
 def too_large(size: int, limit_bytes: int) -> UploadTooLarge:
     """Return the refusal of a file of *size* bytes."""
-    return UploadTooLarge(f"The file has {size} bytes; {limit_bytes} are accepted. Upload a shorter or smaller file.")
+    whole, limit = told_apart(size, limit_bytes)
+    return UploadTooLarge(f"The file has {whole}; {limit} are accepted. Upload a shorter or smaller file.")
 
 
 def _started(batch_id: str) -> WrongStage:
@@ -332,7 +332,7 @@ async def refusals(
             refused.append(RefusedFile(path=file.path, reason=str(error)))
             continue
         if batch.arriving_bytes + file.size > free_bytes:
-            reason = f"The server's disk has room for {free_bytes} bytes, which the files before this one need."
+            reason = f"The server's disk has room for {file_size(free_bytes)}, which the files before this one need."
             refused.append(RefusedFile(path=file.path, reason=reason))
             continue
         batch.arriving += 1

@@ -17,7 +17,7 @@ from typing import Self
 
 from tasks.batches import Job, Manifest
 from tasks.cleanup.inventory import LONG_AGO, Activity, BatchInventory, StoredItem
-from tasks.names import display_name
+from tasks.names import display_name, file_size
 from tasks.settings import Settings
 
 MAX_LISTED = 500
@@ -179,7 +179,7 @@ def outcome(removals: Mapping[StoredItem, str], *, dry_run: bool) -> str:
         return "Nothing to clean up."
     things = "1 thing" if len(removals) == 1 else f"{len(removals)} things"
     verb = "would be removed (dry run)" if dry_run else "removed"
-    return f"{things} {verb}, {in_bytes(sum(item.size for item in removals))}."
+    return f"{things} {verb}, {file_size(sum(item.size for item in removals))}."
 
 
 def report(cleaned: RemovalPlan, *, dry_run: bool) -> str:
@@ -202,25 +202,13 @@ def _reasons(removals: Mapping[StoredItem, str]) -> list[str]:
     for item, why in removals.items():
         sizes[why].append(item.size)
     ordered = sorted(sizes.items(), key=lambda reason: (-sum(reason[1]), reason[0]))
-    return [f"| {_cell(why)} | {len(each)} | {in_bytes(sum(each))} |" for why, each in ordered]
+    return [f"| {_cell(why)} | {len(each)} | {file_size(sum(each))} |" for why, each in ordered]
 
 
 def _row(item: StoredItem, why: str) -> str:
-    return f"| {_cell(display_name(item.name))} | {item.location} | {in_bytes(item.size)} | {_cell(why)} |"
+    return f"| {_cell(display_name(item.name))} | {item.location} | {file_size(item.size)} | {_cell(why)} |"
 
 
 def _cell(text: str) -> str:
     """Return *text* so that a table in Markdown shows it as it is."""
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>|#~" else letter for letter in text)
-
-
-def in_bytes(size: int) -> str:
-    """Return a size for display: ``812 B``, ``3.4 MB``."""
-    if size < 1000:  # noqa: PLR2004 - bytes of a kilobyte
-        return f"{size} B"
-    value = float(size)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:  # noqa: PLR2004 - would be written as 1000.0
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tasks.batches import TranscriptionOptions, job_id_for, new_batch_id
-from tasks.cleanup.retention import in_bytes
 from tasks.errors import NotFound, RecordDamaged
 from tasks.ingest.context import ScanContext, pause_after
 from tasks.ingest.folder_options import FolderOptions
@@ -15,7 +14,7 @@ from tasks.ingest.index import Known
 from tasks.ingest.outcomes import fate_of, read_ended
 from tasks.ingest.records import Claim, Plan, PlannedFile
 from tasks.ingest.sources import SourceChanged, SourceDenied, numbered
-from tasks.names import clean_path
+from tasks.names import clean_path, file_size
 from tasks.storage.keys import BatchKeys
 from tasks.storage.part_file import free_bytes
 from tasks.storage.records import parse_record
@@ -62,8 +61,8 @@ def _choose(scan: ScanContext, options: Mapping[str, FolderOptions]) -> list[Kno
 
 def _warn_of_disk(scan: ScanContext, size: int, room: int) -> None:
     scan.warn(
-        f"The disk of {scan.settings.uploads_folder} has room for {in_bytes(room)} of uploads, and the next file needs "
-        f"{in_bytes(size)}. Free some space on it; the files wait."
+        f"The disk of {scan.settings.uploads_folder} has room for {file_size(room)} of uploads, and the next file "
+        f"needs {file_size(size)}. Free some space on it; the files wait."
     )
 
 

@@ -10,7 +10,6 @@ from tasks.cleanup.inventory import Activity, BatchInventory, Location, StoredIt
 from tasks.cleanup.retention import (
     RemovalPlan,
     RetentionRules,
-    in_bytes,
     may_hold_anything,
     outcome,
     plan,
@@ -271,14 +270,6 @@ def test_what_a_cancelled_job_uploaded_goes_at_once_unless_it_is_kept(keys, acti
 )
 def test_times_are_told_in_words(time, words):
     assert span(time) == words
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (5 * 10**12, "5.0 TB")],
-)
-def test_sizes_are_told_in_words(size, words):
-    assert in_bytes(size) == words
 
 
 def test_the_report_names_each_thing_with_its_size_and_the_reason():
