@@ -34,6 +34,11 @@ class WakeUps:
         self.new_cancel = asyncio.Event()
         self._listening = False
 
+    @property
+    def seconds_between_polls(self) -> float:
+        """The time after which to look though nothing was heard."""
+        return SECONDS_BETWEEN_POLLS_LISTENING if self._listening else SECONDS_BETWEEN_POLLS
+
     async def wait_for_run(self, *, soon: bool) -> None:
         """Wait for an occasion to look for runs; no longer than a second if it is to be *soon*."""
         await self._wait(self.new_run, soon=soon)
@@ -74,7 +79,6 @@ class WakeUps:
         self.new_cancel.set()
 
     async def _wait(self, occasion: asyncio.Event, *, soon: bool) -> None:
-        seconds = SECONDS_BETWEEN_POLLS_LISTENING if self._listening and not soon else SECONDS_BETWEEN_POLLS
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(occasion.wait(), seconds)
+            await asyncio.wait_for(occasion.wait(), SECONDS_BETWEEN_POLLS if soon else self.seconds_between_polls)
         occasion.clear()
