@@ -16,7 +16,8 @@ SECONDS_BETWEEN_POLLS_LISTENING = 10.0
 
 NEW_RUN = ("Scheduled", "AwaitingRetry", AWAITING_RESTART)
 CANCEL = ("Cancelling", "Cancelled")
-RESUMED = "prefect.work-pool.ready"
+POOL = ("ready", "updated")
+"""The pool was resumed, or has another limit."""
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
@@ -49,8 +50,9 @@ class WakeUps:
 
     async def listen(self, work_pool_id: UUID) -> None:
         """Subscribe to the events of the pool, again whenever a subscription ends, until cancelled."""
+        of_runs = (f"prefect.flow-run.{name}" for name in NEW_RUN + CANCEL)
         wanted = EventFilter(
-            event=EventNameFilter(name=[*(f"prefect.flow-run.{name}" for name in NEW_RUN + CANCEL), RESUMED]),
+            event=EventNameFilter(name=[*of_runs, *(f"prefect.work-pool.{name}" for name in POOL)]),
             any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{work_pool_id}"]),
         )
         while True:

@@ -87,6 +87,7 @@ def test_polls_are_slow_only_while_events_come(subscribers):
         ("prefect.flow-run.AwaitingRetry", "run"),
         ("prefect.flow-run.AwaitingRestart", "run"),
         ("prefect.work-pool.ready", "run"),
+        ("prefect.work-pool.updated", "run"),
         ("prefect.flow-run.Cancelling", "cancel"),
         ("prefect.flow-run.Cancelled", "cancel"),
     ],
