@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters of all scripts
 """The words that a search compares, in all scripts, and what a user's query means."""
 
 import pytest
