@@ -2,29 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dashboard.search.database import Database
 from dashboard.search.finding import Findings, find
 from dashboard.search.query import Query
-from dashboard.search.texts import JobText, Sentence
+from dashboard.search.texts import JobText, ListedBatch, Sentence
 from dashboard.search.words import tokens
-
-
-@dataclass(frozen=True, slots=True)
-class ListedBatch:
-    """A batch as the store has it: its jobs with a text, and their signatures."""
-
-    batch_id: str
-    name: str
-    paths: Mapping[str, str]
-    signatures: Mapping[str, str]
-
-    @property
-    def complete(self) -> bool:
-        """True if each of its jobs has a text."""
-        return len(self.signatures) >= len(self.paths) > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 Follow the store: index the texts of jobs as they are published, and remove those that are gone.
 
 It hears of most changes from the dashboard itself (`touch`). For all others it lists the batches once a minute, and
-looks at a batch the less often the longer it has not changed.
+looks at a batch the less often the longer it has not changed. While there is much to do it rests as long as it works,
+so that the pages stay quick.
 """
 
 import asyncio
@@ -10,17 +11,18 @@ import contextlib
 import logging
 import time
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from anyio import CapacityLimiter
 
-from dashboard.search.index import ListedBatch, LookedAt, SearchIndex
-from dashboard.search.texts import listed_versions, newest_text
+from dashboard.search.index import LookedAt, SearchIndex, Undone
+from dashboard.search.texts import JobText, ListedBatch, list_batch, newest_text
 from dashboard.services.threads import STORE_THREADS, in_thread
-from tasks.batches import BATCH_ID, Batch, Manifest
-from tasks.errors import NotFound, RecordDamaged, SearchUnavailable, StoreUnavailable
+from tasks.batches import BATCH_ID
+from tasks.errors import NotFound, RecordDamaged, TranscriptionError, Unreadable
 from tasks.storage.base import Store
-from tasks.storage.keys import BATCHES, BatchKeys
-from tasks.storage.records import parse_record
+from tasks.storage.keys import BATCHES
+from tasks.storage.records import distinguish_outage
 
 INDEX_THREADS = CapacityLimiter(1)
 """Apart from those that answer searches."""
@@ -63,32 +65,40 @@ class Indexer:
 
     async def follow(self) -> None:
         """Follow the store for as long as the dashboard runs."""
+        told = ""
         while True:
+            began = time.monotonic()
             try:
-                pause = await self.step()
-            except (StoreUnavailable, SearchUnavailable) as error:
-                logger.warning("The index of the search is not filled now: %s", error)
-                pause = SECONDS_BETWEEN_TRIES
-            if pause:
-                await self._wait(pause)
+                pause = time.monotonic() - began if await self.step() else await self._pause()
+                told = ""
+            except TranscriptionError as error:
+                if str(error) != told:
+                    logger.warning("The index of the search is not filled now: %s", error)
+                told, pause = str(error), SECONDS_BETWEEN_TRIES
+            await self._wait(pause)
 
-    async def step(self) -> float:
-        """List, look at batches or index one text, whatever is due, and return the pause until the next step."""
+    async def step(self) -> bool:
+        """List, look at batches or index one text, whatever is due, and return whether a text was."""
         now = time.monotonic()
         if now - self._listed_at >= SECONDS_BETWEEN_LISTINGS:
             await self._list()
             self._listed_at = now
         while self._touched:
-            await in_thread(STORE_THREADS, self._look, self._touched.pop())
-        if await in_thread(INDEX_THREADS, self._do_next):
-            return 0.0
-        waits = (await in_thread(INDEX_THREADS, self._index.counts)).waiting > 0
-        return SECONDS_OF_OTHERS if waits else max(0.0, self._listed_at + SECONDS_BETWEEN_LISTINGS - time.monotonic())
+            batch_id = next(iter(self._touched))
+            await in_thread(STORE_THREADS, self._look, batch_id)
+            self._touched.discard(batch_id)
+        return await in_thread(INDEX_THREADS, self._do_next)
 
     async def catch_up(self) -> None:
         """Take steps until nothing is left to do."""
-        while await self.step() == 0.0:
+        while await self.step():
             pass
+
+    async def _pause(self) -> float:
+        """Return the seconds until the next listing; fewer while another process fills the index."""
+        if (await in_thread(INDEX_THREADS, self._index.counts)).waiting:
+            return SECONDS_OF_OTHERS
+        return max(0.0, self._listed_at + SECONDS_BETWEEN_LISTINGS - time.monotonic())
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -105,21 +115,17 @@ class Indexer:
             self.unread_batches = max(0, self.unread_batches - (batch_id not in known))
 
     def _look(self, batch_id: str) -> None:
-        """Note what the store has of a batch. One whose records are damaged is left as it is: the list names it."""
-        keys = BatchKeys.of(batch_id)
+        """Note what the store has of a batch; of one whose records are damaged, that is nothing."""
+        what = f"Batch {batch_id}"
         try:
-            batch = parse_record(Batch, self._store.read(keys.batch), keys.batch)
-            signatures = listed_versions(self._store, batch_id)
-            manifest = parse_record(Manifest, self._store.read(keys.manifest), keys.manifest) if signatures else None
+            listed = distinguish_outage(self._store, what, lambda: list_batch(self._store, batch_id))
         except NotFound:
             self._index.forget_batch(batch_id)
-        except RecordDamaged as error:
+            return
+        except (RecordDamaged, Unreadable) as error:
             logger.warning("The search leaves out a batch: %s", error)
-        else:
-            jobs = manifest.jobs if manifest else ()
-            paths = {job.job_id: job.path for job in jobs}
-            kept = {job_id: sign for job_id, sign in signatures.items() if job_id in paths}
-            self._index.note(ListedBatch(batch_id, batch.name, paths, kept))
+            listed = ListedBatch(batch_id, "", {}, {})
+        self._index.note(listed)
 
     def _do_next(self) -> bool:
         """Index or remove one text, and return whether there was one and no other process at it."""
@@ -130,22 +136,30 @@ class Indexer:
             if undone.gone:
                 self._index.remove(undone)
                 return True
-            try:
-                text, problem = newest_text(self._store, undone.batch_id, undone.job_id), ""
-            except (NotFound, RecordDamaged) as error:
-                text, problem = None, str(error)
-                logger.warning("The search leaves out job %s: %s", undone.job_id, error)
+            text, problem = self._read(undone)
             self._index.put(undone, text, problem=problem)
             return True
+
+    def _read(self, undone: Undone) -> tuple[JobText | None, str]:
+        """Return the text of a recording, or None and the reason why it cannot be read."""
+        what = f"The transcript of job {undone.job_id}"
+        try:
+            read = partial(newest_text, self._store, undone.batch_id, undone.job_id)
+            return distinguish_outage(self._store, what, read), ""
+        except (NotFound, RecordDamaged, Unreadable) as error:
+            logger.warning("The search leaves out job %s: %s", undone.job_id, error)
+            return None, str(error)
 
 
 def _due(listed: Collection[str], known: Mapping[str, LookedAt], now: float) -> set[str]:
     """Return the batches that are to be looked at: the new ones, those that are gone, and those whose pause is over."""
     new_or_gone = set(listed) ^ known.keys()
-    return new_or_gone | {batch_id for batch_id, looked in known.items() if now >= looked.looked_at + pause(looked)}
+    return new_or_gone | {
+        batch_id for batch_id, looked in known.items() if now >= looked.looked_at + pause_after(looked)
+    }
 
 
-def pause(looked: LookedAt) -> float:
+def pause_after(looked: LookedAt) -> float:
     """Return the seconds after which a batch is looked at again: the longer it has been quiet, the more."""
     longest = LONGEST_PAUSE_OF_COMPLETE if looked.complete else LONGEST_PAUSE
     quiet = looked.looked_at - looked.changed_at

@@ -1,27 +1,39 @@
 """
 The texts of jobs, as the store has them: what the index is filled with.
 
-`newest_version` and `newest_text` are the only places that say which text of a job counts. `listed_versions` notices
-that there is another one without reading it.
+`newest_version` and `newest_text` are the only places that say which text of a job counts. `list_batch` notices that
+there is another one without reading it.
 """
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from tasks.batches import Publication
+from pydantic import Field
+
+from tasks.batches import Batch, Manifest, Publication, StoredModel
 from tasks.errors import NotFound, RecordDamaged
 from tasks.names import DocumentFormat
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
-from tasks.storage.records import read_publication
+from tasks.storage.records import parse_record, read_publication
 
 _CUE = re.compile(r"^(?:(\d+):)?(\d\d):(\d\d)[,.](\d{3}) --> .*\n((?:.+\n?)+)", re.MULTILINE)
 _TAG = re.compile(r"<[^>]*>")
+
+
+class _Segment(StoredModel):
+    """What the search needs of a segment of a JSON document: validating its words would take most of the time."""
+
+    start: float = Field(ge=0, allow_inf_nan=False)
+    text: str
+
+
+class _Document(StoredModel):
+    segments: tuple[_Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +52,35 @@ class JobText:
     sentences: tuple[Sentence, ...]
 
 
-def listed_versions(store: Store, batch_id: str) -> dict[str, str]:
-    """Return for each job of the batch that has a text a signature, which is another one as soon as the text is."""
-    found = store.objects(BatchKeys.of(batch_id).publications)
-    return {
-        each.key.rpartition("/")[2].removesuffix(".json"): f"{each.size} {each.modified.timestamp():.0f}"
-        for each in found
+@dataclass(frozen=True, slots=True)
+class ListedBatch:
+    """A batch as the store has it: its jobs with a text, and their signatures."""
+
+    batch_id: str
+    name: str
+    paths: Mapping[str, str]
+    signatures: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """True if each of its jobs has a text."""
+        return len(self.signatures) >= len(self.paths) > 0
+
+
+def list_batch(store: Store, batch_id: str) -> ListedBatch:
+    """
+    Return the batch and its jobs with a text, whose signatures are others as soon as their texts are.
+
+    Raises `NotFound` if it was dismissed, and `RecordDamaged`.
+    """
+    keys = BatchKeys.of(batch_id)
+    batch = parse_record(Batch, store.read(keys.batch), keys.batch)
+    found = {
+        _job_id(each.key): f"{each.size} {each.modified.timestamp():.0f}" for each in store.objects(keys.publications)
     }
+    jobs = parse_record(Manifest, store.read(keys.manifest), keys.manifest).jobs if found else ()
+    paths = {job.job_id: job.path for job in jobs}
+    return ListedBatch(batch_id, batch.name, paths, {job_id: found[job_id] for job_id in found if job_id in paths})
 
 
 def newest_version(store: Store, batch_id: str, job_id: str) -> str | None:
@@ -71,10 +105,14 @@ def newest_text(store: Store, batch_id: str, job_id: str) -> JobText:
         raise RecordDamaged(msg)
     try:
         sentences = tuple(_READERS[document.format](content.decode()))
-    except (ValueError, LookupError, TypeError) as error:
-        msg = f"The document {document.key} cannot be understood: {error!r}. Retry its batch."
+    except ValueError as error:
+        msg = f"The document {document.key} cannot be understood: {error}. Retry its batch."
         raise RecordDamaged(msg) from error
     return JobText(_version_of(publication), tuple(each for each in sentences if each.text))
+
+
+def _job_id(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(".json")
 
 
 def _version_of(publication: Publication) -> str:
@@ -82,10 +120,8 @@ def _version_of(publication: Publication) -> str:
 
 
 def _of_json(content: str) -> Iterator[Sentence]:
-    """Yield the segments. Their words are not looked at: validating them would take most of the time."""
-    document: dict[str, Any] = json.loads(content)
-    for segment in document["segments"]:
-        yield Sentence(_one_line(segment["text"]), float(segment["start"]))
+    for segment in _Document.model_validate_json(content).segments:
+        yield Sentence(_one_line(segment.text), segment.start)
 
 
 def _of_cues(content: str) -> Iterator[Sentence]:
