@@ -66,7 +66,7 @@ class SearchAnswer(StoredModel):
 
     total: int = Field(description="recordings found")
     total_hits: int = Field(description="sentences found in all of them")
-    cut: bool = Field(description="true if there are more sentences than are ranked: those indexed last are told")
+    cut: bool = Field(description="true if there are more than 20,000 sentences: those indexed last are told, unranked")
     recordings: tuple[RecordingFound, ...]
     index: IndexState
 
@@ -103,7 +103,7 @@ class SearchService:
         )
 
     async def _answer(self, query: Query, findings: Findings, shown: Sequence[Found], hits: int) -> SearchAnswer:
-        wanted = [sentence for one in shown for _, sentence in one.sentences[:hits]]
+        wanted = [sentence for one in shown for sentence in one.sentences[:hits]]
         sentences = await in_thread(SEARCH_THREADS, self._index.sentences, wanted)
         return SearchAnswer(
             total=len(findings.recordings),
@@ -139,7 +139,7 @@ class SearchService:
 
 
 def _told(query: Query, found: Found, sentences: Mapping[int, Sentence], hits: int) -> RecordingFound:
-    shown = [sentences[number] for _, number in found.sentences[:hits] if number in sentences]
+    shown = [sentences[number] for number in found.sentences[:hits] if number in sentences]
     snippets = [(sentence, query.snippet(sentence.text)) for sentence in shown]
     return RecordingFound(
         job_id=found.indexed.job_id,
