@@ -40,6 +40,7 @@ CREATE TABLE recordings (
   signature TEXT NOT NULL,        -- of its publication, as last listed
   indexed TEXT,                   -- signature of the one whose text is in the index; NULL: none is
   version TEXT NOT NULL DEFAULT '',
+  language TEXT NOT NULL DEFAULT '',
   problem TEXT NOT NULL DEFAULT '',
   first INTEGER, after INTEGER,   -- ids of its sentences
   gone INTEGER NOT NULL DEFAULT 0 -- 1: to be removed, and no longer found

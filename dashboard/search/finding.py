@@ -2,28 +2,70 @@
 
 import sqlite3
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from dashboard.search.query import Query
+from dashboard.search.texts import Sentence
 
 MOST_SENTENCES = 20_000
 """Sentences that are ranked. Of words that are said more often, those that were indexed last are found, unranked."""
 
-_MATCHES = "SELECT rowid, {score} FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT ?"
+_MATCHES = (
+    "SELECT rowid, {score} FROM {table} WHERE {table} MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?"
+)
+_IN_SCOPE = """
+SELECT id, ifnull(first, 0), ifnull(after, 0), batch_id, path FROM recordings
+WHERE NOT gone AND :batch IN ('', batch_id) AND :language IN ('', language) AND batch_id >= :since AND batch_id < :after
+ORDER BY first
+"""
+_ALL_ROWS = (0, 2**62)
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
-    """A recording in the index."""
+class Scope:
+    """The recordings in which is searched: of one batch, in one language, of the batches of some days; or all."""
 
-    recording: int
+    batch_id: str = ""
+    language: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values of the query for its recordings. The id of a batch begins with its day (UTC)."""
+        after = f"{self.until + timedelta(days=1):%Y%m%d}" if self.until and self.until < date.max else "~"
+        since = f"{self.since:%Y%m%d}" if self.since else ""
+        return {"batch": self.batch_id, "language": self.language, "since": since, "after": after}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recording in which a search found something: in its names, or in sentences."""
+
     job_id: str
     batch_id: str
     batch_name: str
     path: str
     version: str
+    total_hits: int
+    hits: tuple[Sentence, ...]
+    """The best of its sentences."""
+
+    def outdated_by(self, version: str | None) -> bool:
+        """Check whether *version*, the store's newest, is another one than was found; None: it has no text any more."""
+        return version is None or (self.version not in ("", version))
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A page of the recordings that were found; *cut* if a word is said too often to rank all sentences."""
+
+    total: int
+    total_hits: int
+    cut: bool
+    page: tuple[Found, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,83 +75,83 @@ class _Match:
     row: int
     score: float
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A recording in which a search found something: in its names, or in sentences, whose ids it has, best first."""
-
-    indexed: Indexed
-    score: float = 0.0
-    sentences: Sequence[int] = ()
-
-    def outdated_by(self, version: str | None) -> bool:
-        """Check whether *version*, the store's newest, is another one than was found; None: it has no text any more."""
-        return version is None or (self.indexed.version not in ("", version))
+    @property
+    def rank(self) -> tuple[float, int]:
+        return round(self.score, 1), self.row
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    """All recordings that were found, the best first; *cut* if a word is said too often to rank all sentences."""
+class _Indexed:
+    """A recording in the index; its sentences have the ids from *first* up to *after*."""
 
-    recordings: Sequence[Found]
-    cut: bool
+    recording: int
+    first: int
+    after: int
+    batch_id: str
+    path: str
 
 
-def find(connection: sqlite3.Connection, query: Query) -> Findings:
+def find(connection: sqlite3.Connection, query: Query, scope: Scope, *, limit: int, offset: int, hits: int) -> Findings:
     """
-    Return the recordings of whose sentences one holds all terms, or whose names do; the best first.
+    Return a page of the recordings of whose sentences one holds all terms, or whose names do; the best first.
 
     How well one fits is told by its best sentence (BM25, to a tenth); of equals, the newest batch comes first.
     """
-    spoken = _matches(connection, "spoken", query, ranked=False)
-    cut = len(spoken) > MOST_SENTENCES
-    if spoken and not cut:
-        spoken = _matches(connection, "spoken", query)
-    sentences = _by_recording(connection, spoken[:MOST_SENTENCES])
-    named = {match.row: match.score for match in _matches(connection, "named", query)}
-    found = [
-        Found(
-            indexed,
-            score=min([named.get(indexed.recording, 0.0), *(match.score for match in sentences[indexed.recording])]),
-            sentences=[match.row for match in sorted(sentences[indexed.recording], key=_rank)],
-        )
-        for indexed in _indexed(connection, sentences.keys() | named.keys())
-    ]
-    found.sort(key=lambda one: one.indexed.path)
-    found.sort(key=lambda one: one.indexed.batch_id, reverse=True)
-    found.sort(key=lambda one: round(one.score, 1))
-    return Findings(found, cut)
+    indexed = [_Indexed(*row) for row in connection.execute(_IN_SCOPE, scope.values)]
+    if not indexed:
+        return Findings(0, 0, cut=False, page=())
+    sentences, cut = _find_sentences(connection, query, indexed)
+    named = {match.row: match for match in _matches(connection, "named", query)}
+    scores = {
+        each.recording: min(match.score for match in [*sentences.get(each.recording, ()), *filter(None, [name])])
+        for each in indexed
+        if (name := named.get(each.recording)) or each.recording in sentences
+    }
+    found = sorted((each for each in indexed if each.recording in scores), key=lambda one: one.path)
+    found.sort(key=lambda one: one.batch_id, reverse=True)
+    found.sort(key=lambda one: round(scores[one.recording], 1))
+    page = found[offset : offset + limit]
+    told = tuple(_told(connection, each.recording, sentences.get(each.recording, []), hits) for each in page)
+    return Findings(len(found), sum(map(len, sentences.values())), cut, told)
 
 
-def _matches(connection: sqlite3.Connection, table: str, query: Query, *, ranked: bool = True) -> list[_Match]:
+def _find_sentences(
+    connection: sqlite3.Connection, query: Query, indexed: Sequence[_Indexed]
+) -> tuple[dict[int, list[_Match]], bool]:
+    """Return the sentences by the recording whose they are, and whether there are more than are ranked."""
+    rows = (min(each.first for each in indexed), max(each.after for each in indexed))
+    matches = _matches(connection, "spoken", query, rows=rows, ranked=False)
+    cut = len(matches) > MOST_SENTENCES
+    if matches and not cut:
+        matches = _matches(connection, "spoken", query, rows=rows)
+    firsts = [each.first for each in indexed]
+    found: dict[int, list[_Match]] = {}
+    for match in matches[:MOST_SENTENCES]:
+        one = indexed[max(0, bisect_right(firsts, match.row) - 1)]
+        if one.first <= match.row < one.after:  # else its recording is gone, or not of the scope
+            found.setdefault(one.recording, []).append(match)
+    return found, cut
+
+
+def _matches(
+    connection: sqlite3.Connection,
+    table: str,
+    query: Query,
+    *,
+    rows: tuple[int, int] = _ALL_ROWS,
+    ranked: bool = True,
+) -> list[_Match]:
     statement = _MATCHES.format(table=table, score=f"bm25({table})" if ranked else "0.0")
-    rows = connection.execute(statement, (query.expression, MOST_SENTENCES + 1))
-    return [_Match(row, score) for row, score in rows]
+    found = connection.execute(statement, (query.expression, *rows, MOST_SENTENCES + 1))
+    return [_Match(row, score) for row, score in found]
 
 
-def _rank(match: _Match) -> tuple[float, int]:
-    return round(match.score, 1), match.row
-
-
-def _by_recording(connection: sqlite3.Connection, spoken: Sequence[_Match]) -> Mapping[int, list[_Match]]:
-    """Return the sentences by the recording whose they are; those that are of none any more are left out."""
-    found: defaultdict[int, list[_Match]] = defaultdict(list)
-    if spoken:
-        query = "SELECT first, after, id FROM recordings WHERE first IS NOT NULL AND NOT gone ORDER BY first"
-        spans = connection.execute(query).fetchall()
-        firsts = [first for first, _, _ in spans]
-        for match in spoken:
-            place = bisect_right(firsts, match.row) - 1
-            if place >= 0 and match.row < spans[place][1]:
-                found[spans[place][2]].append(match)
-    return found
-
-
-def _indexed(connection: sqlite3.Connection, recordings: Iterable[int]) -> list[Indexed]:
-    """Return the recordings with these ids, but for those that are gone."""
-    connection.execute("CREATE TEMP TABLE wanted (id INTEGER PRIMARY KEY)")
-    connection.executemany("INSERT INTO wanted VALUES (?)", ((each,) for each in recordings))
-    rows = connection.execute(
-        "SELECT id, job_id, batch_id, batch_name, path, version FROM wanted JOIN recordings USING (id) WHERE NOT gone"
+def _told(connection: sqlite3.Connection, recording: int, matches: Sequence[_Match], hits: int) -> Found:
+    query = "SELECT job_id, batch_id, batch_name, path, version FROM recordings WHERE id = ?"
+    job_id, batch_id, batch_name, path, version = connection.execute(query, (recording,)).fetchone()
+    best = sorted(matches, key=lambda match: match.rank)[:hits]
+    texts = (
+        connection.execute("SELECT text, start FROM sentences WHERE id = ?", (each.row,)).fetchone() for each in best
     )
-    return [Indexed(*row) for row in rows]
+    shown = tuple(Sentence(*text) for text in texts)
+    return Found(job_id, batch_id, batch_name, path, version, len(matches), shown)

@@ -2,11 +2,11 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboard.search.database import Database
-from dashboard.search.finding import Findings, find
+from dashboard.search.finding import Findings, Scope, find
 from dashboard.search.query import Query
 from dashboard.search.texts import JobText, ListedBatch, Sentence
 from dashboard.search.words import tokens
@@ -34,11 +34,15 @@ class Undone:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The numbers of recordings in the index, of those that are known and wait, and of those that cannot be read."""
+    """
+    The numbers of recordings in the index, of those that are known and wait, and of those that cannot be read; and of
+    those in each language.
+    """
 
     indexed: int
     waiting: int
     unreadable: int
+    languages: Mapping[str, int]
 
 
 class SearchIndex:
@@ -117,9 +121,9 @@ class SearchIndex:
             _remove_sentences(connection, recording)
             first, after = _insert_sentences(connection, text.sentences if text else ())
             connection.execute(
-                "UPDATE recordings SET indexed = signature, version = ?, problem = ?, first = ?, after = ?"
-                " WHERE id = ?",
-                (text.version if text else "", problem, first, after, recording),
+                "UPDATE recordings SET indexed = signature, version = ?, language = ?, problem = ?, first = ?,"
+                " after = ? WHERE id = ?",
+                (*((text.version, text.language) if text else ("", "")), problem, first, after, recording),
             )
 
         self._database.change(change)
@@ -146,24 +150,18 @@ class SearchIndex:
                 "SELECT count(*), ifnull(sum(indexed IS NOT signature), 0),"
                 " ifnull(sum(indexed IS signature AND problem != ''), 0) FROM recordings WHERE NOT gone"
             ).fetchone()
-            return Counts(indexed=row[0] - row[1] - row[2], waiting=row[1], unreadable=row[2])
+            languages = connection.execute(
+                "SELECT language, count(*) FROM recordings WHERE language != '' AND NOT gone GROUP BY language"
+            )
+            return Counts(row[0] - row[1] - row[2], waiting=row[1], unreadable=row[2], languages=dict(languages))
 
         return self._database.read(look)
 
-    def find(self, query: Query) -> Findings:
-        """Return the recordings in which all terms were found."""
-        return self._database.read(lambda connection: find(connection, query))
-
-    def sentences(self, ids: Iterable[int]) -> dict[int, Sentence]:
-        """Return sentences by their ids."""
-        wanted = list(ids)
-
-        def look(connection: sqlite3.Connection) -> dict[int, Sentence]:
-            places = ", ".join("?" * len(wanted))
-            rows = connection.execute(f"SELECT id, text, start FROM sentences WHERE id IN ({places})", wanted)  # noqa: S608
-            return {found: Sentence(text, start) for found, text, start in rows}
-
-        return self._database.read(look)
+    def find(self, query: Query, scope: Scope, *, limit: int, offset: int, hits: int) -> Findings:
+        """Return a page of the recordings in which all terms were found, each with at most *hits* sentences."""
+        return self._database.read(
+            lambda connection: find(connection, query, scope, limit=limit, offset=offset, hits=hits)
+        )
 
 
 def _note_recording(connection: sqlite3.Connection, batch: ListedBatch, job_id: str) -> None:

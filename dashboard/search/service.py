@@ -1,18 +1,19 @@
 """Search service: answers searches from the index, and never with what the store no longer has."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from anyio import CapacityLimiter
 from pydantic import Field
 
 from dashboard.search.database import Database
-from dashboard.search.finding import Findings, Found
+from dashboard.search.finding import Found, Scope
 from dashboard.search.index import SearchIndex
 from dashboard.search.indexer import Indexer
-from dashboard.search.query import Query, Snippet
-from dashboard.search.texts import Sentence, newest_version
+from dashboard.search.query import Query
+from dashboard.search.texts import newest_version
 from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import StoredModel
 from tasks.storage.base import Store
@@ -23,16 +24,14 @@ TRIES = 3
 """Searches that one answer may take: after each, what the store has lost meanwhile is dropped."""
 
 
+EVERYTHING = Scope()
+
+
 class MarkedText(StoredModel):
     """A text with the parts that were looked for."""
 
     text: str
     marks: tuple[tuple[int, int], ...] = Field(description="start and end of each part, in Unicode characters")
-
-    @classmethod
-    def of(cls, snippet: Snippet) -> "MarkedText":
-        """Return the text of *snippet*."""
-        return cls(text=snippet.text, marks=snippet.marks)
 
 
 class Hit(MarkedText):
@@ -58,6 +57,7 @@ class IndexState(StoredModel):
     recordings: int = Field(description="transcripts that are searched")
     waiting: int = Field(description="transcripts that are not in it yet")
     unreadable: int = Field(description="transcripts that are damaged or have no text")
+    languages: dict[str, int] = Field(description="transcripts in each language, by its code")
     counting: bool = Field(description="true while there are batches whose transcripts are not counted yet")
 
 
@@ -79,17 +79,24 @@ class SearchService:
         self._index = SearchIndex(Database(folder))
         self.indexer = Indexer(store, self._index)
 
-    async def search(self, typed: str, *, limit: int, offset: int = 0, hits: int) -> SearchAnswer:
+    async def search(
+        self, typed: str, scope: Scope = EVERYTHING, *, limit: int, offset: int = 0, hits: int
+    ) -> SearchAnswer:
         """Return recordings from *offset* on, each with at most *hits* sentences."""
         query = Query.parse(typed)
         for _ in range(TRIES):
-            findings = await in_thread(SEARCH_THREADS, self._index.find, query)
-            page = findings.recordings[offset : offset + limit]
-            outdated = await self._drop_outdated(page)
+            find = partial(self._index.find, query, scope, limit=limit, offset=offset, hits=hits)
+            findings = await in_thread(SEARCH_THREADS, find)
+            outdated = await self._drop_outdated(findings.page)
             if not outdated:
                 break
-        shown = [one for one in page if one.indexed.job_id not in outdated]
-        return await self._answer(query, findings, shown, hits)
+        return SearchAnswer(
+            total=findings.total,
+            total_hits=findings.total_hits,
+            cut=findings.cut,
+            recordings=tuple(_told(query, one) for one in findings.page if one.job_id not in outdated),
+            index=await self.state(),
+        )
 
     async def state(self) -> IndexState:
         """Return how far the index is filled."""
@@ -99,53 +106,39 @@ class SearchService:
             recordings=counts.indexed,
             waiting=counts.waiting,
             unreadable=counts.unreadable,
+            languages=dict(counts.languages),
             counting=unread is None or unread > 0,
-        )
-
-    async def _answer(self, query: Query, findings: Findings, shown: Sequence[Found], hits: int) -> SearchAnswer:
-        wanted = [sentence for one in shown for sentence in one.sentences[:hits]]
-        sentences = await in_thread(SEARCH_THREADS, self._index.sentences, wanted)
-        return SearchAnswer(
-            total=len(findings.recordings),
-            total_hits=sum(len(one.sentences) for one in findings.recordings),
-            cut=findings.cut,
-            recordings=tuple(_told(query, one, sentences, hits) for one in shown),
-            index=await self.state(),
         )
 
     async def _drop_outdated(self, page: Sequence[Found]) -> frozenset[str]:
         """Drop from the index what the store no longer has, and return the jobs of *page* that this concerns."""
-        batches = sorted({one.indexed.batch_id for one in page})
+        batches = sorted({one.batch_id for one in page})
         stands = await asyncio.gather(*(in_thread(STORE_THREADS, self._stands, batch_id) for batch_id in batches))
         dismissed = {batch_id for batch_id, there in zip(batches, stands, strict=True) if not there}
         for batch_id in dismissed:
             await in_thread(SEARCH_THREADS, self._index.forget_batch, batch_id)
             self.indexer.touch(batch_id)
-        standing = [one for one in page if one.indexed.batch_id not in dismissed]
+        standing = [one for one in page if one.batch_id not in dismissed]
         versions = await asyncio.gather(
-            *(
-                in_thread(STORE_THREADS, newest_version, self._store, one.indexed.batch_id, one.indexed.job_id)
-                for one in standing
-            )
+            *(in_thread(STORE_THREADS, newest_version, self._store, one.batch_id, one.job_id) for one in standing)
         )
         changed = [one for one, version in zip(standing, versions, strict=True) if one.outdated_by(version)]
         for one in changed:
-            await in_thread(SEARCH_THREADS, self._index.forget_job, one.indexed.job_id)
-            self.indexer.touch(one.indexed.batch_id)
-        return frozenset(one.indexed.job_id for one in page if one.indexed.batch_id in dismissed or one in changed)
+            await in_thread(SEARCH_THREADS, self._index.forget_job, one.job_id)
+            self.indexer.touch(one.batch_id)
+        return frozenset(one.job_id for one in page if one.batch_id in dismissed or one in changed)
 
     def _stands(self, batch_id: str) -> bool:
         return self._store.stat(BatchKeys.of(batch_id).batch) is not None
 
 
-def _told(query: Query, found: Found, sentences: Mapping[int, Sentence], hits: int) -> RecordingFound:
-    shown = [sentences[number] for number in found.sentences[:hits] if number in sentences]
-    snippets = [(sentence, query.snippet(sentence.text)) for sentence in shown]
+def _told(query: Query, found: Found) -> RecordingFound:
+    snippets = [(sentence, query.snippet(sentence.text)) for sentence in found.hits]
     return RecordingFound(
-        job_id=found.indexed.job_id,
-        batch_id=found.indexed.batch_id,
-        batch_name=MarkedText(text=found.indexed.batch_name, marks=query.marks(found.indexed.batch_name)),
-        path=MarkedText(text=found.indexed.path, marks=query.marks(found.indexed.path)),
-        total_hits=len(found.sentences),
+        job_id=found.job_id,
+        batch_id=found.batch_id,
+        batch_name=MarkedText(text=found.batch_name, marks=query.marks(found.batch_name)),
+        path=MarkedText(text=found.path, marks=query.marks(found.path)),
+        total_hits=found.total_hits,
         hits=tuple(Hit(text=each.text, marks=each.marks, start=sentence.start) for sentence, each in snippets),
     )

@@ -49,6 +49,7 @@ class JobText:
     """The newest text of a job."""
 
     version: str
+    language: str
     sentences: tuple[Sentence, ...]
 
 
@@ -98,7 +99,7 @@ def newest_text(store: Store, batch_id: str, job_id: str) -> JobText:
     documents = {document.format: document for document in publication.documents}
     document = next((documents[each] for each in _READERS if each in documents), None)
     if document is None:
-        return JobText(_version_of(publication), ())
+        return JobText(_version_of(publication), publication.language, ())
     content = store.read(document.key)
     if hashlib.sha256(content).hexdigest() != document.sha256:
         msg = f"The document {document.key} is damaged in the store. Retry its batch."
@@ -108,7 +109,7 @@ def newest_text(store: Store, batch_id: str, job_id: str) -> JobText:
     except ValueError as error:
         msg = f"The document {document.key} cannot be understood: {error}. Retry its batch."
         raise RecordDamaged(msg) from error
-    return JobText(_version_of(publication), tuple(each for each in sentences if each.text))
+    return JobText(_version_of(publication), publication.language, tuple(each for each in sentences if each.text))
 
 
 def _job_id(key: str) -> str:

@@ -4,12 +4,13 @@ import asyncio
 import json
 import logging
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from dashboard.search.database import FILE
-from dashboard.search.service import SearchService
+from dashboard.search.finding import Scope
+from dashboard.search.service import EVERYTHING, SearchService
 from tasks.batches import Batch, Upload, job_id_for, manifest_of
 from tasks.cleanup.deletion import hide_batch
 from tasks.documents.publish import publish
@@ -44,7 +45,7 @@ class Installation:
         self.store.write(keys.manifest, manifest.model_dump_json().encode())
         return {job.path: job for job in manifest.jobs}
 
-    def publish(self, job, *sentences, attempt=1, document_format=DocumentFormat.JSON, content=None):
+    def publish(self, job, *sentences, attempt=1, language="en", document_format=DocumentFormat.JSON, content=None):
         """Publish a document of the job with these sentences, ten seconds apart."""
         segments = [{"start": 10.0 * number, "text": text} for number, text in enumerate(sentences)]
         batch_id = job.job_id.rpartition("-")[0]
@@ -54,7 +55,7 @@ class Installation:
             job,
             token=attempt_token(job.job_id, attempt),
             attempt=attempt,
-            transcript=HEARD,
+            transcript=HEARD.model_copy(update={"language": language}),
             contents={document_format: content or json.dumps({"segments": segments}).encode()},
         )
 
@@ -66,8 +67,8 @@ class Installation:
         self.search.indexer.list_now()
         await self.search.indexer.catch_up()
 
-    def find(self, query, **page):
-        return asyncio.run(self.search.search(query, **{"limit": 10, "hits": 10} | page))
+    def find(self, query, scope=EVERYTHING, **page):
+        return asyncio.run(self.search.search(query, scope, **{"limit": 10, "hits": 10} | page))
 
     def found(self, query):
         """Return what is found, as paths with the seconds of their hits."""
@@ -107,6 +108,25 @@ def test_names_of_files_and_batches_are_found_with_the_best_first_and_of_equals_
     assert next(iter(here.found("garden")))[0] == "garden.mp3"
     page = here.find("garden", limit=1, offset=1)
     assert (page.total, page.total_hits, len(page.recordings)) == (3, 3, 1)
+
+
+def test_the_search_can_be_bound_to_a_batch_a_language_and_days(here):
+    day = 24 * 3600
+    for number, language in [(0, "en"), (day, "de"), (2 * day, "en")]:
+        job = here.batch(number, "Talks", f"{language} {number // day}.mp3").popitem()[1]
+        here.publish(job, "The garden.", language=language)
+    here.follow()
+
+    def paths(**scope):
+        return [each.path.text for each in here.find("garden", Scope(**scope)).recordings]
+
+    assert paths() == ["en 2.mp3", "de 1.mp3", "en 0.mp3"]
+    assert paths(language="en") == ["en 2.mp3", "en 0.mp3"]
+    assert paths(batch_id="20260102-120000-abcdef") == ["de 1.mp3"]
+    assert paths(since=date(2026, 1, 2)) == ["en 2.mp3", "de 1.mp3"]
+    assert paths(since=date(2026, 1, 2), until=date(2026, 1, 2)) == ["de 1.mp3"]
+    assert paths(until=date.max, language="fr") == []
+    assert here.find("garden").index.languages == {"en": 2, "de": 1}
 
 
 def test_a_dismissed_batch_is_not_found_from_that_moment_on(here):
