@@ -32,6 +32,7 @@ async def search_transcripts(client: ClientOfProcess, wanted: Annotated[Search, 
     """
     Return the recordings of which a sentence holds all words, or whose path and batch do, the best first.
 
+    If there is no such sentence, `spread` is true, and the hits are passages of a few sentences that hold them.
     `index` says how many transcripts were searched, and how many are not in the index yet.
     """
     scope = Scope(wanted.batch, wanted.language, wanted.since, wanted.until)

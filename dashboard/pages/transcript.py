@@ -130,7 +130,7 @@ def _show_stage(status: JobStatus) -> None:
 
 def _show_choice() -> None:
     st.title("Transcripts")
-    search = show_search(st.query_params.get("q", ""))
+    search = show_search()
     if search.batch:
         go_to_batch(search.batch)
     if "q" in st.query_params:

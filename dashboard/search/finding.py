@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from dashboard.search.passages import passages
 from dashboard.search.query import Query
 from dashboard.search.texts import Sentence
 
@@ -60,20 +61,25 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """A page of the recordings that were found; *cut* if a word is said too often to rank all sentences."""
+    """
+    A page of the recordings that were found; *cut* if a word is said too often to rank all sentences, *spread* if no
+    sentence has all words, so that the hits are passages of several.
+    """
 
     total: int
     total_hits: int
     cut: bool
+    spread: bool
     page: tuple[Found, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """A row in which all terms were found. The better it fits, the more its score is below 0."""
+    """Rows in which all terms were found: mostly one alone. The better they fit, the more the score is below 0."""
 
     row: int
     score: float
+    last: int
 
     @property
     def rank(self) -> tuple[float, int]:
@@ -99,9 +105,13 @@ def find(connection: sqlite3.Connection, query: Query, scope: Scope, *, limit: i
     """
     indexed = [_Indexed(*row) for row in connection.execute(_IN_SCOPE, scope.values)]
     if not indexed:
-        return Findings(0, 0, cut=False, page=())
-    sentences, cut = _find_sentences(connection, query, indexed)
-    named = {match.row: match for match in _matches(connection, "named", query)}
+        return Findings(0, 0, cut=False, spread=False, page=())
+    matches, cut = _find_sentences(connection, query, indexed)
+    spread = not matches and len(query.terms) > 1
+    if spread:
+        matches, cut = _find_passages(connection, query, indexed)
+    sentences = _by_recording(matches, indexed)
+    named = {match.row: match for match in _matches(connection, "named", query.expression)}
     scores = {
         each.recording: min(match.score for match in [*sentences.get(each.recording, ()), *filter(None, [name])])
         for each in indexed
@@ -112,46 +122,72 @@ def find(connection: sqlite3.Connection, query: Query, scope: Scope, *, limit: i
     found.sort(key=lambda one: round(scores[one.recording], 1))
     page = found[offset : offset + limit]
     told = tuple(_told(connection, each.recording, sentences.get(each.recording, []), hits) for each in page)
-    return Findings(len(found), sum(map(len, sentences.values())), cut, told)
+    total_hits = sum(map(len, sentences.values()))
+    return Findings(len(found), total_hits, cut, spread and total_hits > 0, told)
 
 
 def _find_sentences(
     connection: sqlite3.Connection, query: Query, indexed: Sequence[_Indexed]
-) -> tuple[dict[int, list[_Match]], bool]:
-    """Return the sentences by the recording whose they are, and whether there are more than are ranked."""
-    rows = (min(each.first for each in indexed), max(each.after for each in indexed))
-    matches = _matches(connection, "spoken", query, rows=rows, ranked=False)
-    cut = len(matches) > MOST_SENTENCES
-    if matches and not cut:
-        matches = _matches(connection, "spoken", query, rows=rows)
+) -> tuple[list[_Match], bool]:
+    """Return the sentences with all terms, and whether there are more than are ranked."""
+    rows = _rows_of(indexed)
+    matches = _matches(connection, "spoken", query.expression, rows=rows, ranked=False)
+    if len(matches) > MOST_SENTENCES:
+        return matches[:MOST_SENTENCES], True
+    return _matches(connection, "spoken", query.expression, rows=rows) if matches else [], False
+
+
+def _find_passages(
+    connection: sqlite3.Connection, query: Query, indexed: Sequence[_Indexed]
+) -> tuple[list[_Match], bool]:
+    """Return the passages with all terms, the shortest as the best, and whether a term is said too often to see all."""
+    rows_of_terms = []
+    for term in query.terms:
+        matches = _matches(connection, "spoken", term.expression, rows=_rows_of(indexed), ranked=False)
+        if not matches:
+            return [], False
+        rows_of_terms.append([match.row for match in matches])
+    found = [_Match(first, -1 / (1 + last - first), last) for first, last in passages(rows_of_terms)]
+    return found, any(len(rows) > MOST_SENTENCES for rows in rows_of_terms)
+
+
+def _by_recording(matches: Sequence[_Match], indexed: Sequence[_Indexed]) -> dict[int, list[_Match]]:
+    """Return the matches by the recording whose they are; none of one that is gone, or not of the scope."""
     firsts = [each.first for each in indexed]
     found: dict[int, list[_Match]] = {}
-    for match in matches[:MOST_SENTENCES]:
+    for match in matches:
         one = indexed[max(0, bisect_right(firsts, match.row) - 1)]
-        if one.first <= match.row < one.after:  # else its recording is gone, or not of the scope
+        if one.first <= match.row and match.last < one.after:
             found.setdefault(one.recording, []).append(match)
-    return found, cut
+    return found
+
+
+def _rows_of(indexed: Sequence[_Indexed]) -> tuple[int, int]:
+    return min(each.first for each in indexed), max(each.after for each in indexed)
 
 
 def _matches(
     connection: sqlite3.Connection,
     table: str,
-    query: Query,
+    expression: str,
     *,
     rows: tuple[int, int] = _ALL_ROWS,
     ranked: bool = True,
 ) -> list[_Match]:
     statement = _MATCHES.format(table=table, score=f"bm25({table})" if ranked else "0.0")
-    found = connection.execute(statement, (query.expression, *rows, MOST_SENTENCES + 1))
-    return [_Match(row, score) for row, score in found]
+    found = connection.execute(statement, (expression, *rows, MOST_SENTENCES + 1))
+    return [_Match(row, score, last=row) for row, score in found]
 
 
 def _told(connection: sqlite3.Connection, recording: int, matches: Sequence[_Match], hits: int) -> Found:
     query = "SELECT job_id, batch_id, batch_name, path, version FROM recordings WHERE id = ?"
     job_id, batch_id, batch_name, path, version = connection.execute(query, (recording,)).fetchone()
     best = sorted(matches, key=lambda match: match.rank)[:hits]
-    texts = (
-        connection.execute("SELECT text, start FROM sentences WHERE id = ?", (each.row,)).fetchone() for each in best
-    )
-    shown = tuple(Sentence(*text) for text in texts)
+    shown = tuple(_text_of(connection, match) for match in best)
     return Found(job_id, batch_id, batch_name, path, version, len(matches), shown)
+
+
+def _text_of(connection: sqlite3.Connection, match: _Match) -> Sentence:
+    query = "SELECT text, start FROM sentences WHERE id BETWEEN ? AND ? ORDER BY id"
+    rows = connection.execute(query, (match.row, match.last)).fetchall()
+    return Sentence(" ".join(text for text, _ in rows), rows[0][1])

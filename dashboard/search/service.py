@@ -35,7 +35,7 @@ class MarkedText(StoredModel):
 
 
 class Hit(MarkedText):
-    """A sentence in which all words were found."""
+    """A sentence, or a passage of some, in which all words were found."""
 
     start: float | None = Field(description="second at which it begins; null if the text has no times")
 
@@ -67,6 +67,7 @@ class SearchAnswer(StoredModel):
     total: int = Field(description="recordings found")
     total_hits: int = Field(description="sentences found in all of them")
     cut: bool = Field(description="true if there are more than 20,000 sentences: those indexed last are told, unranked")
+    spread: bool = Field(description="true if no sentence has all words: hits are passages of up to five")
     recordings: tuple[RecordingFound, ...]
     index: IndexState
 
@@ -94,6 +95,7 @@ class SearchService:
             total=findings.total,
             total_hits=findings.total_hits,
             cut=findings.cut,
+            spread=findings.spread,
             recordings=tuple(_told(query, one) for one in findings.page if one.job_id not in outdated),
             index=await self.state(),
         )

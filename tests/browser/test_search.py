@@ -56,11 +56,27 @@ def test_a_sentence_is_found_and_opens_at_its_second(open_page, indexed, stack):
 @pytest.mark.usefixtures("indexed")
 def test_what_is_not_found_or_cannot_be_searched_is_told(open_page):
     page = open_page(f"/transcript?q={quote('<b>zebra</b>')}")
-    expect(page.get_by_text(re.compile("No transcript has “<b>zebra</b>” in a sentence"))).to_be_visible()
+    expect(page.get_by_text(re.compile("No transcript has “<b>zebra</b>” in what is said"))).to_be_visible()
     field = page.get_by_label("Search in all transcripts")
     field.fill("?!")
     field.press("Enter")
     expect(page.get_by_text("There is no word to look for.")).to_be_visible()
+
+
+def test_a_search_can_be_bound_to_one_batch(open_page, indexed):
+    page = open_page("/transcript?q=soil")
+    page.get_by_role("button", name="Search only in Interviews").first.click()
+    page.wait_for_url(f"**/transcript?q=soil&batch={indexed.batch_id}")
+    bound = page.get_by_role("button", name="Only in “Interviews *2026* [draft]”")
+    expect(bound).to_be_visible()
+    expect(page.locator("mark").first).to_have_text("soil")
+    page.get_by_label("Age of the batch").select_option("Past week")
+    page.wait_for_url("**/transcript?q=soil&period=week&batch=*")
+    bound.click()
+    page.wait_for_url("**/transcript?q=soil&period=week")
+    expect(page.locator("mark").first).to_have_text("soil")
+    page.reload()
+    expect(page.get_by_label("Age of the batch")).to_have_value("week")
 
 
 @pytest.mark.usefixtures("indexed")

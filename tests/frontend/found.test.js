@@ -3,7 +3,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { buildingSentence, countSentence, partsOf, placeOf } from "../../dashboard/frontend/search/found.js";
+import {
+  buildingSentence,
+  countSentence,
+  parametersOf,
+  partsOf,
+  placeOf,
+} from "../../dashboard/frontend/search/found.js";
 
 const index = { recordings: 1200, waiting: 0, unreadable: 0, counting: false };
 
@@ -17,14 +23,19 @@ test("a text is cut at its marks, which count characters and not units of UTF-16
 });
 
 test("what was found is counted, and what was not is told with how much was searched", () => {
-  const told = (found) => countSentence("x", { cut: false, index, ...found });
+  const told = (found, wanted) => countSentence({ q: "x", ...wanted }, { cut: false, index, ...found });
   assert.equal(told({ total: 1, total_hits: 1 }), "1 sentence in 1 recording");
   assert.equal(told({ total: 2, total_hits: 0 }), "2 recordings");
   assert.match(told({ total: 90, total_hits: 20_000, cut: true }), /^More than 20,000 sentences in 90 recordings/);
   assert.equal(
     told({ total: 0, total_hits: 0 }),
-    "No transcript has “x” in a sentence or in its name. 1,200 recordings were searched.",
+    "No transcript has “x” in what is said or in its name. 1,200 recordings were searched.",
   );
+  assert.equal(
+    told({ total: 1, total_hits: 1, spread: true }),
+    "No sentence has all of these words; 1 passage in 1 recording has.",
+  );
+  assert.match(told({ total: 0, total_hits: 0 }, { language: "de" }), /Only those of the filters were searched/);
 });
 
 test("an index that lacks something says so, and one that is complete says nothing", () => {
@@ -32,6 +43,17 @@ test("an index that lacks something says so, and one that is complete says nothi
   assert.match(buildingSentence({ ...index, waiting: 800 }), /being built: 1,200 of 2,000 transcripts/);
   assert.match(buildingSentence({ ...index, counting: true }), /1,200 of at least 1,200 transcripts/);
   assert.match(buildingSentence({ ...index, unreadable: 2 }), /^2 transcripts cannot be read/);
+});
+
+test("a period is asked for by its first day, and a filter that is not set is left out", () => {
+  const now = Date.UTC(2026, 0, 31, 12);
+  assert.deepEqual(parametersOf({ q: "a", language: "", period: "", batch: "" }, now), { q: "a" });
+  assert.deepEqual(parametersOf({ q: "a", language: "de", period: "week", batch: "b" }, now), {
+    q: "a",
+    language: "de",
+    batch: "b",
+    since: "2026-01-24",
+  });
 });
 
 test("a sentence has the address of its second, and a text without times that of its beginning", () => {

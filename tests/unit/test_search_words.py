@@ -3,6 +3,7 @@
 
 import pytest
 
+from dashboard.search.passages import passages
 from dashboard.search.query import MAX_CHARACTERS, Query
 from dashboard.search.words import tokens
 from tasks.errors import SearchInvalid
@@ -86,6 +87,21 @@ def test_a_phrase_in_any_quotation_marks_is_one_term():
 def test_a_search_for_nothing_or_too_much_is_refused(typed, said):
     with pytest.raises(SearchInvalid, match=said):
         Query.parse(typed)
+
+
+@pytest.mark.parametrize(
+    ("rows_of_terms", "found"),
+    [
+        ([[5], [5]], [(5, 5)]),
+        ([[5, 20], [7, 17, 24]], [(5, 7)]),
+        ([[10], [9, 11], [8]], [(8, 10)]),  # of two that are as near, the one before
+        ([[5, 6, 7], [5, 6, 7]], [(5, 5), (6, 6), (7, 7)]),
+        ([[5, 6], [4]], [(4, 5)]),  # a sentence is told once
+        ([[5], []], []),
+    ],
+)
+def test_a_passage_has_all_words_in_sentences_next_to_each_other(rows_of_terms, found):
+    assert list(passages(rows_of_terms)) == found
 
 
 def test_of_a_long_text_the_part_around_the_first_mark_is_shown():

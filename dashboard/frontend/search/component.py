@@ -9,6 +9,8 @@ from dashboard.frontend.modules import component_script
 
 FOLDER: Final = Path(__file__).parent
 KEY: Final = "search"
+PARAMETERS: Final = ("q", "language", "period", "batch")
+"""Those of the address: words, code of a language, age of the batch, id of a batch."""
 
 _search = st.components.v2.component(
     "transcript_search",
@@ -18,24 +20,21 @@ _search = st.components.v2.component(
 )
 
 
-def show_search(query: str) -> Any:
-    """Show the field and what is found for *query*. Of the result, ``batch`` is the id of one to go to."""
+def show_search() -> Any:
+    """Show the field and what is found for the address. Of the result, ``batch`` is the id of one to go to."""
     return _search(
         key=KEY,
-        data={"query": query},
-        on_searched_change=_keep_query,
+        data={"wanted": {name: st.query_params[name] for name in PARAMETERS if name in st.query_params}},
+        on_searched_change=_keep,
         on_opened_change=_open,
         on_batch_change=lambda: None,
     )
 
 
-def _keep_query() -> None:
+def _keep() -> None:
     """Put into the address what is searched, so that it can be bookmarked and gone back to."""
-    searched = st.session_state[KEY].searched or ""
-    if searched:
-        st.query_params["q"] = searched
-    else:
-        st.query_params.pop("q", None)
+    searched = st.session_state[KEY].searched or {}
+    st.query_params.from_dict({name: searched[name] for name in PARAMETERS if searched.get(name)})
 
 
 def _open() -> None:

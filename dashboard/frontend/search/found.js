@@ -2,6 +2,23 @@
 
 import { counted, number } from "../shared/formats.js";
 
+export const NOTHING = { q: "", language: "", period: "", batch: "" };
+
+/** How old the batches may be in which is searched. */
+export const PERIODS = {
+  "": { label: "Any time" },
+  week: { label: "Past week", days: 7 },
+  month: { label: "Past month", days: 31 },
+  year: { label: "Past year", days: 366 },
+};
+
+/** The parameters with which the HTTP API is asked for what is *wanted*; *now* in milliseconds. */
+export function parametersOf({ q, language, period, batch }, now) {
+  const days = PERIODS[period]?.days;
+  const since = days ? new Date(now - days * 24 * 3600 * 1000).toISOString().slice(0, 10) : "";
+  return Object.fromEntries(Object.entries({ q, language, batch, since }).filter(([, value]) => value));
+}
+
 /** Cut *text* at its marks, which count Unicode characters: [["The ", false], ["budget", true], …]. */
 export function partsOf({ text, marks }) {
   const characters = [...text];
@@ -15,14 +32,20 @@ export function partsOf({ text, marks }) {
 }
 
 /** How much was found: "12 sentences in 3 recordings". */
-export function countSentence(query, { total, total_hits: hits, cut, index }) {
+export function countSentence({ q: query, language, period, batch }, { total, total_hits: hits, cut, spread, index }) {
   if (!total) {
-    const together = /\S\s+\S/.test(query.trim()) ? " All words must be in one of them." : "";
     const searched = counted(index.recordings, "recording was", "recordings were");
-    return `No transcript has “${query}” in a sentence or in its name.${together} ${searched} searched.`;
+    const where = language || period || batch ? "Only those of the filters were searched." : `${searched} searched.`;
+    return `No transcript has “${query}” in what is said or in its name. ${where}`;
   }
-  const sentences = hits ? `${counted(hits, "sentence")} in ` : "";
-  const found = `${sentences}${counted(total, "recording")}`;
+  const recordings = counted(total, "recording");
+  if (!hits) return recordings;
+  if (spread) {
+    return `No sentence has all of these words; ${counted(hits, "passage")} in ${recordings} ${
+      hits > 1 ? "have" : "has"
+    }.`;
+  }
+  const found = `${counted(hits, "sentence")} in ${recordings}`;
   return cut ? `More than ${found}: of words that are said so often, the latest are shown.` : found;
 }
 

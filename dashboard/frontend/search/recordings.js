@@ -6,8 +6,11 @@ import { partsOf, placeOf } from "./found.js";
 
 const HITS_SHOWN = 3;
 
-/** Return a recording with its best sentences; *leave* goes to one of them, or to its batch. */
-export function recordingElement(recording, leave) {
+/**
+ * Return a recording with its best sentences; *leave* goes to one of them, or to its batch. *onlyBatch* searches in its
+ * batch alone; null if that is so already.
+ */
+export function recordingElement(recording, leave, onlyBatch) {
   const { batch_id: batchId, batch_name: batch, path, hits, total_hits: total } = recording;
   const shown = hits.slice(0, HITS_SHOWN);
   const others = hits.slice(HITS_SHOWN);
@@ -18,10 +21,22 @@ export function recordingElement(recording, leave) {
     "li",
     { class: "recording" },
     make("h2", {}, name),
-    make("p", { class: "small" }, toBatch, total ? ` · ${counted(total, "sentence")}` : " · found by its name"),
+    make(
+      "p",
+      { class: "small" },
+      toBatch,
+      total ? ` · ${counted(total, "sentence")}` : " · found by its name",
+      onlyBatch && " · ",
+      onlyBatch && onlyBatchButton(batch, () => onlyBatch(batchId)),
+    ),
     shown.length ? hitList(recording, shown, leave) : null,
     others.length ? moreHits(recording, others, total, leave) : null,
   );
+}
+
+function onlyBatchButton(batch, search) {
+  const label = `Search only in ${batch.text}`;
+  return make("button", { type: "button", class: "link", "aria-label": label, onclick: search }, "only this batch");
 }
 
 function hitList(recording, hits, leave) {

@@ -110,6 +110,20 @@ def test_names_of_files_and_batches_are_found_with_the_best_first_and_of_equals_
     assert (page.total, page.total_hits, len(page.recordings)) == (3, 3, 1)
 
 
+def test_where_no_sentence_has_all_words_the_passages_that_have_are_found(here):
+    jobs = here.batch(0, "Talks", "a.mp3", "b.mp3")
+    here.publish(jobs["a.mp3"], "The garden.", "And then.", "A very small budget.", *["More."] * 5, "No budget.")
+    here.publish(jobs["b.mp3"], "A budget.", *["More."] * 5, "The garden.")
+    here.follow()
+    answer = here.find("garden budget")
+    (recording,) = answer.recordings
+    assert (answer.spread, answer.total_hits, recording.path.text) == (True, 1, "a.mp3")
+    (hit,) = recording.hits
+    assert (hit.start, hit.text) == (0.0, "The garden. And then. A very small budget.")
+    assert [hit.text[start:end] for start, end in hit.marks] == ["garden", "budget"]
+    assert not here.find("small budget").spread
+
+
 def test_the_search_can_be_bound_to_a_batch_a_language_and_days(here):
     day = 24 * 3600
     for number, language in [(0, "en"), (day, "de"), (2 * day, "en")]:
