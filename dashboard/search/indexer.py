@@ -32,6 +32,9 @@ SECONDS_BETWEEN_TRIES = 10.0
 SECONDS_OF_OTHERS = 1.0
 """Pause while another process fills the same index."""
 
+LOOKS_AT_ONCE = 20
+"""Batches that are looked at before the next text is indexed, so that texts need not wait for thousands of looks."""
+
 SHARE_OF_QUIET = 0.05
 """A batch that has not changed for an hour is looked at again after three minutes."""
 
@@ -48,10 +51,15 @@ class Indexer:
         self._store = store
         self._index = index
         self._touched: set[str] = set()
+        self._due: list[str] = []
+        self._unread: set[str] | None = None
         self._woken = asyncio.Event()
         self._listed_at = float("-inf")
-        self.unread_batches: int | None = None
-        """The number of batches that were never looked at; None before the first listing."""
+
+    @property
+    def is_counting(self) -> bool:
+        """True while there are batches that were never looked at, or may be."""
+        return self._unread is None or bool(self._unread)
 
     def touch(self, batch_id: str) -> None:
         """Look at the batch soon: something of it was published or removed."""
@@ -78,16 +86,13 @@ class Indexer:
             await self._wait(pause)
 
     async def step(self) -> bool:
-        """List, look at batches or index one text, whatever is due, and return whether a text was."""
+        """List, look at a few batches and index one text, as far as they are due; return whether one of them was."""
         now = time.monotonic()
         if now - self._listed_at >= SECONDS_BETWEEN_LISTINGS:
             await self._list()
             self._listed_at = now
-        while self._touched:
-            batch_id = next(iter(self._touched))
-            await in_thread(STORE_THREADS, self._look, batch_id)
-            self._touched.discard(batch_id)
-        return await in_thread(INDEX_THREADS, self._do_next)
+        looks = await self._look_at_some()
+        return await in_thread(INDEX_THREADS, self._do_next) or looks > 0
 
     async def catch_up(self) -> None:
         """Take steps until nothing is left to do."""
@@ -106,13 +111,25 @@ class Indexer:
         self._woken.clear()
 
     async def _list(self) -> None:
-        """Look at the batches that are new, due or gone, the newest first."""
+        """Find out which batches are new, due or gone."""
         listed = await in_thread(STORE_THREADS, lambda: set(filter(BATCH_ID.fullmatch, self._store.folders(BATCHES))))
         known = await in_thread(INDEX_THREADS, self._index.batches)
-        self.unread_batches = len(listed - known.keys())
-        for batch_id in sorted(_due(listed, known, time.time()), reverse=True):
+        self._due = sorted(due(listed, known, time.time()))
+        self._unread = listed - known.keys()
+
+    async def _look_at_some(self) -> int:
+        """Look at batches that were touched, then at the newest that are due, and return the number of looks."""
+        looks = 0
+        while looks < LOOKS_AT_ONCE and (self._touched or self._due):
+            batch_id = next(iter(self._touched), None) or self._due[-1]
             await in_thread(STORE_THREADS, self._look, batch_id)
-            self.unread_batches = max(0, self.unread_batches - (batch_id not in known))
+            self._touched.discard(batch_id)
+            if self._due[-1:] == [batch_id]:
+                self._due.pop()
+            if self._unread:
+                self._unread.discard(batch_id)
+            looks += 1
+        return looks
 
     def _look(self, batch_id: str) -> None:
         """Note what the store has of a batch; of one whose records are damaged, that is nothing."""
@@ -151,7 +168,7 @@ class Indexer:
             return None, str(error)
 
 
-def _due(listed: Collection[str], known: Mapping[str, LookedAt], now: float) -> set[str]:
+def due(listed: Collection[str], known: Mapping[str, LookedAt], now: float) -> set[str]:
     """Return the batches that are to be looked at: the new ones, those that are gone, and those whose pause is over."""
     new_or_gone = set(listed) ^ known.keys()
     return new_or_gone | {

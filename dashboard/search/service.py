@@ -56,7 +56,7 @@ class IndexState(StoredModel):
 
     recordings: int = Field(description="transcripts that are searched")
     waiting: int = Field(description="transcripts that are not in it yet")
-    unreadable: int = Field(description="transcripts that are damaged or have no text")
+    unreadable: int = Field(description="transcripts that are damaged")
     languages: dict[str, int] = Field(description="transcripts in each language, by its code")
     counting: bool = Field(description="true while there are batches whose transcripts are not counted yet")
 
@@ -103,13 +103,12 @@ class SearchService:
     async def state(self) -> IndexState:
         """Return how far the index is filled."""
         counts = await in_thread(SEARCH_THREADS, self._index.counts)
-        unread = self.indexer.unread_batches
         return IndexState(
             recordings=counts.indexed,
             waiting=counts.waiting,
             unreadable=counts.unreadable,
             languages=dict(counts.languages),
-            counting=unread is None or unread > 0,
+            counting=self.indexer.is_counting,
         )
 
     async def _drop_outdated(self, page: Sequence[Found]) -> frozenset[str]:

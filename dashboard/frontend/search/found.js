@@ -58,6 +58,7 @@ export function buildingSentence({ recordings, waiting, unreadable, counting }) 
     : "";
   if (!waiting && !counting) return left.trim();
   const all = recordings + waiting;
+  if (!all) return `The index is being built: the transcripts are being counted.${left}`;
   const known = counting ? "at least " : "";
   return `The index is being built: ${number(recordings)} of ${known}${
     counted(all, "transcript")
