@@ -21,6 +21,7 @@ SCHEMA_VERSION = 1
 FILE = "transcripts.sqlite"
 TURN = "filling.lock"
 REMOVAL = "removing.lock"
+TRIES = 3
 SECONDS_FOR_OTHERS = 30.0
 """Longest wait for the transaction of another process."""
 
@@ -51,7 +52,8 @@ CREATE TABLE sentences (id INTEGER PRIMARY KEY, start REAL, text TEXT NOT NULL);
 CREATE VIRTUAL TABLE spoken USING fts5 (tokens, content='', tokenize='ascii');
 CREATE VIRTUAL TABLE named USING fts5 (tokens, content='', tokenize='ascii');
 """
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
+"""An error of the disk, too: SQLite tells of one when a part of the file was deleted. A full disk is another one."""
 
 _Answer = TypeVar("_Answer")
 
@@ -107,15 +109,17 @@ class Database:
                 yield True
 
     def _with_a_whole_file(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
-        """Do *work*; if the file turns out to be damaged, remove it and do the work once more with an empty one."""
+        """Do *work*; if the file turns out to be damaged, or was deleted meanwhile, do it again with an empty one."""
         try:
-            file = self._file_number()
-            try:
-                return self._with_connection(work)
-            except sqlite3.DatabaseError as error:
-                if not _is_useless(error):
-                    raise
-                self._remove(file, str(error))
+            for _ in range(TRIES - 1):
+                file = self._file_number()
+                try:
+                    return self._with_connection(work)
+                except sqlite3.DatabaseError as error:
+                    if _is_useless(error):
+                        self._remove(file, str(error))
+                    elif self._file_number() == file:
+                        raise
             return self._with_connection(work)
         except (sqlite3.Error, OSError) as error:
             msg = (
@@ -126,19 +130,22 @@ class Database:
 
     def _with_connection(self, work: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
         self._folder.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            self._remove(None)  # what is left of it would be taken for a part of the next one
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=SECONDS_FOR_OTHERS)
         with contextlib.closing(connection):
             _prepare(connection)
             return work(connection)
 
-    def _remove(self, file: int | None, reason: str) -> None:
-        """Remove the file with this number, unless another process has put a whole one in its place."""
+    def _remove(self, file: int | None, reason: str = "") -> None:
+        """Remove the file with this number, or what is left of one, unless another process has put one in its place."""
         with (self._folder / REMOVAL).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if file is not None and self._file_number() != file:
+            if self._file_number() != file:
                 return
-            logger.warning("The index of the search is of no use (%s). It is removed and filled again.", reason)
-            for ending in ("", "-wal", "-shm"):
+            if file is not None:
+                logger.warning("The index of the search is of no use (%s). It is removed and filled again.", reason)
+            for ending in ("-wal", "-shm", ""):
                 self._path.with_name(f"{FILE}{ending}").unlink(missing_ok=True)
 
     def _file_number(self) -> int | None:

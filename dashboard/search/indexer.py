@@ -21,7 +21,7 @@ from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import BATCH_ID
 from tasks.errors import NotFound, RecordDamaged, TranscriptionError, Unreadable
 from tasks.storage.base import Store
-from tasks.storage.keys import BATCHES
+from tasks.storage.keys import BATCHES, BatchKeys
 from tasks.storage.records import distinguish_outage
 
 INDEX_THREADS = CapacityLimiter(1)
@@ -164,7 +164,10 @@ class Indexer:
             read = partial(newest_text, self._store, undone.batch_id, undone.job_id)
             return distinguish_outage(self._store, what, read), ""
         except (NotFound, RecordDamaged, Unreadable) as error:
-            logger.warning("The search leaves out job %s: %s", undone.job_id, error)
+            if self._store.stat(BatchKeys.of(undone.batch_id).batch) is None:  # it was dismissed in this moment
+                self._index.forget_batch(undone.batch_id)
+            else:
+                logger.warning("The search leaves out job %s: %s", undone.job_id, error)
             return None, str(error)
 
 

@@ -1,6 +1,7 @@
 """The search follows the store: what is published is found, and what is gone is not."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import sqlite3
@@ -219,6 +220,20 @@ def test_an_index_that_was_deleted_or_damaged_is_filled_again(here, caplog):
     assert "of no use" in caplog.text
     here.follow()
     assert here.found("garden") == [("a.mp3", [0.0])]
+
+
+def test_what_is_left_of_a_deleted_index_is_no_part_of_the_next_one(here):
+    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
+    here.publish(job, "The garden.")
+    here.follow()
+    with contextlib.closing(sqlite3.connect(here.folder / FILE)) as reader:
+        reader.execute("SELECT count(*) FROM sentences").fetchone()  # while it is open, its log is there
+        here.publish(here.batch(1, "More", "b.mp3")["b.mp3"], "The garden.")
+        here.follow()
+        assert (here.folder / f"{FILE}-wal").stat().st_size
+        (here.folder / FILE).unlink()
+    here.follow()
+    assert here.find("garden").total == 2
 
 
 def test_what_is_not_indexed_yet_is_told(here):
