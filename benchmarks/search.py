@@ -36,7 +36,7 @@ MAX_MILLISECONDS_TO_FIND = 500.0
 
 
 class Speaker:
-    """Somebody who speaks for hours, always the same for one seed."""
+    """A source of hours of speech, the same in each run."""
 
     def __init__(self) -> None:
         self._random = random.Random(1)  # noqa: S311 - words, no secrets

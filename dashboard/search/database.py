@@ -2,7 +2,7 @@
 The file of the search index: one SQLite database in the data folder, with FTS5.
 
 It is derived from the store. One that is damaged, or of another version, is removed and filled again; so is one that
-somebody deletes while the dashboard runs, since each operation opens it by its name. Several processes may use it: it
+is deleted while the dashboard runs, since each operation opens it by its name. Several processes may use it: it
 is in WAL mode, and each change is one short transaction.
 """
 

@@ -1,5 +1,5 @@
 """
-Queries: the words and "phrases in quotes" that somebody looks for, and where they stand in a text.
+Queries: the words and "phrases in quotes" that are looked for, and where they stand in a text.
 
 All of them must be found; the last word may be the beginning of one. Nothing that a user types is ever read as FTS5's
 own query language: an expression is made of tokens, which hold letters and digits only.

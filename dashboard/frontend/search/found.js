@@ -49,6 +49,9 @@ export function countSentence({ q: query, language, period, batch }, { total, to
   return cut ? `More than ${found}: of words that are said so often, the latest are shown.` : found;
 }
 
+/** Whether there are transcripts that the index will soon have. */
+export const isFilling = ({ waiting, counting }) => waiting > 0 || counting;
+
 /** How far the index is, if it is not complete. */
 export function buildingSentence({ recordings, waiting, unreadable, counting }) {
   const left = unreadable
@@ -56,7 +59,7 @@ export function buildingSentence({ recordings, waiting, unreadable, counting }) 
       unreadable === 1 ? "it" : "them"
     }.`
     : "";
-  if (!waiting && !counting) return left.trim();
+  if (!isFilling({ waiting, counting })) return left.trim();
   const all = recordings + waiting;
   if (!all) return `The index is being built: the transcripts are being counted.${left}`;
   const known = counting ? "at least " : "";

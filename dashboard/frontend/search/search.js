@@ -3,7 +3,7 @@
 import { call, isPassing, reasonOf, wasAccepted } from "../shared/api.js";
 import { make } from "../shared/dom.js";
 import { Filters } from "./filters.js";
-import { buildingSentence, countSentence, NOTHING, parametersOf } from "./found.js";
+import { buildingSentence, countSentence, isFilling, NOTHING, parametersOf } from "./found.js";
 import { recordingElement } from "./recordings.js";
 
 const RECORDINGS_ON_A_PAGE = 10;
@@ -77,7 +77,7 @@ class Search {
     if (accepted) this.tell(answer.body, offset);
     else this.fail(answer);
     const unfinished = accepted
-      ? !this.building.hidden && this.list.children.length <= RECORDINGS_ON_A_PAGE
+      ? isFilling(answer.body.index) && this.list.children.length <= RECORDINGS_ON_A_PAGE
       : isPassing(answer);
     if (unfinished) this.timer = setTimeout(() => this.ask(accepted ? 0 : offset), SECONDS_BETWEEN_LOOKS * 1000);
   }
