@@ -169,13 +169,6 @@ class Player {
     this.on(removals, "click", () => this.root.classList.toggle("with-removed", press(removals)));
   }
 
-  /** Stand at another second: a link, or the way back, leads to this transcript again. */
-  moveTo(at) {
-    const moved = at !== this.data.at;
-    this.data.at = at;
-    if (moved && at !== null) this.reader?.standAt(at);
-  }
-
   close() {
     this.leaving.abort();
     clearTimeout(this.retry);
@@ -188,8 +181,7 @@ const players = new WeakMap();
 /** Streamlit calls this when the player is shown and at every change of the theme; what plays goes on. */
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".player");
-  if (players.has(root)) players.get(root).moveTo(data.at);
-  else players.set(root, new Player(root, { ...data }));
+  if (!players.has(root)) players.set(root, new Player(root, data));
   return () => {
     players.get(root)?.close();
     players.delete(root);

@@ -12,7 +12,7 @@ const DRAG_PIXELS = 5;
 const SECONDS_BETWEEN_NOTES = 5;
 
 export class Reader {
-  constructor({ root, find, on, signal, transcript, recording, jobId, at }) {
+  constructor({ root, find, on, signal, transcript, recording, jobId, at = null }) {
     Object.assign(this, { root, find, on, signal, recording, jobId, cursor: -1 });
     const text = layOut(transcript);
     const language = transcript.processing?.task === "translate" ? "en" : transcript.language;
