@@ -82,10 +82,10 @@ databases:
 BENCHMARK_RESULTS := data/benchmarks
 
 .PHONY: bench
-bench:  ## Measure dispatch, scans, word times, the start of a run, a batch of 1,000 jobs, and the pages (Linux, forty minutes)
+bench:  ## Measure dispatch, scans, the search, word times, the start of a run, a batch of 1,000 jobs, and the pages (Linux, forty minutes)
 	@$(MAKE) --no-print-directory --keep-going $(BENCHMARKS)
 
-BENCHMARKS := bench-dispatch bench-ingest bench-transcripts bench-overhead bench-scale bench-pages
+BENCHMARKS := bench-dispatch bench-ingest bench-search bench-transcripts bench-overhead bench-scale bench-pages
 .PHONY: $(BENCHMARKS)
 bench-pages: chromium
 bench-transcripts: test-models

@@ -48,6 +48,7 @@ async def _lifespan(_app: st.App) -> AsyncIterator[None]:
         beside = [
             _beside("sweep", _sweep(client)),
             _beside("interrupted starts", client.lifecycle.finish_starts()),
+            _beside("search", client.search.indexer.follow()),
             _beside("cancelled batches", client.lifecycle.remove_cancelled(client.store)),
         ]
         try:

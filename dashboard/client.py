@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 
+from dashboard.search.service import SearchService
 from dashboard.services.batches import BatchService
 from dashboard.services.health import HealthCheck
 from dashboard.services.inboxes import Inboxes
@@ -39,8 +40,8 @@ SECONDS_A_PAGE_WAITS = 30.0
 @dataclass(frozen=True, slots=True)
 class Client:
     """
-    The services of the dashboard: queries (`overview`), transcripts (`reading`), operations on batches (`lifecycle`),
-    uploads (`intake`), watched folders (`inboxes`) and the health check (`health`).
+    The services of the dashboard: queries (`overview`), transcripts (`reading`), the search in them (`search`),
+    operations on batches (`lifecycle`), uploads (`intake`), watched folders (`inboxes`), the health check (`health`).
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Client:
     intake: UploadService
     overview: BatchQueries
     reading: TranscriptService
+    search: SearchService
     lifecycle: BatchService
     inboxes: Inboxes
     health: HealthCheck
@@ -73,7 +75,8 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
     global _serving  # noqa: PLW0603 - pages are scripts: Streamlit gives them nothing that belongs to the process
     store = open_late(settings)
     async with get_client() as prefect:
-        records, runs = RecordCache(store), PrefectService(prefect)
+        search = SearchService(store, settings.search_folder)
+        records, runs = RecordCache(store, on_change=search.indexer.touch), PrefectService(prefect)
         intake = UploadService(records, settings)
         overview = BatchQueries(records, runs, intake, PoolService(records, runs, PoolFacts(prefect)))
         client = Client(
@@ -83,6 +86,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             intake=intake,
             overview=overview,
             reading=TranscriptService(store, records, overview),
+            search=search,
             lifecycle=BatchService(records, runs, intake, overview, settings),
             inboxes=Inboxes(prefect, store),
             health=HealthCheck(overview, runs, store),

@@ -14,6 +14,8 @@ Everything that can go wrong with a job, as one tree of exceptions.
     │   ├── UploadsUnavailable     the disk for uploads cannot be written             (retryable)
     │   └── DiskFull               no room for it                                     (retryable)
     ├── NotFound                   no such batch, job or document
+    ├── SearchInvalid              a search in the transcripts names nothing to look for, or too much
+    ├── SearchUnavailable          the index of the search cannot be read or written   (retryable)
     ├── RecordDamaged              a record in the store cannot be understood
     ├── Unreadable                 one thing in the store cannot be read, though the store answers
     ├── WrongInstallation          the store is that of another installation
@@ -94,6 +96,16 @@ class DiskFull(UploadRejected):
 
 class NotFound(TranscriptionError):
     """There is no such batch, job or document."""
+
+
+class SearchInvalid(TranscriptionError):
+    """A search in the transcripts names nothing to look for, or too much."""
+
+
+class SearchUnavailable(TranscriptionError):
+    """The index of the search cannot be read or written: its disk is full, is read-only or fails."""
+
+    retryable = True
 
 
 class RecordDamaged(TranscriptionError):

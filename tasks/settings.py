@@ -281,6 +281,11 @@ class Settings(BaseSettings):
         return self.data.absolute() / "ingest"
 
     @property
+    def search_folder(self) -> Path:
+        """Folder of the index of the search, which can be made again from the store: removing it loses nothing."""
+        return self.data.absolute() / "search"
+
+    @property
     def work_folder(self) -> Path:
         """Folder of files that are only needed while a task runs."""
         return self.data.absolute() / "work"

@@ -27,6 +27,11 @@ def go_to_transcript(job_id: str) -> NoReturn:
     st.switch_page(_page("transcript"), query_params={"job": job_id})
 
 
+def go_to_batch(batch_id: str) -> NoReturn:
+    """End this run of the script and show the page of one batch."""
+    st.switch_page(_page("batches"), query_params={"batch": batch_id})
+
+
 def go_to_upload() -> NoReturn:
     """End this run of the script and show the page that takes uploads."""
     st.switch_page(st.Page(_shown_elsewhere, url_path="", title="Upload", default=True))

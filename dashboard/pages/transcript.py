@@ -1,10 +1,13 @@
 """The transcript page: what was said in one recording, to read while listening."""
 
+import math
+
 import streamlit as st
 
 from dashboard.client import ask
 from dashboard.frontend.player.component import show_player
-from dashboard.pages.links import batch_link, batches_link, transcript_link
+from dashboard.frontend.search.component import show_search
+from dashboard.pages.links import batch_link, batches_link, go_to_batch, transcript_link
 from dashboard.pages.local_time import local_time
 from dashboard.pages.markdown import plain
 from dashboard.pages.notices import problems_shown
@@ -30,7 +33,11 @@ STAGE_SENTENCES = {
 
 
 def show() -> None:
-    """Show the transcript of the job that the address names, ``?job=…``, or a choice of transcripts."""
+    """
+    Show the transcript of the job that the address names, ``?job=…``, at a second of it, ``&at=…``.
+
+    Without a job, transcripts can be chosen, or searched: ``?q=…``.
+    """
     job_id = st.query_params.get("job", "")
     if not job_id:
         _show_choice()
@@ -51,7 +58,7 @@ def show() -> None:
 def _show_job(found: ReadableJob | UnreadableJob) -> None:
     batch_link(found.batch.batch_id, found.batch.name)
     if isinstance(found, ReadableJob):
-        show_player(found)
+        show_player(found, at=_second())
         return
     folder, _, name = found.status.path.rpartition("/")
     st.title(plain(name), anchor=False)
@@ -62,6 +69,15 @@ def _show_job(found: ReadableJob | UnreadableJob) -> None:
         _offer_retry(found.batch.batch_id, found.status)
     else:
         _show_until_done(found.status.job_id)
+
+
+def _second() -> float | None:
+    """Return the second that the address names, or None if it names none."""
+    try:
+        second = float(st.query_params.get("at", ""))
+    except ValueError:
+        return None
+    return second if math.isfinite(second) and second >= 0 else None
 
 
 def _offer_retry(batch_id: str, status: JobStatus) -> None:
@@ -114,6 +130,11 @@ def _show_stage(status: JobStatus) -> None:
 
 def _show_choice() -> None:
     st.title("Transcripts")
+    search = show_search()
+    if search.batch:
+        go_to_batch(search.batch)
+    if "q" in st.query_params:
+        return
     batches = ask(lambda client: client.reading.newest(batches=BATCHES_OFFERED))
     if not batches:
         st.info("There is no transcript to read yet. When a job is done, it can be opened here and from its batch.")

@@ -1,5 +1,6 @@
 """Cache of the records of batches: those that never change are kept for the batches asked for most recently."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -39,11 +40,12 @@ class RecordCache:
     Reads the records of batches.
 
     Methods raise `NotFound` for a batch that is not there, `RecordDamaged` for a record that cannot be parsed, and
-    `StoreUnavailable`.
+    `StoreUnavailable`. *on_change* is told each batch that has new publications, or that is hidden or shown again.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, on_change: Callable[[str], None] = lambda _batch_id: None) -> None:
         self._store = store
+        self._on_change = on_change
         self._kept: LRUCache[str, _Kept] = LRUCache(BATCHES_KEPT)
 
     def uri(self, key: str) -> str:
@@ -77,11 +79,14 @@ class RecordCache:
     async def hide(self, batch_id: str) -> bytes | None:
         """Hide the batch from all users, and return the record for `show` to restore; None if it was gone."""
         self._kept.pop(batch_id, None)
-        return await in_thread(STORE_THREADS, hide_batch, self._store, batch_id)
+        record = await in_thread(STORE_THREADS, hide_batch, self._store, batch_id)
+        self._on_change(batch_id)
+        return record
 
     async def show(self, batch_id: str, record: bytes) -> None:
         """Bring back a batch that was hidden a moment ago."""
         await in_thread(STORE_THREADS, show_batch, self._store, batch_id, record)
+        self._on_change(batch_id)
 
     async def discard_hidden(self, batch_id: str, settings: Settings) -> bool:
         """Remove all that is left of a hidden batch, and return whether there was anything."""
@@ -161,7 +166,10 @@ class RecordCache:
         kept = self._of(batch_id)
         if anew:
             kept.publications = {}
-        kept.publications = await in_thread(STORE_THREADS, _read_publications, self._store, batch_id, kept.publications)
+        known = kept.publications
+        kept.publications = await in_thread(STORE_THREADS, _read_publications, self._store, batch_id, known)
+        if kept.publications.keys() - known.keys():
+            self._on_change(batch_id)
         return kept.publications
 
     async def recording_seconds(self, batch_id: str) -> dict[str, float]:

@@ -25,7 +25,7 @@ def test_nothing_but_scripts_is_served(server, path):
 
 
 @pytest.mark.parametrize(
-    "entry", ["batches/views", "gpus/board", "health/banner", "player/player", "uploader/uploader"]
+    "entry", ["batches/views", "gpus/board", "health/banner", "player/player", "search/search", "uploader/uploader"]
 )
 def test_the_script_of_a_component_names_a_module_that_there_is(server, entry):
     address = component_script(f"{entry}.js").split('"')[1]

@@ -1,7 +1,7 @@
 // One batch, live: how far it is, its jobs, which device did what when, and what can be done to it.
 
 import { call, wasAccepted } from "../shared/api.js";
-import { make, setText } from "../shared/dom.js";
+import { make, onPlainClick, setText } from "../shared/dom.js";
 import { counted, number, timeOfDay } from "../shared/formats.js";
 import { inPlace, Trouble } from "./elements.js";
 import { Gantt } from "./gantt.js";
@@ -9,7 +9,7 @@ import { JobTable } from "./jobs.js";
 import { ENDED, finishedOf, titleOf } from "./outcome.js";
 import { Question } from "./question.js";
 import { Summary } from "./summary.js";
-import { onPlainClick, troubleOf, Watch } from "./watch.js";
+import { troubleOf, Watch } from "./watch.js";
 import { learnDevices } from "./words.js";
 
 const BATCH_SECONDS = { active: 1, quiet: 2 }; // a retry in Prefect's own UI shows soon, too

@@ -1,10 +1,10 @@
 // All batches: newest first, found by name, in pages.
 
-import { make, setText } from "../shared/dom.js";
+import { make, onPlainClick, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, number, percentage } from "../shared/formats.js";
 import { inPlace, makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
 import { badgeOf, ENDED } from "./outcome.js";
-import { onPlainClick, settled, troubleOf, Watch } from "./watch.js";
+import { settled, troubleOf, Watch } from "./watch.js";
 
 const BATCHES_ON_A_PAGE = 20;
 const LIST_SECONDS = { active: 4, quiet: 5 };

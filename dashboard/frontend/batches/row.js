@@ -1,9 +1,8 @@
 // One job in the table.
 
-import { make, setAttribute, setText } from "../shared/dom.js";
+import { make, onPlainClick, setAttribute, setText } from "../shared/dom.js";
 import { duration, fileSize, number, percentage, timeLeft } from "../shared/formats.js";
 import { badgeOfStage, makeBar, showBadge } from "./elements.js";
-import { onPlainClick } from "./watch.js";
 import { deviceName, splitPath } from "./words.js";
 
 export class JobRow {

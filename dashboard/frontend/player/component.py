@@ -23,8 +23,12 @@ _player = st.components.v2.component(
 )
 
 
-def show_player(readable: ReadableJob) -> None:
-    """Show the transcript of the job. Playback goes on when Streamlit runs the page's script again."""
+def show_player(readable: ReadableJob, *, at: float | None = None) -> None:
+    """
+    Show the transcript of the job, from the second *at* on if that is given.
+
+    Playback goes on when Streamlit runs the page's script again.
+    """
     job, recording = readable.job, readable.recording
     _player(
         key=f"transcript-{job.job_id}",
@@ -37,5 +41,6 @@ def show_player(readable: ReadableJob) -> None:
             ],
             "has_recording": recording is not None,
             "offset_seconds": recording.offset_seconds if recording else 0.0,
+            "at": at,
         },
     )

@@ -112,6 +112,7 @@ class Player {
       transcript,
       jobId: this.data.job_id,
       recording: this.data.has_recording ? this.recording() : null,
+      at: this.data.at,
     });
     const { words } = this.reader.text;
     this.find("facts").replaceChildren(...factsOf(transcript, words.length));

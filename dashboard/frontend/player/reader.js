@@ -12,7 +12,7 @@ const DRAG_PIXELS = 5;
 const SECONDS_BETWEEN_NOTES = 5;
 
 export class Reader {
-  constructor({ root, find, on, signal, transcript, recording, jobId }) {
+  constructor({ root, find, on, signal, transcript, recording, jobId, at = null }) {
     Object.assign(this, { root, find, on, signal, recording, jobId, cursor: -1 });
     const text = layOut(transcript);
     const language = transcript.processing?.task === "translate" ? "en" : transcript.language;
@@ -33,6 +33,16 @@ export class Reader {
     this.putCursor(0);
     if (recording) this.play();
     else this.tellNoRecording();
+    if (at !== null) this.standAt(at);
+  }
+
+  /** Have the sentence that begins at *seconds* in view, and its first word chosen and ready to be played. */
+  standAt(seconds) {
+    const { words } = this.text;
+    if (!words.length) return;
+    const word = Math.max(0, wordAt(words.map(({ start }) => start), seconds));
+    this.playback?.seek(words[word].start);
+    this.showFound(word);
   }
 
   listen() {

@@ -36,3 +36,16 @@ export function scrollerOf(element) {
   }
   return document.scrollingElement;
 }
+
+/**
+ * Have a plain click on *link* do *follow*: loading a page anew would end uploads that are under way.
+ *
+ * A click with a modifier key is left to the browser, which opens another tab or window with it.
+ */
+export function onPlainClick(link, follow) {
+  link.addEventListener("click", (event) => {
+    if (!link.href || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    follow();
+  });
+}
