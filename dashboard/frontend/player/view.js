@@ -2,10 +2,9 @@
 
 import { make } from "../shared/dom.js";
 import { clock, counted, duration } from "../shared/formats.js";
+import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
 
-const DOUBTED = 0.7;
-const UNLIKELY = 0.4;
 const CHARACTERS_PER_LINE = 70;
 
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
