@@ -63,3 +63,14 @@ function doubtfulPlaces(paragraphs) {
 
 export const countDoubtful = ({ paragraphs }) =>
   paragraphs.reduce((sum, { words }) => sum + words.filter(isDoubtful).length, 0);
+
+/** Return the place of the word that is said at a time: the index of its paragraph and where it begins in its text. */
+export function placeOf({ paragraphs }, seconds) {
+  let found = null;
+  paragraphs.forEach(({ words, spans }, index) => {
+    words.forEach(({ start }, number) => {
+      if (start !== null && (start <= seconds || !found)) found = { index, from: spans[number][0] };
+    });
+  });
+  return found;
+}

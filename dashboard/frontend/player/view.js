@@ -53,7 +53,7 @@ function makeTime(start, word, seekable) {
 }
 
 /** Return what was taken out: when, why, and the text itself. */
-function makeRemoved({ start, end, text, reason }) {
+export function makeRemoved({ start, end, text, reason }) {
   const block = make("div", { class: "removed" });
   block.setAttribute("role", "note");
   block.append(make("span", { class: "time" }, clock(start)));
@@ -69,7 +69,7 @@ function makeRemoved({ start, end, text, reason }) {
 const GAP_REASONS = { "not understood": "heard, not understood", unreadable: "damaged, cannot be played or read" };
 
 /** Return the line that stands for a stretch without words. */
-function makeGap({ start, end, reason }) {
+export function makeGap({ start, end, reason }) {
   const block = make("div", { class: "gap" });
   block.setAttribute("role", "note");
   const sentence = `[${clock(start)}–${clock(end)} ${GAP_REASONS[reason] ?? reason}]`;
