@@ -247,7 +247,27 @@ class Publication(StoredModel):
     language: str
     audio_seconds: float
     gaps: tuple[Gap, ...] = Field(default=(), description="those of the transcript")
+    transcript: str = Field(default="", description="key of what they were made of; empty in older records")
     published_at: datetime
+
+
+class Revision(StoredModel):
+    """
+    A correction of a job's transcript by a user. The newest one's documents are those of the job.
+
+    What the machine wrote is revision 0, which has no record but the publication.
+    """
+
+    job_id: str
+    number: int = Field(ge=1)
+    base: int = Field(ge=0, description="revision that was corrected")
+    saved_at: datetime
+    saved_by: str
+    note: str = ""
+    words_changed: int = Field(ge=0, description="words whose text, times or speaker differ from those of the base")
+    token: str = Field(description="part of its documents' keys that no other revision or attempt has")
+    transcript: str = Field(description="key of what its documents were made of")
+    documents: tuple[Document, ...]
 
 
 def new_batch_id(now: datetime, randomness: bytes) -> str:
