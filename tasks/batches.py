@@ -251,25 +251,6 @@ class Publication(StoredModel):
     published_at: datetime
 
 
-class Revision(StoredModel):
-    """
-    A correction of a job's transcript by a user. The newest one's documents are those of the job.
-
-    What the machine wrote is revision 0, which has no record but the publication.
-    """
-
-    job_id: str
-    number: int = Field(ge=1)
-    base: int = Field(ge=0, description="revision that was corrected")
-    saved_at: datetime
-    saved_by: str
-    note: str = ""
-    words_changed: int = Field(ge=0, description="words whose text, times or speaker differ from those of the base")
-    token: str = Field(description="part of its documents' keys that no other revision or attempt has")
-    transcript: str = Field(description="key of what its documents were made of")
-    documents: tuple[Document, ...]
-
-
 def new_batch_id(now: datetime, randomness: bytes) -> str:
     """Return a batch id that sorts by time: date, time (UTC) and six characters of *randomness* (4 bytes or more)."""
     return f"{now:%Y%m%d-%H%M%S}-{_base32(randomness)[:6]}"

@@ -7,7 +7,7 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from dashboard.services.threads import STORE_THREADS, in_thread
-from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, Revision, StartedRun, Upload
+from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload
 from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, show_batch
 from tasks.errors import NotFound
 from tasks.orchestration.start_batch import create_manifest
@@ -16,7 +16,8 @@ from tasks.storage.base import Store
 from tasks.storage.cancel_requests import cancelled_jobs, forget_kept, mark_cancelled, mark_kept
 from tasks.storage.expiries import Expiry, read_expiry
 from tasks.storage.keys import BATCHES, BatchKeys, newest_revisions
-from tasks.storage.records import newest_revision, parse_record, read_publication, read_recording, with_revision
+from tasks.storage.records import parse_record, read_publication, read_recording
+from tasks.storage.revisions import Revision, newest_revision, with_revision
 
 BATCHES_KEPT = 64
 RECORD = ".json"

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.threads import STORE_THREADS, in_thread
-from tasks.batches import Document, Gap, Job, Publication, Revision, StoredModel, batch_id_of
+from tasks.batches import Document, Gap, Job, Publication, StoredModel, batch_id_of
 from tasks.documents.content import ContentParagraph, Correction
 from tasks.documents.corrections import content_of
 from tasks.documents.formats import render_stored
@@ -20,7 +20,8 @@ from tasks.errors import NotFound, WrongStage
 from tasks.names import DocumentFormat, display_name
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
-from tasks.storage.records import read_publication, read_revisions
+from tasks.storage.records import read_publication
+from tasks.storage.revisions import Revision, read_revisions
 from tasks.transcription.transcript import RemovedText, Speaker
 
 RENDER_THREADS = CapacityLimiter(2)

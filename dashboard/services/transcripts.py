@@ -16,7 +16,8 @@ from tasks.media.mp4 import find_frames, mp4_header
 from tasks.names import display_name
 from tasks.orchestration.status import JobStatus
 from tasks.storage.base import Store
-from tasks.storage.records import read_current, read_recording
+from tasks.storage.records import read_recording
+from tasks.storage.revisions import read_current
 
 NEWEST_BATCHES_LOOKED_AT = 20
 MP4_HEADERS_KEPT = 8

@@ -33,7 +33,8 @@ from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending
 from tasks.settings import Settings
 from tasks.storage.base import Store
-from tasks.storage.records import read_current, read_manifest
+from tasks.storage.records import read_manifest
+from tasks.storage.revisions import read_current
 
 LOOK_BACK = timedelta(hours=6)
 """Older ends are left alone: anyone who waited for them has looked by now."""

@@ -20,7 +20,8 @@ from tasks.errors import NotFound
 from tasks.settings import Settings
 from tasks.storage.base import Store, StoredObject
 from tasks.storage.keys import BATCHES, BatchKeys, jobs_without_results, result_keys
-from tasks.storage.records import parse_record, read_publication, read_revision
+from tasks.storage.records import parse_record, read_publication
+from tasks.storage.revisions import read_revision
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

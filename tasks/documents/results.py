@@ -17,7 +17,8 @@ from tasks.names import DocumentFormat
 from tasks.result_template import ResultTemplate
 from tasks.storage.base import Store, StoredObject
 from tasks.storage.keys import BatchKeys, jobs_without_results, result_folders, result_key
-from tasks.storage.records import newest_revision, parse_record, read_publication
+from tasks.storage.records import parse_record, read_publication
+from tasks.storage.revisions import newest_revision
 
 logger = logging.getLogger(__name__)
 

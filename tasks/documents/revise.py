@@ -6,23 +6,24 @@ are kept under the stable addresses. Of several users who corrected the same rev
 told who it was, and what they stored is taken back. A kill in between leaves documents that a clean-up finds.
 """
 
+import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import NoReturn
 
-from tasks.batches import Job, Publication, Revision, batch_id_of
+from tasks.batches import Job, Publication, batch_id_of
 from tasks.documents.content import Correction
 from tasks.documents.corrections import content_of, correct, words_changed
 from tasks.documents.formats import render_stored
 from tasks.documents.results import keep_results
 from tasks.documents.stored_transcript import StoredTranscript, read_machine_transcript, read_stored_transcript
 from tasks.documents.storing import store_documents, store_transcript, take_back
-from tasks.errors import CorrectionInvalid, NotFound, RevisionConflict, WrongStage
+from tasks.errors import CorrectionInvalid, NotFound, RevisionConflict
 from tasks.names import DocumentFormat, display_name
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys, newest_revisions, revision_token
-from tasks.storage.records import newest_revision, read_recording
+from tasks.storage.records import read_recording
+from tasks.storage.revisions import Revision, newest_revision
 
 
 def read_revised(store: Store, publication: Publication, revision: Revision | None) -> StoredTranscript:
@@ -40,31 +41,30 @@ def read_revised(store: Store, publication: Publication, revision: Revision | No
 
 def save_revision(store: Store, job: Job, publication: Publication, correction: Correction) -> Revision:
     """
-    Save the correction of a published job, and return its revision: the newest one, if that holds the same already.
+    Save the correction of a published job, and return its revision: the newest one, if that was made of it already.
 
     Raises `RevisionConflict` if another one was saved since its base, `CorrectionInvalid`, `NotFound` for a batch
-    that is gone, `WrongStage` if the job kept no transcript or nothing was changed, and `StoreUnavailable`.
+    that is gone, `WrongStage` for a job that kept no transcript, and `StoreUnavailable`.
     """
     keys = BatchKeys.of(batch_id_of(job.job_id))
     # The number first: if another revision is saved from here on, this one has that number, and is not created.
     number = 1 + newest_revisions(store.list(keys.revisions_of(job.job_id))).get(job.job_id, 0)
-    newest = newest_revision(store, job.job_id)
+    newest, sent = newest_revision(store, job.job_id), _checksum(correction)
     latest = newest.number if newest else 0
     if correction.base > latest:
         msg = f"There is no revision {correction.base} to correct: the newest one is {latest}. Load the transcript."
         raise CorrectionInvalid(msg)
-    base = read_revised(store, publication, newest)
-    try:
-        corrected = correct(base, correction)
-    except CorrectionInvalid:
-        if newest is not None and correction.base < latest:
-            raise _conflict(newest) from None
-        raise
-    before, after = content_of(base), content_of(corrected)
-    if before == after:  # sent again, perhaps, since the answer was lost
-        return newest or _nothing_changed()
+    if newest is not None and newest.sent == sent:  # once more, since the answer was lost
+        keep_results(store, job, publication)
+        return newest
     if newest is not None and correction.base < latest:
         raise _conflict(newest)
+    base = read_revised(store, publication, newest)
+    corrected = correct(base, correction)
+    before, after = content_of(base), content_of(corrected)
+    if before == after:
+        msg = f"Nothing was changed in revision {latest}, so there is nothing to save."
+        raise CorrectionInvalid(msg)
     stamp = {"revision": number, "revised_at": datetime.now(UTC), "revised_by": _name_of(correction)}
     revision = _store(
         store,
@@ -99,6 +99,7 @@ def _store(
         saved_by=corrected.revised_by,
         note=correction.note.strip(),
         words_changed=changed,
+        sent=_checksum(correction),
         token=token,
         transcript=store_transcript(store, job, token, corrected),
         documents=store_documents(store, job, token, contents),
@@ -125,9 +126,8 @@ def _name_of(correction: Correction) -> str:
     return " ".join(correction.saved_by.split())
 
 
-def _nothing_changed() -> NoReturn:
-    msg = "Nothing was changed, so there is nothing to save."
-    raise WrongStage(msg)
+def _checksum(correction: Correction) -> str:
+    return hashlib.sha256(correction.model_dump_json().encode()).hexdigest()
 
 
 def _conflict(standing: Revision) -> RevisionConflict:

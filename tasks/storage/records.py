@@ -8,18 +8,18 @@ so a damaged one counts as absent, and a warning names its key. So does a damage
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tasks.batches import Manifest, Publication, Recording, Revision, batch_id_of
+from tasks.batches import Manifest, Publication, Recording
 from tasks.errors import NotFound, RecordDamaged, StoreUnavailable, Unreadable
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 
-_Derived = TypeVar("_Derived", Publication, Recording, Revision)
+_Derived = TypeVar("_Derived", bound=BaseModel)
 _Record = TypeVar("_Record", bound=BaseModel)
 _Answer = TypeVar("_Answer")
 
@@ -76,51 +76,20 @@ def read_manifest(store: Store, batch_id: str) -> Manifest:
 
 def read_publication(store: Store, batch_id: str, job_id: str) -> Publication | None:
     """Return the job's publication, or None if it has none that can be understood."""
-    return _read_derived(store, BatchKeys.of(batch_id).publication(job_id), Publication)
-
-
-def newest_revision(store: Store, job_id: str) -> Revision | None:
-    """Return the newest revision of the job, or None if its transcript was never corrected."""
-    return next(read_revisions(store, job_id), None)
-
-
-def read_revision(store: Store, key: str) -> Revision | None:
-    """Return the revision under *key*, or None if it is gone or cannot be understood."""
-    return _read_derived(store, key, Revision)
-
-
-def read_revisions(store: Store, job_id: str) -> Iterator[Revision]:
-    """Yield the revisions of the job, newest first. One that cannot be understood is left out, and named in the log."""
-    keys = [*store.list(BatchKeys.of(batch_id_of(job_id)).revisions_of(job_id))]
-    for key in reversed(keys):
-        if (revision := read_revision(store, key)) is not None:
-            yield revision
-
-
-def read_current(store: Store, batch_id: str, job_id: str) -> Publication | None:
-    """Return the job's publication with the documents of its newest revision, or None if it has none."""
-    publication = read_publication(store, batch_id, job_id)
-    return publication and with_revision(publication, newest_revision(store, job_id))
-
-
-def with_revision(publication: Publication, revision: Revision | None) -> Publication:
-    """Return the publication with the documents of the revision, if there is one."""
-    if revision is None:
-        return publication
-    return publication.model_copy(update={"documents": revision.documents, "transcript": revision.transcript})
+    return read_derived(store, BatchKeys.of(batch_id).publication(job_id), Publication)
 
 
 def read_recording(store: Store, batch_id: str, job_id: str) -> Recording | None:
     """Return the job's recording, or None if it is not in the store, or its record cannot be understood."""
-    recording = _read_derived(store, BatchKeys.of(batch_id).recording_record(job_id), Recording)
+    recording = read_derived(store, BatchKeys.of(batch_id).recording_record(job_id), Recording)
     if recording is None:
         return None
     stored = store.stat(recording.key)
     return recording if stored is not None and stored.size == recording.size else None
 
 
-def _read_derived(store: Store, key: str, record: type[_Derived]) -> _Derived | None:
-    """Return the derived record, or None if it is absent, damaged or of another version: its job makes it again."""
+def read_derived(store: Store, key: str, record: type[_Derived]) -> _Derived | None:
+    """Return the record, or None, which is told once, if it is absent, damaged or of another version."""
     try:
         return record.model_validate_json(store.read(key))
     except NotFound:

@@ -19,10 +19,11 @@ from tasks.documents.formats import render_stored
 from tasks.documents.publish import publish
 from tasks.documents.results import complete_results
 from tasks.documents.revise import read_revised, save_revision
-from tasks.errors import NotFound, RevisionConflict, WrongStage
+from tasks.errors import CorrectionInvalid, NotFound, RevisionConflict, WrongStage
 from tasks.names import DEFAULT_FORMATS, DocumentFormat
+from tasks.storage.folder import open_folder
 from tasks.storage.keys import BatchKeys, attempt_token, result_key, revision_token
-from tasks.storage.records import newest_revision, read_current, read_revisions
+from tasks.storage.revisions import newest_revision, read_current, read_revisions
 from tests.support.transcripts import heard, sentence
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -31,9 +32,43 @@ KEYS = BatchKeys.of(BATCH_ID)
 HEARD = heard(sentence("Good morning every one.", 0.5, 2.5))
 
 
+class Killed(BaseException):
+    """The process is killed in this moment."""
+
+
+class Mortal:
+    """A store whose process is killed before or after the change of this number."""
+
+    def __init__(self, store, number, *, after=False):
+        self._store, self._number, self._after = store, number, after
+        self._changes = 0
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def write(self, key, content):
+        return self._change(lambda: self._store.write(key, content))
+
+    def create(self, key, content):
+        return self._change(lambda: self._store.create(key, content))
+
+    def _change(self, make):
+        self._changes += 1
+        if self._changes == self._number and not self._after:
+            raise Killed
+        done = make()
+        if self._changes == self._number:
+            raise Killed
+        return done
+
+
 @pytest.fixture
 def batch(store):
-    """A manifest whose only job is done."""
+    """The manifest of a batch whose only job is done."""
+    return make_batch(store)
+
+
+def make_batch(store):
     job_id = job_id_for(BATCH_ID, "talks/a.mp3")
     upload = Upload(job_id=job_id, path="talks/a.mp3", size=1, sha256="0", uploaded_at=NOON)
     made = Batch(batch_id=BATCH_ID, name="talks", created_at=NOON, results="results/{batch}/{tree}/{name}")
@@ -119,7 +154,6 @@ def test_the_same_correction_sent_twice_is_one_revision(store, batch):
     (job,) = batch.jobs
     first = save(store, job, "Good", "evening")
     assert save(store, job, "Good", "evening") == first
-    assert save(store, job, "Good", "evening", base=1) == first
     assert len(list(read_revisions(store, job.job_id))) == 1
 
 
@@ -127,7 +161,7 @@ def test_what_changes_nothing_is_not_saved(store, batch):
     (job,) = batch.jobs
     publication = read_current(store, BATCH_ID, job.job_id)
     same = content_of(HEARD).model_dump() | {"base": 0, "saved_by": "Ada"}
-    with pytest.raises(WrongStage, match="Nothing was changed"):
+    with pytest.raises(CorrectionInvalid, match="Nothing was changed"):
         save_revision(store, job, publication, Correction.model_validate(same))
     assert newest_revision(store, job.job_id) is None
 
@@ -163,23 +197,9 @@ def test_a_kill_before_the_results_are_kept_is_healed(store, batch):
     (job,) = batch.jobs
     publication = read_current(store, BATCH_ID, job.job_id)
 
-    class Killed(BaseException):
-        pass
-
-    class Interrupted:
-        """The same store, in whose process the power goes before the results are written."""
-
-        def __getattr__(self, name):
-            return getattr(store, name)
-
-        def write(self, key, content):
-            if key.startswith("results/"):
-                raise Killed
-            store.write(key, content)
-
     time.sleep(1.1)  # S3 tells times in seconds
     with pytest.raises(Killed):
-        save_revision(Interrupted(), job, publication, correction("Good", "evening"))
+        save_revision(Mortal(store, 7), job, publication, correction("Good", "evening"))
     assert text(store, job) == "Good morning every one.\n"
     complete_results(store, batch)
     assert text(store, job) == "Good evening\n"
@@ -231,3 +251,20 @@ def test_a_correction_that_is_saved_while_its_batch_goes_leaves_nothing(store, s
     with pytest.raises(NotFound, match="was dismissed before"):
         save_revision(Dismissing(), job, publication, correction("Good", "evening"))
     assert list(store.list("batches/")) == list(store.list("results/")) == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("number", range(1, 11))
+def test_whenever_the_dashboard_is_killed_a_correction_is_saved_as_a_whole_or_not_at_all(tmp_path, number, after):
+    store = open_folder(tmp_path / "store")
+    (job,) = make_batch(store).jobs
+    publication, sent = read_current(store, BATCH_ID, job.job_id), correction("Good", "evening")
+    with pytest.raises(Killed):
+        save_revision(Mortal(store, number, after=after), job, publication, sent)
+    saved = newest_revision(store, job.job_id) is not None
+    assert saved == ((number, after) >= (6, True))  # after what it is made of and four documents
+    current = {each.format: store.read(each.key) for each in read_current(store, BATCH_ID, job.job_id).documents}
+    assert current[DocumentFormat.TXT].decode() == ("Good evening\n" if saved else "Good morning every one.\n")
+    assert ("evening" in current[DocumentFormat.JSON].decode()) == saved
+    assert save_revision(store, job, publication, sent).number == 1  # whoever got no answer sends it again
+    assert text(store, job) == "Good evening\n"
