@@ -22,6 +22,7 @@ from dashboard.services.pools import PoolFacts, PoolService
 from dashboard.services.prefect_links import ui_url
 from dashboard.services.queries import BatchQueries
 from dashboard.services.record_cache import RecordCache
+from dashboard.services.revisions import RevisionService
 from dashboard.services.runs import PrefectService
 from dashboard.services.transcripts import TranscriptService
 from dashboard.services.uploads import UploadService
@@ -39,8 +40,8 @@ SECONDS_A_PAGE_WAITS = 30.0
 @dataclass(frozen=True, slots=True)
 class Client:
     """
-    The services of the dashboard: queries (`overview`), transcripts (`reading`), operations on batches (`lifecycle`),
-    uploads (`intake`), watched folders (`inboxes`) and the health check (`health`).
+    The services of the dashboard: queries (`overview`), transcripts (`reading`) and their corrections (`revisions`),
+    operations on batches (`lifecycle`), uploads (`intake`), watched folders (`inboxes`) and health checks (`health`).
     """
 
     settings: Settings
@@ -49,6 +50,7 @@ class Client:
     intake: UploadService
     overview: BatchQueries
     reading: TranscriptService
+    revisions: RevisionService
     lifecycle: BatchService
     inboxes: Inboxes
     health: HealthCheck
@@ -83,6 +85,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             intake=intake,
             overview=overview,
             reading=TranscriptService(store, records, overview),
+            revisions=RevisionService(store, records),
             lifecycle=BatchService(records, runs, intake, overview, settings),
             inboxes=Inboxes(prefect, store),
             health=HealthCheck(overview, runs, store),

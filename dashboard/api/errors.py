@@ -8,12 +8,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from tasks.errors import (
+    CorrectionInvalid,
     DiskFull,
     ModelUnavailable,
     NotFound,
     NotMedia,
     PathTaken,
     PrefectUnavailable,
+    RevisionConflict,
     StoreUnavailable,
     TooManyUploads,
     TranscriptionError,
@@ -29,6 +31,8 @@ from tasks.errors import (
 STATUS_OF: dict[type[TranscriptionError], int] = {
     NotFound: 404,
     WrongStage: 409,
+    RevisionConflict: 409,
+    CorrectionInvalid: 422,
     PathTaken: 409,
     UploadMissing: 410,
     UploadTooLarge: 413,
