@@ -1,7 +1,7 @@
 // Undo and redo, drafts, find and replace, doubtful words, and two versions side by side.
 
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
+import test from "node:test";
 
 import { compare } from "../../dashboard/frontend/editor/compare.js";
 import { discardDraft, draftOf, keepDraft, restored } from "../../dashboard/frontend/editor/drafts.js";
@@ -17,6 +17,7 @@ import {
   transcriptOf,
 } from "../../dashboard/frontend/editor/model.js";
 import { nextDoubtful, startsOf, timelineOf } from "../../dashboard/frontend/editor/timeline.js";
+import { emptyStorage } from "./storage.js";
 
 function transcript(...texts) {
   let at = 0;
@@ -54,29 +55,10 @@ test("what is typed in one go is one step, and a pause, another place or a repla
   assert.equal(history.canRedo, false, "another change ends what could be redone");
 });
 
-const kept = new Map();
-globalThis.localStorage = undefined;
-Object.defineProperty(globalThis, "localStorage", {
-  configurable: true,
-  value: new Proxy({}, {
-    get: (_, name) =>
-      ({
-        getItem: (key) => kept.get(key) ?? null,
-        setItem: (key, value) => {
-          if (value.length > 2000) throw new Error("full");
-          kept.set(key, value);
-        },
-        removeItem: (key) => kept.delete(key),
-      })[name],
-    ownKeys: () => [...kept.keys()],
-    getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
-  }),
-});
-afterEach(() => kept.clear());
-
 const placesOf = ({ paragraphs }) => new Map(paragraphs.map((paragraph, index) => [paragraph, index]));
 
 test("a draft has what was changed, and comes back as it was", () => {
+  emptyStorage();
   const base = transcript("one two", "three four", "five", "six");
   const edited = join(retype(split(base, 1, 5), 0, "one and two"), 4).transcript;
   assert.ok(keepDraft("job", 3, edited, placesOf(base)));
@@ -89,11 +71,13 @@ test("a draft has what was changed, and comes back as it was", () => {
 });
 
 test("a draft too large for the browser is not kept, and the page is told", () => {
+  emptyStorage({ characters: 2000 });
   const long = transcript("word ".repeat(500).trim());
   assert.equal(keepDraft("job", 0, retype(long, 0, "word ".repeat(499)), placesOf(long)), false);
 });
 
 test("an emptied paragraph of a draft still knows its time", () => {
+  emptyStorage();
   const base = transcript("one two", "three");
   const edited = retype(base, 0, "");
   keepDraft("job", 0, edited, placesOf(base));

@@ -109,9 +109,9 @@ test("what is sent has the words with their times, null where they are not known
   const { paragraphs, speakers } = contentOf(retype(INTERVIEW, 1, "Very very well."));
   assert.deepEqual(speakers, [{ id: "S1", name: "Ada" }, { id: "S2", name: "" }]);
   assert.deepEqual(paragraphs[1].words, [
-    { text: " Very", start: 10, end: 11, speaker: "S2", probability: 0.9 },
-    { text: " very", start: null, end: null, speaker: "S2", probability: null },
-    { text: " well.", start: 12, end: 13, speaker: "S2", probability: 0.9 },
+    { text: " Very", start: 10, end: 11, speaker: "S2", probability: 0.9, language: "en" },
+    { text: " very", start: null, end: null, speaker: "S2", probability: null, language: "en" },
+    { text: " well.", start: 12, end: 13, speaker: "S2", probability: 0.9, language: "en" },
   ]);
 });
 
@@ -126,4 +126,11 @@ test("a stretch is put in where it stands in time, and divides the paragraph aro
   assert.equal(speakerOf(within.transcript.paragraphs[1]), "S1");
   const first = insertStretch(transcriptOf({ speakers: [], paragraphs: [] }), { start: 3, end: 4, text: "hm" });
   assert.deepEqual(texts(first.transcript), ["hm"]);
+});
+
+test("who speaks, and in which language, may be unknown", () => {
+  const words = [{ text: " Yes", start: 0, end: 1, probability: 1, speaker: "", language: "" }];
+  const transcript = transcriptOf({ speakers: [], paragraphs: [paragraph(...words)] });
+  assert.equal(speakerOf(transcript.paragraphs[0]), null);
+  assert.deepEqual(contentOf(transcript).paragraphs[0].words, [{ ...words[0], language: null }]);
 });

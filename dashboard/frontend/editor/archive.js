@@ -6,7 +6,9 @@ import { store, stored } from "../shared/storage.js";
 const AWAY = "The dashboard does not answer.";
 const TRANSCRIPT_SECONDS = 600;
 const NAME = "batchscribe.editor-name";
+const SAVING_SECONDS = 120;
 const STALE = 409;
+export const UNNAMED = "Unnamed";
 
 export class Archive {
   constructor(jobId, { signal }) {
@@ -31,8 +33,8 @@ export class Archive {
 
   /** Save a revision that changes *base*; `isStale` says that another one was saved meanwhile. */
   async save(content, { base, savedBy, note }) {
-    const body = { base, saved_by: savedBy, note, ...content };
-    return result(await call("POST", `${this.path}/revisions`, { body, seconds: TRANSCRIPT_SECONDS }));
+    const body = { base, saved_by: savedBy || UNNAMED, note, ...content };
+    return result(await call("POST", `${this.path}/revisions`, { body, seconds: SAVING_SECONDS }));
   }
 }
 

@@ -1,6 +1,9 @@
 // The row of buttons above the edited text, and the line that says what became of the changes.
 
 import { make, setText } from "../shared/dom.js";
+import { number } from "../shared/formats.js";
+
+const ARROW = "M8 7h6.5a5 5 0 0 1 0 10H11v-1.5h3.5a3.5 3.5 0 0 0 0-7H8v3.25L3 7.75 8 3.75Z";
 
 export class Bar {
   constructor(container, tools, answers) {
@@ -12,8 +15,18 @@ export class Bar {
         onclick: () => answers[name](),
         "data-action": name,
       }, label);
-    this.undo = button("undo", "Undo", "Undo (Ctrl+Z)");
-    this.redo = button("redo", "Redo", "Redo (Ctrl+Shift+Z)");
+    const icon = (name, title) => {
+      const made = button(
+        name,
+        make("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, make("path", { d: ARROW })),
+        title,
+      );
+      made.className = `icon ${name}`;
+      made.setAttribute("aria-label", title.split(" ")[0]);
+      return made;
+    };
+    this.undo = icon("undo", "Undo (Ctrl+Z)");
+    this.redo = icon("redo", "Redo (Ctrl+Shift+Z)");
     this.doubts = button(
       "nextDoubt",
       "Next uncertain word",
@@ -46,7 +59,7 @@ export class Bar {
     this.redo.disabled = !canRedo;
     for (const button of [this.save, this.note]) button.disabled = !isDirty || isSaving;
     setText(this.save, isSaving ? "Saving…" : "Save");
-    setText(this.doubts, doubtful ? `Uncertain (${doubtful})` : "None uncertain");
+    setText(this.doubts, doubtful ? `Next uncertain (${number(doubtful)})` : "None uncertain");
     this.doubts.disabled = !doubtful;
     setText(this.state, state);
   }

@@ -2,6 +2,7 @@
 
 import { make } from "../shared/dom.js";
 import { clock } from "../shared/formats.js";
+import { UNNAMED } from "./archive.js";
 import { nameOf, speakerOf } from "./model.js";
 import { startOf } from "./timeline.js";
 
@@ -9,13 +10,17 @@ import { startOf } from "./timeline.js";
 export function askForName(root, name) {
   const who = make("input", { type: "text", maxlength: 100, autocomplete: "name", "aria-describedby": "who-hint" });
   who.value = name ?? "";
-  const note = make("input", { type: "text", maxlength: 500, autocomplete: "off" });
+  const note = make("input", { type: "text", maxlength: 1000, autocomplete: "off" });
   const form = make(
     "form",
     { method: "dialog" },
     make("h2", {}, "Save a revision"),
     make("label", {}, "Your name", who),
-    make("p", { class: "hint", id: "who-hint" }, "Shown with the revision, kept in this browser. May stay empty."),
+    make(
+      "p",
+      { class: "hint", id: "who-hint" },
+      `Shown with the revision, and remembered in this browser. Left empty, it is “${UNNAMED}”.`,
+    ),
     make("label", {}, "Note", note),
     make("p", { class: "hint" }, "What you changed, for those who read it later. May stay empty."),
     make(

@@ -27,11 +27,11 @@ export class FindBar {
     const [wholeWords, wholeWordsLabel] = choice("Whole words");
     Object.assign(this, { matchCase, wholeWords });
     this.count = make("output", { class: "count" });
-    const button = (label, act, title) =>
-      make("button", { class: "button", type: "button", onclick: act, title }, label);
+    const button = (label, act, name = null, title = null) =>
+      make("button", { class: "button", type: "button", onclick: act, title, "aria-label": name }, label);
     this.buttons = [
-      button("Previous", () => this.move(-1), "Shift+Enter"),
-      button("Next", () => this.move(1), "Enter"),
+      button("↑", () => this.move(-1), "Previous place", "Previous place (Shift+Enter)"),
+      button("↓", () => this.move(1), "Next place", "Next place (Enter)"),
       button("Replace", () => this.replaceOne()),
       button("Replace all", () => this.replaceAll()),
     ];

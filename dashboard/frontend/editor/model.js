@@ -12,11 +12,12 @@ export function paragraphOf(words, { heading = false, id = ++lastId } = {}) {
   return { id, heading, source: words, words: written, ...laidOut(written) };
 }
 
-/** Return the transcript of an answer of the API. */
+/** Return the transcript of an answer of the API, which says "" where nothing is known. */
 export function transcriptOf({ paragraphs, speakers }) {
+  const known = (word) => ({ ...word, speaker: word.speaker || null, language: word.language || null });
   return {
     speakers: speakers.map(({ id, name }) => ({ id, name: name ?? "" })),
-    paragraphs: paragraphs.map(({ words, is_heading: heading }) => paragraphOf(words, { heading })),
+    paragraphs: paragraphs.map(({ words, is_heading: heading }) => paragraphOf(words.map(known), { heading })),
   };
 }
 
@@ -27,8 +28,15 @@ export function contentOf({ paragraphs, speakers }) {
     speakers: speakers.map(({ id, name }) => ({ id, name })),
     paragraphs: written.map(({ heading, words }) => ({
       is_heading: heading,
-      words: words.map(({ text, start, end, speaker = null, probability = null }) => {
-        return { text, start, end, speaker, probability };
+      words: words.map(({ text, start, end, speaker, probability, language }) => {
+        return {
+          text,
+          start,
+          end,
+          speaker: speaker ?? "",
+          probability: probability ?? null,
+          language: language ?? null,
+        };
       }),
     })),
   };

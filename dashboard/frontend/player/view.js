@@ -1,7 +1,7 @@
 // The elements of a transcript. Names and texts are set as text, never as HTML.
 
 import { make } from "../shared/dom.js";
-import { clock, counted, duration } from "../shared/formats.js";
+import { clock, counted, dayAndTime, duration } from "../shared/formats.js";
 import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
 
@@ -114,6 +114,11 @@ export function factsOf(transcript, wordCount) {
     { text: `${counted(wordCount, "word")}` },
     { text: `Model ${model}`, title: processing ? `${processing.device}, ${processing.compute_type}` : "" },
   ];
+  const { revision = 0, revised_at: revisedAt, revised_by: revisedBy } = transcript;
+  if (revision) {
+    const title = revisedAt ? `Saved on ${dayAndTime(new Date(revisedAt))}` : "";
+    facts.splice(1, 0, { text: [`Revision ${revision}`, revisedBy].filter(Boolean).join(", "), title });
+  }
   const stream = audioStreamOf(processing);
   if (stream) facts.push({ text: stream, title: "The others were left out; the option audio_stream chooses one" });
   if (factor !== null && factor !== undefined) {
