@@ -9,6 +9,7 @@ import {
   contentOf,
   insertStretch,
   join,
+  mergeSpeaker,
   nameOf,
   renameSpeaker,
   retype,
@@ -103,6 +104,14 @@ test("speakers are named, added and given paragraphs", () => {
   assert.equal(nameOf(given, "S2"), "Grace");
   assert.equal(speakerOf(retype(given, 0, "").paragraphs[0]), "S3", "also while it is empty");
   assert.equal(retype(given, 0, "Something else entirely").paragraphs[0].words[0].speaker, "S3");
+});
+
+test("two speakers who are one are made one, everywhere", () => {
+  const merged = mergeSpeaker(retype(INTERVIEW, 1, ""), "S2", "S1");
+  assert.deepEqual(merged.speakers, [{ id: "S1", name: "Ada" }]);
+  assert.deepEqual(merged.paragraphs.map(speakerOf), ["S1", "S1"]);
+  assert.equal(merged.paragraphs[0], INTERVIEW.paragraphs[0]);
+  assert.equal(retype(merged, 1, "Very well.").paragraphs[1].words[0].speaker, "S1");
 });
 
 test("what is sent has the words with their times, null where they are not known", () => {

@@ -106,6 +106,7 @@ export class Editor {
     this.playing = new PlayingPanel();
     this.speakers = new SpeakersPanel({
       onRename: (id, name) => this.done(() => this.session.renameSpeaker(id, name)),
+      onMerge: (id, other) => this.done(() => this.session.mergeSpeaker(id, other)),
       onAdd: () => this.done(() => this.session.addSpeaker()),
     });
     this.revisions = new RevisionsPanel({
@@ -284,6 +285,7 @@ export class Editor {
     this.isClosed = true;
     clearTimeout(this.resting);
     this.sounding?.close();
+    this.sheet.close();
     this.marks.close();
     for (const element of [this.bar.element, this.bar.state, this.bar.question, this.side]) element.remove();
     this.findBar.remove();

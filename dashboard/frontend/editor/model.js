@@ -136,6 +136,23 @@ export function renameSpeaker(transcript, id, name) {
   return { ...transcript, speakers };
 }
 
+/** Give all that one speaker says to another, and have no more of the first. */
+export function mergeSpeaker(transcript, id, other) {
+  const give = (word) => word.speaker === id ? { ...word, speaker: other } : word;
+  const paragraphs = transcript.paragraphs.map((paragraph) => {
+    const { words, source, speaker = null } = paragraph;
+    const isTheirs = speaker === id || [...words, ...source].some((word) => word.speaker === id);
+    if (!isTheirs) return paragraph;
+    return {
+      ...paragraph,
+      speaker: speaker === id ? other : speaker,
+      words: words.map(give),
+      source: source.map(give),
+    };
+  });
+  return { paragraphs, speakers: transcript.speakers.filter((speaker) => speaker.id !== id) };
+}
+
 /** Return what a speaker is called: by name, or by number. */
 export function nameOf({ speakers }, id) {
   if (id === null || id === undefined) return "No speaker";

@@ -31,8 +31,8 @@ export class PlayingPanel {
 
 /** The speakers with their names, to be changed. */
 export class SpeakersPanel {
-  constructor({ onRename, onAdd }) {
-    this.onRename = onRename;
+  constructor({ onRename, onMerge, onAdd }) {
+    Object.assign(this, { onRename, onMerge });
     this.list = make("ul", { class: "speakers" });
     this.add = make("button", { class: "button", type: "button", onclick: onAdd });
     this.element = make("section", {}, make("h2", {}, "Speakers"), this.list, this.add);
@@ -54,8 +54,24 @@ export class SpeakersPanel {
       });
       field.value = name;
       const key = index < SPEAKERS_WITH_A_KEY && make("kbd", {}, `Alt+${index + 1}`);
-      return make("li", {}, field, key);
+      return make("li", {}, field, key, transcript.speakers.length > 1 && this.mergeChoice(id, transcript));
     }));
+  }
+
+  /** Return the choice of whom a speaker is the same as. */
+  mergeChoice(id, transcript) {
+    const others = transcript.speakers.filter((speaker) => speaker.id !== id);
+    const choice = make(
+      "select",
+      {
+        class: "speaker",
+        "aria-label": `${nameOf(transcript, id)} is the same as`,
+        onchange: () => this.onMerge(id, choice.value),
+      },
+      make("option", { value: "" }, "Same as…"),
+      ...others.map((other) => make("option", { value: other.id }, nameOf(transcript, other.id))),
+    );
+    return choice;
   }
 }
 

@@ -2,7 +2,17 @@
 
 import { discardDraft, keepDraft } from "./drafts.js";
 import { History } from "./history.js";
-import { addSpeaker, assign, contentOf, insertStretch, join, renameSpeaker, retype, split } from "./model.js";
+import {
+  addSpeaker,
+  assign,
+  contentOf,
+  insertStretch,
+  join,
+  mergeSpeaker,
+  renameSpeaker,
+  retype,
+  split,
+} from "./model.js";
 import { replacePlaces } from "./finding.js";
 
 export class Session {
@@ -76,6 +86,10 @@ export class Session {
 
   renameSpeaker(id, name) {
     this.history.enter(renameSpeaker(this.transcript, id, name));
+  }
+
+  mergeSpeaker(id, other) {
+    this.history.enter(mergeSpeaker(this.transcript, id, other));
   }
 
   replace(places, replacement) {

@@ -3,7 +3,7 @@
 
 import { wordAt } from "../player/layout.js";
 import { makeGap, makeRemoved } from "../player/view.js";
-import { make, setAttribute, setText } from "../shared/dom.js";
+import { make, scrollerOf, setAttribute, setText } from "../shared/dom.js";
 import { clock } from "../shared/formats.js";
 import { rectangleOf } from "./caret.js";
 import { nameOf, speakerOf } from "./model.js";
@@ -16,7 +16,30 @@ export class Sheet {
   constructor(container, bar, { marks, hasSound, notes, onInsert }) {
     Object.assign(this, { container, bar, marks, hasSound, drawn: new Map(), order: "" });
     const makers = { gap: makeGap, removed: makeRemoved };
+    this.watch();
     this.notes = notes.map((note) => ({ ...note, element: noteElement(makers[note.kind](note), note, onInsert) }));
+  }
+
+  /** Mark doubtful words where they can be seen: marks cost at every key press, however far away they are. */
+  watch() {
+    const options = { root: scrollerOf(this.container), rootMargin: "50% 0px" };
+    this.watcher = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const drawn = this.drawn.get(Number(target.dataset.paragraph));
+        if (!drawn) continue;
+        drawn.isNear = isIntersecting;
+        this.mark(drawn);
+      }
+    }, options);
+  }
+
+  mark({ paragraph, text, isNear }) {
+    if (isNear) this.marks.markDoubts(paragraph, text);
+    else this.marks.forget(paragraph.id);
+  }
+
+  close() {
+    this.watcher.disconnect();
   }
 
   /** Show a transcript. */
@@ -32,6 +55,7 @@ export class Sheet {
       if (before?.paragraph !== paragraph || isRenamed) this.draw(paragraph, transcript);
     }
     for (const id of gone) {
+      this.watcher.unobserve(this.blockOf(id));
       this.marks.forget(id);
       this.drawn.delete(id);
     }
@@ -93,7 +117,8 @@ export class Sheet {
     text.append("");
     const block = make("div", { class: "paragraph edited" }, time, make("div", {}, speaker, text));
     block.dataset.paragraph = id;
-    return { block, time, speaker, text, paragraph: null };
+    this.watcher.observe(block);
+    return { block, time, speaker, text, paragraph: null, isNear: false };
   }
 
   draw(paragraph, transcript) {
@@ -109,7 +134,7 @@ export class Sheet {
     const name = transcript.speakers.length ? `, ${nameOf(transcript, speakerOf(paragraph))}` : "";
     setAttribute(text, "aria-label", `Paragraph at ${clock(start ?? 0)}${name}`);
     block.style.setProperty("--lines", Math.max(1, Math.ceil(paragraph.text.length / CHARACTERS_PER_LINE)));
-    this.marks.markDoubts(paragraph, text);
+    this.mark(this.drawn.get(paragraph.id));
   }
 
   offerSpeakers(select, paragraph, transcript) {
