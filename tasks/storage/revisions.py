@@ -64,5 +64,10 @@ def with_revision(publication: Publication, revision: Revision | None) -> Public
     """Return the publication with the documents and gaps of the revision, if there is one."""
     if revision is None:
         return publication
-    newest = {"documents": revision.documents, "transcript": revision.transcript, "gaps": revision.gaps}
-    return publication.model_copy(update=newest)
+    counts = {
+        "token": revision.token,
+        "transcript": revision.transcript,
+        "documents": revision.documents,
+        "gaps": revision.gaps,
+    }
+    return publication.model_copy(update=counts)
