@@ -28,7 +28,14 @@ async def list_revisions(client: ClientOfProcess, job_id: str) -> list[RevisionE
     return await client.revisions.revisions(job_id)
 
 
-@router.post("/revisions", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "/revisions",
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        409: {"description": "Another revision was saved since *base*, by whom and when; or no transcript was kept."},
+        422: {"description": "It cannot be a transcript of this recording, or nothing was changed: one sentence why."},
+    },
+)
 async def save_revision(client: ClientOfProcess, job_id: str, correction: Correction) -> RevisionEntry:
     """
     Save a corrected transcript as its next revision; all documents are written once more.

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import PurePosixPath
 
 from anyio import CapacityLimiter
@@ -101,18 +100,25 @@ class RevisionService:
     async def document(
         self, job_id: str, document_format: DocumentFormat, number: int | None
     ) -> Document | RenderedDocument:
-        """Return a document of a revision, of the newest one without a *number*."""
+        """Return a document of a revision, of the newest one without a *number*; one that is not stored is written."""
         publication = await self._publication(job_id)
         revision = await in_thread(STORE_THREADS, _revision, self._store, job_id, number)
         documents = revision.documents if revision else publication.documents
         for document in documents:
             if document.format is document_format:
                 return document
-        job, _ = await self._published(job_id)
+        return await self.render(job_id, document_format, number)
+
+    async def render(self, job_id: str, document_format: DocumentFormat, number: int | None) -> RenderedDocument:
+        """
+        Write a document of a revision, of the newest one without a *number*, for one answer.
+
+        Raises `NotFound`, too, if the job kept no transcript.
+        """
+        job, publication = await self._published(job_id)
+        revision = await in_thread(STORE_THREADS, _revision, self._store, job_id, number)
         try:
-            return await in_thread(
-                RENDER_THREADS, partial(_rendered, self._store, job, publication, revision, document_format)
-            )
+            return await in_thread(RENDER_THREADS, _rendered, self._store, job, publication, revision, document_format)
         except WrongStage as error:
             msg = f"Job {job_id} has no {document_format} document: its batch was started without this format."
             raise NotFound(msg) from error

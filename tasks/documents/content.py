@@ -2,11 +2,29 @@
 
 from collections.abc import Iterator
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from tasks.batches import StoredModel
 from tasks.documents.word_placement import Span
 from tasks.transcription.transcript import Speaker, Word
+
+EXAMPLE: JsonDict = {
+    "base": 0,
+    "saved_by": "Ada",
+    "note": "names",
+    "speakers": [{"id": "S1", "name": "Grace"}],
+    "paragraphs": [
+        {
+            "is_heading": False,
+            "words": [
+                {"text": " Welcome", "start": 0.54, "end": 0.9, "speaker": "S1", "probability": 0.98},
+                {"text": " everyone.", "start": None, "end": None, "speaker": "S1", "probability": None},
+            ],
+        }
+    ],
+}
+"""A correction, for the description of the API: its second word was written by the user."""
 
 
 class ContentWord(Word):
@@ -59,6 +77,8 @@ class CorrectedParagraph(StoredModel):
 
 class Correction(StoredModel):
     """A corrected transcript, with the revision that was corrected and who did it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
     base: int = Field(ge=0, description="number of the revision that was corrected; 0: as the model heard it")
     saved_by: str = Field(description="name of who corrected it, for others to see")

@@ -5,12 +5,13 @@ Words that stay keep their times exactly. Those that a user wrote have none: the
 or, put between two words, as much of the time between these as it takes to say them.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, groupby
 from operator import itemgetter
 
+from tasks.batches import Gap, GapReason
 from tasks.documents.content import Content, ContentParagraph, ContentWord, CorrectedWord, Correction
 from tasks.documents.content_check import check_correction
 from tasks.documents.paragraphs import ParagraphStart
@@ -69,6 +70,7 @@ def correct(base: StoredTranscript, correction: Correction) -> StoredTranscript:
     before = list(accumulate(map(len, spoken), initial=0))
     transcript = base.transcript.model_copy(
         update={
+            "gaps": _open_gaps(base.transcript.gaps, spoken),
             "segments": tuple(
                 segment.model_copy(update={"words": words, "text": "".join(word.text for word in words)})
                 for segment, words in zip(segments, spoken, strict=True)
@@ -81,6 +83,16 @@ def correct(base: StoredTranscript, correction: Correction) -> StoredTranscript:
         for (is_heading, _), first in zip(written, begun, strict=True)
     )
     return base.model_copy(update={"transcript": transcript, "paragraphs": tuple(starts)})
+
+
+def _open_gaps(gaps: Sequence[Gap], spoken: Sequence[Sequence[Word]]) -> tuple[Gap, ...]:
+    """Return the gaps that are left: in those that were not understood no word may be by now."""
+    middles = sorted((word.start + word.end) / 2 for words in spoken for word in words)
+    return tuple(
+        gap
+        for gap in gaps
+        if gap.reason is GapReason.UNREADABLE or bisect_left(middles, gap.start) == bisect_right(middles, gap.end)
+    )
 
 
 def _times(paragraphs: Sequence[Sequence[CorrectedWord]], heard: Content, transcript: Transcript) -> list[Span]:

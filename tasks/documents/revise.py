@@ -99,6 +99,7 @@ def _store(
         saved_by=corrected.revised_by,
         note=correction.note.strip(),
         words_changed=changed,
+        gaps=corrected.transcript.gaps,
         sent=_checksum(correction),
         token=token,
         transcript=store_transcript(store, job, token, corrected),

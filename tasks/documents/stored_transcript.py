@@ -15,7 +15,7 @@ from tasks.batches import Document, Publication, StoredModel, WhisperTask
 from tasks.documents.json_document import JsonDocument, Processing
 from tasks.documents.paragraphs import Paragraph, ParagraphStart, divided, paragraphs
 from tasks.documents.sentences import language_turns
-from tasks.errors import NotFound, WrongStage
+from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.names import DocumentFormat
 from tasks.storage.base import Store
 from tasks.storage.records import parse_record
@@ -48,12 +48,12 @@ class StoredTranscript(StoredModel):
 
 def read_machine_transcript(store: Store, publication: Publication, *, offset_seconds: float) -> StoredTranscript:
     """
-    Return what the documents of a publication are made of; *offset_seconds* is used if no record says it.
+    Return what the documents of a publication are made of; *offset_seconds* is that of older jobs, as far as known.
 
     Raises `WrongStage` for a job of an older version without a JSON document.
     """
     if publication.transcript:
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(NotFound, RecordDamaged):
             return read_stored_transcript(store, publication.transcript)
     document = _json_among(publication.documents)
     if document is None:
@@ -75,6 +75,7 @@ def _json_among(documents: Iterable[Document]) -> Document | None:
 
 
 def _from_json(document: JsonDocument, offset_seconds: float) -> StoredTranscript:
+    end = max((segment.end for segment in document.segments), default=0.0)
     return StoredTranscript(
         transcript=Transcript(
             segments=document.segments,
@@ -82,7 +83,7 @@ def _from_json(document: JsonDocument, offset_seconds: float) -> StoredTranscrip
             language_probability=document.language_probability,
             model=document.model,
             audio_seconds=document.audio_seconds,
-            offset_seconds=offset_seconds,
+            offset_seconds=max(offset_seconds, end - document.audio_seconds),
             removed=document.removed,
             gaps=document.gaps,
         ),

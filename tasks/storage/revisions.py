@@ -9,7 +9,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from tasks.batches import Document, Publication, StoredModel, batch_id_of
+from tasks.batches import Document, Gap, Publication, StoredModel, batch_id_of
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import read_derived, read_publication
@@ -29,6 +29,7 @@ class Revision(StoredModel):
     saved_by: str
     note: str = ""
     words_changed: int = Field(ge=0, description="words whose text, times or speaker differ from those of the base")
+    gaps: tuple[Gap, ...] = Field(default=(), description="those that no word was written into")
     sent: str = Field(description="checksum of what the user sent: the same sent twice is saved once")
     token: str = Field(description="part of its documents' keys that no other revision or attempt has")
     transcript: str = Field(description="key of what its documents were made of")
@@ -60,7 +61,13 @@ def read_current(store: Store, batch_id: str, job_id: str) -> Publication | None
 
 
 def with_revision(publication: Publication, revision: Revision | None) -> Publication:
-    """Return the publication with the documents of the revision, if there is one."""
+    """Return the publication with the documents and gaps of the revision, if there is one."""
     if revision is None:
         return publication
-    return publication.model_copy(update={"documents": revision.documents, "transcript": revision.transcript})
+    counts = {
+        "token": revision.token,
+        "transcript": revision.transcript,
+        "documents": revision.documents,
+        "gaps": revision.gaps,
+    }
+    return publication.model_copy(update=counts)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from tasks.batches import Job
+from tasks.batches import Gap, GapReason, Job
 from tasks.documents.content import CorrectedParagraph, CorrectedWord, Correction
 from tasks.documents.corrections import content_of, correct, words_changed
 from tasks.documents.formats import render_stored
@@ -217,6 +217,18 @@ DETAILS = [
 def test_names_and_notes_are_looked_at(details, why):
     with pytest.raises(CorrectionInvalid, match=why):
         correct(TALK, correction(paragraph(kept(GOOD)), **details))
+
+
+def test_a_gap_that_a_user_filled_is_none_any_more():
+    gaps = (
+        Gap(start=3.0, end=4.0, reason=GapReason.NOT_UNDERSTOOD),
+        Gap(start=4.5, end=5.5, reason=GapReason.NOT_UNDERSTOOD),
+        Gap(start=3.0, end=4.0, reason=GapReason.UNREADABLE),
+    )
+    base = TALK.model_copy(update={"transcript": TALK.transcript.model_copy(update={"gaps": gaps})})
+    words = *map(kept, (GOOD, MORNING, EVERY, ONE)), written("Welcome"), kept(WIR)
+    filled = correct(base, correction(paragraph(*words)))
+    assert filled.transcript.gaps == gaps[1:]
 
 
 def test_what_the_model_wrote_is_not_questioned():

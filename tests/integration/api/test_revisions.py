@@ -111,6 +111,14 @@ def test_a_browser_finds_out_that_a_document_was_corrected(dashboard, done):
     assert (second.json()["revision"], second.json()["revised_by"]) == (1, "Ada")
 
 
+def test_a_damaged_document_is_written_once_more(dashboard, done):
+    job, batch_id = done
+    good = dashboard.http.get(f"{job}/documents/txt").content
+    (path,) = (dashboard.data / f"store/batches/{batch_id}/documents").rglob("*.txt")
+    path.write_bytes(b"rubbish")
+    assert dashboard.http.get(f"{job}/documents/txt").content == good
+
+
 def test_what_cannot_be_a_transcript_is_refused_with_the_reason(dashboard, done):
     job, _ = done
     sent = corrected(read(dashboard, job))
