@@ -10,13 +10,13 @@ import {
   insertStretch,
   join,
   mergeSpeaker,
-  nameOf,
   renameSpeaker,
   retype,
   speakerOf,
   split,
   transcriptOf,
 } from "../../dashboard/frontend/editor/model.js";
+import { nameOf } from "../../dashboard/frontend/player/speakers.js";
 
 const word = (text, start, speaker = null) => {
   return { text, start, end: start + 1, probability: 0.9, speaker, language: "en" };

@@ -86,3 +86,16 @@ test("the first speaker is given everything, the next ones nothing yet", () => {
   session.assign([ids[0]], null);
   assert.equal(session.content().paragraphs[0].words[0].speaker, "S3", "a new one");
 });
+
+test("a word that is right is doubted no more, whatever is typed beside it", () => {
+  emptyStorage();
+  const doubted = said("one two three");
+  for (const each of doubted.paragraphs[0].words) each.probability = 0.5;
+  const session = new Session({ jobId: "job", revision: 0, base: transcriptOf(doubted) });
+  session.confirmWord(0, 5);
+  session.type(session.transcript.paragraphs[0].id, "one two and three", {});
+  assert.deepEqual(session.content().paragraphs[0].words.map(({ probability }) => probability), [0.5, null, null, 0.5]);
+  const before = session.transcript;
+  session.confirmWord(0, 5);
+  assert.equal(session.transcript, before, "it is said once");
+});

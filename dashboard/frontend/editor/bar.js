@@ -4,6 +4,7 @@ import { make, setText } from "../shared/dom.js";
 import { number } from "../shared/formats.js";
 
 const ARROW = "M8 7h6.5a5 5 0 0 1 0 10H11v-1.5h3.5a3.5 3.5 0 0 0 0-7H8v3.25L3 7.75 8 3.75Z";
+const TICK = "m9.5 17.5-5-5L5.6 11.4l3.9 3.9 8.9-8.9 1.1 1.1Z";
 
 export class Bar {
   constructor(container, tools, answers) {
@@ -15,23 +16,24 @@ export class Bar {
         onclick: () => answers[name](),
         "data-action": name,
       }, label);
-    const icon = (name, title) => {
+    const icon = (name, d, title) => {
       const made = button(
         name,
-        make("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, make("path", { d: ARROW })),
+        make("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, make("path", { d })),
         title,
       );
       made.className = `icon ${name}`;
-      made.setAttribute("aria-label", title.split(" ")[0]);
+      made.setAttribute("aria-label", title.split(" (")[0]);
       return made;
     };
-    this.undo = icon("undo", "Undo (Ctrl+Z)");
-    this.redo = icon("redo", "Redo (Ctrl+Shift+Z)");
+    this.undo = icon("undo", ARROW, "Undo (Ctrl+Z)");
+    this.redo = icon("redo", ARROW, "Redo (Ctrl+Shift+Z)");
     this.doubts = button(
       "nextDoubt",
       "Next uncertain word",
       "Select the next word that the model was not sure of, and play it (F8)",
     );
+    this.confirm = icon("confirm", TICK, "This word is right, go on (F9)");
     this.find = button("find", "Find", "Find and replace (Ctrl+F)");
     this.save = button("save", "Save", "Save a revision (Ctrl+S)", true);
     this.note = button("saveWithNote", "With a note…", "Save a revision with a note (Ctrl+Shift+S)");
@@ -44,6 +46,7 @@ export class Bar {
       this.redo,
       this.find,
       this.doubts,
+      this.confirm,
       make("span", { class: "spring" }),
       this.save,
       this.note,
@@ -60,7 +63,7 @@ export class Bar {
     for (const button of [this.save, this.note]) button.disabled = !isDirty || isSaving;
     setText(this.save, isSaving ? "Saving…" : "Save");
     setText(this.doubts, doubtful ? `Next uncertain (${number(doubtful)})` : "None uncertain");
-    this.doubts.disabled = !doubtful;
+    this.doubts.disabled = this.confirm.disabled = !doubtful;
     setText(this.state, state);
   }
 

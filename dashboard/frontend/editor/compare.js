@@ -1,7 +1,8 @@
 // Two versions of a transcript side by side: which words were taken out and which were put in.
 
+import { nameOf } from "../player/speakers.js";
 import { partnersOf } from "./diff.js";
-import { nameOf, speakerOf } from "./model.js";
+import { speakerOf } from "./model.js";
 
 /**
  * Return the paragraphs of *after*, each as runs of words that are the "same", "deleted" or "inserted".

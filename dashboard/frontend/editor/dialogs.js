@@ -1,9 +1,10 @@
 // What the editor asks and shows in front of the text.
 
+import { nameOf } from "../player/speakers.js";
 import { make } from "../shared/dom.js";
 import { clock } from "../shared/formats.js";
 import { UNNAMED } from "./archive.js";
-import { nameOf, speakerOf } from "./model.js";
+import { speakerOf } from "./model.js";
 import { startOf } from "./timeline.js";
 
 /** Ask who saves, and for a note; returns both, or null if it was thought better of. */

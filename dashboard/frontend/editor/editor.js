@@ -74,6 +74,7 @@ export class Editor {
     this.sheet = new Sheet(container, this.find("bar"), {
       marks: this.marks,
       hasSound,
+      language: body.language,
       notes: notes.sort((one, other) => one.start - other.start),
       onInsert: ({ start, end, text }) => this.go(this.session.insert({ start, end, text })),
     });
@@ -92,6 +93,7 @@ export class Editor {
       redo: () => this.redo(),
       find: () => this.openFindBar(),
       nextDoubt: () => this.steering.goDoubt(1),
+      confirm: () => this.steering.confirm(),
       save: () => this.saving.save(),
       saveWithNote: () => this.saving.save({ withNote: true }),
       done: () => askToLeave(this),

@@ -9,6 +9,7 @@ const KEYS = {
   F3: "slower",
   F4: "faster",
   F8: "nextDoubt",
+  F9: "confirm",
 };
 const SHIFTED_KEYS = { F1: "backALittle", F2: "onALittle", F8: "previousDoubt" };
 const CONTROL_KEYS = { " ": "toggle", Enter: "playHere", s: "save", f: "find", h: "find", z: "undo", y: "redo" };

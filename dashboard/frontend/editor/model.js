@@ -58,6 +58,19 @@ export function retyped(paragraph, text) {
   return { ...paragraph, text, ...align(paragraph.source, text) };
 }
 
+/** Take note that a word is right as it is: it is not doubted any more. */
+export function confirmWord(transcript, index, number) {
+  const paragraph = transcript.paragraphs[index];
+  const { text, start } = paragraph.words[number];
+  const isSame = (word) => word.start === start && word.text.trim() === text.trim();
+  const sure = (word) => isSame(word) ? { ...word, probability: null } : word;
+  return spliced(transcript, index, 1, {
+    ...paragraph,
+    words: paragraph.words.map((word, place) => place === number ? { ...word, probability: null } : word),
+    source: paragraph.source.map(sure),
+  });
+}
+
 /** Divide a paragraph at an offset of its text; a word that is cut shares its time among its halves. */
 export function split(transcript, index, offset) {
   const paragraph = transcript.paragraphs[index];
@@ -151,12 +164,6 @@ export function mergeSpeaker(transcript, id, other) {
     };
   });
   return { paragraphs, speakers: transcript.speakers.filter((speaker) => speaker.id !== id) };
-}
-
-/** Return what a speaker is called: by name, or by number. */
-export function nameOf({ speakers }, id) {
-  if (id === null || id === undefined) return "No speaker";
-  return speakers.find((speaker) => speaker.id === id)?.name || `Speaker ${id.replace(/^S(?=\d)/, "")}`;
 }
 
 /**

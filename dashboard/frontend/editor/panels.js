@@ -1,9 +1,9 @@
 // What stands beside the text while it is edited: the speakers, the revisions, and how the recording is played.
 
+import { nameOf } from "../player/speakers.js";
 import { make } from "../shared/dom.js";
 import { counted, dayAndTime } from "../shared/formats.js";
 import { store, stored } from "../shared/storage.js";
-import { nameOf } from "./model.js";
 
 const STEP_BACK = "batchscribe.step-back";
 const STEPS_BACK = [0, 0.5, 1, 2, 3, 5];

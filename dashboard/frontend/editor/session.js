@@ -5,6 +5,7 @@ import { History } from "./history.js";
 import {
   addSpeaker,
   assign,
+  confirmWord,
   contentOf,
   insertStretch,
   join,
@@ -14,6 +15,7 @@ import {
   split,
 } from "./model.js";
 import { replacePlaces } from "./finding.js";
+import { isDoubtful, wordAtOffset } from "./timeline.js";
 
 export class Session {
   /** *base* is the transcript as it was saved as *revision*; *draft* is what was made of it before. */
@@ -37,6 +39,15 @@ export class Session {
 
   type(id, text, step) {
     this.history.enter(retype(this.transcript, this.indexOf(id), text), step);
+  }
+
+  /** Take note that the word at an offset is right. */
+  confirmWord(index, offset) {
+    const paragraph = this.transcript.paragraphs[index];
+    const number = wordAtOffset(paragraph, offset);
+    if (!isDoubtful(paragraph.words[number])) return;
+    const place = { id: paragraph.id, offset: paragraph.spans[number][0] };
+    this.history.enter(confirmWord(this.transcript, index, number), { place });
   }
 
   /** Write in the place of a part of a paragraph, as a step of its own; returns where it ends. */

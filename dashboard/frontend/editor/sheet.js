@@ -2,19 +2,20 @@
 // a change of one paragraph costs the same in an hour's transcript as in a minute's.
 
 import { wordAt } from "../player/layout.js";
+import { nameOf } from "../player/speakers.js";
 import { makeGap, makeRemoved } from "../player/view.js";
 import { make, scrollerOf, setAttribute, setText } from "../shared/dom.js";
 import { clock } from "../shared/formats.js";
 import { rectangleOf } from "./caret.js";
-import { nameOf, speakerOf } from "./model.js";
+import { speakerOf } from "./model.js";
 import { startOf } from "./timeline.js";
 
 const CHARACTERS_PER_LINE = 70;
 export const NEW_SPEAKER = "new";
 
 export class Sheet {
-  constructor(container, bar, { marks, hasSound, notes, onInsert }) {
-    Object.assign(this, { container, bar, marks, hasSound, drawn: new Map(), order: "" });
+  constructor(container, bar, { marks, hasSound, language, notes, onInsert }) {
+    Object.assign(this, { container, bar, marks, hasSound, language, drawn: new Map(), order: "" });
     const makers = { gap: makeGap, removed: makeRemoved };
     this.watch();
     this.notes = notes.map((note) => ({ ...note, element: noteElement(makers[note.kind](note), note, onInsert) }));
@@ -107,7 +108,7 @@ export class Sheet {
       tabindex: -1,
       dir: "auto",
       spellcheck: "true",
-      lang: (words[0] ?? source[0])?.language ?? null,
+      lang: (words[0] ?? source[0])?.language ?? this.language,
     });
     try {
       text.contentEditable = "plaintext-only";

@@ -25,6 +25,7 @@ export class Sounding {
     this.follower = new Follower(find("text"), find("bar"), { onYield: () => this.follow(false), signal });
     on(find("follow"), "click", () => this.follow(press(find("follow"))));
     on(audio, "play", () => this.follow(true));
+    this.follow(true);
     resume(audio, find("speed"), { jobId, on });
     // Later than what keeps the place, so that a reload goes on where the pause was.
     on(audio, "pause", () => audio.ended || this.playback.step(-1, stepBackSeconds()));

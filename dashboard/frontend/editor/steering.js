@@ -34,6 +34,7 @@ export class Steering {
       redo: () => editor.redo(),
       nextDoubt: () => this.goDoubt(1),
       previousDoubt: () => this.goDoubt(-1),
+      confirm: () => this.confirm(),
       playHere: () => this.playHere(),
       speaker: () => this.giveSpeaker(number),
     };
@@ -69,6 +70,13 @@ export class Steering {
     if (!found) return;
     editor.selectPlace(found);
     this.play(found.index, found.from);
+  }
+
+  /** Doubt the word at the caret no more, and go on to the next one. */
+  confirm() {
+    const { index, from } = this.place();
+    this.editor.done(() => this.editor.session.confirmWord(index, from));
+    this.goDoubt(1);
   }
 
   playHere() {

@@ -41,7 +41,7 @@ export function wordAtOffset({ spans }, offset) {
   return Math.max(0, wordAt(spans.map(([from]) => from), offset));
 }
 
-export const isDoubtful = ({ probability }) => probability !== null && probability < DOUBTED;
+export const isDoubtful = (word) => typeof word?.probability === "number" && word.probability < DOUBTED;
 
 /** Return the next word, from a place on, that the model was not sure of; null if there is none. It goes round. */
 export function nextDoubtful({ paragraphs }, { index, offset }, direction = 1) {

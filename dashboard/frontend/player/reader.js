@@ -16,7 +16,7 @@ export class Reader {
     Object.assign(this, { root, find, on, signal, recording, jobId, cursor: -1 });
     const text = layOut(transcript);
     const language = transcript.processing?.task === "translate" ? "en" : transcript.language;
-    Object.assign(text, makeText(text, { language, seekable: recording !== null }));
+    Object.assign(text, makeText(text, { language, seekable: recording !== null, speakers: transcript.speakers }));
     this.text = text;
     this.firsts = text.paragraphs.map(({ first }) => first);
     const starts = this.firsts.map((first) => text.words[first].start);

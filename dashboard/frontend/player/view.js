@@ -4,6 +4,7 @@ import { make } from "../shared/dom.js";
 import { clock, counted, dayAndTime, duration } from "../shared/formats.js";
 import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
+import { nameOf } from "./speakers.js";
 
 const CHARACTERS_PER_LINE = 70;
 
@@ -18,12 +19,13 @@ function languageName(code) {
 }
 
 /** Return the transcript's paragraphs and the elements of its words; nothing listens to any of them by itself. */
-export function makeText({ words, paragraphs }, { language, seekable }) {
+export function makeText({ words, paragraphs }, { language, seekable, speakers = [] }) {
   const elements = words.map(({ text }, index) => {
     const element = make("span", { class: "word" }, text);
     element.dataset.word = index;
     return element;
   });
+  let speaker;
   const blocks = paragraphs.map(({ first, last }) => {
     const block = make("div", { class: "paragraph" });
     const text = make("p", { class: "words" });
@@ -36,7 +38,10 @@ export function makeText({ words, paragraphs }, { language, seekable }) {
       characters += words[index].text.length + 1;
     }
     block.style.setProperty("--lines", Math.ceil(characters / CHARACTERS_PER_LINE));
-    block.append(makeTime(words[first].start, first, seekable), text);
+    const isOther = words[first].speaker && words[first].speaker !== speaker;
+    speaker = words[first].speaker || speaker;
+    const name = isOther && make("p", { class: "said-by" }, nameOf({ speakers }, speaker));
+    block.append(makeTime(words[first].start, first, seekable), name ? make("div", {}, name, text) : text);
     return block;
   });
   return { elements, blocks };
