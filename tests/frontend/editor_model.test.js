@@ -106,6 +106,11 @@ test("speakers are named, added and given paragraphs", () => {
   assert.equal(retype(given, 0, "Something else entirely").paragraphs[0].words[0].speaker, "S3");
 });
 
+test("a name or a speaker that is so already is no change", () => {
+  assert.equal(renameSpeaker(INTERVIEW, "S1", " Ada"), INTERVIEW);
+  assert.equal(assign(INTERVIEW, [0], "S1"), INTERVIEW);
+});
+
 test("two speakers who are one are made one, everywhere", () => {
   const merged = mergeSpeaker(retype(INTERVIEW, 1, ""), "S2", "S1");
   assert.deepEqual(merged.speakers, [{ id: "S1", name: "Ada" }]);

@@ -9,9 +9,9 @@ import { FindBar } from "./find_bar.js";
 import { Marks } from "./marks.js";
 import { transcriptOf } from "./model.js";
 import { PlayingPanel, RevisionsPanel, SpeakersPanel } from "./panels.js";
+import { askToLeave, tellDraft } from "./questions.js";
 import { Saving } from "./saving.js";
 import { changedPlace, Session } from "./session.js";
-import { askToLeave, tellDraft } from "./questions.js";
 import { NEW_SPEAKER, Sheet } from "./sheet.js";
 import { NO_RECORDING, Sounding } from "./sounding.js";
 import { Steering } from "./steering.js";
@@ -102,7 +102,7 @@ export class Editor {
       transcript: () => this.session.transcript,
       show: (place) => this.showPlace(place),
       mark: (places) => this.marks.markFound(places.map(({ index, from, to }) => [this.sheet.textAt(index), from, to])),
-      replace: (places, text) => this.go(this.done(() => this.session.replace(places, text)), { focus: false }),
+      replace: (places, text) => this.done(() => this.session.replace(places, text)),
       leave: (place) => place ? this.selectPlace(place) : this.focusText(),
     });
     this.playing = new PlayingPanel();
@@ -231,10 +231,10 @@ export class Editor {
   }
 
   /** Show the session, with the caret at a place. */
-  go(place, { focus = true } = {}) {
+  go(place) {
     this.drawn();
     const text = place && this.sheet.textOf(place.id);
-    if (!text || !focus) return;
+    if (!text) return;
     select(text, place.offset);
     this.sheet.reveal(text, place.offset);
   }

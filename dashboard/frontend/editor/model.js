@@ -127,6 +127,8 @@ export function speakerOf({ words, source, speaker = null }) {
 /** Give the paragraphs at *indexes* to a speaker. */
 export function assign(transcript, indexes, speaker) {
   const chosen = new Set(indexes);
+  const isTheirs = ({ words }) => words.length > 0 && words.every((word) => word.speaker === speaker);
+  if (indexes.every((index) => isTheirs(transcript.paragraphs[index]))) return transcript;
   const give = (word) => word.speaker === speaker ? word : { ...word, speaker };
   const paragraphs = transcript.paragraphs.map((paragraph, index) => {
     if (!chosen.has(index)) return paragraph;
@@ -145,6 +147,7 @@ export function addSpeaker(transcript) {
 }
 
 export function renameSpeaker(transcript, id, name) {
+  if (transcript.speakers.find((speaker) => speaker.id === id)?.name === name.trim()) return transcript;
   const speakers = transcript.speakers.map((speaker) => speaker.id === id ? { id, name: name.trim() } : speaker);
   return { ...transcript, speakers };
 }

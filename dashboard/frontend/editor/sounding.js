@@ -26,7 +26,7 @@ export class Sounding {
     on(find("follow"), "click", () => this.follow(press(find("follow"))));
     on(audio, "play", () => this.follow(true));
     this.follow(true);
-    resume(audio, find("speed"), { jobId, on });
+    resume(audio, find("speed"), { jobId, on, signal });
     // Later than what keeps the place, so that a reload goes on where the pause was.
     on(audio, "pause", () => audio.ended || this.playback.step(-1, stepBackSeconds()));
     answerMediaKeys(this.playback, { title: find("name").textContent, signal });

@@ -21,6 +21,7 @@ export class Steering {
     if (target.matches?.("input, textarea, select, [role=textbox]")) event.stopPropagation();
     if (!asked || (SOUND_WISHES.has(asked.name) && !this.editor.sounding)) return;
     event.preventDefault();
+    if (target.matches?.(".speakers input")) target.dispatchEvent(new Event("change")); // a name that is being typed counts
     this.answer(asked);
   }
 

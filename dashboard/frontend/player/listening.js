@@ -13,7 +13,7 @@ const MEDIA_KEYS = {
 };
 
 /** Go on where this recording was left, as fast as recordings were played last, and keep both from now on. */
-export function resume(audio, speed, { jobId, on }) {
+export function resume(audio, speed, { jobId, on, signal }) {
   const setSpeed = (wanted) => {
     speed.value = String(wanted);
     if (speed.selectedIndex < 0) speed.value = "1"; // kept by another version
@@ -28,6 +28,7 @@ export function resume(audio, speed, { jobId, on }) {
   if (left) audio.currentTime = left;
   const keep = () => audio.readyState && keepPlace(jobId, audio.ended ? 0 : audio.currentTime);
   for (const event of ["pause", "seeked", "ended"]) on(audio, event, keep);
+  signal.addEventListener("abort", keep);
   let kept = 0;
   on(audio, "timeupdate", () => {
     if (Math.abs(audio.currentTime - kept) < SECONDS_BETWEEN_NOTES) return;

@@ -1,9 +1,9 @@
 // One transcript with its recording, from the moment it is asked for until the reader leaves it.
 
+import { discardDraft, draftOf } from "../editor/drafts.js";
 import { API, call, isPassing, reasonOf, wasAccepted } from "../shared/api.js";
 import { make } from "../shared/dom.js";
 import { dayAndTime, timeOfDay } from "../shared/formats.js";
-import { discardDraft, draftOf } from "../editor/drafts.js";
 import { Reader } from "./reader.js";
 import { press } from "./toggle.js";
 import { factsOf, legendOf, markDoubts } from "./view.js";
@@ -160,6 +160,7 @@ class Player {
     try {
       const { Editor, fetchEdited } = await import("../editor/editor.js");
       const edited = await fetchEdited(this.data.job_id, this.leaving.signal);
+      if (this.leaving.signal.aborted) return;
       const seconds = this.editor?.steering.seconds ?? this.reader?.seconds ?? 0;
       this.stopShowing();
       this.find("draft").hidden = true;
@@ -251,9 +252,9 @@ class Player {
   }
 
   close() {
+    this.stopShowing();
     this.leaving.abort();
     clearTimeout(this.retry);
-    this.stopShowing();
   }
 }
 

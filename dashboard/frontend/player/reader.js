@@ -64,7 +64,7 @@ export class Reader {
       signal: this.signal,
     });
     this.on(audio, "play", () => this.setFollow(true));
-    resume(audio, this.find("speed"), { jobId: this.jobId, on: this.on });
+    resume(audio, this.find("speed"), { jobId: this.jobId, on: this.on, signal: this.signal });
     answerMediaKeys(this.playback, { title: this.find("name").textContent, signal: this.signal });
   }
 
