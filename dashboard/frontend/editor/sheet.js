@@ -23,7 +23,8 @@ export class Sheet {
 
   /** Mark doubtful words where they can be seen: marks cost at every key press, however far away they are. */
   watch() {
-    const options = { root: scrollerOf(this.container), rootMargin: "50% 0px" };
+    this.scroller = scrollerOf(this.container);
+    const options = { root: this.scroller, rootMargin: "50% 0px" };
     this.watcher = new IntersectionObserver((entries) => {
       for (const { target, isIntersecting } of entries) {
         const drawn = this.drawn.get(Number(target.dataset.paragraph));
@@ -81,7 +82,11 @@ export class Sheet {
   /** Scroll to a part of a text unless it is in view. */
   reveal(text, from, to = from) {
     const { top, bottom } = rectangleOf(text, from, to);
-    if (top < this.bar.getBoundingClientRect().bottom || bottom > innerHeight) text.scrollIntoView({ block: "center" });
+    const isInView = top >= this.bar.getBoundingClientRect().bottom && bottom <= innerHeight;
+    if (isInView && text.checkVisibility({ contentVisibilityAuto: true })) return;
+    text.scrollIntoView({ block: "nearest" }); // far away, only then is it known how high the text is
+    const ceiling = this.bar.getBoundingClientRect().bottom;
+    this.scroller.scrollBy({ top: rectangleOf(text, from, to).top - ceiling - (innerHeight - ceiling) / 3 });
   }
 
   blockOf(id) {

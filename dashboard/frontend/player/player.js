@@ -165,6 +165,7 @@ class Player {
       this.stopShowing();
       this.find("draft").hidden = true;
       this.tell("");
+      this.become("editing");
       this.editor = new Editor({
         root: this.root,
         find: this.find,
@@ -176,7 +177,6 @@ class Player {
         leave: () => this.read(),
         reopen: () => this.edit(),
       });
-      this.become("editing");
     } catch (error) {
       this.tell(`The text cannot be edited now. ${error.message}`);
     } finally {
