@@ -16,7 +16,7 @@ import {
   split,
   transcriptOf,
 } from "../../dashboard/frontend/editor/model.js";
-import { nextDoubtful, startsOf, timelineOf } from "../../dashboard/frontend/editor/timeline.js";
+import { nextDoubtful, placeOf, startsOf, timelineOf } from "../../dashboard/frontend/editor/timeline.js";
 import { emptyStorage } from "./storage.js";
 
 function transcript(...texts) {
@@ -129,6 +129,14 @@ test("a word without a time is said between its neighbours", () => {
   assert.deepEqual([...starts], [0, 0.5, 0.75, 1, 2]);
   const unknown = { start: null, end: null };
   assert.deepEqual([...startsOf([unknown, { start: 2, end: 3 }, unknown, unknown])], [0, 2, 3, 3]);
+});
+
+test("editing begins at the word that was said last", () => {
+  const text = transcript("one two", "three four");
+  assert.deepEqual(placeOf(text, 2.2), { index: 1, from: 0 });
+  assert.deepEqual(placeOf(text, 99), { index: 1, from: 6 });
+  assert.deepEqual(placeOf(text, -1), { index: 0, from: 0 }, "before the first word");
+  assert.equal(placeOf(transcript(), 0), null);
 });
 
 const runs = (before, after) =>

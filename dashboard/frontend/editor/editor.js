@@ -126,7 +126,7 @@ export class Editor {
     this.find("side").prepend(this.side);
   }
 
-  /** What typing does to the session. */
+  /** Return the changes that typing can make. */
   edits() {
     const { session } = this;
     return {

@@ -1,4 +1,4 @@
-// Undo and redo. What is typed without a pause is one step, word by word; anything else is a step by itself.
+// Undo and redo. What is typed without a pause is one step, word by word; anything else is a step of its own.
 
 const PAUSE_MS = 1500;
 const MOST_STEPS = 1000;

@@ -1,4 +1,4 @@
-// What stands beside the text while it is edited: the speakers, the revisions, and how the recording is played.
+// The panels at the side of the edited text: the speakers, the revisions, and how the recording is played.
 
 import { nameOf } from "../player/speakers.js";
 import { make } from "../shared/dom.js";

@@ -46,7 +46,7 @@ export class Saving {
     this.changed();
   }
 
-  /** Somebody else has saved: nothing is lost, and what to do is the editor's choice. */
+  /** Tell that another user has saved: nothing is lost, and the user chooses what to do. */
   tellConflict(reason, answer) {
     this.bar.ask(`${reason} Your changes are kept here.`, {
       "See the other version": () => this.seeOther(reason, answer),

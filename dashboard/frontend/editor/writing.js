@@ -2,7 +2,7 @@
 
 const UNSPACED = "[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Thai}\\p{scx=Laoo}\\p{scx=Khmr}\\p{scx=Mymr}]";
 const unspaced = new RegExp(`^${UNSPACED}`, "u");
-// A character of an unspaced script, a run of letters and digits, or anything else by itself; marks stay with it.
+// A character of an unspaced script, a run of letters and digits, or any other sign; marks stay with theirs.
 const ATOMS = new RegExp(`${UNSPACED}\\p{M}*|(?:(?!${UNSPACED})[\\p{L}\\p{N}\\p{M}_'’])+|\\S\\p{M}*`, "gu");
 const CLOSES = /^\p{P}/u;
 const OPENS = /^[\p{Ps}\p{Pi}]/u;
@@ -17,10 +17,10 @@ export function atomsOf(text, offset = 0) {
   }));
 }
 
-/** Whether words of this text are set apart by spaces. */
+/** Tell text whose words are set apart by spaces from other text. */
 export const isSpaced = (text) => !unspaced.test(text.trimStart());
 
-/** Whether a word may end and another begin at *offset* of *text*. */
+/** Tell if a word may end and another begin at *offset* of *text*. */
 export function isBoundary(text, offset) {
   if (offset <= 0 || offset >= text.length) return true;
   const [before, after] = [characterBefore(text, offset), text.slice(offset, offset + 2)];
@@ -28,7 +28,7 @@ export function isBoundary(text, offset) {
   return parts(before, after);
 }
 
-/** Whether two characters without a space between them belong to different words. */
+/** Tell if two characters without a space between them belong to different words. */
 export function parts(before, after) {
   if (CLOSES.test(after) && !OPENS.test(after)) return false;
   if (OPENS.test(before) || /^\p{M}/u.test(after)) return false;
