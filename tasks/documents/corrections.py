@@ -47,13 +47,12 @@ def content_of(stored: StoredTranscript) -> Content:
     )
 
 
-def correct(base: StoredTranscript, correction: Correction) -> StoredTranscript:
+def correct(base: StoredTranscript, heard: Content, correction: Correction) -> StoredTranscript:
     """
-    Return the corrected transcript, not yet numbered. Raises `CorrectionInvalid`.
+    Return the corrected transcript, not yet numbered; *heard* is the content of its *base*. Raises `CorrectionInvalid`.
 
     Its segments are stretches of one paragraph, one chunk of the model and one language.
     """
-    heard = content_of(base)
     check_correction(correction, heard, base.transcript)
     written = [
         (paragraph.is_heading, words)

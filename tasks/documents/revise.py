@@ -60,8 +60,9 @@ def save_revision(store: Store, job: Job, publication: Publication, correction: 
     if newest is not None and correction.base < latest:
         raise _conflict(newest)
     base = read_revised(store, publication, newest)
-    corrected = correct(base, correction)
-    before, after = content_of(base), content_of(corrected)
+    before = content_of(base)
+    corrected = correct(base, before, correction)
+    after = content_of(corrected)
     if before == after:
         msg = f"Nothing was changed in revision {latest}, so there is nothing to save."
         raise CorrectionInvalid(msg)

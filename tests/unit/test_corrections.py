@@ -6,6 +6,7 @@ from tasks.batches import Gap, GapReason, Job
 from tasks.documents.content import CorrectedParagraph, CorrectedWord, Correction
 from tasks.documents.corrections import content_of, correct, words_changed
 from tasks.documents.formats import render_stored
+from tasks.documents.stored_transcript import StoredTranscript
 from tasks.errors import CorrectionInvalid
 from tasks.names import DocumentFormat
 from tasks.transcription.transcript import Segment, Speaker, Word
@@ -38,9 +39,13 @@ def correction(*paragraphs: CorrectedParagraph, **details) -> Correction:
     return Correction(**{"base": 0, "saved_by": "Ada", "paragraphs": paragraphs} | details)
 
 
+def corrected(base: StoredTranscript, sent: Correction) -> StoredTranscript:
+    return correct(base, content_of(base), sent)
+
+
 def times(*words: CorrectedWord, base=TALK):
     """Return the times of all words of a corrected transcript of one paragraph."""
-    return [(word.start, word.end) for word in correct(base, correction(paragraph(*words))).transcript.words]
+    return [(word.start, word.end) for word in corrected(base, correction(paragraph(*words))).transcript.words]
 
 
 def test_words_that_stay_keep_their_times_and_others_take_those_of_what_they_replace():
@@ -79,7 +84,7 @@ def test_a_word_put_into_a_pause_takes_as_long_as_it_takes_to_say_it():
 
 def test_a_word_that_opens_a_paragraph_lies_before_the_rest_of_it():
     paragraphs = paragraph(kept(GOOD), kept(ONE)), paragraph(written("Und"), kept(WIR))
-    words = correct(TALK, correction(*paragraphs)).transcript.words
+    words = corrected(TALK, correction(*paragraphs)).transcript.words
     assert (words[2].start, words[2].end) == (5.79, 6.0)
 
 
@@ -100,7 +105,7 @@ def test_what_is_written_where_nothing_was_heard_begins_with_the_sound():
 
 
 def test_paragraphs_and_headings_are_those_of_the_user():
-    corrected = correct(
+    found = corrected(
         TALK,
         correction(
             paragraph(kept(GOOD), kept(MORNING, text=" morning"), is_heading=True),
@@ -108,10 +113,10 @@ def test_paragraphs_and_headings_are_those_of_the_user():
             paragraph(kept(BEGINNEN, text="beginnen.")),
         ),
     )
-    found = render_stored(corrected, JOB, [DocumentFormat.TXT, DocumentFormat.MD])
-    assert found[DocumentFormat.TXT].decode() == "Good morning\n\nevery one. Wir\n\nbeginnen.\n"
-    assert "## Good morning\n" in found[DocumentFormat.MD].decode()
-    assert [each.is_heading for each in content_of(corrected).paragraphs] == [True, False, False]
+    written_as = render_stored(found, JOB, [DocumentFormat.TXT, DocumentFormat.MD])
+    assert written_as[DocumentFormat.TXT].decode() == "Good morning\n\nevery one. Wir\n\nbeginnen.\n"
+    assert "## Good morning\n" in written_as[DocumentFormat.MD].decode()
+    assert [each.is_heading for each in content_of(found).paragraphs] == [True, False, False]
 
 
 def test_a_transcript_that_is_sent_back_as_it_is_stays_as_it_is():
@@ -122,31 +127,29 @@ def test_a_transcript_that_is_sent_back_as_it_is_stays_as_it_is():
     for base in (TALK, glued):
         content = content_of(base)
         sent = Correction.model_validate(content.model_dump() | {"base": 0, "saved_by": "Ada"})
-        assert content_of(correct(base, sent)) == content
+        assert content_of(corrected(base, sent)) == content
 
 
 def test_words_stay_joined_across_the_chunks_of_the_model():
-    joined = correct(TALK, correction(paragraph(kept(ONE, text=" any"), kept(WIR, text="one"))))
+    joined = corrected(TALK, correction(paragraph(kept(ONE, text=" any"), kept(WIR, text="one"))))
     assert render_stored(joined, JOB, [DocumentFormat.TXT])[DocumentFormat.TXT] == b"anyone\n"
 
 
 def test_a_space_that_is_missing_between_sentences_shifts_no_paragraph():
-    corrected = correct(
-        TALK, correction(paragraph(written("Good.Morning")), paragraph(kept(ONE)), paragraph(kept(WIR)))
-    )
-    assert [len(each.words) for each in content_of(corrected).paragraphs] == [2, 1, 1]
+    found = corrected(TALK, correction(paragraph(written("Good.Morning")), paragraph(kept(ONE)), paragraph(kept(WIR))))
+    assert [len(each.words) for each in content_of(found).paragraphs] == [2, 1, 1]
 
 
 def test_words_have_the_language_and_the_figures_of_where_they_are_heard():
-    corrected = correct(TALK, correction(paragraph(kept(GOOD, language=None), written("dann"), kept(BEGINNEN))))
-    assert [(each.language, each.average_log_probability) for each in corrected.transcript.segments] == [
+    found = corrected(TALK, correction(paragraph(kept(GOOD, language=None), written("dann"), kept(BEGINNEN))))
+    assert [(each.language, each.average_log_probability) for each in found.transcript.segments] == [
         ("", -0.1),
         ("de", -0.5),
     ]
 
 
 def test_what_a_user_wrote_is_certain_and_what_was_restored_is_not():
-    words = correct(
+    words = corrected(
         TALK, correction(paragraph(kept(GOOD), written("day"), written("sir", probability=0.4)))
     ).transcript.words
     assert [word.probability for word in words] == [0.9, 1.0, 0.4]
@@ -154,17 +157,17 @@ def test_what_a_user_wrote_is_certain_and_what_was_restored_is_not():
 
 def test_a_turn_is_given_to_another_speaker():
     speakers = (Speaker(id="S1", name="Ada"), Speaker(id="S2"))
-    corrected = correct(
+    found = corrected(
         TALK, correction(paragraph(kept(GOOD, speaker="S1"), kept(MORNING, speaker="S2")), speakers=speakers)
     )
-    assert corrected.transcript.speakers == speakers
-    assert [word.speaker for word in corrected.transcript.words] == ["S1", "S2"]
+    assert found.transcript.speakers == speakers
+    assert [word.speaker for word in found.transcript.words] == ["S1", "S2"]
 
 
 def test_nothing_was_said_is_a_transcript_too():
-    corrected = correct(TALK, correction(paragraph(written(" "))))
-    assert corrected.transcript.segments == corrected.paragraphs == ()
-    assert render_stored(corrected, JOB, [DocumentFormat.TXT])[DocumentFormat.TXT] == b""
+    found = corrected(TALK, correction(paragraph(written(" "))))
+    assert found.transcript.segments == found.paragraphs == ()
+    assert render_stored(found, JOB, [DocumentFormat.TXT])[DocumentFormat.TXT] == b""
 
 
 CHANGES = [
@@ -177,8 +180,8 @@ CHANGES = [
 
 @pytest.mark.parametrize(("words", "count"), CHANGES)
 def test_changed_words_are_counted(words, count):
-    corrected = correct(TALK, correction(paragraph(*words)))
-    assert words_changed(content_of(TALK), content_of(corrected)) == count
+    found = corrected(TALK, correction(paragraph(*words)))
+    assert words_changed(content_of(TALK), content_of(found)) == count
 
 
 REFUSED = [
@@ -198,7 +201,7 @@ REFUSED = [
 @pytest.mark.parametrize(("words", "why"), REFUSED)
 def test_what_cannot_be_a_transcript_is_refused(words, why):
     with pytest.raises(CorrectionInvalid, match=why):
-        correct(TALK, correction(paragraph(*words)))
+        corrected(TALK, correction(paragraph(*words)))
 
 
 DETAILS = [
@@ -216,7 +219,7 @@ DETAILS = [
 @pytest.mark.parametrize(("details", "why"), DETAILS)
 def test_names_and_notes_are_looked_at(details, why):
     with pytest.raises(CorrectionInvalid, match=why):
-        correct(TALK, correction(paragraph(kept(GOOD)), **details))
+        corrected(TALK, correction(paragraph(kept(GOOD)), **details))
 
 
 def test_a_gap_that_a_user_filled_is_none_any_more():
@@ -227,7 +230,7 @@ def test_a_gap_that_a_user_filled_is_none_any_more():
     )
     base = TALK.model_copy(update={"transcript": TALK.transcript.model_copy(update={"gaps": gaps})})
     words = *map(kept, (GOOD, MORNING, EVERY, ONE)), written("Welcome"), kept(WIR)
-    filled = correct(base, correction(paragraph(*words)))
+    filled = corrected(base, correction(paragraph(*words)))
     assert filled.transcript.gaps == gaps[1:]
 
 
@@ -244,4 +247,4 @@ def test_what_the_model_wrote_is_not_questioned():
         )
     )
     content = content_of(odd)
-    assert content_of(correct(odd, correction(paragraph(*map(kept, content.words))))) == content
+    assert content_of(corrected(odd, correction(paragraph(*map(kept, content.words))))) == content
