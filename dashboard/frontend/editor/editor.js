@@ -31,7 +31,7 @@ export async function fetchEdited(jobId, signal) {
 
 export class Editor {
   constructor({ root, find, on, signal, jobId, recording, edited, seconds, leave, reopen }) {
-    Object.assign(this, { root, find, on, signal, jobId, leave, reopen });
+    Object.assign(this, { root, find, on, signal, jobId, leave, reopen, sounding: null });
     const { archive, draft, body } = edited;
     const base = transcriptOf(body);
     this.session = new Session({

@@ -3,28 +3,23 @@
 import { timeOfDay } from "../shared/formats.js";
 import { discardDraft } from "./drafts.js";
 
-/** Tell of a draft that was gone on with, and of what was saved since it was made. */
+/** Tell who goes on with a draft what was saved since it was made. */
 export function tellDraft(editor, draft, body) {
-  if (!draft) return;
-  const from = `This is your draft from ${timeOfDay(draft.at)}.`;
-  const discard = () => {
-    editor.throwAway();
-    discardDraft(editor.jobId, draft.base);
-    editor.reopen();
-  };
-  if (body.latest <= draft.base) {
-    editor.bar.ask(from, { "Go on": () => editor.focusText(), "Discard it": discard });
-    return;
-  }
-  const sentence = `${from} It changes revision ${draft.base}; since then, revision ${body.latest} was saved.`;
+  if (!draft || body.latest <= draft.base) return;
+  const changed = draft.base ? `revision ${draft.base}` : "the machine’s transcript";
+  const made = `This is your draft from ${timeOfDay(draft.at)}. It changes ${changed};`;
   const compare = async () => {
     await editor.saving.compareWith(null);
     tellDraft(editor, draft, body);
   };
-  editor.bar.ask(sentence, {
+  editor.bar.ask(`${made} since then, revision ${body.latest} was saved.`, {
     "Look at both": compare,
     "Go on with mine": () => editor.focusText(),
-    "Discard mine": discard,
+    "Discard mine": () => {
+      editor.throwAway();
+      discardDraft(editor.jobId, draft.base);
+      editor.reopen();
+    },
   });
 }
 

@@ -19,10 +19,16 @@ export class Steering {
     const target = event.composedPath()[0];
     // What is typed is no key of the page around.
     if (target.matches?.("input, textarea, select, [role=textbox]")) event.stopPropagation();
-    if (!asked || (SOUND_WISHES.has(asked.name) && !this.editor.sounding)) return;
+    if (!asked || !this.canAnswer(asked)) return;
     event.preventDefault();
     if (target.matches?.(".speakers input")) target.dispatchEvent(new Event("change")); // a name that is being typed counts
     this.answer(asked);
+  }
+
+  /** Tell if there is what a key is for; otherwise it may write a sign, as Alt and a digit do on some keyboards. */
+  canAnswer({ name, number }) {
+    if (SOUND_WISHES.has(name)) return this.editor.sounding !== null;
+    return name !== "speaker" || number <= this.editor.session.transcript.speakers.length;
   }
 
   answer({ name, number }) {
@@ -94,7 +100,7 @@ export class Steering {
   giveSpeaker(number) {
     const { session, sheet } = this.editor;
     const speaker = session.transcript.speakers[number - 1];
-    if (speaker && sheet.stop) this.editor.done(() => session.assign([sheet.stop], speaker.id));
+    if (sheet.stop) this.editor.done(() => session.assign([sheet.stop], speaker.id));
   }
 
   /** A click in the text takes a recording that rests along; with Alt it plays from there, whatever it does now. */
