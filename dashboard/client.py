@@ -23,6 +23,7 @@ from dashboard.services.pools import PoolFacts, PoolService
 from dashboard.services.prefect_links import ui_url
 from dashboard.services.queries import BatchQueries
 from dashboard.services.record_cache import RecordCache
+from dashboard.services.revisions import RevisionService
 from dashboard.services.runs import PrefectService
 from dashboard.services.transcripts import TranscriptService
 from dashboard.services.uploads import UploadService
@@ -40,8 +41,9 @@ SECONDS_A_PAGE_WAITS = 30.0
 @dataclass(frozen=True, slots=True)
 class Client:
     """
-    The services of the dashboard: queries (`overview`), transcripts (`reading`), the search in them (`search`),
-    operations on batches (`lifecycle`), uploads (`intake`), watched folders (`inboxes`), the health check (`health`).
+    The services of the dashboard: queries (`overview`), transcripts (`reading`), their corrections (`revisions`), the
+    search in them (`search`), operations on batches (`lifecycle`), uploads (`intake`), watched folders (`inboxes`) and
+    health checks (`health`).
     """
 
     settings: Settings
@@ -51,6 +53,7 @@ class Client:
     overview: BatchQueries
     reading: TranscriptService
     search: SearchService
+    revisions: RevisionService
     lifecycle: BatchService
     inboxes: Inboxes
     health: HealthCheck
@@ -87,6 +90,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             overview=overview,
             reading=TranscriptService(store, records, overview),
             search=search,
+            revisions=RevisionService(store, records),
             lifecycle=BatchService(records, runs, intake, overview, settings),
             inboxes=Inboxes(prefect, store),
             health=HealthCheck(overview, runs, store),

@@ -33,9 +33,10 @@ from prefect.states import Cancelled, Completed, Failed
 from tasks.batches import ALREADY_PUBLISHED, REJECTED, Job, Recording, TranscriptionOptions
 from tasks.cancellation import DeviceLost, RunCancelled, current_token, reason_told, unless_cancelled
 from tasks.devices import Device
-from tasks.documents.formats import render
+from tasks.documents.formats import render_stored
 from tasks.documents.json_document import Processing
 from tasks.documents.publish import publish_documents
+from tasks.documents.stored_transcript import StoredTranscript
 from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, NoSpeech, TranscriptionError
 from tasks.media.streams import where_nothing_was_said
 from tasks.orchestration.look_up import Found, look_up_job
@@ -104,17 +105,16 @@ async def _transcribe(
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
     await unless_cancelled(fetch_recording(store, recording, local))
-    transcript, processing = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
+    heard = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
     current_token().raise_if_cancelled()
     show(1.0)
-    contents = await asyncio.to_thread(render, transcript, job, options.formats, processing)
+    contents = await asyncio.to_thread(render_stored, heard, job, options.formats)
     await _check_still_ours()
-    token = attempt_token(flow_run.get_id() or "", processing.attempt)
-    publishing = publish_documents(
-        store, batch_id, job, token=token, attempt=processing.attempt, transcript=transcript, contents=contents
-    )
+    attempt = heard.processing.attempt
+    token = attempt_token(flow_run.get_id() or "", attempt)
+    publishing = publish_documents(store, batch_id, job, token=token, attempt=attempt, heard=heard, contents=contents)
     await unless_cancelled(publishing)
-    return Completed(message=_told(transcript, processing.transcription_seconds))
+    return Completed(message=_told(heard.transcript, heard.processing.transcription_seconds))
 
 
 async def _why_cancelled() -> str:
@@ -155,7 +155,7 @@ def _listen(
     local: Path,
     *,
     show: Callable[[float], None],
-) -> tuple[Transcript, Processing]:
+) -> StoredTranscript:
     """Transcribe the file on the device of this process, and return the transcript with its processing details."""
     token = current_token()
     device = settings.device or Device(name="cpu:0", kind="cpu")
@@ -189,7 +189,7 @@ def _listen(
         finished_at=datetime.now(UTC),
     )
     _tell_of_setback(device, processing)
-    return transcript, processing
+    return StoredTranscript(transcript=transcript, processing=processing)
 
 
 def _placed(settings: Settings, device: Device, options: TranscriptionOptions) -> PlacedModel:

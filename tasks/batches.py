@@ -247,6 +247,7 @@ class Publication(StoredModel):
     language: str
     audio_seconds: float
     gaps: tuple[Gap, ...] = Field(default=(), description="those of the transcript")
+    transcript: str = Field(default="", description="key of what they were made of; empty in older records")
     published_at: datetime
 
 

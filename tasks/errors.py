@@ -20,6 +20,8 @@ Everything that can go wrong with a job, as one tree of exceptions.
     ├── Unreadable                 one thing in the store cannot be read, though the store answers
     ├── WrongInstallation          the store is that of another installation
     ├── WrongStage                 not possible at this stage of the batch or job
+    ├── RevisionConflict           a revision was saved since the one that was corrected
+    ├── CorrectionInvalid          a corrected transcript that cannot be one
     ├── UploadMissing              the upload is gone, so the job cannot be converted again
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
     ├── StoreUnavailable           the store did not answer                           (retryable)
@@ -122,6 +124,14 @@ class WrongInstallation(TranscriptionError):
 
 class WrongStage(TranscriptionError):
     """The batch or job is at a stage at which this is not possible."""
+
+
+class RevisionConflict(TranscriptionError):
+    """Another revision was saved since the one that this correction is based on."""
+
+
+class CorrectionInvalid(TranscriptionError):
+    """The corrected transcript cannot be one: a time outside the recording, a speaker that there is not."""
 
 
 class UploadMissing(TranscriptionError):

@@ -1,6 +1,7 @@
 """Routes for downloads: one document, the recording for the player, all documents of a batch as a ZIP."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
@@ -10,38 +11,56 @@ from starlette.exceptions import HTTPException
 
 from dashboard.api.client import ClientOfProcess
 from dashboard.api.ranges import RangeNotSatisfiable, requested_range
+from dashboard.api.revisions import RevisionNumber
 from dashboard.client import Client
+from dashboard.services.revisions import RenderedDocument
 from dashboard.services.threads import STORE_THREADS, in_thread
 from dashboard.services.zip_export import JobOutcome, zip_results
-from tasks.batches import Publication, Recording, batch_id_of
+from tasks.batches import Recording, batch_id_of
 from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.media.mp4 import NotSeekable
 from tasks.names import DocumentFormat, attachment, display_name, media_type
-from tasks.storage.records import read_publication, read_recording
+from tasks.storage.records import read_recording
 
 router = APIRouter(tags=["downloads"])
+
+logger = logging.getLogger(__name__)
 
 PRESIGNED_SECONDS = 3600
 """Lifetime of a presigned URL in the bucket: a download that breaks off starts again from our own URL."""
 
 
 @router.get("/jobs/{job_id}/documents/{document_format}", response_class=Response)
-async def download_document(client: ClientOfProcess, job_id: str, document_format: DocumentFormat) -> Response:
-    """Return one document of a job that is done."""
-    publication = await _publication(client, job_id)
-    document = next((document for document in publication.documents if document.format is document_format), None)
-    if document is None:
-        msg = f"Job {job_id} has no {document_format} document: its batch was started without this format."
-        raise NotFound(msg)
-    name = PurePosixPath(document.key).name
+async def download_document(
+    request: Request,
+    client: ClientOfProcess,
+    job_id: str,
+    document_format: DocumentFormat,
+    revision: RevisionNumber = None,
+) -> Response:
+    """
+    Return one document of a job that is done, of its newest revision unless another one is named.
+
+    A format that the batch was started without, or that is damaged in the store, is written for this call.
+    """
+    found = await client.revisions.document(job_id, document_format, revision)
+    if request.headers.get("if-none-match") == f'"{found.sha256}"':
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=_version(found.sha256))
+    if isinstance(found, RenderedDocument):
+        return _document(found.name, found.content, found.sha256)
+    document, name = found, PurePosixPath(found.key).name
     if elsewhere := await _presigned(client, document.key, document.size, name=name):
         return elsewhere
     content = await in_thread(STORE_THREADS, client.store.read, document.key)
-    if hashlib.sha256(content).hexdigest() != document.sha256:
+    if hashlib.sha256(content).hexdigest() == document.sha256:
+        return _document(name, content, document.sha256)
+    try:
+        written = await client.revisions.render(job_id, document_format, revision)
+    except NotFound as error:
         msg = f"The {document_format} document of job {job_id} is damaged in the store. Retry its batch."
-        raise RecordDamaged(msg)
-    headers = {"Content-Disposition": attachment(name), "ETag": f'"{document.sha256}"'}
-    return Response(content, media_type=media_type(document.key), headers=headers)
+        raise RecordDamaged(msg) from error
+    logger.warning("%s is damaged in the store: it was written once more for a download", document.key)
+    return _document(written.name, written.content, written.sha256)
 
 
 @router.get("/jobs/{job_id}/audio", response_class=StreamingResponse)
@@ -123,13 +142,14 @@ async def _part(
     return StreamingResponse(content, status.HTTP_206_PARTIAL_CONTENT, media_type=media_type, headers=headers)
 
 
-async def _publication(client: ClientOfProcess, job_id: str) -> Publication:
-    await client.records.batch(batch_id_of(job_id))  # what is left of a dismissed batch is nobody's
-    publication = await in_thread(STORE_THREADS, read_publication, client.store, batch_id_of(job_id), job_id)
-    if publication is None:
-        msg = f"There are no documents of job {display_name(job_id)}: it is not done, or they were removed."
-        raise NotFound(msg)
-    return publication
+def _document(name: str, content: bytes, sha256: str) -> Response:
+    headers = {"Content-Disposition": attachment(name)} | _version(sha256)
+    return Response(content, media_type=media_type(name), headers=headers)
+
+
+def _version(sha256: str) -> dict[str, str]:
+    """Return the headers with which browsers ask whether a document that they have was corrected meanwhile."""
+    return {"ETag": f'"{sha256}"', "Cache-Control": "no-cache"}
 
 
 async def _recording(client: ClientOfProcess, job_id: str) -> Recording:

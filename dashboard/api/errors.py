@@ -8,12 +8,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from tasks.errors import (
+    CorrectionInvalid,
     DiskFull,
     ModelUnavailable,
     NotFound,
     NotMedia,
     PathTaken,
     PrefectUnavailable,
+    RevisionConflict,
     SearchInvalid,
     SearchUnavailable,
     StoreUnavailable,
@@ -31,6 +33,8 @@ from tasks.errors import (
 STATUS_OF: dict[type[TranscriptionError], int] = {
     NotFound: 404,
     WrongStage: 409,
+    RevisionConflict: 409,
+    CorrectionInvalid: 422,
     PathTaken: 409,
     UploadMissing: 410,
     UploadTooLarge: 413,
@@ -49,6 +53,8 @@ STATUS_OF: dict[type[TranscriptionError], int] = {
     TranscriptionError: 500,
 }
 RETRY_AFTER_SECONDS = 2
+MOST_PROBLEMS = 5
+"""Problems of one body that are told; a transcript has thousands of words."""
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +85,7 @@ async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     problems = [
         f"{'.'.join(str(part) for part in problem['loc'] if part not in ('body', 'query', 'path'))}: {problem['msg']}"
-        for problem in error.errors()
+        for problem in error.errors()[:MOST_PROBLEMS]
     ]
     detail = f"The request cannot be understood. {'; '.join(problems).lstrip(': ')}. See /api/docs."
     return JSONResponse({"detail": detail}, status_code=422)

@@ -18,8 +18,9 @@ from tasks.batches import Batch, Manifest, Publication, StoredModel
 from tasks.errors import NotFound, RecordDamaged
 from tasks.names import DocumentFormat
 from tasks.storage.base import Store
-from tasks.storage.keys import BatchKeys
-from tasks.storage.records import parse_record, read_publication
+from tasks.storage.keys import BatchKeys, newest_revisions
+from tasks.storage.records import parse_record
+from tasks.storage.revisions import read_current
 
 _CUE = re.compile(r"^(?:(\d+):)?(\d\d):(\d\d)[,.](\d{3}) --> .*\n((?:.+\n?)+)", re.MULTILINE)
 _TAG = re.compile(r"<[^>]*>")
@@ -76,8 +77,10 @@ def list_batch(store: Store, batch_id: str) -> ListedBatch:
     """
     keys = BatchKeys.of(batch_id)
     batch = parse_record(Batch, store.read(keys.batch), keys.batch)
+    revisions = newest_revisions(store.list(keys.revisions))
     found = {
-        _job_id(each.key): f"{each.size} {each.modified.timestamp():.0f}" for each in store.objects(keys.publications)
+        _job_id(each.key): f"{each.size} {each.modified.timestamp():.0f} {revisions.get(_job_id(each.key), '')}"
+        for each in store.objects(keys.publications)
     }
     jobs = parse_record(Manifest, store.read(keys.manifest), keys.manifest).jobs if found else ()
     paths = {job.job_id: job.path for job in jobs}
@@ -86,13 +89,13 @@ def list_batch(store: Store, batch_id: str) -> ListedBatch:
 
 def newest_version(store: Store, batch_id: str, job_id: str) -> str | None:
     """Return the version of the job's newest text, or None if it has none."""
-    publication = read_publication(store, batch_id, job_id)
+    publication = read_current(store, batch_id, job_id)
     return _version_of(publication) if publication else None
 
 
 def newest_text(store: Store, batch_id: str, job_id: str) -> JobText:
     """Return the job's newest text. Raises `NotFound` if there is none, and `RecordDamaged`."""
-    publication = read_publication(store, batch_id, job_id)
+    publication = read_current(store, batch_id, job_id)
     if publication is None:
         msg = f"There are no documents of job {job_id}."
         raise NotFound(msg)

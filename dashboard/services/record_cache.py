@@ -16,8 +16,9 @@ from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import cancelled_jobs, forget_kept, mark_cancelled, mark_kept
 from tasks.storage.expiries import Expiry, read_expiry
-from tasks.storage.keys import BATCHES, BatchKeys
+from tasks.storage.keys import BATCHES, BatchKeys, newest_revisions
 from tasks.storage.records import parse_record, read_publication, read_recording
+from tasks.storage.revisions import Revision, newest_revision, with_revision
 
 BATCHES_KEPT = 64
 RECORD = ".json"
@@ -32,6 +33,7 @@ class _Kept:
     manifest: Manifest | None = None
     started_run: StartedRun | None = None
     publications: dict[str, Publication] = field(default_factory=dict)
+    revisions: dict[str, Revision] = field(default_factory=dict)
     recording_seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -162,15 +164,23 @@ class RecordCache:
         return await in_thread(STORE_THREADS, cancelled_jobs, self._store, batch_id)
 
     async def publications(self, batch_id: str, *, anew: bool = False) -> dict[str, Publication]:
-        """Return the publications by job id; with *anew*, read known ones again, since damaged ones are replaced."""
+        """
+        Return the publications by job id, with the documents of their newest revisions.
+
+        With *anew*, known ones are read again, since damaged ones are replaced.
+        """
         kept = self._of(batch_id)
         if anew:
             kept.publications = {}
-        known = kept.publications
+        known, revised = kept.publications, kept.revisions
         kept.publications = await in_thread(STORE_THREADS, _read_publications, self._store, batch_id, known)
-        if kept.publications.keys() - known.keys():
+        kept.revisions = await in_thread(STORE_THREADS, _read_newest_revisions, self._store, batch_id, revised)
+        if kept.publications.keys() - known.keys() or kept.revisions != revised:
             self._on_change(batch_id)
-        return kept.publications
+        return {
+            job_id: with_revision(publication, kept.revisions.get(job_id))
+            for job_id, publication in kept.publications.items()
+        }
 
     async def recording_seconds(self, batch_id: str) -> dict[str, float]:
         """Return the lengths of the existing recordings, by job id. Once all are known, the store is not read."""
@@ -223,6 +233,17 @@ def _read_publications(store: Store, batch_id: str, known: dict[str, Publication
     job_ids = (_job_id(key) for key in store.list(BatchKeys.of(batch_id).publications))
     found = {job_id: known.get(job_id) or read_publication(store, batch_id, job_id) for job_id in job_ids}
     return {job_id: publication for job_id, publication in found.items() if publication is not None}
+
+
+def _read_newest_revisions(store: Store, batch_id: str, known: dict[str, Revision]) -> dict[str, Revision]:
+    found: dict[str, Revision] = {}
+    for job_id, number in newest_revisions(store.list(BatchKeys.of(batch_id).revisions)).items():
+        standing = known.get(job_id)
+        if standing is None or standing.number != number:
+            standing = newest_revision(store, job_id)
+        if standing is not None:
+            found[job_id] = standing
+    return found
 
 
 def _read_lengths(store: Store, batch_id: str, known: dict[str, float]) -> dict[str, float]:

@@ -16,7 +16,8 @@ from tasks.media.mp4 import find_frames, mp4_header
 from tasks.names import display_name
 from tasks.orchestration.status import JobStatus
 from tasks.storage.base import Store
-from tasks.storage.records import read_publication, read_recording
+from tasks.storage.records import read_recording
+from tasks.storage.revisions import read_current
 
 NEWEST_BATCHES_LOOKED_AT = 20
 MP4_HEADERS_KEPT = 8
@@ -89,7 +90,7 @@ class TranscriptService:
         """Return the job to read, or its status. Raises `NotFound`, and `PrefectUnavailable` if it is not done."""
         batch_id = batch_id_of(job_id)
         batch = await self._records.batch(batch_id)
-        publication = await in_thread(STORE_THREADS, read_publication, self._store, batch_id, job_id)
+        publication = await in_thread(STORE_THREADS, read_current, self._store, batch_id, job_id)
         manifest = await self._records.manifest(batch_id)
         job = _job_of(manifest, job_id)
         if publication is not None and job is not None:

@@ -33,7 +33,8 @@ from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending
 from tasks.settings import Settings
 from tasks.storage.base import Store
-from tasks.storage.records import read_manifest, read_publication
+from tasks.storage.records import read_manifest
+from tasks.storage.revisions import read_current
 
 LOOK_BACK = timedelta(hours=6)
 """Older ends are left alone: anyone who waited for them has looked by now."""
@@ -100,7 +101,7 @@ def _state_of(run: JobRun) -> BatchState:
 
 
 def _ending(store: Store, manifest: Manifest, job: Job, state: BatchState, message: str) -> Ending:
-    publication = read_publication(store, manifest.batch.batch_id, job.job_id)
+    publication = read_current(store, manifest.batch.batch_id, job.job_id)
     if publication is not None:
         return Ending(job, Stage.DONE, documents=publication.documents)
     # A batch is completed also if single jobs of it were cancelled.

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -20,6 +21,7 @@ from tasks.settings import Settings
 from tasks.storage.base import Store, StoredObject
 from tasks.storage.keys import BATCHES, BatchKeys, jobs_without_results, result_keys
 from tasks.storage.records import parse_record, read_publication
+from tasks.storage.revisions import read_revision
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -62,7 +64,10 @@ class BatchInventory:
     objects: Mapping[str, StoredItem] = field(default_factory=dict)
     manifest: Manifest | None = None
     named: frozenset[str] | None = None
-    """Keys of the documents that its publications name; None where there are just as many as there should be."""
+    """
+    Keys of the documents, and of what they are made of, that its publications and revisions name; None where there are
+    just as many as there should be.
+    """
     results: Mapping[str, StoredItem] = field(default_factory=dict)
     """Objects under the stable addresses of its documents, by key."""
     uploads: tuple[StoredItem, ...] = ()
@@ -143,10 +148,11 @@ class BatchInventory:
         )
 
     def unnamed_documents(self) -> tuple[StoredItem, ...]:
-        """Return the documents that no publication names."""
+        """Return the documents, and what documents are made of, that no publication and no revision names."""
         if self.named is None:
             return ()
-        return tuple(held for held in self._below(self.keys.documents) if held.name not in self.named)
+        found = chain(self._below(self.keys.documents), self._below(self.keys.transcripts))
+        return tuple(held for held in found if held.name not in self.named)
 
     def unpublished_results(self) -> tuple[StoredItem, ...]:
         """Return the objects under stable addresses that are not documents of a job that is done."""
@@ -160,7 +166,8 @@ class BatchInventory:
         """Return the jobs that are done and lack a document under its stable address."""
         if self.manifest is None or not self.manifest.batch.results or self.dismissed:
             return ()
-        published = {held.name: held.modified for held in self._below(self.keys.publications)}
+        records = chain(self._below(self.keys.publications), self._below(self.keys.revisions))
+        published = {held.name: held.modified for held in records}
         held = {key: held.modified for key, held in self.results.items()}
         return tuple(jobs_without_results(self.manifest, published, held))
 
@@ -219,20 +226,33 @@ def _manifest(store: Store, keys: BatchKeys) -> Manifest | None:
 
 def _named(store: Store, keys: BatchKeys, objects: Iterable[str], manifest: Manifest | None) -> frozenset[str] | None:
     """
-    Return the documents that the batch's publications name; None if there are just as many as they should be.
+    Return what the batch's publications and revisions name; None if there is just as much of it as there should be.
 
-    None, too, if a publication cannot be read: its documents are unknown then.
+    None, too, if one of them cannot be read: its documents are unknown then.
     """
     if manifest is None:
         return None
     published = [PurePosixPath(key).stem for key in objects if key.startswith(keys.publications)]
-    documents = sum(key.startswith(keys.documents) for key in objects)
-    if documents == len(published) * len(set(manifest.batch.options.formats)):
+    revised = [key for key in objects if key.startswith(keys.revisions)]
+    documents, transcripts = (
+        sum(key.startswith(prefix) for key in objects) for prefix in (keys.documents, keys.transcripts)
+    )
+    complete = documents == (len(published) + len(revised)) * len(set(manifest.batch.options.formats))
+    if complete and transcripts in (len(revised), len(published) + len(revised)):  # older jobs kept no transcript
         return None
-    publications = [read_publication(store, keys.batch_id, job_id) for job_id in published]
-    if any(publication is None for publication in publications):
+    records = [
+        *(read_publication(store, keys.batch_id, job_id) for job_id in published),
+        *(read_revision(store, key) for key in revised),
+    ]
+    if any(record is None for record in records):
         return None
-    return frozenset(document.key for publication in publications if publication for document in publication.documents)
+    return frozenset(
+        key
+        for record in records
+        if record is not None
+        for key in (record.transcript, *(document.key for document in record.documents))
+        if key
+    )
 
 
 def _work_of(settings: Settings, batch_id: str) -> Iterator[Path]:

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from tasks.batches import Job, WhisperTask
+from tasks.batches import Job
 from tasks.documents.json_document import JsonDocument, Processing
 from tasks.documents.markdown import to_markdown
 from tasks.documents.material import Material
-from tasks.documents.paragraphs import paragraphs
-from tasks.documents.sentences import language_turns, sentences
+from tasks.documents.sentences import sentences
+from tasks.documents.stored_transcript import StoredTranscript
 from tasks.documents.word_document import to_docx
 from tasks.names import DocumentFormat
 from tasks.subtitles.formats import compliance, to_srt, to_vtt
 from tasks.subtitles.layout import lay_out
-from tasks.subtitles.standards import standard_for
 from tasks.subtitles.tokens import timed_words
 from tasks.transcription.transcript import Transcript
 
@@ -21,14 +20,18 @@ def render(
     transcript: Transcript, job: Job, formats: Iterable[DocumentFormat], processing: Processing
 ) -> dict[DocumentFormat, bytes]:
     """Return the documents of *transcript*, texts in UTF-8. The same transcript gives the same bytes."""
-    standard = standard_for("en" if processing.task is WhisperTask.TRANSLATE else transcript.language)
+    return render_stored(StoredTranscript(transcript=transcript, processing=processing), job, formats)
+
+
+def render_stored(stored: StoredTranscript, job: Job, formats: Iterable[DocumentFormat]) -> dict[DocumentFormat, bytes]:
+    """Return the documents of a transcript as it is stored, machine's or corrected."""
+    transcript, standard = stored.transcript, stored.standard
     words = timed_words(transcript.segments)
     material = Material(
-        transcript=transcript,
+        stored=stored,
         job=job,
-        processing=processing,
         standard=standard,
-        paragraphs=paragraphs(words, standard, turns=language_turns(transcript)),
+        paragraphs=stored.divide(words),
         cues=lay_out(words, standard, end_seconds=transcript.end_seconds),
     )
     return {document_format: WRITERS[document_format](material) for document_format in formats}
@@ -47,6 +50,10 @@ def _to_json(material: Material) -> str:
         segments=sentences(material.transcript, material.paragraphs, material.standard),
         subtitles=compliance(material.cues, material.standard),
     )
+    stored = material.stored
+    if stored.revision:
+        revised = {"revision": stored.revision, "revised_at": stored.revised_at, "revised_by": stored.revised_by}
+        document = document.model_copy(update=revised)
     return f"{document.model_dump_json(indent=2)}\n"
 
 

@@ -31,7 +31,9 @@ def facts(material: Material) -> str:
     if processing.task is WhisperTask.TRANSLATE:
         language = f"translated from {language} into English"
     when = processing.finished_at
+    revised = material.stored.revised_at
     parts = [clock(transcript.audio_seconds), language, f"transcribed on {when:%Y-%m-%d}" if when else ""]
+    parts.append(f"corrected on {revised:%Y-%m-%d}" if revised else "")
     return " · ".join(filter(None, parts))
 
 

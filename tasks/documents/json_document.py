@@ -74,6 +74,9 @@ class JsonDocument(StoredModel):
     processing: Processing
     real_time_factor: float | None = Field(description="transcription time ÷ audio duration")
     subtitles: Compliance
+    revision: int = Field(default=0, ge=0, description="number of the correction by a user; 0: as the model heard it")
+    revised_at: datetime | None = Field(default=None, description="when that correction was saved")
+    revised_by: str = Field(default="", description="the name under which it was saved")
 
     @classmethod
     def of(

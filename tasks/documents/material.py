@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tasks.batches import Job
 from tasks.documents.json_document import Processing
 from tasks.documents.paragraphs import Paragraph
+from tasks.documents.stored_transcript import StoredTranscript
 from tasks.subtitles.formats import Cue
 from tasks.subtitles.standards import SubtitleStandard
 from tasks.transcription.transcript import Transcript
@@ -14,12 +15,21 @@ from tasks.transcription.transcript import Transcript
 class Material:
     """Input of the document writers."""
 
-    transcript: Transcript
+    stored: StoredTranscript
     job: Job
-    processing: Processing
     standard: SubtitleStandard
     paragraphs: tuple[Paragraph, ...]
     cues: tuple[Cue, ...]
+
+    @property
+    def transcript(self) -> Transcript:
+        """The words, and where none are."""
+        return self.stored.transcript
+
+    @property
+    def processing(self) -> Processing:
+        """The details of the transcription."""
+        return self.stored.processing
 
     @property
     def text(self) -> str:

@@ -12,6 +12,9 @@ from itertools import accumulate, pairwise
 from statistics import median
 from typing import Self
 
+from pydantic import Field
+
+from tasks.batches import StoredModel
 from tasks.documents.discourse import connects, opens_topic
 from tasks.subtitles.breaks import Border, borders
 from tasks.subtitles.standards import SubtitleStandard
@@ -61,6 +64,13 @@ class Paragraph:
     """Number of words of the transcript before it."""
 
 
+class ParagraphStart(StoredModel):
+    """A place where a user begins a paragraph."""
+
+    words_before: int = Field(ge=0, description="number of words of the transcript before it")
+    is_heading: bool = False
+
+
 def paragraphs(
     words: Sequence[Word], standard: SubtitleStandard, *, turns: frozenset[int] = frozenset()
 ) -> tuple[Paragraph, ...]:
@@ -83,6 +93,27 @@ def paragraphs(
         )
         for first, after in division.cheapest()
     )
+
+
+def divided(
+    words: Sequence[Word], standard: SubtitleStandard, starts: Sequence[ParagraphStart]
+) -> tuple[Paragraph, ...]:
+    """Return *words* as paragraphs that begin at the *starts*, every word once, in order."""
+    found = []
+    afters = [*(start.words_before for start in starts[1:]), len(words)]
+    for start, after in zip(starts, afters, strict=True):
+        units = units_of(words[start.words_before : after], standard)
+        if units:
+            found.append(
+                Paragraph(
+                    text=text_of(units),
+                    start=units[0].start / 1000,
+                    end=units[-1].end / 1000,
+                    is_heading=start.is_heading,
+                    words_before=start.words_before,
+                )
+            )
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

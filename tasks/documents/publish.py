@@ -8,24 +8,23 @@ writes under a token of its own, and the record is *created*: the store lets one
 deletes what another wrote; the loser takes back its own documents.
 """
 
-import contextlib
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.batches import Document, Job, Publication
+from tasks.batches import Job, Publication
 from tasks.cancellation import to_its_end
 from tasks.documents.results import keep_results
-from tasks.errors import NotFound, StoreUnavailable
+from tasks.documents.stored_transcript import StoredTranscript
+from tasks.documents.storing import store_documents, store_transcript, take_back
+from tasks.errors import NotFound
 from tasks.names import DocumentFormat, display_name
 from tasks.outages import LONG_OUTAGE_SECONDS, ask_the_error
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import published_and_intact
-from tasks.transcription.transcript import Transcript
 
 
 @task(
@@ -42,13 +41,11 @@ async def publish_documents(
     *,
     token: str,
     attempt: int,
-    transcript: Transcript,
+    heard: StoredTranscript,
     contents: Mapping[DocumentFormat, bytes],
 ) -> Publication:
     """Return the record that makes documents of the job count: this attempt's, or those of one that was faster."""
-    return await to_its_end(
-        publish, store, batch_id, job, token=token, attempt=attempt, transcript=transcript, contents=contents
-    )
+    return await to_its_end(publish, store, batch_id, job, token=token, attempt=attempt, heard=heard, contents=contents)
 
 
 def publish(
@@ -58,10 +55,14 @@ def publish(
     *,
     token: str,
     attempt: int,
-    transcript: Transcript,
+    heard: StoredTranscript,
     contents: Mapping[DocumentFormat, bytes],
 ) -> Publication:
-    """Publish the documents, without Prefect. Raises `NotFound` for a batch that was dismissed meanwhile."""
+    """
+    Publish the documents, whose *contents* are made of what was *heard*, without Prefect.
+
+    Raises `NotFound` for a batch that was dismissed meanwhile.
+    """
     keys = BatchKeys.of(batch_id)
     if store.stat(keys.manifest) is None:
         msg = f"The batch of {display_name(job.name)} was dismissed before its documents were stored."
@@ -70,13 +71,11 @@ def publish(
         job_id=job.job_id,
         attempt=attempt,
         token=token,
-        documents=tuple(
-            _store(store, keys.document(job, document_format, token), document_format, content)
-            for document_format, content in contents.items()
-        ),
-        language=transcript.language,
-        audio_seconds=transcript.audio_seconds,
-        gaps=transcript.gaps,
+        transcript=store_transcript(store, job, token, heard),
+        documents=store_documents(store, job, token, contents),
+        language=heard.transcript.language,
+        audio_seconds=heard.transcript.audio_seconds,
+        gaps=heard.transcript.gaps,
         published_at=datetime.now(UTC),
     )
     standing = _publish(store, batch_id, publication)
@@ -94,15 +93,5 @@ def _publish(store: Store, batch_id: str, publication: Publication) -> Publicati
         store.write(key, content)
         return publication
     if standing.token != publication.token:  # it is ours if a try before this one lost only the answer
-        for document in publication.documents:
-            with contextlib.suppress(StoreUnavailable):  # clean_up finds it
-                store.delete(document.key)
+        take_back(store, publication.transcript, publication.documents)
     return standing
-
-
-def _store(store: Store, key: str, document_format: DocumentFormat, content: bytes) -> Document:
-    store.write(key, content)
-    if store.read(key) != content:
-        msg = f"The store returned other bytes for {key} than were written to it. Check its disk or service."
-        raise StoreUnavailable(msg)
-    return Document(format=document_format, key=key, size=len(content), sha256=hashlib.sha256(content).hexdigest())

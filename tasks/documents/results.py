@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from tasks.batches import Batch, Document, Job, Manifest, Publication, batch_id_of
 from tasks.errors import DiskFull, NotFound, RecordDamaged
@@ -17,6 +18,7 @@ from tasks.result_template import ResultTemplate
 from tasks.storage.base import Store, StoredObject
 from tasks.storage.keys import BatchKeys, jobs_without_results, result_folders, result_key
 from tasks.storage.records import parse_record, read_publication
+from tasks.storage.revisions import newest_revision
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +32,28 @@ def keep_results(
     store: Store, job: Job, publication: Publication, contents: Mapping[DocumentFormat, bytes] | None = None
 ) -> None:
     """
-    Keep the published documents of the job under their stable addresses too; *contents* are theirs, if at hand.
+    Keep the documents of the job under their stable addresses too: of its newest revision, if it has one.
 
-    Does nothing for a batch that is gone. That is checked again after the writes: a deletion hides the batch's
-    record first and removes its results later, so one of the two notices.
+    *contents* are the publication's, if at hand. Does nothing for a batch that is gone. That is checked again after
+    the writes: a deletion hides the batch's record first and removes its results later, so one of the two notices. So
+    is the revision: whoever saves the next one may have kept its documents before these.
     """
     batch = _read_batch(store, job)
     if batch is None or not batch.results:
         return
+    revision = newest_revision(store, job.job_id)
+    documents = revision.documents if revision else publication.documents
     written = []
-    for document in publication.documents:
-        content = contents[document.format] if contents else _read_document(store, document)
+    for document in documents:
+        content = contents[document.format] if contents and not revision else _read_document(store, document)
         if content is not None:
             written.append(result_key(batch, job, document.format))
             store.write(written[-1], content)
     if _read_batch(store, job) is None:
         for key in written:
             store.delete(key)
+    elif newest_revision(store, job.job_id) != revision:
+        keep_results(store, job, publication)
 
 
 def complete_results(store: Store, manifest: Manifest) -> None:
@@ -58,8 +65,9 @@ def complete_results(store: Store, manifest: Manifest) -> None:
     if not manifest.batch.results:
         return
     try:
-        publications = BatchKeys.of(manifest.batch.batch_id).publications
-        published = {found.key: found.modified for found in store.objects(publications)}
+        keys = BatchKeys.of(manifest.batch.batch_id)
+        records = chain(store.objects(keys.publications), store.objects(keys.revisions))
+        published = {found.key: found.modified for found in records}
         held = {found.key: found.modified for found in list_results(store, manifest.batch)}
         for job in jobs_without_results(manifest, published, held):
             complete_job_results(store, job)

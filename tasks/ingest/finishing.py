@@ -18,6 +18,7 @@ from tasks.ingest.sources import SourceChanged, SourceDenied
 from tasks.names import DocumentNames, document_name, document_stems
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import parse_record, published_and_intact
+from tasks.storage.revisions import newest_revision, with_revision
 
 ERROR_NOTE = ".batchscribe-error.txt"
 
@@ -70,6 +71,7 @@ def _finish_file(scan: ScanContext, ended: Ended, file: PlannedFile, outcome: Ou
     if publication is None:
         return
     if scan.inbox.beside:
+        publication = with_revision(publication, newest_revision(scan.store, outcome.job_id))
         _write_documents(scan, file, publication, _names_of(scan, ended.plan.batch_id))
     now = scan.source.look(file.source)
     if now is None or now.signature != file.signature:

@@ -15,17 +15,22 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
                                                      batch.json instead of a job's: that of all its jobs
     batches/<batch id>/documents/<tree>/<token>/…    the documents of one attempt, in the folder tree of the uploads
+    batches/<batch id>/transcripts/<job id>/<token>.json
+                                                     StoredTranscript: what the documents of this token are made of
     batches/<batch id>/published/<job id>.json       Publication: written last, so documents without it do not count
+    batches/<batch id>/revisions/<job id>/<number>.json
+                                                     Revision: a user's correction; written after its documents
     batches/<batch id>/expired/<job id>.json         Expiry: written before the upload of a job that isn't done goes
 
 No two attempts of a job write the same key: each has a token of its own, and the publication says whose documents
-count. It is created, not written, so the first of two attempts that end at the same time wins.
+count. It is created, not written, so the first of two attempts that end at the same time wins. So it is with revisions,
+which have tokens, too: of two users who correct the same transcript, the first to save wins.
 
 Once they count, documents are kept a second time, under stable, readable addresses (`result_key`).
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Self
 
@@ -135,6 +140,28 @@ class BatchKeys(StoredModel):
         return f"{self.documents}{tree}{'/' if tree else ''}{token}/{storable(name)}"
 
     @property
+    def transcripts(self) -> str:
+        """Prefix of what the documents of all attempts and revisions are made of."""
+        return f"{self.folder}transcripts/"
+
+    def transcript(self, job_id: str, token: str) -> str:
+        """The `StoredTranscript` of the attempt or revision *token* at a job."""
+        return f"{self.transcripts}{job_id}/{token}.json"
+
+    @property
+    def revisions(self) -> str:
+        """Prefix of the revisions of all jobs."""
+        return f"{self.folder}revisions/"
+
+    def revisions_of(self, job_id: str) -> str:
+        """Prefix of the revisions of a job; their keys are in the order of their numbers."""
+        return f"{self.revisions}{job_id}/"
+
+    def revision(self, job_id: str, number: int) -> str:
+        """The `Revision` of this number of a job."""
+        return f"{self.revisions_of(job_id)}{number:06}.json"
+
+    @property
     def publications(self) -> str:
         """Prefix of the publications."""
         return f"{self.folder}published/"
@@ -156,6 +183,25 @@ class BatchKeys(StoredModel):
 def attempt_token(flow_run_id: str, attempt: int) -> str:
     """Return the token of one attempt at a job: no other attempt of any run has it."""
     return f"attempt-{attempt}-{hashlib.sha256(f'{flow_run_id}/{attempt}'.encode()).hexdigest()[:12]}"
+
+
+def revision_token(number: int, randomness: bytes) -> str:
+    """Return the token of a revision that is being saved: that of another one of this number is another."""
+    return f"revision-{number}-{hashlib.sha256(randomness).hexdigest()[:12]}"
+
+
+def revision_of_key(key: str) -> tuple[str, int]:
+    """Return the job and the number of the revision that is kept under *key*."""
+    job_id, _, name = key.rpartition("/")
+    return job_id.rpartition("/")[2], int(name.removesuffix(".json"))
+
+
+def newest_revisions(keys: Iterable[str]) -> dict[str, int]:
+    """Return the number of the newest revision of each job that has any; *keys* are those of all revisions."""
+    newest: dict[str, int] = {}
+    for job_id, number in map(revision_of_key, keys):
+        newest[job_id] = max(number, newest.get(job_id, 0))
+    return newest
 
 
 def result_key(batch: Batch, job: Job, document_format: DocumentFormat) -> str:
@@ -182,12 +228,18 @@ def jobs_without_results(
     """
     Yield the jobs that are published, but of which a document is not held under its stable address, or an older one.
 
-    Both mappings are of keys in the store, with the time of their last change.
+    Both mappings are of keys in the store, with the time of their last change; *published* are publications and
+    revisions.
     """
     keys, batch = BatchKeys.of(manifest.batch.batch_id), manifest.batch
+    revised = newest_revisions(key for key in published if key.startswith(keys.revisions))
     for job in manifest.jobs:
         since = published.get(keys.publication(job.job_id))
-        if since is not None and any(key not in held or held[key] < since for key in result_keys(batch, job)):
+        if since is None:
+            continue
+        if job.job_id in revised:
+            since = max(since, published[keys.revision(job.job_id, revised[job.job_id])])
+        if any(key not in held or held[key] < since for key in result_keys(batch, job)):
             yield job
 
 

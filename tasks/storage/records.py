@@ -3,7 +3,7 @@ Read a batch's records from the store, and check that what they promise is there
 
 A damaged record is treated in one of two ways. What was given to us cannot be made again: damage to a batch, a manifest
 or an upload's record raises `RecordDamaged`. Publications and recordings are derived from it: the job makes them again,
-so a damaged one counts as absent, and a warning names its key.
+so a damaged one counts as absent, and a warning names its key. So does a damaged revision: the one before it counts.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from tasks.errors import NotFound, RecordDamaged, StoreUnavailable, Unreadable
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 
-_Derived = TypeVar("_Derived", Publication, Recording)
+_Derived = TypeVar("_Derived", bound=BaseModel)
 _Record = TypeVar("_Record", bound=BaseModel)
 _Answer = TypeVar("_Answer")
 
@@ -76,20 +76,20 @@ def read_manifest(store: Store, batch_id: str) -> Manifest:
 
 def read_publication(store: Store, batch_id: str, job_id: str) -> Publication | None:
     """Return the job's publication, or None if it has none that can be understood."""
-    return _read_derived(store, BatchKeys.of(batch_id).publication(job_id), Publication)
+    return read_derived(store, BatchKeys.of(batch_id).publication(job_id), Publication)
 
 
 def read_recording(store: Store, batch_id: str, job_id: str) -> Recording | None:
     """Return the job's recording, or None if it is not in the store, or its record cannot be understood."""
-    recording = _read_derived(store, BatchKeys.of(batch_id).recording_record(job_id), Recording)
+    recording = read_derived(store, BatchKeys.of(batch_id).recording_record(job_id), Recording)
     if recording is None:
         return None
     stored = store.stat(recording.key)
     return recording if stored is not None and stored.size == recording.size else None
 
 
-def _read_derived(store: Store, key: str, record: type[_Derived]) -> _Derived | None:
-    """Return the derived record, or None if it is absent, damaged or of another version: its job makes it again."""
+def read_derived(store: Store, key: str, record: type[_Derived]) -> _Derived | None:
+    """Return the record, or None, which is told once, if it is absent, damaged or of another version."""
     try:
         return record.model_validate_json(store.read(key))
     except NotFound:
@@ -101,7 +101,7 @@ def _read_derived(store: Store, key: str, record: type[_Derived]) -> _Derived | 
 
 @lru_cache(maxsize=256)  # a page looks each second
 def _warn_once(key: str, fault: str) -> None:
-    logger.warning("The record %s cannot be understood (%s) and counts as absent: its job makes it again", key, fault)
+    logger.warning("The record %s cannot be understood (%s) and counts as absent", key, fault)
 
 
 def published_and_intact(store: Store, batch_id: str, job_id: str) -> Publication | None:

@@ -55,14 +55,15 @@ def written_words(segments: Sequence[Segment]) -> tuple[tuple[Word, ...], ...]:
     last = ""
     for segment in segments:
         spoken = spaced_sentences([word for word in segment.words if word.text.strip()] or _estimated_words(segment))
-        if last and spoken and _space_is_missing(last, spoken[0].text):
+        if last and spoken and space_is_missing(last, spoken[0].text):
             spoken = (spoken[0].model_copy(update={"text": f" {spoken[0].text}"}), *spoken[1:])
         last = spoken[-1].text if spoken else last
         written.append(spoken)
     return tuple(written)
 
 
-def _space_is_missing(left: str, right: str) -> bool:
+def space_is_missing(left: str, right: str) -> bool:
+    """Return whether words of two segments lack the space that their script sets between words."""
     has_space = left[-1].isspace() or right[0].isspace()
     return not (has_space or SPACELESS.match(left[-1]) or SPACELESS.match(right[0]))
 

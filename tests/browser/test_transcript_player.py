@@ -124,6 +124,14 @@ def test_keys_steer_the_recording_except_while_somebody_types(open_transcript, w
     reach(page, at + 5)
     page.keyboard.press("ArrowLeft")
     reach(page, at)
+    page.keyboard.press(".")
+    reach(page, at + 1)
+    page.keyboard.press(",")
+    reach(page, at)
+    page.keyboard.press(">")
+    expect(page.get_by_label("Playback speed")).to_have_value("1.1")
+    page.keyboard.press("<")
+    expect(page.locator("audio")).to_have_js_property("playbackRate", 1)
     firsts = [int(one) for one in page.locator(".paragraph .time").evaluate_all("all => all.map(t => t.dataset.word)")]
     page.keyboard.press("j")
     reach(page, words[firsts[2]]["start"])  # word 60 is in the second paragraph

@@ -260,6 +260,7 @@ def assert_nothing_lost_or_left(tough, batch, status, cancelled: set[str]) -> No
     assert {record["job_id"] for record in published} == {batch.job_ids[path] for path in done}
     named = {document["key"] for record in published for document in record["documents"]}
     assert set(store.list(keys.documents)) == named, "a document too many, or one too few"
+    assert set(store.list(keys.transcripts)) == {record["transcript"] for record in published}
     assert len(list(store.list(f"results/{batch.batch_id}/"))) == len(named), "a result for each document"
     assert list(store.unfinished(older_than_seconds=0)) == []
     uploads = stack.data / "uploads" / batch.batch_id

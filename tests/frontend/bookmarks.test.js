@@ -4,13 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { keepPlace, keepSpeed, placeIn, speedKept } from "../../dashboard/frontend/player/bookmarks.js";
-
-function emptyStorage() {
-  const kept = new Map();
-  const value = { getItem: (name) => kept.get(name) ?? null, setItem: (name, text) => kept.set(name, text) };
-  Object.defineProperty(globalThis, "localStorage", { value, configurable: true });
-  return kept;
-}
+import { emptyStorage } from "./storage.js";
 
 test("a recording goes on where it was left, each for itself, as fast as the last one", () => {
   emptyStorage();

@@ -1,5 +1,5 @@
 """
-The component that shows one transcript and plays its recording.
+The component that shows one transcript, plays its recording and edits its text.
 
 Its scripts run in the reader's browser and fetch the documents and the recording from the HTTP API, so that a long
 transcript passes neither through Streamlit's script nor through its websocket.
@@ -14,11 +14,12 @@ from dashboard.frontend.modules import component_script
 from dashboard.services.transcripts import ReadableJob
 
 FOLDER: Final = Path(__file__).parent
+STYLES: Final = (FOLDER / "player.css", FOLDER.parent / "editor" / "editor.css")
 
 _player = st.components.v2.component(
     "transcript_player",
     html=(FOLDER / "player.html").read_text(encoding="utf-8"),
-    css=(FOLDER / "player.css").read_text(encoding="utf-8"),
+    css="\n".join(path.read_text(encoding="utf-8") for path in STYLES),
     js=component_script("player/player.js"),
 )
 

@@ -4,15 +4,18 @@ const KEYS = {
   " ": "toggle",
   ArrowLeft: "back",
   ArrowRight: "on",
+  ",": "backALittle",
+  ".": "onALittle",
   ArrowUp: "previousParagraph",
   ArrowDown: "nextParagraph",
   k: "previousParagraph",
   j: "nextParagraph",
   Enter: "choose",
   "/": "search",
+  e: "edit",
 };
-export const SOUND_WISHES = new Set(["toggle", "back", "on"]);
-const SHIFTED_KEYS = { ArrowLeft: "previousWord", ArrowRight: "nextWord", "/": "search" };
+export const SOUND_WISHES = new Set(["toggle", "back", "on", "backALittle", "onALittle", "slower", "faster"]);
+const SHIFTED_KEYS = { ArrowLeft: "previousWord", ArrowRight: "nextWord", "/": "search", "<": "slower", ">": "faster" };
 
 /** Return the name of what a key press asks of the player in *host*; null if it is meant for something else. */
 export function wish(event, host) {

@@ -53,8 +53,15 @@ function wordsOfBlock(block, spoken, source) {
     }
     const end = endOfWord(block, position, source);
     if (end === null) return null;
-    const { start, end: until, probability } = source.word;
-    words.push({ text: block.slice(position, end), spaced: position > before, start, end: until, probability });
+    const { start, end: until, probability, speaker } = source.word;
+    words.push({
+      text: block.slice(position, end),
+      spaced: position > before,
+      start,
+      end: until,
+      probability,
+      speaker,
+    });
     position = end;
   }
 }

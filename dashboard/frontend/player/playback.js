@@ -4,6 +4,7 @@ import { scrollerOf } from "../shared/dom.js";
 import { wordAt } from "./layout.js";
 
 const STEP_SECONDS = 5;
+export const FINE_STEP_SECONDS = 1;
 // A word's own start can come out a hair before it, since players keep times in units of their own.
 const HAIR_SECONDS = 0.001;
 const SCROLL_KEYS = ["PageUp", "PageDown", "Home", "End"];
@@ -49,8 +50,8 @@ export class Playback {
     this.audio.currentTime = Math.max(0, seconds - this.offset + HAIR_SECONDS);
   }
 
-  step(direction) {
-    this.audio.currentTime = Math.max(0, this.audio.currentTime + direction * STEP_SECONDS);
+  step(direction, seconds = STEP_SECONDS) {
+    this.audio.currentTime = Math.max(0, this.audio.currentTime + direction * seconds);
   }
 
   toggle() {

@@ -1,8 +1,11 @@
 // One transcript with its recording, from the moment it is asked for until the reader leaves it.
 
+import { discardDraft, draftOf } from "../editor/drafts.js";
 import { API, call, isPassing, reasonOf, wasAccepted } from "../shared/api.js";
 import { make } from "../shared/dom.js";
-import { press, Reader } from "./reader.js";
+import { dayAndTime, timeOfDay } from "../shared/formats.js";
+import { Reader } from "./reader.js";
+import { press } from "./toggle.js";
 import { factsOf, legendOf, markDoubts } from "./view.js";
 
 const SECONDS_BETWEEN_TRIES = 5;
@@ -31,6 +34,7 @@ class Player {
     this.find("folder").hidden = !folders.length;
     this.find("downloads").prepend(...data.formats.map((format) => this.downloadLink(format)));
     this.on(this.find("again"), "click", () => this.load());
+    this.on(this.find("edit"), "click", () => this.edit());
     this.load();
   }
 
@@ -107,8 +111,7 @@ class Player {
     this.reader = new Reader({
       root: this.root,
       find: this.find,
-      on: this.on,
-      signal: this.leaving.signal,
+      ...this.shownUntil(),
       transcript,
       jobId: this.data.job_id,
       recording: this.data.has_recording ? this.recording() : null,
@@ -118,7 +121,86 @@ class Player {
     this.find("facts").replaceChildren(...factsOf(transcript, words.length));
     this.offerCopy(transcript.text);
     this.offerViews((transcript.removed ?? []).length);
+    this.find("edit").hidden = false;
+    this.offerDraft();
     this.become("ready");
+    if (this.returnsTo) this.reader.showTime(this.returnsTo);
+    this.returnsTo = null;
+  }
+
+  /** Return what ends with what is shown now: a signal, and a way to listen until then. */
+  shownUntil() {
+    this.showing?.abort();
+    this.showing = new AbortController();
+    const { signal } = this.showing;
+    return { signal, on: (target, name, listener) => target.addEventListener(name, listener, { signal }) };
+  }
+
+  /** Tell of changes that were made here and not saved. */
+  offerDraft() {
+    const draft = draftOf(this.data.job_id);
+    this.find("draft").hidden = !draft;
+    if (!draft) return;
+    const again = make("button", { class: "button", type: "button", onclick: () => this.edit() }, "Continue");
+    const discard = make("button", {
+      class: "button",
+      type: "button",
+      onclick: () => {
+        discardDraft(this.data.job_id, draft.base);
+        this.offerDraft();
+      },
+    }, "Discard");
+    this.find("draft").replaceChildren(`You have an unsaved draft from ${momentOf(draft.at)}:`, again, discard);
+  }
+
+  /** Edit the text in the place of reading it. */
+  async edit() {
+    const button = this.find("edit");
+    if (button.disabled) return;
+    button.disabled = true;
+    try {
+      const { Editor, fetchEdited } = await import("../editor/editor.js");
+      const edited = await fetchEdited(this.data.job_id, this.leaving.signal);
+      if (this.leaving.signal.aborted) return;
+      const seconds = this.editor?.steering.seconds ?? this.reader?.seconds ?? 0;
+      this.stopShowing();
+      this.find("draft").hidden = true;
+      this.tell("");
+      this.become("editing");
+      this.editor = new Editor({
+        root: this.root,
+        find: this.find,
+        ...this.shownUntil(),
+        jobId: this.data.job_id,
+        recording: this.data.has_recording ? this.recording() : null,
+        edited,
+        seconds,
+        leave: () => this.read(),
+        reopen: () => this.edit(),
+      });
+    } catch (error) {
+      this.tell(`The text cannot be edited now. ${error.message}`);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  /** Read the text, as it is saved, in the place of editing it. */
+  read() {
+    this.returnsTo = this.editor.steering.seconds;
+    this.stopShowing();
+    this.find("text").replaceChildren(make("p", { class: "loading" }, "Loading the transcript…"));
+    this.become("loading");
+    this.load();
+  }
+
+  stopShowing() {
+    this.showing?.abort();
+    this.reader?.close();
+    this.editor?.close();
+    this.reader = this.editor = null;
+    this.root.classList.remove("silent");
+    this.find("sound-notice").hidden = true;
   }
 
   recording() {
@@ -143,7 +225,7 @@ class Player {
   offerCopy(text) {
     const button = this.find("copy");
     button.disabled = false;
-    this.on(button, "click", async () => {
+    button.onclick = async () => {
       try {
         await navigator.clipboard.writeText(text);
         button.textContent = "Copied";
@@ -152,28 +234,35 @@ class Player {
       }
       this.find("said").textContent = button.textContent;
       setTimeout(() => (button.textContent = "Copy text"), SECONDS_A_NOTE_STAYS * 1000);
-    });
+    };
   }
 
   offerViews(removedCount) {
     const { words, elements } = this.reader.text;
     const [doubts, removals, legend] = ["doubts", "removals", "legend"].map(this.find);
     this.find("shown").hidden = false;
-    this.on(doubts, "click", () => {
-      const shown = press(doubts);
+    const showDoubts = (shown) => {
       legend.replaceChildren(...legendOf(markDoubts(words, elements, shown), words.length));
       legend.hidden = !shown;
-    });
+    };
+    showDoubts(doubts.getAttribute("aria-pressed") === "true");
+    doubts.onclick = () => showDoubts(press(doubts));
     removals.hidden = !removedCount;
     removals.textContent = `Removed text (${removedCount})`;
-    this.on(removals, "click", () => this.root.classList.toggle("with-removed", press(removals)));
+    removals.onclick = () => this.root.classList.toggle("with-removed", press(removals));
   }
 
   close() {
+    this.stopShowing();
     this.leaving.abort();
     clearTimeout(this.retry);
-    this.reader?.close();
   }
+}
+
+/** A time of today, or the day with it. */
+function momentOf(milliseconds) {
+  const isToday = new Date(milliseconds).toDateString() === new Date().toDateString();
+  return (isToday ? timeOfDay : dayAndTime)(milliseconds);
 }
 
 const players = new WeakMap();

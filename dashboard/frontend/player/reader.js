@@ -1,22 +1,22 @@
 // A transcript that is shown: what its words, its keys and its recording do with each other.
 
 import { make } from "../shared/dom.js";
-import { keepPlace, keepSpeed, placeIn, speedKept } from "./bookmarks.js";
 import { SOUND_WISHES, wish } from "./keys.js";
 import { layOut, wordAt } from "./layout.js";
-import { Follower, Playback } from "./playback.js";
+import { answerMediaKeys, changeSpeed, resume } from "./listening.js";
+import { FINE_STEP_SECONDS, Follower, Playback } from "./playback.js";
 import { Searching } from "./searching.js";
+import { press } from "./toggle.js";
 import { insertNotes, makeText } from "./view.js";
 
 const DRAG_PIXELS = 5;
-const SECONDS_BETWEEN_NOTES = 5;
 
 export class Reader {
   constructor({ root, find, on, signal, transcript, recording, jobId, at = null }) {
     Object.assign(this, { root, find, on, signal, recording, jobId, cursor: -1 });
     const text = layOut(transcript);
     const language = transcript.processing?.task === "translate" ? "en" : transcript.language;
-    Object.assign(text, makeText(text, { language, seekable: recording !== null }));
+    Object.assign(text, makeText(text, { language, seekable: recording !== null, speakers: transcript.speakers }));
     this.text = text;
     this.firsts = text.paragraphs.map(({ first }) => first);
     const starts = this.firsts.map((first) => text.words[first].start);
@@ -74,32 +74,8 @@ export class Reader {
       signal: this.signal,
     });
     this.on(audio, "play", () => this.setFollow(true));
-    this.goOn(audio);
-  }
-
-  /** Go on where this recording was left, as fast as recordings were played last. */
-  goOn(audio) {
-    const speed = this.find("speed");
-    const setSpeed = (wanted) => {
-      speed.value = String(wanted);
-      if (speed.selectedIndex < 0) speed.value = "1"; // kept by another version
-      audio.defaultPlaybackRate = audio.playbackRate = Number(speed.value);
-    };
-    setSpeed(speedKept());
-    this.on(speed, "change", () => {
-      setSpeed(speed.value);
-      keepSpeed(Number(speed.value));
-    });
-    const left = placeIn(this.jobId);
-    if (left) audio.currentTime = left;
-    const keep = () => audio.readyState && keepPlace(this.jobId, audio.ended ? 0 : audio.currentTime);
-    for (const event of ["pause", "seeked", "ended"]) this.on(audio, event, keep);
-    let kept = 0;
-    this.on(audio, "timeupdate", () => {
-      if (Math.abs(audio.currentTime - kept) < SECONDS_BETWEEN_NOTES) return;
-      kept = audio.currentTime;
-      keep();
-    });
+    resume(audio, this.find("speed"), { jobId: this.jobId, on: this.on, signal: this.signal });
+    answerMediaKeys(this.playback, { title: this.find("name").textContent, signal: this.signal });
   }
 
   highlight(word, before) {
@@ -160,6 +136,17 @@ export class Reader {
     this.text.elements[this.cursor]?.focus({ preventScroll: true });
   }
 
+  /** The time of the word that is said, or was chosen. */
+  get seconds() {
+    const current = this.playback?.current ?? -1;
+    return this.text.words[current < 0 ? this.cursor : current]?.start ?? 0;
+  }
+
+  /** Show what is said at a time. */
+  showTime(seconds) {
+    this.showFound(Math.max(0, wordAt(this.text.words.map(({ start }) => start), seconds)));
+  }
+
   showFound(word) {
     this.setFollow(false);
     this.putCursor(word);
@@ -173,6 +160,11 @@ export class Reader {
       toggle: () => this.playback.toggle(),
       back: () => this.playback.step(-1),
       on: () => this.playback.step(1),
+      backALittle: () => this.playback.step(-1, FINE_STEP_SECONDS),
+      onALittle: () => this.playback.step(1, FINE_STEP_SECONDS),
+      slower: () => changeSpeed(this.find("speed"), -1),
+      faster: () => changeSpeed(this.find("speed"), 1),
+      edit: () => this.find("edit").click(),
       previousParagraph: () => this.goParagraph(-1),
       nextParagraph: () => this.goParagraph(1),
       previousWord: () => this.putCursor(this.cursor - 1, { focus: true }),
@@ -205,11 +197,4 @@ export class Reader {
     this.searching.close();
     this.playback?.close();
   }
-}
-
-/** Change whether a toggle is pressed, and return it. */
-export function press(button) {
-  const pressed = button.getAttribute("aria-pressed") !== "true";
-  button.setAttribute("aria-pressed", pressed);
-  return pressed;
 }

@@ -1,11 +1,11 @@
 // The elements of a transcript. Names and texts are set as text, never as HTML.
 
 import { make } from "../shared/dom.js";
-import { clock, counted, duration } from "../shared/formats.js";
+import { clock, counted, dayAndTime, duration } from "../shared/formats.js";
+import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
+import { nameOf } from "./speakers.js";
 
-const DOUBTED = 0.7;
-const UNLIKELY = 0.4;
 const CHARACTERS_PER_LINE = 70;
 
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
@@ -19,12 +19,13 @@ function languageName(code) {
 }
 
 /** Return the transcript's paragraphs and the elements of its words; nothing listens to any of them by itself. */
-export function makeText({ words, paragraphs }, { language, seekable }) {
+export function makeText({ words, paragraphs }, { language, seekable, speakers = [] }) {
   const elements = words.map(({ text }, index) => {
     const element = make("span", { class: "word" }, text);
     element.dataset.word = index;
     return element;
   });
+  let speaker;
   const blocks = paragraphs.map(({ first, last }) => {
     const block = make("div", { class: "paragraph" });
     const text = make("p", { class: "words" });
@@ -37,7 +38,10 @@ export function makeText({ words, paragraphs }, { language, seekable }) {
       characters += words[index].text.length + 1;
     }
     block.style.setProperty("--lines", Math.ceil(characters / CHARACTERS_PER_LINE));
-    block.append(makeTime(words[first].start, first, seekable), text);
+    const isOther = words[first].speaker && words[first].speaker !== speaker;
+    speaker = words[first].speaker || speaker;
+    const name = isOther && make("p", { class: "said-by" }, nameOf({ speakers }, speaker));
+    block.append(makeTime(words[first].start, first, seekable), name ? make("div", {}, name, text) : text);
     return block;
   });
   return { elements, blocks };
@@ -54,7 +58,7 @@ function makeTime(start, word, seekable) {
 }
 
 /** Return what was taken out: when, why, and the text itself. */
-function makeRemoved({ start, end, text, reason }) {
+export function makeRemoved({ start, end, text, reason }) {
   const block = make("div", { class: "removed" });
   block.setAttribute("role", "note");
   block.append(make("span", { class: "time" }, clock(start)));
@@ -70,7 +74,7 @@ function makeRemoved({ start, end, text, reason }) {
 const GAP_REASONS = { "not understood": "heard, not understood", unreadable: "damaged, cannot be played or read" };
 
 /** Return the line that stands for a stretch without words. */
-function makeGap({ start, end, reason }) {
+export function makeGap({ start, end, reason }) {
   const block = make("div", { class: "gap" });
   block.setAttribute("role", "note");
   const sentence = `[${clock(start)}–${clock(end)} ${GAP_REASONS[reason] ?? reason}]`;
@@ -115,6 +119,11 @@ export function factsOf(transcript, wordCount) {
     { text: `${counted(wordCount, "word")}` },
     { text: `Model ${model}`, title: processing ? `${processing.device}, ${processing.compute_type}` : "" },
   ];
+  const { revision = 0, revised_at: revisedAt, revised_by: revisedBy } = transcript;
+  if (revision) {
+    const title = revisedAt ? `Saved on ${dayAndTime(new Date(revisedAt))}` : "";
+    facts.splice(1, 0, { text: [`Revision ${revision}`, revisedBy].filter(Boolean).join(", "), title });
+  }
   const stream = audioStreamOf(processing);
   if (stream) facts.push({ text: stream, title: "The others were left out; the option audio_stream chooses one" });
   if (factor !== null && factor !== undefined) {

@@ -18,3 +18,12 @@ export function stored(name) {
     return null;
   }
 }
+
+/** Return the names that begin so. */
+export function storedNames(beginning) {
+  try {
+    return Object.keys(localStorage).filter((name) => name.startsWith(beginning));
+  } catch {
+    return [];
+  }
+}

@@ -4,6 +4,8 @@ import io
 import json
 import re
 import zipfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import jiwer
 import pytest
@@ -145,7 +147,15 @@ def test_a_batch_with_options_writes_what_was_asked_for(stack, clips, new_batch)
     batch = new_batch(stack, "only subtitles", formats=["srt"], language="en")
     batch.upload("a.mp3", clips["short-answer.mp3"].path.read_bytes())
     batch.start()
-    assert [document["format"] for document in batch.finished()["jobs"][0]["documents"]] == ["srt"]
+    (job,) = batch.finished()["jobs"]
+    assert [document["format"] for document in job["documents"]] == ["srt"]
+    transcript = batch.api.get(f"/jobs/{job['job_id']}/transcript").json()  # though its batch asked for no JSON
+    transcript["paragraphs"][0]["words"][0] |= {"text": " Hear, hear:", "start": None, "end": None}
+    correction = {"base": 0, "saved_by": "Ada", "paragraphs": transcript["paragraphs"]}
+    assert batch.api.post(f"/jobs/{job['job_id']}/revisions", json=correction).status_code == 201
+    (uri,) = [document["uri"] for document in batch.jobs()["a.mp3"]["documents"]]
+    assert "Hear, hear:" in Path(unquote(urlsplit(uri).path)).read_text()
+    assert batch.document("a.mp3", "md").startswith(b"# a.mp3\n")
 
 
 def test_a_cancelled_batch_stops_its_jobs_and_a_retry_finishes_them(stack, clips, new_batch):

@@ -25,7 +25,7 @@ from tasks.orchestration.summary import Ending
 from tasks.orchestration.task_runs import end_earlier_attempts, end_task_runs
 from tasks.storage.folder import open_folder
 from tasks.storage.keys import BatchKeys, attempt_token
-from tasks.transcription.transcript import Transcript
+from tests.support.transcripts import heard
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID = "20260101-120000-abcdef"
@@ -144,9 +144,8 @@ def store(tmp_path):
 
 def published(store, manifest, job):
     store.write(BatchKeys.of(BATCH_ID).manifest, manifest.model_dump_json().encode())
-    transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=3.0)
     attempt = {"token": attempt_token("run", 1), "attempt": 1}
-    return publish(store, BATCH_ID, job, **attempt, transcript=transcript, contents={DocumentFormat.TXT: b"x"})
+    return publish(store, BATCH_ID, job, **attempt, heard=heard(), contents={DocumentFormat.TXT: b"x"})
 
 
 def make_unreadable(path: Path) -> None:

@@ -10,12 +10,12 @@ from tasks.errors import NotFound
 from tasks.names import DocumentFormat
 from tasks.storage.keys import BatchKeys, attempt_token
 from tasks.storage.records import published_and_intact, read_publication
-from tasks.transcription.transcript import Transcript
+from tests.support.transcripts import heard
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID = "20260101-120000-abcdef"
 KEYS = BatchKeys.of(BATCH_ID)
-HEARD = Transcript(segments=(), language="en", language_probability=1.0, model="tiny.en", audio_seconds=3.0)
+HEARD = heard()
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def job(store):
 def attempt(store, job, number: int, said: bytes):
     contents = {DocumentFormat.TXT: said, DocumentFormat.SRT: b"1\n" + said}
     token = attempt_token("run", number)
-    return publish(store, BATCH_ID, job, token=token, attempt=number, transcript=HEARD, contents=contents)
+    return publish(store, BATCH_ID, job, token=token, attempt=number, heard=HEARD, contents=contents)
 
 
 def documents(store):

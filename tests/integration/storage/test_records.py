@@ -14,7 +14,7 @@ from tasks.storage import records
 from tasks.storage.keys import BatchKeys, attempt_token
 from tasks.storage.open_store import open_store
 from tasks.storage.records import published_and_intact, read_manifest, read_publication, read_recording
-from tasks.transcription.transcript import Transcript
+from tests.support.transcripts import heard
 
 BATCH_ID = "20261122-101112-abcdef"
 KEYS = BatchKeys.of(BATCH_ID)
@@ -72,10 +72,9 @@ def test_a_damaged_publication_is_made_again_by_the_job(store, content):
     manifest = manifest_of(Batch(batch_id=BATCH_ID, name="talks", created_at=NOW), [upload], started_at=NOW)
     store.write(KEYS.manifest, manifest.model_dump_json().encode())
     store.write(KEYS.publication(JOB_ID), content)
-    transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=1.0)
     again = {"token": attempt_token("a run", 2), "attempt": 2}
     contents = {DocumentFormat.TXT: b"Hello."}
-    publish(store, BATCH_ID, manifest.jobs[0], **again, transcript=transcript, contents=contents)
+    publish(store, BATCH_ID, manifest.jobs[0], **again, heard=heard(), contents=contents)
     publication = published_and_intact(store, BATCH_ID, JOB_ID)
     assert publication is not None
     assert publication.attempt == 2

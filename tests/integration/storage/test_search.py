@@ -17,11 +17,11 @@ from tasks.cleanup.deletion import hide_batch
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
 from tasks.storage.keys import BatchKeys, attempt_token
-from tasks.transcription.transcript import Transcript
+from tests.support.transcripts import heard
 from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-HEARD = Transcript(segments=(), language="en", language_probability=1.0, model="tiny.en", audio_seconds=3.0)
+HEARD = heard()
 
 
 class Installation:
@@ -56,7 +56,7 @@ class Installation:
             job,
             token=attempt_token(job.job_id, attempt),
             attempt=attempt,
-            transcript=HEARD.model_copy(update={"language": language}),
+            heard=HEARD.model_copy(update={"transcript": HEARD.transcript.model_copy(update={"language": language})}),
             contents={document_format: content or json.dumps({"segments": segments}).encode()},
         )
 

@@ -16,13 +16,13 @@ from tasks.documents.publish import publish
 from tasks.documents.results import complete_results, document_uri, find_result_folders, keep_results, list_results
 from tasks.names import DEFAULT_FORMATS, DocumentFormat
 from tasks.storage.keys import BatchKeys, attempt_token, result_key
-from tasks.transcription.transcript import Transcript
+from tests.support.transcripts import heard
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BATCH_ID, OTHER_ID = "20260101-120000-abcdef", "20260101-120000-zzzzzz"
 TEMPLATE = "results/{date}/{batch}/{tree}/{name}"
 FOLDER = f"results/2026-01-01/{BATCH_ID}/"
-HEARD = Transcript(segments=(), language="en", language_probability=1.0, model="tiny.en", audio_seconds=3.0)
+HEARD = heard()
 
 
 def make_batch(store, *paths, batch_id=BATCH_ID, template=TEMPLATE):
@@ -41,7 +41,7 @@ def publish_job(store, job, said=b"said", number=1):
     contents = dict.fromkeys(DEFAULT_FORMATS, said)
     token = attempt_token("run", number)
     batch_id = job.job_id.rpartition("-")[0]
-    return publish(store, batch_id, job, token=token, attempt=number, transcript=HEARD, contents=contents)
+    return publish(store, batch_id, job, token=token, attempt=number, heard=HEARD, contents=contents)
 
 
 def results(store, folder="results/"):

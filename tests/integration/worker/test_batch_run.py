@@ -12,7 +12,7 @@ from tasks.names import DocumentFormat
 from tasks.settings import Settings
 from tasks.storage.keys import BatchKeys, attempt_token
 from tasks.storage.open_store import open_store
-from tasks.transcription.transcript import Transcript
+from tests.support.transcripts import heard
 
 BATCH_ID = "20261124-101112-abcdef"
 
@@ -29,10 +29,9 @@ def done_batch(tmp_path, monkeypatch, prefect_server):
     store, keys = open_store(Settings()), BatchKeys.of(BATCH_ID)
     store.write(keys.batch, batch.model_dump_json().encode())
     store.write(keys.manifest, manifest.model_dump_json().encode())
-    transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=1.0)
     attempt = {"token": attempt_token("a run", 1), "attempt": 1}
     contents = {DocumentFormat.TXT: b"Hello."}
-    publish(store, BATCH_ID, manifest.jobs[0], **attempt, transcript=transcript, contents=contents)
+    publish(store, BATCH_ID, manifest.jobs[0], **attempt, heard=heard(), contents=contents)
 
     def run():
         from flows.transcribe_batch import transcribe_batch

@@ -27,8 +27,8 @@ from tasks.storage.open_store import open_store
 from tasks.storage.records import read_publication
 from tasks.transcription.backend import device_error
 from tasks.transcription.model_manager import Engines, PlacedModel
-from tasks.transcription.transcript import Transcript
 from tasks.transcription.whisper import WhisperBackend
+from tests.support.transcripts import heard
 
 BATCH_ID = "20261124-101112-abcdef"
 
@@ -139,9 +139,8 @@ def test_a_run_waits_for_a_store_that_is_away(tmp_path, monkeypatch, caplog):
     recording = Recording(job_id=job.job_id, key="recordings/talk.mp3", size=1, sha256="0" * 64, audio_seconds=1.0)
     store = open_store(Settings())
     store.write(BatchKeys.of(batch_id).manifest, b"{}")
-    transcript = Transcript(segments=(), language="en", language_probability=1.0, model="tiny", audio_seconds=1.0)
     attempt = {"token": attempt_token("another run", 1), "attempt": 1}
-    publish(store, batch_id, job, **attempt, transcript=transcript, contents={DocumentFormat.TXT: b"Hello."})
+    publish(store, batch_id, job, **attempt, heard=heard(), contents={DocumentFormat.TXT: b"Hello."})
     root.rename(tmp_path / "unplugged")
     root.write_text("no folder")
 

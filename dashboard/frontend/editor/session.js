@@ -1,0 +1,158 @@
+// One person's editing of one transcript: what was changed since which revision, and what is kept of it where.
+
+import { discardDraft, keepDraft } from "./drafts.js";
+import { History } from "./history.js";
+import {
+  addSpeaker,
+  assign,
+  confirmWord,
+  contentOf,
+  insertStretch,
+  join,
+  mergeSpeaker,
+  renameSpeaker,
+  retype,
+  split,
+} from "./model.js";
+import { replacePlaces } from "./finding.js";
+import { isDoubtful, wordAtOffset } from "./timeline.js";
+
+export class Session {
+  /** *base* is the transcript as it was saved as *revision*; *draft* is what was made of it before. */
+  constructor({ jobId, revision, base, draft = null, now }) {
+    Object.assign(this, { jobId, revision, base, isKept: true });
+    this.places = placesOf(base.paragraphs);
+    this.history = new History(draft ?? base, { now });
+  }
+
+  get transcript() {
+    return this.history.state;
+  }
+
+  get isDirty() {
+    return this.transcript !== this.base;
+  }
+
+  indexOf(id) {
+    return this.transcript.paragraphs.findIndex((paragraph) => paragraph.id === id);
+  }
+
+  type(id, text, step) {
+    this.history.enter(retype(this.transcript, this.indexOf(id), text), step);
+  }
+
+  /** Take note that the word at an offset is right. */
+  confirmWord(index, offset) {
+    const paragraph = this.transcript.paragraphs[index];
+    const number = wordAtOffset(paragraph, offset);
+    if (!isDoubtful(paragraph.words[number])) return;
+    const place = { id: paragraph.id, offset: paragraph.spans[number][0] };
+    this.history.enter(confirmWord(this.transcript, index, number), { place });
+  }
+
+  /** Write in the place of a part of a paragraph, as a step of its own; returns where it ends. */
+  write(id, { from, to }, written) {
+    const index = this.indexOf(id);
+    const { text } = this.transcript.paragraphs[index];
+    const changed = text.slice(0, from) + written + text.slice(to);
+    this.history.enter(retype(this.transcript, index, changed), { place: { id, offset: from } });
+    return { id, offset: from + written.length };
+  }
+
+  /** Divide a paragraph; what was selected goes. Returns where the second one begins. */
+  split(id, { from, to }) {
+    const index = this.indexOf(id);
+    const { text } = this.transcript.paragraphs[index];
+    const without = retype(this.transcript, index, text.slice(0, from) + text.slice(to));
+    const divided = split(without, index, from);
+    this.history.enter(divided, { place: { id, offset: from } });
+    return { id: divided.paragraphs[index + 1].id, offset: 0 };
+  }
+
+  /** Append a paragraph to the one before; returns where the seam is, or null if there is none before. */
+  join(id) {
+    const index = this.indexOf(id);
+    if (index < 1) return null;
+    const { transcript, seam } = join(this.transcript, index);
+    this.history.enter(transcript, { place: { id, offset: 0 } });
+    return { id: transcript.paragraphs[index - 1].id, offset: seam };
+  }
+
+  joinNext(id) {
+    const next = this.transcript.paragraphs[this.indexOf(id) + 1];
+    return next ? this.join(next.id) : null;
+  }
+
+  /** Give paragraphs to a speaker; a null one is a new speaker. */
+  assign(ids, speaker) {
+    const added = speaker === null ? addSpeaker(this.transcript) : { transcript: this.transcript, id: speaker };
+    const indexes = ids.map((id) => this.indexOf(id));
+    this.history.enter(assign(added.transcript, indexes, added.id), { place: { id: ids[0], offset: 0 } });
+  }
+
+  addSpeaker() {
+    if (this.transcript.speakers.length) this.history.enter(addSpeaker(this.transcript).transcript);
+    else this.assign(this.transcript.paragraphs.map(({ id }) => id), null);
+  }
+
+  renameSpeaker(id, name) {
+    this.history.enter(renameSpeaker(this.transcript, id, name));
+  }
+
+  mergeSpeaker(id, other) {
+    this.history.enter(mergeSpeaker(this.transcript, id, other));
+  }
+
+  replace(places, replacement) {
+    const [{ index, from }] = places;
+    const place = { id: this.transcript.paragraphs[index].id, offset: from };
+    this.history.enter(replacePlaces(this.transcript, places, replacement), { place });
+  }
+
+  /** Put in a paragraph for a stretch of the recording; returns its beginning. */
+  insert(stretch) {
+    const { transcript, index } = insertStretch(this.transcript, stretch);
+    const place = { id: transcript.paragraphs[index].id, offset: 0 };
+    this.history.enter(transcript, { place });
+    return place;
+  }
+
+  /** Keep what is not saved in the browser; `isKept` says whether it does. */
+  keep() {
+    if (this.isDirty) this.isKept = keepDraft(this.jobId, this.revision, this.transcript, this.places);
+    else this.forget();
+  }
+
+  forget() {
+    discardDraft(this.jobId, this.revision);
+    this.isKept = true;
+  }
+
+  content() {
+    return contentOf(this.transcript);
+  }
+
+  /** Take note that *transcript* is revision *number* now; what was changed meanwhile is a draft of that. */
+  saved(transcript, number) {
+    this.forget();
+    this.revision = number;
+    this.base = transcript;
+    this.places = placesOf(transcript.paragraphs.filter(({ words }) => words.length)); // no others are saved
+    this.history.seal();
+    this.keep();
+  }
+}
+
+const placesOf = (paragraphs) => new Map(paragraphs.map((paragraph, index) => [paragraph, index]));
+
+/** Return where two transcripts differ first: the end of what is other in the second one. */
+export function changedPlace(before, after) {
+  const index = after.paragraphs.findIndex((paragraph, place) => paragraph !== before.paragraphs[place]);
+  const paragraph = after.paragraphs[index] ?? after.paragraphs.at(-1);
+  if (!paragraph) return null;
+  const old = before.paragraphs.find(({ id }) => id === paragraph.id)?.text ?? "";
+  const { text } = paragraph;
+  let same = 0;
+  while (same < Math.min(old.length, text.length) && old.at(-1 - same) === text.at(-1 - same)) same++;
+  return { id: paragraph.id, offset: text.length - same };
+}
