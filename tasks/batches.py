@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -89,6 +89,10 @@ Term = Annotated[str, Field(max_length=100)]
 
 
 MOST_AUDIO_STREAMS = 50
+MOST_SPEAKERS = 20
+
+SpeakerChoice = Literal["off", "auto"] | Annotated[int, Field(ge=1, le=MOST_SPEAKERS)]
+"""Tell the speakers apart: not at all, as many as are found, or so many."""
 
 
 class TranscriptionOptions(StoredModel):
@@ -107,11 +111,23 @@ class TranscriptionOptions(StoredModel):
         le=MOST_AUDIO_STREAMS,
         description="Audio stream to transcribe, counted from 1; 0, or auto, takes the one with speech",
     )
+    speakers: SpeakerChoice = Field(
+        default="off", description="Tell the speakers apart: off, auto, or how many there are, from 1 to 20"
+    )
 
     @field_validator("audio_stream", mode="before")
     @classmethod
     def _auto_is_zero(cls, chosen: object) -> object:
         return 0 if chosen == "auto" else chosen
+
+    @field_validator("speakers", mode="before")
+    @classmethod
+    def _is_speaker_choice(cls, chosen: object) -> object:
+        number = int(chosen) if isinstance(chosen, str) and chosen.isdecimal() else chosen
+        if number in ("off", "auto") or (type(number) is int and 1 <= number <= MOST_SPEAKERS):
+            return number
+        msg = f"write off, auto or the number of speakers, from 1 to {MOST_SPEAKERS}"
+        raise ValueError(msg)
 
 
 class Batch(StoredModel):
@@ -226,6 +242,11 @@ class Recording(StoredModel):
     gaps: tuple[Gap, ...] = Field(default=(), description="what could not be read of the upload, in order of time")
     audio_stream: int = Field(default=1, ge=1, description="audio stream of the upload that it was made of, from 1")
     audio_streams: tuple[AudioStream, ...] = Field(default=(), description="all of them, if there are several")
+    channel_turns: tuple[float, ...] = Field(
+        default=(),
+        description="seconds at which the voice goes over to the other channel, the left one first; empty if not each "
+        "channel has a voice of its own, or speakers are not to be told apart",
+    )
 
 
 class Document(StoredModel):
@@ -247,6 +268,7 @@ class Publication(StoredModel):
     language: str
     audio_seconds: float
     gaps: tuple[Gap, ...] = Field(default=(), description="those of the transcript")
+    notes: tuple[str, ...] = Field(default=(), description="those of the transcript")
     published_at: datetime
 
 
