@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.errors import NotFound
 from tasks.names import DEFAULT_FORMATS, DocumentFormat, DocumentNames, display_name, document_stems
 from tasks.result_template import ResultTemplate
+from tasks.speaker_choice import SpeakerChoice
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
 JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
@@ -89,10 +90,6 @@ Term = Annotated[str, Field(max_length=100)]
 
 
 MOST_AUDIO_STREAMS = 50
-MOST_SPEAKERS = 20
-
-SpeakerChoice = Literal["off", "auto"] | Annotated[int, Field(ge=1, le=MOST_SPEAKERS)]
-"""Tell the speakers apart: not at all, as many as are found, or so many."""
 
 
 class TranscriptionOptions(StoredModel):
@@ -111,23 +108,12 @@ class TranscriptionOptions(StoredModel):
         le=MOST_AUDIO_STREAMS,
         description="Audio stream to transcribe, counted from 1; 0, or auto, takes the one with speech",
     )
-    speakers: SpeakerChoice = Field(
-        default="off", description="Tell the speakers apart: off, auto, or how many there are, from 1 to 20"
-    )
+    speakers: SpeakerChoice = Field(default="off", description="Tell them apart: off, auto, or how many there are")
 
     @field_validator("audio_stream", mode="before")
     @classmethod
     def _auto_is_zero(cls, chosen: object) -> object:
         return 0 if chosen == "auto" else chosen
-
-    @field_validator("speakers", mode="before")
-    @classmethod
-    def _is_speaker_choice(cls, chosen: object) -> object:
-        number = int(chosen) if isinstance(chosen, str) and chosen.isdecimal() else chosen
-        if number in ("off", "auto") or (type(number) is int and 1 <= number <= MOST_SPEAKERS):
-            return number
-        msg = f"write off, auto or the number of speakers, from 1 to {MOST_SPEAKERS}"
-        raise ValueError(msg)
 
 
 class Batch(StoredModel):
@@ -242,11 +228,8 @@ class Recording(StoredModel):
     gaps: tuple[Gap, ...] = Field(default=(), description="what could not be read of the upload, in order of time")
     audio_stream: int = Field(default=1, ge=1, description="audio stream of the upload that it was made of, from 1")
     audio_streams: tuple[AudioStream, ...] = Field(default=(), description="all of them, if there are several")
-    channel_turns: tuple[float, ...] = Field(
-        default=(),
-        description="seconds at which the voice goes over to the other channel, the left one first; empty if not each "
-        "channel has a voice of its own, or speakers are not to be told apart",
-    )
+    channel_turns: tuple[float, ...] = ()
+    """Seconds at which the voice goes over to the other channel, from the left one; none: no channel has its own."""
 
 
 class Document(StoredModel):

@@ -77,6 +77,7 @@ def publish(
         language=transcript.language,
         audio_seconds=transcript.audio_seconds,
         gaps=transcript.gaps,
+        notes=transcript.notes,
         published_at=datetime.now(UTC),
     )
     standing = _publish(store, batch_id, publication)

@@ -1,6 +1,6 @@
 """Choices on the upload page, for `tasks.batches.TranscriptionOptions`: models, languages, numbers of speakers."""
 
-from tasks.batches import MOST_SPEAKERS
+from tasks.speaker_choice import MOST_SPEAKERS
 
 MODELS = ("tiny", "base", "small", "medium", "large-v3", "large-v3-turbo", "distil-large-v3.5")
 """Whisper models that are offered by name. Any other can be written in."""
