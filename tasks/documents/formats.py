@@ -8,6 +8,7 @@ from tasks.documents.markdown import to_markdown
 from tasks.documents.material import Material
 from tasks.documents.paragraphs import paragraphs
 from tasks.documents.sentences import language_turns, sentences
+from tasks.documents.voices import speaker_turns
 from tasks.documents.word_document import to_docx
 from tasks.names import DocumentFormat
 from tasks.subtitles.formats import compliance, to_srt, to_vtt
@@ -23,13 +24,18 @@ def render(
     """Return the documents of *transcript*, texts in UTF-8. The same transcript gives the same bytes."""
     standard = standard_for("en" if processing.task is WhisperTask.TRANSLATE else transcript.language)
     words = timed_words(transcript.segments)
+    voices = speaker_turns(transcript)
+    cues = lay_out(words, standard, end_seconds=transcript.end_seconds, voices=voices)
     material = Material(
         transcript=transcript,
         job=job,
         processing=processing,
         standard=standard,
-        paragraphs=paragraphs(words, standard, turns=language_turns(transcript)),
-        cues=lay_out(words, standard, end_seconds=transcript.end_seconds),
+        paragraphs=paragraphs(words, standard, turns=language_turns(transcript), voices=voices),
+        cues=cues,
+        labelled_cues=lay_out(words, standard, end_seconds=transcript.end_seconds, voices=voices, labelled=True)
+        if voices
+        else cues,
     )
     return {document_format: WRITERS[document_format](material) for document_format in formats}
 
@@ -45,14 +51,14 @@ def _to_json(material: Material) -> str:
         material.processing,
         paragraphs=material.paragraphs,
         segments=sentences(material.transcript, material.paragraphs, material.standard),
-        subtitles=compliance(material.cues, material.standard),
+        subtitles=compliance(material.labelled_cues, material.standard),
     )
     return f"{document.model_dump_json(indent=2)}\n"
 
 
 WRITERS: Mapping[DocumentFormat, Callable[[Material], bytes]] = {
     DocumentFormat.TXT: lambda material: _to_txt(material).encode(),
-    DocumentFormat.SRT: lambda material: to_srt(material.cues).encode(),
+    DocumentFormat.SRT: lambda material: to_srt(material.labelled_cues).encode(),
     DocumentFormat.VTT: lambda material: to_vtt(material.cues).encode(),
     DocumentFormat.JSON: lambda material: _to_json(material).encode(),
     DocumentFormat.DOCX: to_docx,

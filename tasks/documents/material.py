@@ -20,8 +20,10 @@ class Material:
     standard: SubtitleStandard
     paragraphs: tuple[Paragraph, ...]
     cues: tuple[Cue, ...]
+    labelled_cues: tuple[Cue, ...]
+    """The same for formats that have no place for the speaker but the text."""
 
     @property
     def text(self) -> str:
-        """The paragraphs, with an empty line between them; empty if nothing was said."""
-        return "\n\n".join(paragraph.text for paragraph in self.paragraphs)
+        """The paragraphs behind their speakers, with an empty line between them; empty if nothing was said."""
+        return "\n\n".join(f"{paragraph.label}{paragraph.text}" for paragraph in self.paragraphs)
