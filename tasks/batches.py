@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tasks.errors import NotFound
 from tasks.names import DEFAULT_FORMATS, DocumentFormat, DocumentNames, display_name, document_stems
 from tasks.result_template import ResultTemplate
+from tasks.speaker_choice import SpeakerChoice
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
 JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
@@ -107,6 +108,7 @@ class TranscriptionOptions(StoredModel):
         le=MOST_AUDIO_STREAMS,
         description="Audio stream to transcribe, counted from 1; 0, or auto, takes the one with speech",
     )
+    speakers: SpeakerChoice = Field(default="off", description="Tell them apart: off, auto, or how many there are")
 
     @field_validator("audio_stream", mode="before")
     @classmethod
@@ -226,6 +228,8 @@ class Recording(StoredModel):
     gaps: tuple[Gap, ...] = Field(default=(), description="what could not be read of the upload, in order of time")
     audio_stream: int = Field(default=1, ge=1, description="audio stream of the upload that it was made of, from 1")
     audio_streams: tuple[AudioStream, ...] = Field(default=(), description="all of them, if there are several")
+    channel_turns: tuple[float, ...] = ()
+    """Seconds at which the voice goes over to the other channel, from the left one; none: no channel has its own."""
 
 
 class Document(StoredModel):
@@ -247,6 +251,7 @@ class Publication(StoredModel):
     language: str
     audio_seconds: float
     gaps: tuple[Gap, ...] = Field(default=(), description="those of the transcript")
+    notes: tuple[str, ...] = Field(default=(), description="those of the transcript")
     transcript: str = Field(default="", description="key of what they were made of; empty in older records")
     published_at: datetime
 

@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from deployments.local.models import PINNED, assemble_from_packages, is_complete
 from tasks.settings import Settings
+from tasks.transcription.models import SPEAKER_MODEL
 from tests.support.prefect_server import give_database
 from tests.support.stack import MODEL, PROJECT, RunningBatch, RunningStack
 
@@ -76,11 +77,20 @@ def multilingual_model() -> Path:
 
 
 @pytest.fixture(scope="session")
-def _make_stack(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunningStack]:
+def speaker_model() -> Path:
+    """The folder of the model that tells speakers apart."""
+    return _assembled(SPEAKER_MODEL)
+
+
+@pytest.fixture(scope="session")
+def _make_stack(
+    small_model: Path, speaker_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], RunningStack]:
     def make(devices: str, *, from_nothing: bool = False) -> RunningStack:
         data = tmp_path_factory.mktemp("data")
         (data / "models").mkdir()
         (data / "models" / MODEL).symlink_to(small_model)
+        (data / "models" / SPEAKER_MODEL).symlink_to(speaker_model)
         if not from_nothing:
             give_database(data / "prefect")
         return RunningStack(data, devices)

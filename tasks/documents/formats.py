@@ -8,6 +8,7 @@ from tasks.documents.markdown import to_markdown
 from tasks.documents.material import Material
 from tasks.documents.sentences import sentences
 from tasks.documents.stored_transcript import StoredTranscript
+from tasks.documents.voices import speaker_turns
 from tasks.documents.word_document import to_docx
 from tasks.names import DocumentFormat
 from tasks.subtitles.formats import compliance, to_srt, to_vtt
@@ -27,12 +28,17 @@ def render_stored(stored: StoredTranscript, job: Job, formats: Iterable[Document
     """Return the documents of a transcript as it is stored, machine's or corrected."""
     transcript, standard = stored.transcript, stored.standard
     words = timed_words(transcript.segments)
+    voices = speaker_turns(transcript)
+    cues = lay_out(words, standard, end_seconds=transcript.end_seconds, voices=voices)
     material = Material(
         stored=stored,
         job=job,
         standard=standard,
         paragraphs=stored.divide(words),
-        cues=lay_out(words, standard, end_seconds=transcript.end_seconds),
+        cues=cues,
+        labelled_cues=lay_out(words, standard, end_seconds=transcript.end_seconds, voices=voices, labelled=True)
+        if voices
+        else cues,
     )
     return {document_format: WRITERS[document_format](material) for document_format in formats}
 
@@ -48,7 +54,7 @@ def _to_json(material: Material) -> str:
         material.processing,
         paragraphs=material.paragraphs,
         segments=sentences(material.transcript, material.paragraphs, material.standard),
-        subtitles=compliance(material.cues, material.standard),
+        subtitles=compliance(material.labelled_cues, material.standard),
     )
     stored = material.stored
     if stored.revision:
@@ -59,7 +65,7 @@ def _to_json(material: Material) -> str:
 
 WRITERS: Mapping[DocumentFormat, Callable[[Material], bytes]] = {
     DocumentFormat.TXT: lambda material: _to_txt(material).encode(),
-    DocumentFormat.SRT: lambda material: to_srt(material.cues).encode(),
+    DocumentFormat.SRT: lambda material: to_srt(material.labelled_cues).encode(),
     DocumentFormat.VTT: lambda material: to_vtt(material.cues).encode(),
     DocumentFormat.JSON: lambda material: _to_json(material).encode(),
     DocumentFormat.DOCX: to_docx,

@@ -9,8 +9,10 @@ from pydantic import Field
 
 from tasks.batches import AudioStream, Gap, Job, StoredModel, WhisperTask
 from tasks.documents.paragraphs import Paragraph
+from tasks.documents.voices import speaker_seconds
 from tasks.subtitles.formats import Compliance
-from tasks.transcription.transcript import RemovedText, Segment, Transcript
+from tasks.subtitles.tokens import timed_words
+from tasks.transcription.transcript import RemovedText, Segment, Transcript, is_empty
 
 
 class Processing(StoredModel):
@@ -44,6 +46,15 @@ class ParagraphOfText(StoredModel):
     end: float
     text: str
     is_heading: bool = Field(default=False, description="it is short and stands between longer pauses")
+    speaker: str = Field(default="", description="id of its speaker", exclude_if=is_empty)
+
+
+class SpeakerOfText(StoredModel):
+    """One of the speakers of a recording."""
+
+    id: str = Field(description="as in the words, segments and paragraphs that are theirs")
+    name: str = Field(default="", description="given by a user; without it, other documents say Speaker 1, 2, …")
+    seconds: float = Field(description="of their words")
 
 
 class JsonDocument(StoredModel):
@@ -71,6 +82,14 @@ class JsonDocument(StoredModel):
     gaps: tuple[Gap, ...] = Field(
         default=(), description="where a voice is heard and no word understood, or nothing can be read"
     )
+    speakers: tuple[SpeakerOfText, ...] = Field(
+        default=(),
+        description="in the order in which they are first heard; missing if they were not told apart",
+        exclude_if=is_empty,
+    )
+    notes: tuple[str, ...] = Field(
+        default=(), description="what was asked for and could not be done, and why", exclude_if=is_empty
+    )
     processing: Processing
     real_time_factor: float | None = Field(description="transcription time ÷ audio duration")
     subtitles: Compliance
@@ -91,6 +110,8 @@ class JsonDocument(StoredModel):
     ) -> Self:
         """Return the document of *transcript*, with its text as *paragraphs* and as *segments*."""
         seconds = transcript.audio_seconds
+        words = timed_words(transcript.segments)
+        spoken = speaker_seconds(transcript)
         return cls(
             source=Source(job_id=job.job_id, path=job.path, size=job.size, sha256=job.sha256),
             audio_seconds=seconds,
@@ -100,12 +121,23 @@ class JsonDocument(StoredModel):
             model=transcript.model,
             text="\n\n".join(paragraph.text for paragraph in paragraphs),
             paragraphs=tuple(
-                ParagraphOfText(start=each.start, end=each.end, text=each.text, is_heading=each.is_heading)
+                ParagraphOfText(
+                    start=each.start,
+                    end=each.end,
+                    text=each.text,
+                    is_heading=each.is_heading,
+                    speaker=words[each.words_before].speaker if spoken else "",
+                )
                 for each in paragraphs
             ),
             segments=segments,
             removed=transcript.removed,
             gaps=transcript.gaps,
+            speakers=tuple(
+                SpeakerOfText(id=speaker.id, name=speaker.name, seconds=spoken[speaker.id])
+                for speaker in transcript.speakers
+            ),
+            notes=transcript.notes,
             processing=processing,
             real_time_factor=round(processing.transcription_seconds / seconds, 4) if seconds > 0 else None,
             subtitles=subtitles,

@@ -14,7 +14,8 @@ def to_markdown(material: Material) -> str:
     blocks = [f"# {_escaped(material.job.name)}", _escaped(facts(material))]
     for paragraph in material.paragraphs:
         text = _escaped(paragraph.text)
-        blocks.append(f"## {text}" if paragraph.is_heading else f"[{clock(paragraph.start)}] {text}")
+        voice = f"**{_escaped(paragraph.voice)}:** " if paragraph.voice else ""
+        blocks.append(f"## {text}" if paragraph.is_heading else f"[{clock(paragraph.start)}] {voice}{text}")
     return "\n\n".join(blocks) + "\n"
 
 

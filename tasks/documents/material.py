@@ -20,6 +20,8 @@ class Material:
     standard: SubtitleStandard
     paragraphs: tuple[Paragraph, ...]
     cues: tuple[Cue, ...]
+    labelled_cues: tuple[Cue, ...]
+    """The same for formats that have no place for the speaker but the text."""
 
     @property
     def transcript(self) -> Transcript:
@@ -33,5 +35,5 @@ class Material:
 
     @property
     def text(self) -> str:
-        """The paragraphs, with an empty line between them; empty if nothing was said."""
-        return "\n\n".join(paragraph.text for paragraph in self.paragraphs)
+        """The paragraphs behind their speakers, with an empty line between them; empty if nothing was said."""
+        return "\n\n".join(f"{paragraph.label}{paragraph.text}" for paragraph in self.paragraphs)

@@ -6,7 +6,7 @@ compared with the others of the recording. A paragraph's cost depends on its own
 division is a shortest path over the ends of sentences, as that of cues is (`tasks.subtitles.layout`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from statistics import median
@@ -18,7 +18,7 @@ from tasks.batches import StoredModel
 from tasks.documents.discourse import connects, opens_topic
 from tasks.subtitles.breaks import Border, borders
 from tasks.subtitles.standards import SubtitleStandard
-from tasks.subtitles.tokens import Unit, text_of, units_of
+from tasks.subtitles.tokens import NO_VOICES, Unit, first_unit, text_of, units_of
 from tasks.transcription.transcript import Word
 
 # Pauses in milliseconds, lengths in columns (characters, full-width ones twice), costs in whole numbers.
@@ -62,6 +62,13 @@ class Paragraph:
     is_heading: bool
     words_before: int
     """Number of words of the transcript before it."""
+    voice: str = ""
+    """The speaker who begins with it; empty if the one before goes on, or speakers are not told apart."""
+
+    @property
+    def label(self) -> str:
+        """What stands before the text of one who begins to speak."""
+        return f"{self.voice}: " if self.voice else ""
 
 
 class ParagraphStart(StoredModel):
@@ -72,17 +79,24 @@ class ParagraphStart(StoredModel):
 
 
 def paragraphs(
-    words: Sequence[Word], standard: SubtitleStandard, *, turns: frozenset[int] = frozenset()
+    words: Sequence[Word],
+    standard: SubtitleStandard,
+    *,
+    turns: frozenset[int] = frozenset(),
+    voices: Mapping[int, str] = NO_VOICES,
 ) -> tuple[Paragraph, ...]:
     """
     Return *words* as paragraphs, every word once, in order.
 
-    *turns* are the indexes of words with which another speaker or language begins: there a paragraph always ends.
+    *turns* are the indexes of words with which another language begins, *voices* the speakers who begin, by the index
+    of their first word: there a paragraph always ends. With several speakers, a short sentence is an answer and no
+    heading.
     """
     units = units_of(words, standard)
     if not units:
         return ()
-    division = _Division.of(units, standard.language, turns)
+    begins = {first_unit(units, word): voice for word, voice in voices.items()}
+    division = _Division.of(units, standard.language, turns, begins)
     return tuple(
         Paragraph(
             text=text_of(units[first:after]),
@@ -90,27 +104,33 @@ def paragraphs(
             end=units[after - 1].end / 1000,
             is_heading=division.is_heading(first, after),
             words_before=units[first].words_before,
+            voice=begins.get(first, ""),
         )
         for first, after in division.cheapest()
     )
 
 
 def divided(
-    words: Sequence[Word], standard: SubtitleStandard, starts: Sequence[ParagraphStart]
+    words: Sequence[Word],
+    standard: SubtitleStandard,
+    starts: Sequence[ParagraphStart],
+    *,
+    voices: Mapping[int, str] = NO_VOICES,
 ) -> tuple[Paragraph, ...]:
-    """Return *words* as paragraphs that begin at the *starts*, every word once, in order."""
+    """Return *words*, each once, as paragraphs that begin at the *starts* and where a speaker of *voices* begins."""
+    begun = dict.fromkeys(voices, False) | {start.words_before: start.is_heading for start in starts}
     found = []
-    afters = [*(start.words_before for start in starts[1:]), len(words)]
-    for start, after in zip(starts, afters, strict=True):
-        units = units_of(words[start.words_before : after], standard)
+    for first, after in pairwise([*sorted(begun), len(words)]):
+        units = units_of(words[first:after], standard)
         if units:
             found.append(
                 Paragraph(
                     text=text_of(units),
                     start=units[0].start / 1000,
                     end=units[-1].end / 1000,
-                    is_heading=start.is_heading,
-                    words_before=start.words_before,
+                    is_heading=begun[first],
+                    words_before=first,
+                    voice=voices.get(first, ""),
                 )
             )
     return tuple(found)
@@ -133,7 +153,7 @@ class _Division:
     widths: Sequence[int]
 
     @classmethod
-    def of(cls, units: Sequence[Unit], language: str, turns: frozenset[int]) -> Self:
+    def of(cls, units: Sequence[Unit], language: str, turns: frozenset[int], voices: Mapping[int, str]) -> Self:
         """Return the divisions of *units*, with the cost of each end."""
         found = borders(units, language)
         gaps = [right.start - left.end for left, right in pairwise(units)]
@@ -152,7 +172,7 @@ class _Division:
             for place in range(1, len(units))
             if found[place] is Border.SENTENCE or (found[place] is not Border.BOUND and pauses[place] >= SHORT_PAUSE)
         }
-        turned = {place for place in range(1, len(units)) if units[place].words_before in turns}
+        turned = {place for place in range(1, len(units)) if units[place].words_before in turns or place in voices}
         costs |= dict.fromkeys(turned, -_FORCED)
         return cls(
             units=units,
@@ -160,7 +180,7 @@ class _Division:
             end_costs=costs | {len(units): 0},
             pauses=pauses,
             clear_pause=clear,
-            may_have_headings=len(heard) >= len(_USUAL_PAUSES),
+            may_have_headings=not voices and len(heard) >= len(_USUAL_PAUSES),
             widths=list(accumulate((unit.columns + unit.spaced for unit in units), initial=0)),
         )
 

@@ -76,6 +76,7 @@ def publish(
         language=heard.transcript.language,
         audio_seconds=heard.transcript.audio_seconds,
         gaps=heard.transcript.gaps,
+        notes=heard.transcript.notes,
         published_at=datetime.now(UTC),
     )
     standing = _publish(store, batch_id, publication)

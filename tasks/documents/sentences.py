@@ -20,8 +20,8 @@ def sentences(
     """
     Return the transcript's words as segments of a sentence each, every word once, in order.
 
-    A segment ends with a sentence, a paragraph, a long pause or a chunk of the model, whose figures it keeps. A chunk
-    that came without words stays whole.
+    A segment ends with a sentence, a paragraph, a long pause or a chunk of the model, whose figures it keeps; with a
+    paragraph ends the turn of a speaker. A chunk that came without words stays whole.
     """
     written = written_words(transcript.segments)
     words = tuple(word for spoken in written for word in spoken)
@@ -71,5 +71,6 @@ def _divided(segment: Segment, words: Sequence[Word], borders: Sequence[int]) ->
                 "end": max(spoken[0].start, spoken[-1].end),
                 "text": "".join(word.text for word in spoken),
                 "words": tuple(spoken),
+                "speaker": spoken[0].speaker if len({word.speaker for word in spoken}) == 1 else "",
             }
         )

@@ -15,12 +15,13 @@ from tasks.batches import Document, Publication, StoredModel, WhisperTask
 from tasks.documents.json_document import JsonDocument, Processing
 from tasks.documents.paragraphs import Paragraph, ParagraphStart, divided, paragraphs
 from tasks.documents.sentences import language_turns
+from tasks.documents.voices import speaker_turns
 from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.names import DocumentFormat
 from tasks.storage.base import Store
 from tasks.storage.records import parse_record
 from tasks.subtitles.standards import SubtitleStandard, standard_for
-from tasks.transcription.transcript import Transcript, Word
+from tasks.transcription.transcript import Speaker, Transcript, Word
 
 
 class StoredTranscript(StoredModel):
@@ -41,9 +42,10 @@ class StoredTranscript(StoredModel):
 
     def divide(self, words: Sequence[Word]) -> tuple[Paragraph, ...]:
         """Return its *words* as paragraphs: those that a user made, or those that are heard."""
+        voices = speaker_turns(self.transcript)
         if self.paragraphs:
-            return divided(words, self.standard, self.paragraphs)
-        return paragraphs(words, self.standard, turns=language_turns(self.transcript))
+            return divided(words, self.standard, self.paragraphs, voices=voices)
+        return paragraphs(words, self.standard, turns=language_turns(self.transcript), voices=voices)
 
 
 def read_machine_transcript(store: Store, publication: Publication, *, offset_seconds: float) -> StoredTranscript:
@@ -86,6 +88,8 @@ def _from_json(document: JsonDocument, offset_seconds: float) -> StoredTranscrip
             offset_seconds=max(offset_seconds, end - document.audio_seconds),
             removed=document.removed,
             gaps=document.gaps,
+            speakers=tuple(Speaker(id=each.id, name=each.name) for each in document.speakers),
+            notes=document.notes,
         ),
         processing=document.processing,
     )

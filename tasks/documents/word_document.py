@@ -32,6 +32,8 @@ def to_docx(material: Material) -> bytes:
         written = document.add_paragraph(style="Heading 1" if paragraph.is_heading else None)
         if not paragraph.is_heading:
             _add_grey(written, f"{clock(paragraph.start)}  ")
+        if paragraph.label:
+            written.add_run(plain(paragraph.label) + " ").bold = True
         spoken = written.add_run(plain(paragraph.text))
         if material.standard.language in _RIGHT_TO_LEFT:
             written.paragraph_format.element.get_or_add_pPr().append(OxmlElement("w:bidi"))

@@ -35,11 +35,13 @@ from tasks.storage.records import read_recording
     retry_condition_fn=ask_the_error,
     cache_policy=NO_CACHE,
 )
-def convert(job: Job, batch_id: str, settings: Settings, audio_stream: int = 0) -> Recording:
+def convert(
+    job: Job, batch_id: str, settings: Settings, audio_stream: int = 0, *, measure_channels: bool = False
+) -> Recording:
     """
     Return the recording of the job's upload, made and put into the store unless it is there already.
 
-    *audio_stream* counts from 1; 0 takes the one with speech.
+    *audio_stream* counts from 1; 0 takes the one with speech. *measure_channels* is for telling speakers apart.
 
     The store keeps the result, not Prefect: what Prefect remembers stays when the recording is gone, and would be
     returned where converting again is what is needed. A job's id stands for the content of its upload, which never
@@ -49,7 +51,7 @@ def convert(job: Job, batch_id: str, settings: Settings, audio_stream: int = 0) 
     """
     try:
         with current_turn():
-            return _convert(job, batch_id, settings, audio_stream)
+            return _convert(job, batch_id, settings, audio_stream, measure_channels=measure_channels)
     except RunCancelled:
         return Cancelled(message="Cancelled while it was being converted.")  # type: ignore[return-value]  # as below
     except TranscriptionError as error:
@@ -57,7 +59,7 @@ def convert(job: Job, batch_id: str, settings: Settings, audio_stream: int = 0) 
         return Failed(message=str(error), data=error, name=name)  # type: ignore[return-value]  # Prefect takes a state as the end
 
 
-def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int) -> Recording:
+def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int, *, measure_channels: bool) -> Recording:
     current_token().raise_if_cancelled()
     store, logger = open_store(settings), get_run_logger()
     recording = read_recording(store, batch_id, job.job_id)
@@ -78,6 +80,7 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int) -> 
             limits=limits,
             audio_stream=audio_stream,
             refuse_damaged=settings.refuse_damaged,
+            measure_channels=measure_channels,
         )
         logger.info(
             "Converted job %s: %.1f s of audio in %.1f s%s",
@@ -100,6 +103,7 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int) -> 
                 audio_stream=conversion.plan.stream + 1,
                 audio_streams=conversion.streams if len(conversion.streams) > 1 else (),
                 gaps=conversion.gaps,
+                channel_turns=conversion.channel_turns,
             ),
         )
 

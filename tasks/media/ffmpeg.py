@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tasks.errors import MediaRejected, UploadMissing
 from tasks.media.announced import find_announced
+from tasks.media.channels import channel_arguments, channel_turns, read_channel_levels
 from tasks.media.ffmpeg_log import Report, read_log
 from tasks.media.formats import LONGEST_START, why_unreadable
 from tasks.media.losses import (
@@ -31,6 +32,7 @@ from tasks.media.losses import (
     seconds_cut_off,
     sources_between_holes,
 )
+from tasks.media.mixes import DOWNMIX, STEREO
 from tasks.media.mpeg_frames import announces_more, walk_frames
 from tasks.media.plan import (
     INPUT_NAME,
@@ -64,12 +66,14 @@ def convert_file(
     limits: ConversionLimits,
     audio_stream: int = 0,
     refuse_damaged: bool = False,
+    measure_channels: bool = False,
 ) -> Conversion:
     """
     Make the recording *target* of the file *upload*, which *name* stands for in messages.
 
     *audio_stream* counts from 1; 0 takes the one with speech. What can't be read of a damaged upload is a gap of the
-    conversion, or with *refuse_damaged* a reason to reject it.
+    conversion, or with *refuse_damaged* a reason to reject it. With *measure_channels*, it says when the voice of a
+    stereo upload is in which channel.
 
     Works in a folder next to *target*. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then there
     is no *target*.
@@ -89,6 +93,7 @@ def convert_file(
         report = take.report
         check_losses(report, losses, name=name, refuse_damaged=refuse_damaged)
         offset = _offset(ffmpeg, take, losses)
+        turns = ffmpeg.channel_turns(take, limits) if measure_channels else ()
         take.recording.replace(folder / RECORDING_NAME)
         check_recording(report, ffmpeg.run(check_arguments()), name=name)
         (folder / RECORDING_NAME).replace(target)
@@ -99,6 +104,7 @@ def convert_file(
         streams=named_streams(audio_streams(report)),
         wall_seconds=time.monotonic() - began,
         gaps=losses.gaps(offset),
+        channel_turns=turns,
     )
 
 
@@ -152,6 +158,17 @@ class Ffmpeg:
         if error is not None:
             raise error
         return survey
+
+    def channel_turns(self, take: Take, limits: ConversionLimits) -> tuple[float, ...]:
+        """Return when the voice is in which channel of *take*; nothing but of two channels that were simply mixed."""
+        if take.report.channels != STEREO or take.plan.mix != DOWNMIX:
+            return ()
+        arguments = [self.program, *channel_arguments(take.plan, limits)]
+        end, levels = run_confined(arguments, folder=self.folder, limits=self.limits, read=read_channel_levels)
+        error = interruption(self.name, exit_code=end.code, timed_out=end.timed_out, report=take.report)
+        if error is not None:
+            raise error
+        return channel_turns(levels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,12 +119,14 @@ class Conversion:
     wall_seconds: float
     gaps: tuple[Gap, ...] = ()
     """Stretches that could not be read, on the clock of the transcript."""
+    channel_turns: tuple[float, ...] = ()
+    """Those of `tasks.media.channels`, if they were asked for."""
 
 
 def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     """Return ffmpeg's arguments that make `RECORDING_NAME` of `INPUT_NAME`, and measure both ends on the way."""
     graph = (
-        f"{_joined(plan)}asplit=3[sound][level][first];"
+        f"{joined_sources(plan)}asplit=3[sound][level][first];"
         f"[level]aresample=osf=s16,volumedetect@{DECODED},anullsink;"
         f"[first]aselect=eq(n\\,0),ashowinfo@{DECODED},anullsink;"
         f"[sound]{_filters(plan)},asplit=3[mono][check][loud];"
@@ -137,7 +139,7 @@ def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
     )
     return [
         *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-y", "-threads", "1"),
-        *(word for source in plan.sources for word in _source_input(source, limits)),
+        *(word for source in plan.sources for word in source_input(source, limits)),
         *("-filter_complex", graph, "-map", "[encoded]", "-vn"),
         *("-c:a", "libmp3lame", "-q:a", "2", "-map_metadata", "-1", "-fflags", "+bitexact"),
         *("-max_error_rate", "1", "-f", "mp3", f"file:{RECORDING_NAME}"),
@@ -147,7 +149,7 @@ def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:
 def _filters(plan: Plan) -> str:
     """Return the filters from the decoded sound to the recording's. Gain is given in floating point."""
     filters = [
-        "" if plan.keep_times else f"asetpts=({_end_to_end(plan.holes)})/TB",
+        on_the_clock(plan).removesuffix(","),
         f"pan=mono|c0={plan.mix}" if plan.mix else "",
         f"aresample={RECORDING_RATE}:async=1",
         "aformat=channel_layouts=mono",
@@ -156,6 +158,11 @@ def _filters(plan: Plan) -> str:
     if plan.gain_decibels:
         filters += [f"volume={plan.gain_decibels:.1f}dB:precision=float", f"alimiter=limit={PEAK}:level=0:asc=0"]
     return ",".join(filter(None, filters))
+
+
+def on_the_clock(plan: Plan) -> str:
+    """Return the filter that puts the sound at its times on the recording's clock, if ffmpeg's own don't."""
+    return "" if plan.keep_times else f"asetpts=({_end_to_end(plan.holes)})/TB,"
 
 
 def _end_to_end(holes: tuple[Stretch, ...]) -> str:
@@ -167,7 +174,7 @@ def _end_to_end(holes: tuple[Stretch, ...]) -> str:
     return "N/SR" + "".join(terms)
 
 
-def _joined(plan: Plan) -> str:
+def joined_sources(plan: Plan) -> str:
     """Return the beginning of the filter graph: the sound of one stream from all sources."""
     if len(plan.sources) == 1:
         return f"[0:a:{plan.stream}]"
@@ -178,7 +185,8 @@ def _joined(plan: Plan) -> str:
     return f"{''.join(parts)}{labels}concat=n={len(plan.sources)}:v=0:a=1,"
 
 
-def _source_input(source: Source, limits: ConversionLimits) -> tuple[str, ...]:
+def source_input(source: Source, limits: ConversionLimits) -> tuple[str, ...]:
+    """Return the arguments that read one source of the upload."""
     longest = limits.max_audio_seconds + 1
     seconds = longest if source.seconds is None else min(longest, source.seconds)
     skip = ("-skip_initial_bytes", str(source.start)) if source.start else ()

@@ -108,7 +108,14 @@ class Conversions:
         set_current_token(token)
         set_current_turn(turn)
         tagged = convert.with_options(tags=[job_tag(job.job_id)])
-        return tagged.submit(job, self._batch.batch_id, self._settings, self._batch.options.audio_stream)
+        options = self._batch.options
+        return tagged.submit(
+            job,
+            self._batch.batch_id,
+            self._settings,
+            options.audio_stream,
+            measure_channels=options.speakers != "off",
+        )
 
     def cancel_conversion(self, job_id: str) -> Job | None:
         """Have the conversion of one job stop. Return the job if it was not begun, and never will be."""

@@ -192,7 +192,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         eta_seconds=_eta_seconds(stage, facts.forecast),
         attempt=_attempt(facts, published),
         error=error_of(facts, batch) if stage is Stage.FAILED else None,
-        note=told(published.gaps) if published else "",
+        note=" · ".join(filter(None, (told(published.gaps), *published.notes))) if published else "",
         audio_seconds=_audio_seconds(facts),
         language=published.language if published else None,
         documents=_links(published, facts.job, batch) if published else (),

@@ -24,6 +24,8 @@ class Cue:
     start: float
     end: float
     lines: tuple[str, ...]
+    voice: str = ""
+    """The speaker, where speakers are told apart."""
 
     @property
     def text(self) -> str:
@@ -68,12 +70,20 @@ def _srt_text(text: str) -> str:
 
 
 def to_vtt(cues: Sequence[Cue]) -> str:
-    """Return the cues as WebVTT, escaped as its specification demands: no ``<``, ``&`` or ``-->`` in a payload."""
+    """
+    Return the cues as WebVTT, escaped as its specification demands: no ``<``, ``&`` or ``-->`` in a payload.
+
+    The speaker of a cue is its voice: ``<v Speaker 1>``, which players may show, or show in a colour of its own.
+    """
     blocks = (
-        f"{cue.number}\n{vtt_timestamp(cue.start)} --> {vtt_timestamp(cue.end)}\n{_vtt_text(cue.text)}\n"
-        for cue in cues
+        f"{cue.number}\n{vtt_timestamp(cue.start)} --> {vtt_timestamp(cue.end)}\n{_vtt_payload(cue)}\n" for cue in cues
     )
     return "\n".join(("WEBVTT\n", *blocks)) if cues else "WEBVTT\n\n"
+
+
+def _vtt_payload(cue: Cue) -> str:
+    voice = f"<v {_vtt_text(cue.voice)}>" if cue.voice else ""
+    return f"{voice}{_vtt_text(cue.text)}"
 
 
 def _vtt_text(text: str) -> str:

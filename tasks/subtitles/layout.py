@@ -8,7 +8,7 @@ cheapest layout a shortest path over the borders between words: found exactly, n
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Self
@@ -16,7 +16,7 @@ from typing import Self
 from tasks.subtitles.breaks import Border, borders
 from tasks.subtitles.formats import Cue
 from tasks.subtitles.standards import Limits, SubtitleStandard
-from tasks.subtitles.tokens import Unit, text_of, units_of
+from tasks.subtitles.tokens import NO_VOICES, Unit, first_unit, text_of, units_of, voices_of, with_labels
 from tasks.transcription.transcript import Word
 
 # Times in milliseconds.
@@ -70,17 +70,28 @@ _MOST_EXCUSING_PAUSE = 700
 _LINE_OF_DIGITS = 1_000_000
 
 
-def lay_out(words: Sequence[Word], standard: SubtitleStandard, *, end_seconds: float = math.inf) -> tuple[Cue, ...]:
+def lay_out(
+    words: Sequence[Word],
+    standard: SubtitleStandard,
+    *,
+    end_seconds: float = math.inf,
+    voices: Mapping[int, str] = NO_VOICES,
+    labelled: bool = False,
+) -> tuple[Cue, ...]:
     """
     Return the cues that show *words* in the best way *standard* allows; every word once, in order.
 
-    *end_seconds* is when the recording ends, and with it the last cue: players refuse later ones.
+    *end_seconds* is when the recording ends, and with it the last cue: players refuse later ones. *voices* are the
+    speakers who begin, by the index of their first word. A cue has the words of one of them, and if it is *labelled*,
+    their name in its text, where they begin.
 
     What always holds: cues don't overlap, they last from 1 ms to the standard's maximum, and no line is over its limit
     unless it is a single word that long. Reading speed, least duration and gap hold wherever the speech leaves room
     for them. Time and memory grow with the number of words, not faster.
     """
-    candidates = _Candidates.of(units_of(words, standard), standard, end=end_seconds * 1000)
+    units = units_of(words, standard)
+    begins = {first_unit(units, word): voice for word, voice in voices.items()}
+    candidates = _Candidates.of(units, standard, end=end_seconds * 1000, voices=begins, labelled=labelled)
     return tuple(
         candidates.cue(number, first, after)
         for number, (first, after) in enumerate(_cheapest_path(candidates), start=1)
@@ -137,12 +148,31 @@ class _Candidates:
     hidden_pauses: Sequence[int]
     """Cost of all pauses up to the one before each unit, were they inside a cue."""
     long_pauses: Sequence[int]
-    """Pauses up to the one before each unit that no cue may hold."""
+    """Pauses and changes of the speaker up to the one before each unit, which no cue may hold."""
+    voices: Sequence[str]
+    """The speaker of each unit."""
 
     @classmethod
-    def of(cls, units: Sequence[Unit], standard: SubtitleStandard, *, end: float = math.inf) -> Self:
-        """Return the candidates with the running sums that make each cost a matter of a few subtractions."""
-        found = borders(units, standard.language)
+    def of(
+        cls,
+        units: Sequence[Unit],
+        standard: SubtitleStandard,
+        *,
+        end: float = math.inf,
+        voices: Mapping[int, str] = NO_VOICES,
+        labelled: bool = False,
+    ) -> Self:
+        """
+        Return the candidates with the running sums that make each cost a matter of a few subtractions.
+
+        *voices* are the speakers by the units with which they begin; *labelled* ones stand in the text of those.
+        """
+        found = [
+            Border.SENTENCE if place in voices else border
+            for place, border in enumerate(borders(units, standard.language))
+        ]
+        if labelled:
+            units = with_labels(units, voices, standard)
         pauses = [0, *(right.start - left.end for left, right in pairwise(units)), LONGEST_PAUSE]
         noticed = (max(0, pause - _UNNOTICED_PAUSE) // _MILLISECONDS_OF_PAUSE_PER_COST for pause in pauses)
         return cls(
@@ -154,7 +184,10 @@ class _Candidates:
             sentences=list(accumulate(border is Border.SENTENCE for border in found)),
             pauses=pauses,
             hidden_pauses=list(accumulate(noticed)),
-            long_pauses=list(accumulate(pause > LONGEST_PAUSE for pause in pauses)),
+            long_pauses=list(
+                accumulate(pause > LONGEST_PAUSE or place in voices for place, pause in enumerate(pauses))
+            ),
+            voices=voices_of(len(units), voices),
         )
 
     def cost(self, first: int, after: int) -> int | None:
@@ -178,6 +211,7 @@ class _Candidates:
             start=self.units[first].start / 1000,
             end=self._end(first, after, lines.columns) / 1000,
             lines=tuple(text_of(self.units[begin:end]) for begin, end in spans),
+            voice=self.voices[first],
         )
 
     def _may_be_heard_together(self, first: int, after: int) -> bool:

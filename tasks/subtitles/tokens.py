@@ -7,9 +7,11 @@ run backwards by a hair, segments that came without word times.
 
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from types import MappingProxyType
 
 from tasks.subtitles.spaceless import word_starts
 from tasks.subtitles.spacing import SPACELESS, spaced_sentences
@@ -23,6 +25,9 @@ _CLOSING = frozenset("?!:;.,…»–—%)]}")  # noqa: RUF001 - the en dash is m
 # follow their consonant. Thai vowels that are written before theirs may not end one.
 _NEVER_FIRST = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶーゝゞヽヾ々〻ｰะาำๅๆฯ")
 _NEVER_LAST = frozenset("เแโใไ")
+NO_VOICES: Mapping[int, str] = MappingProxyType({})
+"""Speakers who begin, by their first word or unit, where speakers are not told apart."""
+
 _ZERO_WIDTH_JOINER = "\u200d"
 
 
@@ -105,6 +110,36 @@ def units_of(words: Sequence[Word], standard: SubtitleStandard) -> tuple[Unit, .
             drafts.append(piece)
     # People speak at about two thirds of the speed at which the standard lets them read.
     return _in_time(drafts, milliseconds_per_column=1500 // limits.columns_per_second)
+
+
+def first_unit(units: Sequence[Unit], word: int) -> int:
+    """Return the number of the unit with which the word of this index begins, or of the next one if none does."""
+    after = bisect_right(units, word, key=lambda unit: unit.words_before)
+    return after - 1 if after and units[after - 1].words_before == word else after
+
+
+def voices_of(count: int, voices: Mapping[int, str]) -> tuple[str, ...]:
+    """Return the speaker of each of so many units, from those who begin, by the number of their first unit."""
+    found = [""] * count
+    for first, after in pairwise([*sorted(voices), count]):
+        found[first:after] = [voices[first]] * (after - first)
+    return tuple(found)
+
+
+def with_labels(units: Sequence[Unit], voices: Mapping[int, str], standard: SubtitleStandard) -> tuple[Unit, ...]:
+    """Return *units*, those with which a speaker begins behind their name, which is cut to half a line."""
+    labelled = list(units)
+    for place, voice in voices.items():
+        if voice and place < len(units):
+            text = f"{_cut(voice, standard.limits.line_columns // 2)}: {units[place].text}"
+            labelled[place] = replace(units[place], text=text, columns=columns(text))
+    return tuple(labelled)
+
+
+def _cut(name: str, most_columns: int) -> str:
+    while columns(name) > most_columns:
+        name = f"{name.removesuffix('…')[:-1].rstrip()}…"
+    return name
 
 
 def _pieces(words: Sequence[Word], line_columns: int) -> Iterator[Unit]:

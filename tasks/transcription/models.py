@@ -7,6 +7,12 @@ from tasks.batches import WhisperTask
 from tasks.errors import ModelUnavailable
 
 AUTO = "auto"
+
+SPEAKER_MODEL = "speakers"
+"""Name of the model that tells speakers apart, and of its folder below the models' folder."""
+
+SPEAKER_MODEL_FILE = "embedder.onnx"
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)?")
 
 

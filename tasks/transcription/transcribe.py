@@ -1,6 +1,7 @@
 """Transcribe a recording: speech first, then its language, then its words."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,8 @@ from tasks.transcription.languages import LanguageVote, elect_language, spread
 from tasks.transcription.model_manager import ENGINES, LoadedModel, PlacedModel
 from tasks.transcription.review import Reviewed, Reviewer, voiced_stretches, worded_stretches
 from tasks.transcription.sound import decode
-from tasks.transcription.transcript import Transcript
+from tasks.transcription.speakers import SpeakersUnknown, Turn, find_turns, meanwhile, with_speakers
+from tasks.transcription.transcript import Segment, Speaker, Transcript
 from tasks.transcription.vad import Speech, SpokenChunk, find_speech
 from tasks.transcription.whisper import WhisperBackend
 from tasks.transcription.word_times import SegmentWriter
@@ -65,6 +67,7 @@ def transcribe(
     cancelled: Callable[[], bool],
     initial_offset_seconds: float = 0.0,
     unreadable: Sequence[Gap] = (),
+    channel_turns: Sequence[float] = (),
 ) -> Transcript:
     """
     Return the transcript of *audio_file*, the recording of the upload *name*. Blocks until it is done.
@@ -72,9 +75,11 @@ def transcribe(
     *on_progress* gets the share of the work that is done, from 0 to 1, rising: a little of it counts for finding the
     speech, the rest goes by the speech that is written down. *initial_offset_seconds* is added to all times: where the
     sound of the upload starts on its own clock. *unreadable* are the stretches of the upload that are damaged, on that
-    clock. Several recordings may be transcribed at the same time, each in a thread.
+    clock, *channel_turns* those of `Recording`. Several recordings may be transcribed at the same time, each in a
+    thread.
 
-    Where a voice is heard and no word is understood, the transcript has a gap.
+    Where a voice is heard and no word is understood, the transcript has a gap. Where the speakers cannot be told apart
+    although the options ask for it, it has a note.
 
     Raises `NoSpeech` (without loading a model), `MediaRejected`, `ModelUnavailable`, `DeviceFailed`, or
     `TranscriptionCancelled` soon after *cancelled* says so.
@@ -86,7 +91,8 @@ def transcribe(
     )
     if not speech.spans:
         raise NoSpeech(NO_SPEECH)
-    with ENGINES.use(engine, cancelled=cancelled) as loaded:
+    find = partial(find_turns, speech, options.speakers, engine.models_folder, channel_turns=channel_turns)
+    with meanwhile(find, cancelled=cancelled) as turns, ENGINES.use(engine, cancelled=cancelled) as loaded:
         heard = _listen_for_language(loaded, speech, options, cancelled)
         reviewer = Reviewer(
             _RecordingListener(loaded, cancelled),
@@ -102,6 +108,7 @@ def transcribe(
     gaps = not_understood(
         voiced_stretches(speech.spans, offset_seconds=initial_offset_seconds), worded_stretches(segments)
     )
+    segments, speakers, notes = _told_apart(segments, turns, offset_seconds=initial_offset_seconds)
     return Transcript(
         segments=segments,
         language=heard.decoding.language,
@@ -111,9 +118,22 @@ def transcribe(
         offset_seconds=initial_offset_seconds,
         removed=tuple(text for part in reviewed for text in part.removed),
         gaps=merged(gaps, unreadable),
+        speakers=speakers,
+        notes=notes,
         compute_type=compute_type,
         batch_size=batch_size,
     )
+
+
+def _told_apart(
+    segments: tuple[Segment, ...], turns: "Future[tuple[Turn, ...]]", *, offset_seconds: float
+) -> tuple[tuple[Segment, ...], tuple[Speaker, ...], tuple[str, ...]]:
+    """Return the segments with their speakers, the speakers, and the notes on what could not be done."""
+    try:
+        labelled, speakers = with_speakers(segments, turns.result(), offset_seconds=offset_seconds)
+    except SpeakersUnknown as unknown:
+        return segments, (), (str(unknown),)
+    return labelled, speakers, ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,11 @@ from pydantic import Field
 from tasks.batches import Gap, StoredModel
 
 
+def is_empty(value: object) -> bool:
+    """Return whether a field has nothing to say, and is left out of documents."""
+    return not value
+
+
 class Word(StoredModel):
     """One word as faster-whisper gives it: its text carries the space before it."""
 
@@ -34,6 +39,7 @@ class Segment(StoredModel):
     compression_ratio: float = 0.0
     temperature: float = 0.0
     language: str = Field(default="", description="language that is spoken in it; empty: that of the transcript")
+    speaker: str = Field(default="", description="id of its speaker, if it has one alone", exclude_if=is_empty)
 
 
 class RemovedText(StoredModel):
@@ -57,6 +63,7 @@ class Transcript(StoredModel):
     removed: tuple[RemovedText, ...] = ()
     gaps: tuple[Gap, ...] = Field(default=(), description="stretches without words, in order of time")
     speakers: tuple[Speaker, ...] = Field(default=(), description="empty: speakers were not told apart")
+    notes: tuple[str, ...] = Field(default=(), description="what was asked for and could not be done, and why")
     compute_type: str = Field(default="", description="number format of the model when it was done")
     batch_size: int = Field(default=0, ge=0, description="most chunks that entered the model together when it was done")
 

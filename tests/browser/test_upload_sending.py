@@ -27,6 +27,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
     page.get_by_label("Model", exact=True).select_option("Another…")
     page.get_by_label("Name of the model").fill("tiny.en")
     page.get_by_label("Names and terms that occur").fill("Whisper, subtitles\nsilence,")
+    page.get_by_label("Speakers").select_option("Tell 2 apart")
     page.get_by_label("JSON").uncheck()
     page.get_by_label("Word document").check()
     upload.choose(*(clip.path for clip in list(clips.values())[:2]))
@@ -41,6 +42,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
         "vocabulary": ["Whisper", "subtitles", "silence"],
         "formats": ["txt", "srt", "vtt", "docx"],
         "audio_stream": 0,
+        "speakers": 2,
     }
     status = stack.api.get(f"/batch/{batch_id}").json()
     assert sorted(job["path"] for job in status["jobs"]) == sorted(list(clips)[:2])

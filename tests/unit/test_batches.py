@@ -211,7 +211,9 @@ def test_a_manifest_lists_the_uploads_by_path():
 
 
 @pytest.mark.parametrize(
-    "options", [{"language": "english"}, {"model": "a b"}, {"formats": []}, {"unknown": 1}, {"audio_stream": -1}]
+    "options",
+    [{"language": "english"}, {"model": "a b"}, {"formats": []}, {"unknown": 1}, {"audio_stream": -1}]
+    + [{"speakers": wrong} for wrong in (0, 21, -1, 2.5, True, "many", "", None)],
 )
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(ValueError, match="validation error"):
@@ -221,6 +223,11 @@ def test_options_that_mean_nothing_are_refused(options):
 def test_the_audio_stream_is_a_number_or_auto():
     chosen = [TranscriptionOptions.model_validate({"audio_stream": stream}).audio_stream for stream in ("auto", 0, 2)]
     assert chosen == [0, 0, 2]
+
+
+def test_speakers_are_told_apart_on_request_as_many_as_are_found_or_so_many():
+    chosen = [TranscriptionOptions.model_validate({"speakers": given}).speakers for given in ("off", "auto", 2, "20")]
+    assert (TranscriptionOptions().speakers, chosen) == ("off", ["off", "auto", 2, 20])
 
 
 def test_no_two_attempts_share_a_key():

@@ -164,6 +164,16 @@ def test_a_turn_is_given_to_another_speaker():
     assert [word.speaker for word in found.transcript.words] == ["S1", "S2"]
 
 
+def test_speakers_that_a_user_named_stand_in_all_documents():
+    words = kept(GOOD, speaker="S1"), kept(MORNING, speaker="S2"), kept(EVERY, speaker="S2")
+    speakers = (Speaker(id="S1", name="Ada"), Speaker(id="S2", name="Grace"))
+    found = corrected(TALK, correction(paragraph(*words), speakers=speakers))
+    documents = render_stored(found, JOB, [DocumentFormat.TXT, DocumentFormat.SRT, DocumentFormat.VTT])
+    assert documents[DocumentFormat.TXT].decode() == "Ada: Good\n\nGrace: morning every\n"
+    assert "Ada: Good\n\n2\n" in documents[DocumentFormat.SRT].decode()
+    assert "<v Grace>morning every" in documents[DocumentFormat.VTT].decode()
+
+
 def test_nothing_was_said_is_a_transcript_too():
     found = corrected(TALK, correction(paragraph(written(" "))))
     assert found.transcript.segments == found.paragraphs == ()

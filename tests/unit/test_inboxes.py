@@ -81,6 +81,8 @@ def test_a_pattern_fits_a_part_of_a_path_whatever_its_case_and_encoding(path, pa
 
 def test_options_that_say_the_same_have_one_fingerprint():
     assert fingerprint_of(TranscriptionOptions(language="auto")) == fingerprint_of(TranscriptionOptions())
+    assert fingerprint_of(TranscriptionOptions(speakers="off")) == fingerprint_of(TranscriptionOptions())
+    assert fingerprint_of(TranscriptionOptions(speakers=2)) != fingerprint_of(TranscriptionOptions(speakers="auto"))
     assert fingerprint_of(TranscriptionOptions(task=WhisperTask.TRANSLATE)) != fingerprint_of(TranscriptionOptions())
 
 

@@ -294,6 +294,8 @@ def test_a_job_that_is_done_says_which_stretches_have_no_words():
     facts = JobFacts(job=JOB, run=run(RunState.COMPLETED), publication=published)
 
     assert job_status(facts, batch()).note == "1 stretch not understood (0:14\N{EN DASH}0:19)"
+    noted = published.model_copy(update={"notes": ("Speakers were not told apart.",)})
+    assert job_status(replace(facts, publication=noted), batch()).note.endswith("0:19) · Speakers were not told apart.")
     again = replace(facts, run=run(RunState.RUNNING))  # a retry: its documents are not those of before
     assert job_status(again, batch()).note == ""
 

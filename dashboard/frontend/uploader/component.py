@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.frontend.modules import SAMPLE_ADDRESS, component_script
-from dashboard.frontend.uploader.choices import LANGUAGES, MODELS
+from dashboard.frontend.uploader.choices import LANGUAGES, MODELS, SPEAKER_COUNTS
 from tasks.media.formats import MEDIA_ENDINGS
 from tasks.names import DEFAULT_FORMATS, DocumentFormat
 
@@ -50,6 +50,7 @@ def uploader(*, parallel_uploads: int, max_file_bytes: int) -> StartedBatch | No
         "endings": sorted(MEDIA_ENDINGS),
         "models": MODELS,
         "languages": LANGUAGES,
+        "speakerCounts": SPEAKER_COUNTS,
         "formats": [
             {"value": each.value, "description": each.description, "usual": each in DEFAULT_FORMATS}
             for each in DocumentFormat

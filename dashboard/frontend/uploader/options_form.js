@@ -23,8 +23,8 @@ export class OptionsForm {
 
   // What the API takes.
   get value() {
-    const { name, language, task, vocabulary, formats, model, otherModel } = this.#choices();
-    const options = { language, task, formats, vocabulary: wordsOf(vocabulary).slice(0, MOST_WORDS) };
+    const { name, language, task, vocabulary, formats, model, otherModel, speakers } = this.#choices();
+    const options = { language, task, formats, speakers, vocabulary: wordsOf(vocabulary).slice(0, MOST_WORDS) };
     options.model = model === OTHER_MODEL ? otherModel.trim() || "auto" : model;
     return { name: name.trim() || this.suggestedName || "", options };
   }
@@ -51,12 +51,13 @@ export class OptionsForm {
     this.#describe();
   }
 
-  #offer({ models, languages, formats }) {
+  #offer({ models, languages, formats, speakerCounts }) {
     const nameOf = new Intl.DisplayNames(["en"], { type: "language" });
     const known = languages.map((code) => [code, NAMES_BROWSERS_LACK[code] ?? nameOf.of(code)]);
     known.sort((one, other) => byPath(one[1], other[1]));
     this.fields.language.append(...known.map(([code, name]) => new Option(name, code)));
     this.fields.model.append(...models.map((model) => new Option(model, model)), new Option("Another…", OTHER_MODEL));
+    this.fields.speakers.append(...speakerCounts.map((count) => new Option(`Tell ${count} apart`, count)));
     this.usualFormats = formats.filter(({ usual }) => usual).map(({ value }) => value);
     const boxes = formats.map(({ value, description }) => {
       const label = document.createElement("label");
@@ -68,7 +69,7 @@ export class OptionsForm {
   }
 
   #choices() {
-    const { name, language, task, model, vocabulary } = this.fields;
+    const { name, language, task, model, vocabulary, speakers } = this.fields;
     return {
       name: name.value,
       language: language.value,
@@ -76,11 +77,12 @@ export class OptionsForm {
       model: model.value,
       otherModel: this.fields["other-model"].value,
       vocabulary: vocabulary.value,
+      speakers: Number(speakers.value) || speakers.value,
       formats: this.#boxes().filter((box) => box.checked).map((box) => box.value),
     };
   }
 
-  #show({ name, language, task, model, otherModel, vocabulary, formats }) {
+  #show({ name, language, task, model, otherModel, vocabulary, formats, speakers }) {
     const offered = [...this.fields.model.options].some((option) => option.value === model);
     this.fields.name.value = name ?? "";
     this.fields.language.value = language;
@@ -88,6 +90,7 @@ export class OptionsForm {
     this.fields.model.value = offered ? model : OTHER_MODEL;
     this.fields["other-model"].value = offered ? otherModel ?? "" : model;
     this.fields.vocabulary.value = vocabulary;
+    this.fields.speakers.value = speakers;
     this.#boxes().forEach((box) => (box.checked = (formats ?? this.usualFormats).includes(box.value)));
     if (!this.fields.language.value) this.fields.language.value = "auto"; // remembered from another version
   }
@@ -104,13 +107,14 @@ export class OptionsForm {
 
   // Tells in the heading, which stays when the form is folded, what differs from the usual.
   #describe() {
-    const { language, task, model, otherModel, vocabulary, formats } = this.#choices();
+    const { language, task, model, otherModel, vocabulary, formats, speakers } = this.#choices();
     const words = wordsOf(vocabulary).length;
     const special = [
       language !== "auto" && this.fields.language.selectedOptions[0].text,
       task === "translate" && "into English",
       model !== "auto" && (model === OTHER_MODEL ? otherModel : model),
       words > 0 && counted(words, "word"),
+      speakers !== "off" && (speakers === "auto" ? "speakers" : counted(speakers, "speaker")),
       formats.join() !== this.usualFormats.join() && formats.join(", "),
     ];
     this.details.querySelector("summary small").textContent = special.filter(Boolean).join(" · ");
@@ -128,6 +132,7 @@ const DEFAULT_CHOICES = {
   model: "auto",
   otherModel: "",
   vocabulary: "",
+  speakers: "off",
 };
 
 // The next batch gets a name of its own; everything else stays as it was.

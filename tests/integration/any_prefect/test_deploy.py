@@ -9,6 +9,7 @@ import pytest
 from deployments.local.environment import cpu_slots
 from deployments.local.prefect_settings import AUTH_STRING as AUTH_STRING_VARIABLE
 from tasks.settings import Settings
+from tasks.transcription.models import SPEAKER_MODEL
 from tests.integration.any_prefect.conftest import AUTH_STRING
 from tests.support.processes import free_ports, processes_with
 from tests.support.stack import MODEL, PROJECT
@@ -90,10 +91,11 @@ def server(bare_prefect):
 
 
 @pytest.fixture(scope="module")
-def by_hand(server, small_model, tmp_path_factory):
+def by_hand(server, small_model, speaker_model, tmp_path_factory):
     one = ByHand(server, tmp_path_factory.mktemp("hand"))
     (one.data / "models").mkdir()
     (one.data / "models" / MODEL).symlink_to(small_model)
+    (one.data / "models" / SPEAKER_MODEL).symlink_to(speaker_model)
     yield one
     one.end()
 

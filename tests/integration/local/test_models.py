@@ -23,12 +23,12 @@ GPU = choose_devices(
 @pytest.mark.parametrize(
     ("model", "devices", "expected"),
     [
-        ("auto", CPU, ["base"]),
-        ("auto", GPU, []),  # large-v3-turbo comes from the hub
-        ("auto", CPU + GPU, ["base"]),
-        ("tiny.en", CPU, ["tiny.en"]),
-        ("tiny.en", GPU, ["tiny.en"]),
-        ("small", CPU, []),  # comes from the hub when it is first used
+        ("auto", CPU, ["base", "speakers"]),
+        ("auto", GPU, ["speakers"]),  # large-v3-turbo comes from the hub
+        ("auto", CPU + GPU, ["base", "speakers"]),
+        ("tiny.en", CPU, ["tiny.en", "speakers"]),
+        ("tiny.en", GPU, ["tiny.en", "speakers"]),
+        ("small", CPU, ["speakers"]),  # small comes from the hub when it is first used
     ],
 )
 def test_only_models_that_jobs_will_ask_for_are_fetched(model, devices, expected):

@@ -87,6 +87,7 @@ class Work:
         max_audio_seconds: float = 3600.0,
         audio_stream: int = 0,
         refuse_damaged: bool = False,
+        measure_channels: bool = False,
     ) -> Conversion:
         return convert_file(
             upload,
@@ -95,6 +96,7 @@ class Work:
             limits=ConversionLimits(max_audio_seconds),
             audio_stream=audio_stream,
             refuse_damaged=refuse_damaged,
+            measure_channels=measure_channels,
         )
 
     @property

@@ -153,9 +153,9 @@ def bench() -> Iterator[Callable[..., Bench]]:
 
 
 @pytest.fixture(scope="session")
-def models_folder(small_model: Path, multilingual_model: Path) -> Path:
-    """The folder of tiny.en and base."""
-    assert small_model.parent == multilingual_model.parent
+def models_folder(small_model: Path, multilingual_model: Path, speaker_model: Path) -> Path:
+    """The folder of tiny.en, base and the model that tells speakers apart."""
+    assert small_model.parent == multilingual_model.parent == speaker_model.parent
     return small_model.parent
 
 

@@ -215,3 +215,11 @@ def test_a_machine_without_the_model_of_jobs_that_name_none_has_lost_its_device(
 def logs_of(flow_run_id) -> list[str]:
     with get_client(sync_client=True) as client:
         return [log.message for log in client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id])))]
+
+
+def test_a_job_is_done_without_speakers_where_the_model_for_them_is_missing_and_says_so(transcribed, monkeypatch):
+    monkeypatch.setattr("tasks.transcription.speaker_embeddings.SPEAKER_MODEL_FILE", "gone.onnx")
+    state, publication = transcribed(TranscriptionOptions(speakers="auto"))
+    assert state.is_completed(), state.message
+    (note,) = publication.notes
+    assert note.startswith("Speakers were not told apart: the model ")
