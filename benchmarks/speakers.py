@@ -36,7 +36,7 @@ from tasks.transcription.speakers import Turn, find_turns
 from tasks.transcription.vad import find_speech
 
 CLIPS = Path(__file__).parents[1] / "tests" / "speech"
-PITCHES = (1.0, 0.8, 0.9, 1.12, 1.25)
+PITCHES = (1.0, 0.7, 0.84, 1.2, 1.45)
 DIALOGUE_SECONDS = 75.0
 AUDIBLE_DECIBELS = 35.0
 TELEPHONE_FILTER = "highpass=f=300,lowpass=f=3400"

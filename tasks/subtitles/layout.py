@@ -167,10 +167,8 @@ class _Candidates:
 
         *voices* are the speakers by the units with which they begin; *labelled* ones stand in the text of those.
         """
-        found = [
-            Border.SENTENCE if place in voices else border
-            for place, border in enumerate(borders(units, standard.language))
-        ]
+        by_words = enumerate(borders(units, standard.language))
+        found = [Border.SENTENCE if place in voices else border for place, border in by_words]
         if labelled:
             units = with_labels(units, voices, standard)
         pauses = [0, *(right.start - left.end for left, right in pairwise(units)), LONGEST_PAUSE]
@@ -184,9 +182,7 @@ class _Candidates:
             sentences=list(accumulate(border is Border.SENTENCE for border in found)),
             pauses=pauses,
             hidden_pauses=list(accumulate(noticed)),
-            long_pauses=list(
-                accumulate(pause > LONGEST_PAUSE or place in voices for place, pause in enumerate(pauses))
-            ),
+            long_pauses=list(accumulate(pause > LONGEST_PAUSE or at in voices for at, pause in enumerate(pauses))),
             voices=voices_of(len(units), voices),
         )
 

@@ -1,5 +1,6 @@
 """Transcribe a recording: speech first, then its language, then its words."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tasks.batches import Gap, TranscriptionOptions
 from tasks.errors import NoSpeech
-from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats
+from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats, TranscriptionCancelled
 from tasks.transcription.gaps import merged, not_understood
 from tasks.transcription.languages import LanguageVote, elect_language, spread
 from tasks.transcription.model_manager import ENGINES, LoadedModel, PlacedModel
@@ -20,6 +21,8 @@ from tasks.transcription.transcript import Segment, Speaker, Transcript
 from tasks.transcription.vad import Speech, SpokenChunk, find_speech
 from tasks.transcription.whisper import WhisperBackend
 from tasks.transcription.word_times import SegmentWriter
+
+logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 NO_SPEECH = "No speech detected"
@@ -108,7 +111,7 @@ def transcribe(
     gaps = not_understood(
         voiced_stretches(speech.spans, offset_seconds=initial_offset_seconds), worded_stretches(segments)
     )
-    segments, speakers, notes = _told_apart(segments, turns, offset_seconds=initial_offset_seconds)
+    segments, speakers, notes = told_apart(segments, turns, offset_seconds=initial_offset_seconds)
     return Transcript(
         segments=segments,
         language=heard.decoding.language,
@@ -125,14 +128,24 @@ def transcribe(
     )
 
 
-def _told_apart(
+def told_apart(
     segments: tuple[Segment, ...], turns: "Future[tuple[Turn, ...]]", *, offset_seconds: float
 ) -> tuple[tuple[Segment, ...], tuple[Speaker, ...], tuple[str, ...]]:
-    """Return the segments with their speakers, the speakers, and the notes on what could not be done."""
+    """
+    Return the segments with their speakers, the speakers, and the notes on what could not be done.
+
+    Whatever went wrong with the *turns*, the words are there and stay.
+    """
     try:
         labelled, speakers = with_speakers(segments, turns.result(), offset_seconds=offset_seconds)
+    except TranscriptionCancelled:
+        raise
     except SpeakersUnknown as unknown:
         return segments, (), (str(unknown),)
+    except Exception as error:
+        logger.exception("Speakers were not told apart")
+        note = f"Speakers were not told apart: unexpected error ({type(error).__name__}: {error}). Upload it once more."
+        return segments, (), (note,)
     return labelled, speakers, ()
 
 

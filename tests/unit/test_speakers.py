@@ -1,8 +1,12 @@
 """The speaker of each word."""
 
+from concurrent.futures import Future
+
 import pytest
 
+from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.speakers import Turn, settled, turns_of_channels, with_speakers
+from tasks.transcription.transcribe import told_apart
 from tasks.transcription.transcript import Segment, Word
 
 
@@ -60,3 +64,19 @@ def test_turns_change_where_sentences_end(text, pauses, heard, meant):
 def test_the_voice_goes_over_from_the_left_channel_to_the_right_and_back():
     assert list(turns_of_channels((0.0, 2.0, 5.0), 9.0)) == [Turn(0, 2, 0), Turn(2, 5, 1), Turn(5, 9, 0)]
     assert list(turns_of_channels((0.0, 0.0, 5.0), 9.0)) == [Turn(0, 5, 1), Turn(5, 9, 0)]  # the right one begins
+
+
+def test_words_stay_whatever_goes_wrong_with_their_speakers():
+    segment = Segment(start=0, end=1, text="Yes.", words=tuple(words("Yes.")))
+    turns = Future()
+    turns.set_exception(MemoryError("no room for 5 GB"))
+    segments, speakers, notes = told_apart((segment,), turns, offset_seconds=0.0)
+    assert (segments, speakers) == ((segment,), ())
+    assert notes[0].startswith("Speakers were not told apart: unexpected error (MemoryError: no room for 5 GB).")
+
+
+def test_a_cancel_while_speakers_are_told_apart_is_a_cancel():
+    turns = Future()
+    turns.set_exception(TranscriptionCancelled())
+    with pytest.raises(TranscriptionCancelled):
+        told_apart((), turns, offset_seconds=0.0)
