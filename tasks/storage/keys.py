@@ -30,6 +30,7 @@ Once they count, documents are kept a second time, under stable, readable addres
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Self
@@ -46,6 +47,9 @@ BATCHES = "batches/"
 
 MAX_TREE_BYTES = 800
 """Longest path below ``documents/``, its token aside; keys have room for 900 bytes (`MAX_KEY_BYTES`)."""
+
+
+_REVISION_KEY = re.compile(r"/(?P<job_id>[^/]+)/(?P<number>\d{6})\.json$")
 
 
 class BatchKeys(StoredModel):
@@ -190,17 +194,11 @@ def revision_token(number: int, randomness: bytes) -> str:
     return f"revision-{number}-{hashlib.sha256(randomness).hexdigest()[:12]}"
 
 
-def revision_of_key(key: str) -> tuple[str, int]:
-    """Return the job and the number of the revision that is kept under *key*."""
-    job_id, _, name = key.rpartition("/")
-    return job_id.rpartition("/")[2], int(name.removesuffix(".json"))
-
-
 def newest_revisions(keys: Iterable[str]) -> dict[str, int]:
-    """Return the number of the newest revision of each job that has any; *keys* are those of all revisions."""
+    """Return the number of the newest revision of each job that has any; *keys* are those below the revisions."""
     newest: dict[str, int] = {}
-    for job_id, number in map(revision_of_key, keys):
-        newest[job_id] = max(number, newest.get(job_id, 0))
+    for found in filter(None, map(_REVISION_KEY.search, keys)):
+        newest[found["job_id"]] = max(int(found["number"]), newest.get(found["job_id"], 0))
     return newest
 
 

@@ -157,6 +157,16 @@ def test_the_same_correction_sent_twice_is_one_revision(store, batch):
     assert len(list(read_revisions(store, job.job_id))) == 1
 
 
+def test_a_record_that_cannot_be_read_hides_no_other(store, batch):
+    (job,) = batch.jobs
+    first = save(store, job, "Good", "evening")
+    store.write(KEYS.revision(job.job_id, 2), b"half")
+    store.write(f"{KEYS.revisions_of(job.job_id)}.DS_Store", b"left by a file manager")
+    assert newest_revision(store, job.job_id) == first
+    assert save(store, job, "Good", "night", base=1).number == 3
+    assert text(store, job) == "Good night\n"
+
+
 def test_what_changes_nothing_is_not_saved(store, batch):
     (job,) = batch.jobs
     publication = read_current(store, BATCH_ID, job.job_id)
