@@ -1,5 +1,6 @@
 // Which key does what. Keys are left to whatever else has the focus: a field that is typed in, a button, a menu.
 
+const SPEED_KEYS = { "<": "slower", ">": "faster" }; // keyboards differ in which of them are shifted
 const KEYS = {
   " ": "toggle",
   ArrowLeft: "back",
@@ -13,9 +14,10 @@ const KEYS = {
   Enter: "choose",
   "/": "search",
   e: "edit",
+  ...SPEED_KEYS,
 };
 export const SOUND_WISHES = new Set(["toggle", "back", "on", "backALittle", "onALittle", "slower", "faster"]);
-const SHIFTED_KEYS = { ArrowLeft: "previousWord", ArrowRight: "nextWord", "/": "search", "<": "slower", ">": "faster" };
+const SHIFTED_KEYS = { ArrowLeft: "previousWord", ArrowRight: "nextWord", "/": "search", ...SPEED_KEYS };
 
 /** Return the name of what a key press asks of the player in *host*; null if it is meant for something else. */
 export function wish(event, host) {
