@@ -115,7 +115,6 @@ class Player {
       transcript,
       jobId: this.data.job_id,
       recording: this.data.has_recording ? this.recording() : null,
-      at: this.data.at,
     });
     const { words } = this.reader.text;
     this.find("facts").replaceChildren(...factsOf(transcript, words.length));
@@ -124,8 +123,15 @@ class Player {
     this.find("edit").hidden = false;
     this.offerDraft();
     this.become("ready");
+    this.place();
+  }
+
+  /** Show the second that the page's address names, once; after editing, where that ended. */
+  place() {
     if (this.returnsTo) this.reader.showTime(this.returnsTo);
+    else if (this.data.at !== null) this.reader.showTime(this.data.at, { seek: true });
     this.returnsTo = null;
+    this.data.at = null;
   }
 
   /** Return what ends with what is shown now: a signal, and a way to listen until then. */

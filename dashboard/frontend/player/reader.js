@@ -12,7 +12,7 @@ import { insertNotes, makeText } from "./view.js";
 const DRAG_PIXELS = 5;
 
 export class Reader {
-  constructor({ root, find, on, signal, transcript, recording, jobId, at = null }) {
+  constructor({ root, find, on, signal, transcript, recording, jobId }) {
     Object.assign(this, { root, find, on, signal, recording, jobId, cursor: -1 });
     const text = layOut(transcript);
     const language = transcript.processing?.task === "translate" ? "en" : transcript.language;
@@ -33,16 +33,6 @@ export class Reader {
     this.putCursor(0);
     if (recording) this.play();
     else this.tellNoRecording();
-    if (at !== null) this.standAt(at);
-  }
-
-  /** Have the sentence that begins at *seconds* in view, and its first word chosen and ready to be played. */
-  standAt(seconds) {
-    const { words } = this.text;
-    if (!words.length) return;
-    const word = Math.max(0, wordAt(words.map(({ start }) => start), seconds));
-    this.playback?.seek(words[word].start);
-    this.showFound(word);
   }
 
   listen() {
@@ -142,9 +132,13 @@ export class Reader {
     return this.text.words[current < 0 ? this.cursor : current]?.start ?? 0;
   }
 
-  /** Show what is said at a time. */
-  showTime(seconds) {
-    this.showFound(Math.max(0, wordAt(this.text.words.map(({ start }) => start), seconds)));
+  /** Show what is said at a time; *seek* has the sound stand there too, ready to be played. */
+  showTime(seconds, { seek = false } = {}) {
+    const { words } = this.text;
+    if (!words.length) return;
+    const word = Math.max(0, wordAt(words.map(({ start }) => start), seconds));
+    if (seek) this.playback?.seek(words[word].start);
+    this.showFound(word);
   }
 
   showFound(word) {
