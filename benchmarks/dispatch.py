@@ -36,11 +36,10 @@ from simulated_devices import (
     SLOTS,
     Accident,
     Device,
-    Dispatcher,
     Job,
-    Simulation,
     Span,
 )
+from simulation import Dispatcher, Simulation
 
 JOBS = 10_000
 MEDIAN_AUDIO_SECONDS = 600.0

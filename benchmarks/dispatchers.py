@@ -4,7 +4,8 @@ import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from simulated_devices import SLOTS, Device, Job, Run, Waiting
+from simulated_devices import SLOTS, Device, Job, Run
+from simulation import Waiting
 
 from tasks.orchestration.planning import longest_first
 from tasks.orchestration.pool_model import stuck

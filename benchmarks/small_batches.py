@@ -1,0 +1,144 @@
+"""
+Benchmark of batches of a few recordings, in which one wrong choice leaves a device idle for half of the batch.
+
+Simulates batches of 6 to 24 recordings of two to five minutes on two and four equal devices. Uploads are converted one
+after the other, so jobs arrive seconds apart; runs begin, prepare and publish beside the model; slots share it; and the
+devices remember speeds of an hour ago that are right, or wrong by 2 between them, or nothing. Prints, over many drawn
+batches, makespan ÷ (total ÷ devices), the same for the best of all assignments where there are few jobs, and the share
+of the time from the first arrival on for which devices were not inside the model::
+
+    python benchmarks/small_batches.py [--json FILE]
+"""
+
+import itertools
+import random
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dispatchers import LeastBusy
+from measures import Measure, arguments_of, conclude
+from simulated_devices import MODEL, Around, Device, Job
+from simulation import Simulation
+
+BATCHES = 200
+SPEED = 10.0
+"""Audio that a device transcribes in a second: what was measured on two cores, and makes a batch last a minute."""
+AROUND = Around(begin_seconds=1.0, preparation_rtf=0.01, end_seconds=0.5)
+SHORTEST_SECONDS, LONGEST_SECONDS = 120.0, 300.0
+CONVERSION_RTF = 0.01
+MOST_ASSIGNMENTS = 2**12
+GIVE_UP_SECONDS = 10_000.0
+
+RIGHT, WRONG, UNKNOWN = "right", "wrong by 2", "unknown"
+SLOTS_MEASURED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A kind of batch, and what devices remember of their speed."""
+
+    jobs: int
+    devices: int
+    speeds: str
+
+    def __str__(self) -> str:
+        return f"{self.jobs} recordings, {self.devices} devices, speeds {self.speeds}"
+
+
+CASES = [
+    Case(jobs, devices, speeds)
+    for jobs, devices in ((6, 2), (12, 2), (24, 2), (24, 4))
+    for speeds in (RIGHT, WRONG, UNKNOWN)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one batch."""
+
+    over_total: float
+    over_best: float
+    idle_share: float
+
+
+def make_devices(case: Case) -> list[Device]:
+    """Return equal devices; where speeds are wrong, every second one remembers a speed of twice as much as others."""
+    devices = [Device(f"gpu-{number}", SPEED, AROUND) for number in range(case.devices)]
+    for number, device in enumerate(devices):
+        if case.speeds != UNKNOWN:
+            wrong = 2.0 if case.speeds == WRONG and number % 2 == 0 else 1.0
+            for _ in range(10):
+                device.remember(wrong * SLOTS_MEASURED / SPEED, audio_seconds=300.0, age_seconds=3600.0)
+    return devices
+
+
+def make_jobs(case: Case, seed: int) -> list[Job]:
+    """Return the jobs of a batch as their conversions end."""
+    dice = random.Random(seed)  # noqa: S311 - a simulation wants the same dice again
+    lengths = [dice.uniform(SHORTEST_SECONDS, LONGEST_SECONDS) for _ in range(case.jobs)]
+    arrivals = list(itertools.accumulate(length * CONVERSION_RTF for length in lengths))
+    return [
+        Job(f"{number:02}", "batch", length, MODEL, work_seconds=length, arrives_at=arrival)
+        for number, (length, arrival) in enumerate(zip(lengths, arrivals, strict=True))
+    ]
+
+
+def best_makespan(lengths: Sequence[float], devices: int) -> float:
+    """Return the makespan of the best of all assignments; the mean load where there are too many to try."""
+    if devices ** len(lengths) > MOST_ASSIGNMENTS:
+        return max(sum(lengths) / devices, *lengths)
+    assignments = itertools.product(range(devices), repeat=len(lengths))
+    return min(
+        max(
+            sum(length for length, at in zip(lengths, assigned, strict=True) if at == device)
+            for device in range(devices)
+        )
+        for assigned in assignments
+    )
+
+
+def simulate(case: Case, seed: int) -> Result:
+    """Return the result of one batch of *case*."""
+    jobs, devices = make_jobs(case, seed), make_devices(case)
+    began = jobs[0].arrives_at
+    wall = Simulation(jobs, devices, LeastBusy()).run(give_up_at=GIVE_UP_SECONDS) - began
+    seconds = [job.work_seconds / SPEED for job in jobs]
+    busy = sum(device.busy_seconds for device in devices)
+    return Result(
+        over_total=wall / (sum(seconds) / case.devices),
+        over_best=wall / best_makespan(seconds, case.devices),
+        idle_share=1 - busy / (case.devices * wall),
+    )
+
+
+def simulate_all() -> Iterator[tuple[Case, list[Result]]]:
+    """Yield the results of each case."""
+    for case in CASES:
+        yield case, [simulate(case, seed) for seed in range(BATCHES)]
+
+
+def print_table(results: Iterator[tuple[Case, list[Result]]]) -> dict[str, Measure]:
+    """Print one line for each case; return the measures."""
+    print(f"{'':48}{'÷ total':>9}{'worst':>8}{'÷ best':>9}{'worst':>8}{'idle':>8}{'worst':>8}")
+    measures: dict[str, Measure] = {}
+    for case, batches in results:
+        figures = [[getattr(one, name) for one in batches] for name in ("over_total", "over_best", "idle_share")]
+        total, best, idle = figures
+        columns = [figure for kind in figures for figure in (statistics.mean(kind), max(kind))]
+        print(f"{case!s:48}" + "".join(f"{c:9.3f}{w:8.3f}" for c, w in zip(columns[::2], columns[1::2], strict=True)))
+        measures[f"makespan / best, {case}"] = Measure(statistics.mean(best), 1.08)
+        if case.jobs > 6:  # noqa: PLR2004 - six recordings can hardly be shared out evenly
+            measures[f"makespan / (total / devices), {case}"] = Measure(statistics.mean(total), 1.05)
+        measures[f"idle share, {case}"] = Measure(statistics.mean(idle), 0.08)
+    return measures
+
+
+def main() -> None:
+    """Simulate all cases, print the table; exit with 1 if a goal is missed."""
+    arguments = arguments_of(__doc__).parse_args()
+    conclude(print_table(simulate_all()), arguments.json)
+
+
+if __name__ == "__main__":
+    main()
