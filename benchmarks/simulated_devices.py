@@ -19,7 +19,7 @@ from uuid import UUID
 
 from tasks.orchestration.job_run import JobRun, RunProgress, RunState
 from tasks.orchestration.planning import WaitingJob
-from tasks.orchestration.pool_model import EndedRun, Outcome, Pool, PoolHealth, measured_rtf, pool_health
+from tasks.orchestration.pool_model import EndedRun, Outcome, Pool, PoolHealth, pool_health
 
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of the calendar at which a simulation begins."""
@@ -28,7 +28,7 @@ NO_RUN = UUID(int=0)
 
 SLOTS = 2
 MODEL = "large-v3-turbo"
-DEFAULT_REAL_TIME_FACTOR = 0.04
+DEFAULT_REAL_TIME_FACTOR = 0.02
 SPEED_SAMPLES = 20
 """Completed runs by which a pool's speed is measured, as in tasks/orchestration/pools.py."""
 
@@ -39,6 +39,9 @@ SICK_RUN_SECONDS = 5.0
 
 SECONDS_BETWEEN_TOLD = 2.0
 """Time between two reports of a run's progress, as in tasks/orchestration/progress.py."""
+
+TOLD_SECONDS = 112.0
+"""Audio of the chunks that enter the model of a CPU together: progress is told when they are done."""
 
 PREPARED_SHARE = 0.03
 """Progress that a run tells when its speech is found, as in tasks/transcription/transcribe.py."""
@@ -92,13 +95,19 @@ class Run:
         return self.prepared_at <= now and self.remaining_seconds > ROUNDING_SECONDS
 
     def tell(self, now: float) -> None:
-        """Tell the progress, unless it was told a moment ago."""
-        since = now - self.started_at if self.told is None else (_time(now) - self.told.told_at).total_seconds()
-        if since < SECONDS_BETWEEN_TOLD:
+        """Tell the progress if there is any since it was told, at most every two seconds; it grows by whole batches."""
+        last = self.told.told_at if self.told else _time(self.started_at)
+        if (_time(now) - last).total_seconds() < SECONDS_BETWEEN_TOLD or now < self.prepared_at:
             return
-        heard = 1 - max(self.remaining_seconds, 0.0) / self.job.work_seconds
-        share = PREPARED_SHARE + (1 - PREPARED_SHARE) * heard if now >= self.prepared_at else 0.0
-        self.told = RunProgress(share, _time(now))
+        done_seconds = self.job.work_seconds - max(self.remaining_seconds, 0.0)
+        if self.remaining_seconds > ROUNDING_SECONDS:
+            done_seconds -= done_seconds % TOLD_SECONDS
+        share = PREPARED_SHARE + (1 - PREPARED_SHARE) * done_seconds / self.job.work_seconds
+        if self.told is None:
+            self.told = RunProgress(share, _time(now))
+        elif share > self.told.share:
+            since, since_share = self.told.since or self.told.told_at, self.told.since_share or self.told.share
+            self.told = RunProgress(share, _time(now), since, since_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,8 @@ class Device:
     work_pool: str
     speed: float
     around: Around = Around()
+    title: str = ""
+    """Name of the device; those of one name are taken for alike."""
     accident: Accident | None = None
     accident_at: float = math.inf
     dead: bool = False
@@ -202,15 +213,15 @@ class Device:
         for run in self.running:
             run.tell(now)
         health = pool_health(self.work_pool, self.ended, now=now) if self.sick else PoolHealth.HEALTHY
-        samples = [(run.run_seconds, run.audio_seconds) for run in self.completed]
         return Pool(
             work_pool=self.work_pool,
             slots=SLOTS,
-            real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
+            real_time_factor=DEFAULT_REAL_TIME_FACTOR,
             runs=tuple(self._as_job_run(run, now) for run in (*self.running, *self.queued)),
             online=self.online,
             health=health,
             loaded_model=MODEL,
+            device=self.title,
             seen_at=_time(now),
             completed=tuple(self.completed),
         )

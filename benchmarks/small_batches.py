@@ -30,8 +30,7 @@ CONVERSION_RTF = 0.01
 MOST_ASSIGNMENTS = 2**12
 GIVE_UP_SECONDS = 10_000.0
 
-RIGHT, WRONG, UNKNOWN = "right", "wrong by 2", "unknown"
-SLOTS_MEASURED = 2
+RIGHT, WRONG, WRONG_ALONE, UNKNOWN = "right", "wrong by 2", "wrong by 2, no names", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Case:
 CASES = [
     Case(jobs, devices, speeds)
     for jobs, devices in ((6, 2), (12, 2), (24, 2), (24, 4))
-    for speeds in (RIGHT, WRONG, UNKNOWN)
+    for speeds in (RIGHT, WRONG, WRONG_ALONE, UNKNOWN)
 ]
 
 
@@ -64,12 +63,13 @@ class Result:
 
 def make_devices(case: Case) -> list[Device]:
     """Return equal devices; where speeds are wrong, every second one remembers a speed of twice as much as others."""
-    devices = [Device(f"gpu-{number}", SPEED, AROUND) for number in range(case.devices)]
+    title = "" if case.speeds == WRONG_ALONE else "one kind"
+    devices = [Device(f"gpu-{number}", SPEED, AROUND, title=title) for number in range(case.devices)]
     for number, device in enumerate(devices):
         if case.speeds != UNKNOWN:
-            wrong = 2.0 if case.speeds == WRONG and number % 2 == 0 else 1.0
-            for _ in range(10):
-                device.remember(wrong * SLOTS_MEASURED / SPEED, audio_seconds=300.0, age_seconds=3600.0)
+            wrong = 2.0 if case.speeds != RIGHT and number % 2 == 0 else 1.0
+            for earlier in range(10):
+                device.remember(wrong / SPEED, audio_seconds=300.0, age_seconds=3600.0 + 100.0 * earlier)
     return devices
 
 
