@@ -11,6 +11,7 @@ from simulation import Waiting
 from tasks.orchestration.planning import longest_first
 from tasks.orchestration.pool_model import Pool, stuck
 from tasks.orchestration.pool_speed import with_speeds
+from tasks.orchestration.rebalancing import takeovers
 from tasks.orchestration.scheduling import place
 
 MOST_SAMPLES = 200
@@ -44,10 +45,11 @@ class LeastBusy:
                 pools[device.work_pool] = replace(pools[device.work_pool], runs=device.as_pool(now).runs)
 
     def withdraw(self, now: float, devices: Sequence[Device]) -> Iterable[tuple[Run, Device]]:
-        """Return the runs that `stuck` finds, with their devices."""
-        if all(device.online and not device.sick for device in devices):
+        """Return the runs that `stuck` and `takeovers` find, with their devices."""
+        if not any(device.queued for device in devices):
             return []
-        moving = {run.job_id for run in stuck(device.as_pool(now) for device in devices)}
+        pools = _pools(devices, now)
+        moving = {run.job_id for run in stuck(pools)} | {each.run.job_id for each in takeovers(pools)}
         return [(run, device) for device in devices for run in device.queued if run.job.job_id in moving]
 
 

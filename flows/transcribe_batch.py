@@ -39,7 +39,6 @@ from tasks.orchestration.batch_run import (
     collect,
     dispatch,
     endings_of,
-    move_stuck,
     publish_summary,
     reopen,
     stop_cancelled,
@@ -48,6 +47,7 @@ from tasks.orchestration.batch_run import (
 )
 from tasks.orchestration.conversions import Conversions, ConversionThreads, most_begun
 from tasks.orchestration.dispatcher import Dispatcher, cancel
+from tasks.orchestration.moves import move_stuck, take_over
 from tasks.orchestration.open_jobs import OpenJobs
 from tasks.orchestration.prefect_runs import read_retry
 from tasks.orchestration.status import BatchState
@@ -110,6 +110,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await collect(client, store, jobs, settings.uploads_folder)
         await cancelled.remove_of_ended(jobs)
         await dispatch(client, dispatcher, jobs)
+        for run in await take_over(store, dispatcher, jobs):
+            get_run_logger().info("Job %s was moved to %s, which had nothing to do", run.job_id, run.work_pool)
         if time.monotonic() > next_search:
             next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
             await _move_stuck(store, dispatcher, jobs)

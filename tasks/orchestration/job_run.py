@@ -99,6 +99,8 @@ class JobRun:
     task: WhisperTask = WhisperTask.TRANSCRIBE
     inbox: bool = False
     """True if its batch was ingested from an inbox."""
+    moves: int = 0
+    """Number of times that an idle pool has taken its job over before it began."""
     started_at: datetime | None = None
     """Start of its latest attempt; None while it waits for one."""
     ended_at: datetime | None = None

@@ -15,9 +15,10 @@ from tasks.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, 
 from tasks.cancellation import CancelToken, set_current_token
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
-from tasks.orchestration.batch_run import adopt, collect, move_stuck, reopen, take_converted
+from tasks.orchestration.batch_run import adopt, collect, reopen, take_converted
 from tasks.orchestration.dispatcher import restart
 from tasks.orchestration.job_run import RunState
+from tasks.orchestration.moves import move_stuck
 from tasks.orchestration.open_jobs import Converting, Ended, OpenJobs, Running
 from tasks.orchestration.prefect_runs import crashes_since_last_end, job_run_of, read_retry
 from tasks.orchestration.recovery import AWAITING_RESTART, Retry
