@@ -21,7 +21,8 @@ MOST_SAMPLES = 200
 class LeastBusy:
     """The policy of tasks/orchestration/scheduling.py, called by each batch in turn, as the batch flow calls it."""
 
-    def __init__(self) -> None:
+    def __init__(self, default_rtf: float = DEFAULT_REAL_TIME_FACTOR) -> None:
+        self._default_rtf = default_rtf
         self._turn = itertools.count()
         self._ordered: set[str] = set()
 
@@ -30,7 +31,7 @@ class LeastBusy:
     ) -> Iterator[tuple[Job, Device]]:
         """Yield the placements of `place` for each batch; the batches take turns in being first."""
         by_pool = {device.work_pool: device for device in devices}
-        pools = {pool.work_pool: pool for pool in _pools(devices, now)}
+        pools = {pool.work_pool: pool for pool in self._pools(devices, now)}
         batches = [batch_id for batch_id, jobs in waiting.items() if jobs]
         first = next(self._turn) % max(len(batches), 1)
         for batch_id in batches[first:] + batches[:first]:
@@ -48,16 +49,15 @@ class LeastBusy:
         """Return the runs that `stuck` and `takeovers` find, with their devices."""
         if not any(device.queued for device in devices):
             return []
-        pools = _pools(devices, now)
+        pools = self._pools(devices, now)
         moving = {run.job_id for run in stuck(pools)} | {each.run.job_id for each in takeovers(pools)}
         return [(run, device) for device in devices for run in device.queued if run.job.job_id in moving]
 
-
-def _pools(devices: Sequence[Device], now: float) -> tuple[Pool, ...]:
-    """Return the pools as `pools.read_pools` would."""
-    samples = max(MOST_SAMPLES // len(devices), 1)
-    pools = (device.as_pool(now) for device in devices)
-    return with_speeds((replace(pool, completed=pool.completed[-samples:]) for pool in pools), DEFAULT_REAL_TIME_FACTOR)
+    def _pools(self, devices: Sequence[Device], now: float) -> tuple[Pool, ...]:
+        """Return the pools as `pools.read_pools` would."""
+        samples = max(MOST_SAMPLES // len(devices), 1)
+        pools = (device.as_pool(now) for device in devices)
+        return with_speeds((replace(pool, completed=pool.completed[-samples:]) for pool in pools), self._default_rtf)
 
 
 Rule = Callable[[Sequence[Device]], Device]

@@ -29,6 +29,7 @@ from simulated_devices import MODEL, Around, Device, Job
 from simulation import Simulation
 
 from tasks.media.ffmpeg import ffmpeg_program
+from tasks.orchestration.pool_speed import DEFAULT_REAL_TIME_FACTOR
 
 PROJECT = Path(__file__).parents[1]
 CLIPS = sorted((PROJECT / "tests" / "speech").glob("*.mp3"))
@@ -141,7 +142,7 @@ def simulated_wall(batch: Batch) -> float:
         Job(f"{number}", "batch", seconds, MODEL, work_seconds=seconds, arrives_at=arrival - batch.began_at)
         for number, (seconds, arrival) in enumerate(sorted(batch.arrivals.items(), key=lambda item: item[1]))
     ]
-    return Simulation(jobs, devices, LeastBusy()).run(give_up_at=PATIENCE_SECONDS)
+    return Simulation(jobs, devices, LeastBusy(DEFAULT_REAL_TIME_FACTOR)).run(give_up_at=PATIENCE_SECONDS)
 
 
 async def measure(folder: Path, part: float, batches: int) -> list[Batch]:

@@ -46,10 +46,11 @@ from tasks.orchestration.batch_run import (
     withdraw_conversions,
 )
 from tasks.orchestration.conversions import Conversions, ConversionThreads, most_begun
-from tasks.orchestration.dispatcher import Dispatcher, cancel
+from tasks.orchestration.dispatcher import Dispatcher
 from tasks.orchestration.moves import move_stuck, take_over
 from tasks.orchestration.open_jobs import OpenJobs
 from tasks.orchestration.prefect_runs import read_retry
+from tasks.orchestration.run_recovery import cancel
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending, verdict
 from tasks.orchestration.task_runs import end_earlier_attempts, end_never_begun

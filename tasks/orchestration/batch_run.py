@@ -28,12 +28,12 @@ from tasks.cancellation import current_token
 from tasks.errors import Unreadable
 from tasks.names import display_name
 from tasks.orchestration.conversions import Conversions
-from tasks.orchestration.dispatcher import Dispatcher, cancel, fail, restart
+from tasks.orchestration.dispatcher import Dispatcher
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.open_jobs import Converting, Ended, JobState, OpenJobs, Running, Waiting
 from tasks.orchestration.prefect_runs import read_job_runs, refresh
 from tasks.orchestration.recovery import Retry, Step, step_for
-from tasks.orchestration.run_recovery import restart_crashed
+from tasks.orchestration.run_recovery import cancel, fail, restart, restart_crashed
 from tasks.orchestration.shared_looks import looks_with
 from tasks.orchestration.summary import Ending, result_of, sentence, summary_markdown
 from tasks.storage.base import Store

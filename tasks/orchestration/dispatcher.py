@@ -17,14 +17,14 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed, Pending
+from prefect.states import Cancelled, Pending
 
 from tasks.batches import RECORDING_FLOW, Batch, batch_tag, inbox_tag, job_tag
 from tasks.names import display_name
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.lost_runs import LostRuns
 from tasks.orchestration.open_jobs import Waiting
-from tasks.orchestration.planning import Placement, RunningBatches, WaitingJob
+from tasks.orchestration.planning import BEGIN_SECONDS, Placement, RunningBatches, WaitingJob
 from tasks.orchestration.pool_model import Pool, stuck, without_pool
 from tasks.orchestration.pools import forget_deployments
 from tasks.orchestration.prefect_runs import (
@@ -33,7 +33,6 @@ from tasks.orchestration.prefect_runs import (
     crashes_before,
     crashes_since_last_end,
     job_run_of,
-    refresh,
 )
 from tasks.orchestration.rebalancing import takeovers
 from tasks.orchestration.router import ROUTER_PATIENCE_SECONDS, router_lock
@@ -44,7 +43,10 @@ from tasks.orchestration.shared_looks import looks_with
 logger = logging.getLogger(__name__)
 
 GIVE_WAY_SECONDS = 3.0
-"""Time that a slot must have been idle before a batch of an inbox takes it while a user's batch runs."""
+"""Time that a device must have been idle, or about to be, before a batch of an inbox takes it from a user's batch."""
+
+SHARE_SECONDS = 600.0
+"""Time that a slot beside a user's long recording must have been free before a batch of an inbox takes that."""
 
 TAKEOVER_SECONDS = 3.0
 """Time that a pool must have had nothing to do before it takes runs over: each batch may have jobs that wait for it."""
@@ -70,6 +72,7 @@ class Dispatcher:
         self._batch = batch
         self._batch_flow_run_id = batch_flow_run_id
         self._idle_since: dict[str, float] = {}
+        self._slot_since: dict[str, float] = {}
         self._lost_runs = LostRuns(client)
         self._unusable_since: dict[str, float] = {}
         self._without_runs_since: dict[str, float] = {}
@@ -98,9 +101,11 @@ class Dispatcher:
         candidates = self._candidates(waiting)
         if not self._batch.inbox:
             return place(pools, candidates, active_batches=len(running.people))
-        self._idle_since = _since(self._idle_since, (pool for pool in pools if len(pool.runs) < pool.slots))
+        with_slot = [pool for pool in pools if len(pool.runs) < pool.slots]
+        self._slot_since = _since(self._slot_since, with_slot)
+        self._idle_since = _since(self._idle_since, (p for p in with_slot if p.seconds_until_free <= BEGIN_SECONDS))
         if running.people:
-            idle = _for(self._idle_since, GIVE_WAY_SECONDS)
+            idle = _for(self._idle_since, GIVE_WAY_SECONDS) | _for(self._slot_since, SHARE_SECONDS)
             pools = [pool for pool in pools if pool.work_pool in idle]
         return place(pools, candidates, active_batches=len(running.inboxes), people_first=bool(running.people))
 
@@ -303,22 +308,3 @@ def _since(known: Mapping[str, float], pools: Iterable[Pool]) -> dict[str, float
 def _for(since: Mapping[str, float], seconds: float) -> set[str]:
     """Return the pools that have been so for as long."""
     return {work_pool for work_pool, began in since.items() if time.monotonic() - began >= seconds}
-
-
-async def restart(client: PrefectClient, run: JobRun, reason: str) -> None:
-    """Have the run begin again under the same id, unless it does already: its known state may be minutes old."""
-    for current in await refresh(client, [run]):
-        if current.state.ended:
-            await client.set_flow_run_state(run.run_id, AwaitingRetry(message=reason), force=True)
-
-
-async def fail(client: PrefectClient, run: JobRun, reason: str) -> None:
-    """Have the run end as failed for a new reason, without running again."""
-    await client.set_flow_run_state(run.run_id, Failed(message=reason), force=True)
-
-
-async def cancel(client: PrefectClient, runs: Iterable[JobRun], reason: str) -> None:
-    """Ask those that have not ended to stop; one that has not begun is cancelled at once by the server."""
-    for run in await refresh(client, runs):
-        if not run.state.ended:
-            await client.set_flow_run_state(run.run_id, Cancelling(message=reason))
