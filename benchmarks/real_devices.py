@@ -167,6 +167,9 @@ def report(batches: list[Batch]) -> dict[str, Measure]:
         ratio, inside = batch.wall / (held / DEVICES), held / DEVICES / batch.wall
         predicted = simulated_wall(batch) / batch.wall
         print(f"batch {number + 1:<4}{batch.wall:8.1f} s{ratio:18.3f}{inside:18.3f}{predicted:18.3f}")
+        for device, spans in enumerate(batch.uses):
+            times = (f"{span.begin - batch.began_at:.0f}-{span.end - batch.began_at:.0f}" for span in spans)
+            print(f"          gpu-{device} inside the model: {', '.join(times)} s")
     return {
         "makespan / (device seconds / 2)": Measure(ratio, 1.08),
         "inside the model, share of the wall": Measure(inside, 0.92, at_least=True),

@@ -17,6 +17,9 @@ BEGIN_SECONDS = 5.0
 PREPARATION_RTF = 0.02
 """Time for each second of a recording until it is decoded and its speech is found."""
 
+ASSUMPTION = 4.0
+"""A device whose speed is only assumed may be faster by this factor: its next job is bound that much earlier."""
+
 SHARED_PART = 0.5
 """A job shares a busy device if it needs less time there than this part of what the others still need."""
 
@@ -98,6 +101,8 @@ class PoolLoad:
         short next to what the device still has to do passes that, in a slot beside it.
         """
         seconds_left = self.bound_audio_seconds / self.audio_per_second
+        if not self.pool.speed_measured:
+            seconds_left /= ASSUMPTION
         if seconds_left <= BEGIN_SECONDS + PREPARATION_RTF * job.audio_seconds:
             return True
         return self.idle_slots > 0 and job.audio_seconds / self.audio_per_second <= SHARED_PART * seconds_left

@@ -78,6 +78,12 @@ def test_a_job_is_prepared_just_before_the_device_is_free_and_not_earlier():
         assert placed([pool_at_noon("gpu-0", run(audio=seconds_left, elapsed=0), rtf=2.0)], job()) == placements
 
 
+def test_the_next_job_is_prepared_earlier_where_the_speed_of_the_device_is_only_assumed():
+    for seconds_left, placements in ((60, []), (20, [("a", "gpu-0")])):
+        new = pool_at_noon("gpu-0", run(audio=seconds_left), rtf=2.0, speed_measured=False)
+        assert placed([new], job()) == placements
+
+
 def test_a_long_recording_is_prepared_earlier_since_that_takes_longer():
     busy = pool_at_noon("gpu-0", run(audio=60), rtf=2.0)
     assert placed([busy], job(audio=600)) == []
