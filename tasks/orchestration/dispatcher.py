@@ -6,7 +6,6 @@ cancel them. Which job goes where is decided in `tasks.orchestration.scheduling`
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -38,7 +37,7 @@ from tasks.orchestration.rebalancing import takeovers
 from tasks.orchestration.router import ROUTER_PATIENCE_SECONDS, router_lock
 from tasks.orchestration.run_recovery import end_run, restart_silent
 from tasks.orchestration.scheduling import least_busy, place
-from tasks.orchestration.shared_looks import looks_with
+from tasks.orchestration.shared_looks import LastingPools, looks_with
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +70,8 @@ class Dispatcher:
         self._looks = looks_with(client)
         self._batch = batch
         self._batch_flow_run_id = batch_flow_run_id
-        self._idle_since: dict[str, float] = {}
-        self._slot_since: dict[str, float] = {}
         self._lost_runs = LostRuns(client)
-        self._unusable_since: dict[str, float] = {}
-        self._without_runs_since: dict[str, float] = {}
+        self._idle, self._with_slot, self._unusable, self._without_runs = (LastingPools() for _ in range(4))
 
     async def dispatch(self, waiting: Mapping[str, Waiting], running: RunningBatches) -> list[JobRun]:
         """
@@ -102,10 +98,10 @@ class Dispatcher:
         if not self._batch.inbox:
             return place(pools, candidates, active_batches=len(running.people))
         with_slot = [pool for pool in pools if len(pool.runs) < pool.slots]
-        self._slot_since = _since(self._slot_since, with_slot)
-        self._idle_since = _since(self._idle_since, (p for p in with_slot if p.seconds_until_free <= BEGIN_SECONDS))
+        self._with_slot.note(with_slot)
+        self._idle.note(pool for pool in with_slot if pool.seconds_until_free <= BEGIN_SECONDS)
         if running.people:
-            idle = _for(self._idle_since, GIVE_WAY_SECONDS) | _for(self._slot_since, SHARE_SECONDS)
+            idle = self._idle.at_least(GIVE_WAY_SECONDS) | self._with_slot.at_least(SHARE_SECONDS)
             pools = [pool for pool in pools if pool.work_pool in idle]
         return place(pools, candidates, active_batches=len(running.inboxes), people_first=bool(running.people))
 
@@ -150,9 +146,9 @@ class Dispatcher:
         None, as long as no other pool could take them, but for those that are being cancelled.
         """
         runs, pools = list(runs), await self._pools()
-        self._unusable_since = _since(self._unusable_since, (pool for pool in pools if not pool.usable))
+        self._unusable.note(pool for pool in pools if not pool.usable)
         await self._restart_lost(runs, pools)
-        long_unusable = _for(self._unusable_since, UNUSABLE_SECONDS)
+        long_unusable = self._unusable.at_least(UNUSABLE_SECONDS)
         batch_id = self._batch.batch_id
         lost = [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == batch_id]
         queued = {run.job_id: run for run in runs if run.state is RunState.SCHEDULED}
@@ -187,8 +183,8 @@ class Dispatcher:
     async def find_takeovers(self, queued: Sequence[JobRun]) -> list[JobRun]:
         """Return those of the batch's *queued* runs that pools should take over which have had nothing to do."""
         pools = await self._pools()
-        self._without_runs_since = _since(self._without_runs_since, (pool for pool in pools if not pool.runs))
-        idle = _for(self._without_runs_since, TAKEOVER_SECONDS)
+        self._without_runs.note(pool for pool in pools if not pool.runs)
+        idle = self._without_runs.at_least(TAKEOVER_SECONDS)
         found = takeovers(pools) if idle else ()
         moving: set[UUID] = {each.run.run_id for each in found if each.work_pool in idle}
         return [run for run in queued if run.run_id in moving or run.state_name == MOVING]
@@ -297,14 +293,3 @@ class Dispatcher:
             "recording": ready.recording.model_dump(mode="json"),
             "options": self._batch.options.model_dump(mode="json"),
         }
-
-
-def _since(known: Mapping[str, float], pools: Iterable[Pool]) -> dict[str, float]:
-    """Return since when each of the pools has been as it is; *known* is the last such answer."""
-    now = time.monotonic()
-    return {pool.work_pool: known.get(pool.work_pool, now) for pool in pools}
-
-
-def _for(since: Mapping[str, float], seconds: float) -> set[str]:
-    """Return the pools that have been so for as long."""
-    return {work_pool for work_pool, began in since.items() if time.monotonic() - began >= seconds}

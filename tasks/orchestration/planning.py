@@ -14,6 +14,9 @@ from tasks.orchestration.pool_model import Pool
 BEGIN_SECONDS = 5.0
 """Time that a run takes until its process has the recording, on a busy machine."""
 
+COLD_BEGIN_SECONDS = 60.0
+"""The same where each run has a process of its own, or a container: that has to start, and to load the model."""
+
 PREPARATION_RTF = 0.02
 """Time for each second of a recording until it is decoded and its speech is found."""
 
@@ -103,7 +106,7 @@ class PoolLoad:
         seconds_left = self.bound_audio_seconds / self.audio_per_second
         if not self.pool.speed_measured:
             seconds_left /= ASSUMPTION
-        if seconds_left <= BEGIN_SECONDS + PREPARATION_RTF * job.audio_seconds:
+        if seconds_left <= begin_seconds(self.pool) + PREPARATION_RTF * job.audio_seconds:
             return True
         return self.idle_slots > 0 and job.audio_seconds / self.audio_per_second <= SHARED_PART * seconds_left
 
@@ -122,6 +125,11 @@ class PoolLoad:
 
     def _model_of(self, job: WaitingJob) -> str:
         return self.pool.model_of(job.model, job.task)
+
+
+def begin_seconds(pool: Pool) -> float:
+    """Return how long a run of *pool* takes until its process has the recording."""
+    return BEGIN_SECONDS if pool.warm else COLD_BEGIN_SECONDS
 
 
 def first_to_end(loads: Iterable[PoolLoad], job: WaitingJob) -> PoolLoad:

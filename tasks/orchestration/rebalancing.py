@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tasks.orchestration.job_run import JobRun, RunState
-from tasks.orchestration.planning import BEGIN_SECONDS, MODEL_SWITCH_SECONDS
+from tasks.orchestration.planning import MODEL_SWITCH_SECONDS, begin_seconds
 from tasks.orchestration.pool_model import Pool, PoolHealth
 from tasks.orchestration.scheduling import forecast
 
@@ -72,7 +72,7 @@ def _worth_moving(seconds: float) -> float:
 
 def _seconds_on(idle: Pool, run: JobRun) -> float:
     switches = idle.loaded_model not in (None, idle.model_of(run.model, run.task))
-    return BEGIN_SECONDS + run.audio_seconds / idle.audio_per_second + MODEL_SWITCH_SECONDS * switches
+    return begin_seconds(idle) + run.audio_seconds / idle.audio_per_second + MODEL_SWITCH_SECONDS * switches
 
 
 def _after(pool: Pool, takeover: Takeover) -> Pool:

@@ -84,6 +84,10 @@ def test_the_next_job_is_prepared_earlier_where_the_speed_of_the_device_is_only_
         assert placed([new], job()) == placements
 
 
+def test_the_next_job_is_prepared_earlier_where_each_run_has_to_start_a_process():
+    assert placed([pool_at_noon("gpu-0", run(audio=50), rtf=2.0, warm=False)], job()) == [("a", "gpu-0")]
+
+
 def test_a_long_recording_is_prepared_earlier_since_that_takes_longer():
     busy = pool_at_noon("gpu-0", run(audio=60), rtf=2.0)
     assert placed([busy], job(audio=600)) == []
