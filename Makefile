@@ -85,7 +85,7 @@ BENCHMARK_RESULTS := data/benchmarks
 bench:  ## Measure dispatch, scans, the search, word times, speakers, the start of a run, a batch of 1,000 jobs, and the pages (Linux, forty minutes)
 	@$(MAKE) --no-print-directory --keep-going $(BENCHMARKS)
 
-BENCHMARKS := bench-dispatch bench-ingest bench-search bench-transcripts bench-speakers bench-overhead bench-scale bench-pages
+BENCHMARKS := bench-dispatch bench-small_batches bench-ingest bench-search bench-transcripts bench-speakers bench-overhead bench-scale bench-pages
 .PHONY: $(BENCHMARKS)
 bench-pages: chromium
 bench-transcripts bench-speakers: test-models

@@ -33,14 +33,12 @@ from measures import Measure, arguments_of, conclude
 from simulated_devices import (
     DEFAULT_REAL_TIME_FACTOR,
     MODEL,
-    SLOTS,
     Accident,
     Device,
-    Dispatcher,
     Job,
-    Simulation,
     Span,
 )
+from simulation import Dispatcher, Simulation
 
 JOBS = 10_000
 MEDIAN_AUDIO_SECONDS = 600.0
@@ -109,7 +107,7 @@ PICTURED = Case(gpus=4, equal=False, batches=2, exact=False, accident=Accident.D
 
 def make_devices(case: Case, *, accident_at: float = math.inf) -> list[Device]:
     """Return the devices of *case*; the accident happens to the fastest."""
-    speed = SLOTS / DEFAULT_REAL_TIME_FACTOR
+    speed = 1 / DEFAULT_REAL_TIME_FACTOR
     factors = [1.0 if case.equal else UNEQUAL_SPEEDS[index % len(UNEQUAL_SPEEDS)] for index in range(case.gpus)]
     devices = [Device(f"gpu-{index:02}", speed * factor) for index, factor in enumerate(factors)]
     if case.accident is not None and accident_at < math.inf:

@@ -3,18 +3,26 @@
 import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from simulated_devices import SLOTS, Device, Job, Run, Waiting
+from simulated_devices import DEFAULT_REAL_TIME_FACTOR, SLOTS, Device, Job, Run
+from simulation import Waiting
 
 from tasks.orchestration.planning import longest_first
-from tasks.orchestration.pool_model import stuck
+from tasks.orchestration.pool_model import Pool, stuck
+from tasks.orchestration.pool_speed import with_speeds
+from tasks.orchestration.rebalancing import takeovers
 from tasks.orchestration.scheduling import place
+
+MOST_SAMPLES = 200
+"""Completed runs that are read for all pools, as in tasks/orchestration/pools.py."""
 
 
 class LeastBusy:
     """The policy of tasks/orchestration/scheduling.py, called by each batch in turn, as the batch flow calls it."""
 
-    def __init__(self) -> None:
+    def __init__(self, default_rtf: float = DEFAULT_REAL_TIME_FACTOR) -> None:
+        self._default_rtf = default_rtf
         self._turn = itertools.count()
         self._ordered: set[str] = set()
 
@@ -23,7 +31,7 @@ class LeastBusy:
     ) -> Iterator[tuple[Job, Device]]:
         """Yield the placements of `place` for each batch; the batches take turns in being first."""
         by_pool = {device.work_pool: device for device in devices}
-        pools = {device.work_pool: device.as_pool(now) for device in devices}
+        pools = {pool.work_pool: pool for pool in self._pools(devices, now)}
         batches = [batch_id for batch_id, jobs in waiting.items() if jobs]
         first = next(self._turn) % max(len(batches), 1)
         for batch_id in batches[first:] + batches[:first]:
@@ -35,14 +43,21 @@ class LeastBusy:
             for placement in placements:
                 device = by_pool[placement.work_pool]
                 yield jobs[placement.job_id], device
-                pools[placement.work_pool] = device.as_pool(now)
+                pools[device.work_pool] = replace(pools[device.work_pool], runs=device.as_pool(now).runs)
 
     def withdraw(self, now: float, devices: Sequence[Device]) -> Iterable[tuple[Run, Device]]:
-        """Return the runs that `stuck` finds, with their devices."""
-        if all(device.online and not device.sick for device in devices):
+        """Return the runs that `stuck` and `takeovers` find, with their devices."""
+        if not any(device.queued for device in devices):
             return []
-        moving = {run.job_id for run in stuck(device.as_pool(now) for device in devices)}
+        pools = self._pools(devices, now)
+        moving = {run.job_id for run in stuck(pools)} | {each.run.job_id for each in takeovers(pools)}
         return [(run, device) for device in devices for run in device.queued if run.job.job_id in moving]
+
+    def _pools(self, devices: Sequence[Device], now: float) -> tuple[Pool, ...]:
+        """Return the pools as `pools.read_pools` would."""
+        samples = max(MOST_SAMPLES // len(devices), 1)
+        pools = (device.as_pool(now) for device in devices)
+        return with_speeds((replace(pool, completed=pool.completed[-samples:]) for pool in pools), self._default_rtf)
 
 
 Rule = Callable[[Sequence[Device]], Device]

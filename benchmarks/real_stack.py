@@ -1,4 +1,4 @@
-"""Server, workers and dashboard as `make up` runs them, in a folder of their own, with simulated devices."""
+"""Server, workers and dashboard as `make up` runs them, in a folder of their own; devices are simulated or measured."""
 
 import asyncio
 import contextlib
@@ -55,8 +55,10 @@ class RealStack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
-    """Run the stack as long as the block lasts."""
+async def running_stack(
+    folder: Path, devices: int, *, engine: str = "simulated_engine", warm_up: str = ""
+) -> AsyncIterator[RealStack]:
+    """Run the stack as long as the block lasts, with the recording flow of the module *engine*."""
     os.environ |= {
         "BATCHSCRIBE_DATA": str(folder),
         "BATCHSCRIBE_PORT": str(free_port()),
@@ -64,9 +66,9 @@ async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
         "BATCHSCRIBE_DISK_RESERVE_BYTES": "0",
     }
     settings = Settings()
-    settings.prefect_home.mkdir(parents=True)
+    settings.prefect_home.mkdir(parents=True, exist_ok=True)
     os.environ |= shared_environment(settings)  # for Prefect's client in this process
-    python, simulated = sys.executable, {"PYTHONPATH": str(BENCHMARKS), "BATCHSCRIBE_WARM_UP": "simulated_engine"}
+    python, simulated = sys.executable, {"PYTHONPATH": str(BENCHMARKS), "BATCHSCRIBE_WARM_UP": warm_up or engine}
     async with contextlib.AsyncExitStack() as stack:
 
         def start(name: str, *module: str, environment: Mapping[str, str]) -> int:
@@ -74,7 +76,7 @@ async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
 
         port = str(settings.prefect_port)
         server = start("server", "deployments.local.prefect_server", port, environment=server_environment(settings))
-        await _set_up(devices)
+        await _set_up(devices, engine)
         dashboard = start("dashboard", "dashboard", environment=shared_environment(settings))
         cpu = start(CPU_POOL, "deployments.worker", CPU_POOL, environment=cpu_worker_environment(settings))
         workers = tuple(
@@ -97,8 +99,8 @@ async def running_stack(folder: Path, devices: int) -> AsyncIterator[RealStack]:
         yield running_now
 
 
-async def _set_up(devices: int) -> None:
-    """Make pools and deployments as `deployments.local.provision` does, the devices' with the simulated engine."""
+async def _set_up(devices: int, engine: str) -> None:
+    """Make pools and deployments as `deployments.local.provision` does, the devices' with the *engine*."""
     from prefect.client.orchestration import get_client
 
     from deployments.local.provision import set_up_cpu_pool, set_up_pool
@@ -119,12 +121,12 @@ async def _set_up(devices: int) -> None:
         )
         for number in range(devices):
             name = f"gpu-{number}"
-            await set_up_pool(client, name, slots=SLOTS_PER_DEVICE, description="simulated")
+            await set_up_pool(client, name, slots=SLOTS_PER_DEVICE, description=engine)
             await client.create_deployment(
                 recordings,
                 name=name,
                 work_pool_name=name,
-                entrypoint="simulated_engine.transcribe_recording",
+                entrypoint=f"{engine}.transcribe_recording",
                 tags=[GPU_TAG],
                 enforce_parameter_schema=False,
             )

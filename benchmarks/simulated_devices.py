@@ -1,31 +1,25 @@
 """
-GPUs with their work pools, simulated, and the clock that drives them.
+GPUs with their work pools, simulated.
 
-A device is a server whose slots share its speed equally: a run next to another takes twice as long as alone, and the
-device is at work as long as it has one. That its real-time factor, measured per run under that load, tells when it is
-free (pending audio times factor over slots) is Little's law. Starts take no time here: the 0.6 s that one takes on a
-warm worker hide behind the other slot.
+A device is a server whose model is shared equally by the runs that use it: a run next to another takes twice as long as
+alone, and the device is at work as long as one uses it. What a run needs besides (`Around`) takes its slot and not the
+model: it is fetched and its speech is found before, its documents are published after.
 
-A policy sees what the batch flow could read from Prefect: the length of the audio, since when a run is running, and
-how the runs before it went. How long a job really takes, how fast a device is and that it will die, it is not told.
+A policy sees what the batch flow could read from Prefect: the length of the audio, since when a run is running, its
+progress every two seconds, and how the runs before it went, also those of an hour ago (`remembered`), which may be
+wrong by now. How long a job really takes, how fast a device is and that it will die, it is not told.
 """
 
-import heapq
 import math
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import partial
-from itertools import count, groupby
-from operator import attrgetter
-from typing import Protocol
 from uuid import UUID
 
-from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.job_run import JobRun, RunProgress, RunState
 from tasks.orchestration.planning import WaitingJob
-from tasks.orchestration.pool_model import EndedRun, Outcome, Pool, PoolHealth, measured_rtf, pool_health
+from tasks.orchestration.pool_model import EndedRun, Outcome, Pool, PoolHealth, pool_health
 
 BEGIN = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of the calendar at which a simulation begins."""
@@ -34,24 +28,23 @@ NO_RUN = UUID(int=0)
 
 SLOTS = 2
 MODEL = "large-v3-turbo"
-DEFAULT_REAL_TIME_FACTOR = 0.04
+DEFAULT_REAL_TIME_FACTOR = 0.02
 SPEED_SAMPLES = 20
 """Completed runs by which a pool's speed is measured, as in tasks/orchestration/pools.py."""
 
 LATEST_RUNS = 50
 
-TICK_SECONDS = 1.0
-"""The batch flow looks once a second if anything has happened ..."""
-
-PATIENCE_SECONDS = 30.0
-"""... and after this long if nothing has."""
-
-OFFLINE_AFTER_SECONDS = 90.0
-"""Time until Prefect calls a silent worker offline, and its runs crashed."""
-
 SICK_RUN_SECONDS = 5.0
 """Time until a run fails on a sick device."""
 
+SECONDS_BETWEEN_TOLD = 2.0
+"""Time between two reports of a run's progress, as in tasks/orchestration/progress.py."""
+
+TOLD_SECONDS = 112.0
+"""Audio of the chunks that enter the model of a CPU together: progress is told when they are done."""
+
+PREPARED_SHARE = 0.03
+"""Progress that a run tells when its speech is found, as in tasks/transcription/transcribe.py."""
 
 ROUNDING_SECONDS = 1e-6
 """Less than this is left of a run that has ended."""
@@ -72,14 +65,49 @@ class Job(WaitingJob):
     arrives_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The time that a run takes besides the model: before it, for each second of audio before it, and after it."""
+
+    begin_seconds: float = 0.0
+    preparation_rtf: float = 0.0
+    end_seconds: float = 0.0
+
+    def before_model(self, job: Job) -> float:
+        """Return the seconds from the start of the job's run until it uses the model."""
+        return self.begin_seconds + self.preparation_rtf * job.audio_seconds
+
+
 @dataclass(slots=True, eq=False)
 class Run:
-    """A run of a job on a device; it is queued as long as it has no slot."""
+    """A run of a job on a device; it is queued as long as it has no slot. A time is infinite until it is known."""
 
     job: Job
     remaining_seconds: float
     slot: int | None = None
-    started_at: float = 0.0
+    started_at: float = math.inf
+    prepared_at: float = math.inf
+    ends_at: float = math.inf
+    told: RunProgress | None = None
+
+    def uses_model(self, now: float) -> bool:
+        """Return whether the run is one of those that share the model."""
+        return self.prepared_at <= now and self.remaining_seconds > ROUNDING_SECONDS
+
+    def tell(self, now: float) -> None:
+        """Tell the progress if there is any since it was told, at most every two seconds; it grows by whole batches."""
+        last = self.told.told_at if self.told else _time(self.started_at)
+        if (_time(now) - last).total_seconds() < SECONDS_BETWEEN_TOLD or now < self.prepared_at:
+            return
+        done_seconds = self.job.work_seconds - max(self.remaining_seconds, 0.0)
+        if self.remaining_seconds > ROUNDING_SECONDS:
+            done_seconds -= done_seconds % TOLD_SECONDS
+        share = PREPARED_SHARE + (1 - PREPARED_SHARE) * done_seconds / self.job.work_seconds
+        if self.told is None:
+            self.told = RunProgress(share, _time(now))
+        elif share > self.told.share:
+            since, since_share = self.told.since or self.told.told_at, self.told.since_share or self.told.share
+            self.told = RunProgress(share, _time(now), since, since_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +128,9 @@ class Device:
 
     work_pool: str
     speed: float
+    around: Around = Around()
+    title: str = ""
+    """Name of the device; those of one name are taken for alike."""
     accident: Accident | None = None
     accident_at: float = math.inf
     dead: bool = False
@@ -107,17 +138,25 @@ class Device:
     online: bool = True
     running: list[Run] = field(default_factory=list)
     queued: deque[Run] = field(default_factory=deque)
-    samples: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=SPEED_SAMPLES))
+    completed: deque[JobRun] = field(default_factory=lambda: deque(maxlen=SPEED_SAMPLES))
     ended: deque[EndedRun] = field(default_factory=lambda: deque(maxlen=LATEST_RUNS))
-    real_time_factor: float = DEFAULT_REAL_TIME_FACTOR
     now: float = 0.0
+    busy_seconds: float = 0.0
+    """Time for which a run has used the model."""
+
+    def remember(self, real_time_factor: float, *, audio_seconds: float, age_seconds: float) -> None:
+        """Let the device have completed a run before the simulation began, at a speed that may be wrong by now."""
+        self.completed.append(self._completed("earlier", audio_seconds, -age_seconds, real_time_factor * audio_seconds))
 
     def advance(self, now: float) -> None:
-        """Let the runs progress until *now*."""
-        if self.running and not self.dead:
-            progress = (now - self.now) * self.speed / len(self.running)
-            for run in self.running:
-                run.remaining_seconds -= progress
+        """Let the runs progress until *now*; nothing begins or ends in between."""
+        if not self.dead:
+            sharing = [run for run in self.running if run.uses_model(self.now)]
+            for run in sharing:
+                run.remaining_seconds -= (now - self.now) * self.speed / len(sharing)
+                if run.remaining_seconds <= ROUNDING_SECONDS:
+                    run.ends_at = now + (0.0 if self.sick else self.around.end_seconds)
+            self.busy_seconds += (now - self.now) * bool(sharing)
         self.now = now
 
     def fill_slots(self) -> None:
@@ -126,41 +165,65 @@ class Device:
             run = self.queued.popleft()
             run.slot = min(set(range(SLOTS)) - {other.slot for other in self.running})
             run.started_at = self.now
+            run.prepared_at = self.now + self.around.before_model(run.job)
             if self.sick:
-                run.remaining_seconds = SICK_RUN_SECONDS * self.speed
+                self.let_fail(run)
             self.running.append(run)
 
-    def next_end(self) -> float:
-        """Return when a run ends if nothing else happens."""
+    def let_fail(self, run: Run) -> None:
+        """Let the run fail soon, as any does on a sick device."""
+        run.remaining_seconds, run.prepared_at = SICK_RUN_SECONDS * self.speed, self.now
+
+    def next_change(self) -> float:
+        """Return when a run is prepared, heard or over, if nothing else happens."""
         if not self.running or self.dead:
             return math.inf
-        shortest = min(run.remaining_seconds for run in self.running)
-        return self.now + max(shortest, 0.0) * len(self.running) / self.speed
+        sharing = [run for run in self.running if run.uses_model(self.now)]
+        heard = [self.now + run.remaining_seconds * len(sharing) / self.speed for run in sharing]
+        others = [run for run in self.running if run not in sharing]
+        return min([*heard, *(run.prepared_at if run.prepared_at > self.now else run.ends_at for run in others)])
 
     def take_ended(self) -> list[Run]:
         """Return the runs that have just ended, and give their slots to queued ones."""
-        ended = [run for run in self.running if run.remaining_seconds <= ROUNDING_SECONDS]
+        ended = [run for run in self.running if run.ends_at <= self.now]
         for run in ended:
             self.running.remove(run)
             self.ended.append(EndedRun(self.work_pool, self.now, Outcome.DEVICE if self.sick else Outcome.DONE))
             if not self.sick:
-                self.samples.append((self.now - run.started_at, run.job.audio_seconds))
-        self.real_time_factor = measured_rtf(self.samples, DEFAULT_REAL_TIME_FACTOR)
+                took = self.now - run.started_at
+                self.completed.append(self._completed(run.job.job_id, run.job.audio_seconds, self.now, took))
         self.fill_slots()
         return ended
 
+    def _completed(self, job_id: str, audio_seconds: float, ended_at: float, run_seconds: float) -> JobRun:
+        at = _time(ended_at)
+        return JobRun(
+            NO_RUN,
+            RunState.COMPLETED,
+            at,
+            job_id=job_id,
+            audio_seconds=audio_seconds,
+            run_seconds=run_seconds,
+            ended_at=at,
+        )
+
     def as_pool(self, now: float) -> Pool:
         """Return the device's pool as the batch flow reads it at *now*."""
+        self.advance(now)
+        for run in self.running:
+            run.tell(now)
         health = pool_health(self.work_pool, self.ended, now=now) if self.sick else PoolHealth.HEALTHY
         return Pool(
             work_pool=self.work_pool,
             slots=SLOTS,
-            real_time_factor=self.real_time_factor,
+            real_time_factor=DEFAULT_REAL_TIME_FACTOR,
             runs=tuple(self._as_job_run(run, now) for run in (*self.running, *self.queued)),
             online=self.online,
             health=health,
             loaded_model=MODEL,
+            device=self.title,
             seen_at=_time(now),
+            completed=tuple(self.completed),
         )
 
     def _as_job_run(self, run: Run, now: float) -> JobRun:
@@ -173,135 +236,10 @@ class Device:
             work_pool=self.work_pool,
             audio_seconds=run.job.audio_seconds,
             model=MODEL,
+            progress=run.told,
         )
 
 
 def _time(seconds: float) -> datetime:
     """Return a time of the simulation's clock as one of a calendar."""
     return BEGIN + timedelta(seconds=seconds)
-
-
-Waiting = dict[str, dict[str, Job]]
-"""Jobs that no device has yet, by batch and job id."""
-
-
-class Dispatcher(Protocol):
-    """A policy to compare: it says which waiting jobs go to which device now, and which queued runs leave theirs."""
-
-    def dispatch(
-        self, now: float, devices: Sequence[Device], waiting: Waiting, active_batches: int
-    ) -> Iterable[tuple[Job, Device]]:
-        """Yield the runs to create; each is created before the next is asked for."""
-        ...
-
-    def withdraw(self, now: float, devices: Sequence[Device]) -> Iterable[tuple[Run, Device]]:
-        """Return the queued runs that are to wait again."""
-        ...
-
-
-class Simulation:
-    """All jobs of all batches on their way through the devices."""
-
-    def __init__(self, jobs: Sequence[Job], devices: Sequence[Device], dispatcher: Dispatcher) -> None:
-        self.spans: list[Span] = []
-        self._devices = devices
-        self._dispatcher = dispatcher
-        self._waiting: Waiting = {}
-        self._open_jobs: Counter[str] = Counter()
-        self._events: list[tuple[float, int, Callable[[float], None]]] = []
-        self._numbers = count()
-        self._next_end: dict[str, float] = {}
-        self._next_look = math.inf
-        self._jobs_ahead = len(jobs)
-        for arrives_at, arrivals in groupby(jobs, key=attrgetter("arrives_at")):
-            self._at(arrives_at, partial(self._arrive, list(arrivals)))
-        for device in devices:
-            if device.accident is not None:
-                self._at(device.accident_at, partial(self._strike, device))
-
-    def run(self, *, give_up_at: float) -> float:
-        """Return the makespan, seconds until the last job is done; infinite if that is not by *give_up_at*."""
-        now = 0.0
-        while self._events and self._jobs_ahead and now <= give_up_at:
-            now, _, happen = heapq.heappop(self._events)
-            happen(now)
-        return math.inf if self._jobs_ahead else now
-
-    def _at(self, time: float, happen: Callable[[float], None]) -> None:
-        heapq.heappush(self._events, (time, next(self._numbers), happen))
-
-    def _arrive(self, jobs: Iterable[Job], now: float) -> None:
-        for job in jobs:
-            self._waiting.setdefault(job.batch_id, {})[job.job_id] = job
-            self._open_jobs[job.batch_id] += 1
-        self._look_soon(now)
-
-    def _look_soon(self, now: float, seconds: float = TICK_SECONDS) -> None:
-        time = math.floor(now / seconds) * seconds + seconds
-        if time < self._next_look:
-            self._next_look = time
-            self._at(time, self._look)
-
-    def _look(self, now: float) -> None:
-        if now != self._next_look:
-            return
-        self._next_look = math.inf
-        for run, device in self._dispatcher.withdraw(now, self._devices):
-            device.queued.remove(run)
-            self._wait_again(run)
-        active = sum(jobs > 0 for jobs in self._open_jobs.values())
-        for job, device in self._dispatcher.dispatch(now, self._devices, self._waiting, active):
-            del self._waiting[job.batch_id][job.job_id]
-            device.advance(now)
-            device.queued.append(Run(job, job.work_seconds))
-            device.fill_slots()
-            self._expect_end(device)
-        if any(self._waiting.values()) or any(device.queued for device in self._devices):
-            self._look_soon(now, PATIENCE_SECONDS)
-
-    def _expect_end(self, device: Device) -> None:
-        time = device.next_end()
-        if time < math.inf:
-            self._next_end[device.work_pool] = time
-            self._at(time, partial(self._end, device))
-
-    def _end(self, device: Device, now: float) -> None:
-        if self._next_end.get(device.work_pool) != now or device.dead:
-            return
-        device.advance(now)
-        sick = device.sick
-        for run in device.take_ended():
-            self._record(device, run, done=not sick)
-            if sick:
-                self._wait_again(run)
-            else:
-                self._open_jobs[run.job.batch_id] -= 1
-                self._jobs_ahead -= 1
-        self._expect_end(device)
-        self._look_soon(now)
-
-    def _strike(self, device: Device, now: float) -> None:
-        device.advance(now)
-        if device.accident is Accident.DIES:
-            device.dead = True
-            self._at(now + OFFLINE_AFTER_SECONDS, partial(self._lose, device))
-            return
-        device.sick = True
-        for run in device.running:
-            run.remaining_seconds = SICK_RUN_SECONDS * device.speed
-        self._expect_end(device)
-
-    def _lose(self, device: Device, now: float) -> None:
-        device.online = False
-        for run in device.running:
-            self._record(device, run, done=False)
-            self._wait_again(run)
-        device.running.clear()
-        self._look_soon(now)
-
-    def _wait_again(self, run: Run) -> None:
-        self._waiting[run.job.batch_id][run.job.job_id] = run.job
-
-    def _record(self, device: Device, run: Run, *, done: bool) -> None:
-        if run.slot is not None:
-            self.spans.append(Span(device.work_pool, run.slot, run.job, run.started_at, device.now, done))

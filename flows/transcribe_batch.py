@@ -39,7 +39,6 @@ from tasks.orchestration.batch_run import (
     collect,
     dispatch,
     endings_of,
-    move_stuck,
     publish_summary,
     reopen,
     stop_cancelled,
@@ -47,9 +46,11 @@ from tasks.orchestration.batch_run import (
     withdraw_conversions,
 )
 from tasks.orchestration.conversions import Conversions, ConversionThreads, most_begun
-from tasks.orchestration.dispatcher import Dispatcher, cancel
+from tasks.orchestration.dispatcher import Dispatcher
+from tasks.orchestration.moves import move_stuck, take_over
 from tasks.orchestration.open_jobs import OpenJobs
 from tasks.orchestration.prefect_runs import read_retry
+from tasks.orchestration.run_recovery import cancel
 from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending, verdict
 from tasks.orchestration.task_runs import end_earlier_attempts, end_never_begun
@@ -110,6 +111,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await collect(client, store, jobs, settings.uploads_folder)
         await cancelled.remove_of_ended(jobs)
         await dispatch(client, dispatcher, jobs)
+        for run in await take_over(store, dispatcher, jobs):
+            get_run_logger().info("Job %s was moved to %s, which had nothing to do", run.job_id, run.work_pool)
         if time.monotonic() > next_search:
             next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
             await _move_stuck(store, dispatcher, jobs)

@@ -34,6 +34,9 @@ BATCH_QUEUE = "batches"
 WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
+DETECTION_SHARE = 0.03
+"""Share of a job's progress that counts for finding the speech, before the first word is written down."""
+
 ALREADY_PUBLISHED = "Already published"
 REJECTED = "Rejected"
 """Name of the state of a completed run that found nothing to do: its duration tells no speed."""

@@ -14,9 +14,6 @@ from uuid import UUID
 from cachetools import LRUCache
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterFlowRunId,
-    ArtifactFilterType,
     FlowRunFilter,
     FlowRunFilterId,
     FlowRunFilterTags,
@@ -28,7 +25,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPoolStatus
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort, TaskRunSort
+from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelling
 
@@ -37,12 +34,11 @@ from tasks.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_ta
 from tasks.cleanup.cleaner import Cleaner, read_activity
 from tasks.errors import WrongInstallation, WrongStage
 from tasks.orchestration.installation import check_installation
-from tasks.orchestration.job_run import LONG_AGO, JobRun, RunProgress, RunState
+from tasks.orchestration.job_run import JobRun, RunProgress, RunState
 from tasks.orchestration.notices import BatchPool, RouterLimit
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
-from tasks.orchestration.pool_speed import with_progress
 from tasks.orchestration.pools import read_pools
 from tasks.orchestration.prefect_runs import (
     conversion_of,
@@ -54,6 +50,7 @@ from tasks.orchestration.prefect_runs import (
 )
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.orchestration.recovery import RunHistory
+from tasks.orchestration.run_progress import read_progress
 from tasks.orchestration.start_batch import create_batch_run
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -146,24 +143,8 @@ class PrefectService:
 
     async def read_progress(self, runs: Iterable[JobRun]) -> dict[UUID, RunProgress]:
         """Return the progress of the runs that are running, by run id; one that shows nothing is missing."""
-        running = {run.run_id: run.changed_at for run in runs if run.state is RunState.RUNNING}
-        if not running:
-            return {}
         async with translated_errors():
-            artifacts = await read_all(
-                self._client.read_artifacts,
-                artifact_filter=ArtifactFilter(
-                    flow_run_id=ArtifactFilterFlowRunId(any_=list(running)),
-                    type=ArtifactFilterType(any_=["progress"]),
-                ),
-                sort=ArtifactSort.ID_DESC,
-            )
-        in_time = sorted(artifacts, key=lambda artifact: artifact.updated or LONG_AGO)
-        return {
-            run_id: RunProgress(_share(artifact.data), artifact.updated or LONG_AGO)
-            for artifact in in_time  # each attempt has an artifact of its own: the newest counts
-            if (run_id := artifact.flow_run_id) and (artifact.updated or LONG_AGO) >= running[run_id]
-        }
+            return await read_progress(self._client, runs)
 
     async def read_histories(self, runs: BatchRuns) -> dict[UUID, RunHistory]:
         """
@@ -264,9 +245,7 @@ class PrefectService:
     async def read_gpu_pools(self) -> tuple[Pool, ...]:
         """Return the GPU work pools with the runs they hold, their progress, and the speed that it tells."""
         async with translated_errors():
-            pools = await read_pools(self._client)
-        progress = await self.read_progress(run for pool in pools for run in pool.runs)
-        return tuple(with_progress(pool, progress) for pool in pools)
+            return await read_pools(self._client)
 
     async def read_batch_pool(self) -> BatchPool:
         """Return the work pool of the batch runs, as far as it is theirs: their queue in it has a limit of its own."""
@@ -299,11 +278,3 @@ class PrefectService:
 
 def _by_id(runs: Iterable[FlowRun]) -> dict[UUID, JobRun]:
     return {run.id: job_run_of(run) for run in runs}
-
-
-def _share(percent: object) -> float:
-    """Return a progress artifact's percentage as a share; Prefect stores it as a number or as text."""
-    try:
-        return min(max(float(str(percent)) / 100, 0.0), 1.0)
-    except ValueError:
-        return 0.0

@@ -28,12 +28,12 @@ from tasks.cancellation import current_token
 from tasks.errors import Unreadable
 from tasks.names import display_name
 from tasks.orchestration.conversions import Conversions
-from tasks.orchestration.dispatcher import Dispatcher, cancel, fail, restart
+from tasks.orchestration.dispatcher import Dispatcher
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.open_jobs import Converting, Ended, JobState, OpenJobs, Running, Waiting
 from tasks.orchestration.prefect_runs import read_job_runs, refresh
 from tasks.orchestration.recovery import Retry, Step, step_for
-from tasks.orchestration.run_recovery import restart_crashed
+from tasks.orchestration.run_recovery import cancel, fail, restart, restart_crashed
 from tasks.orchestration.shared_looks import looks_with
 from tasks.orchestration.summary import Ending, result_of, sentence, summary_markdown
 from tasks.storage.base import Store
@@ -116,7 +116,7 @@ async def _adopt(
         return
     converting = Converting(job, restarts=run if step is Step.RESTART else None)
     try:
-        recording = await _recording(store, batch_id, job)
+        recording = await recording_of(store, batch_id, job)
     except Unreadable as error:
         jobs.put(Ended(Ending(job, Stage.FAILED, str(error)), run))
         return
@@ -126,7 +126,7 @@ async def _adopt(
         jobs.put(await _after_conversion(client, converting, recording))
 
 
-async def _recording(store: Store, batch_id: str, job: Job) -> Recording | None:
+async def recording_of(store: Store, batch_id: str, job: Job) -> Recording | None:
     """Return the job's recording, or None if it is not in the store. Raises `StoreUnavailable` and `Unreadable`."""
     look = partial(read_recording, store, batch_id, job.job_id)
     return await asyncio.to_thread(distinguish_outage, store, f"The recording of {display_name(job.name)}", look)
@@ -198,36 +198,6 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
     for run in await dispatcher.dispatch(jobs.waiting, running):
         waiting = jobs.waiting[run.job_id]
         jobs.put(Running(waiting.job, run, waiting.recording))
-
-
-async def move_stuck(store: Store, dispatcher: Dispatcher, jobs: OpenJobs) -> list[JobRun]:
-    """Move runs from pools that take no jobs to ones that do, and return their successors; end the cancelled ones."""
-    await _end_predecessors(dispatcher, jobs)  # where an outage came between the two steps of a move
-    found = await dispatcher.find_stuck(jobs.runs.values())
-    await dispatcher.end_cancelled(run for run in found if run.state is RunState.CANCELLING)
-    movable = {run.run_id for run in found if run.state is not RunState.CANCELLING}
-    stuck = {job_id: running for job_id, running in jobs.running.items() if running.run.run_id in movable}
-    if not stuck:
-        return []
-    ready: dict[str, Waiting] = {}
-    for job_id, running in stuck.items():
-        with contextlib.suppress(Unreadable):  # its run will say so
-            recording = running.recording or await _recording(store, jobs.manifest.batch.batch_id, running.job)
-            if recording is not None:
-                ready[job_id] = Waiting(running.job, recording)
-    moved = await dispatcher.move(ready, {job_id: running.run for job_id, running in stuck.items()})
-    for run in moved:
-        waiting = ready[run.job_id]
-        jobs.put(Running(waiting.job, run, waiting.recording, predecessor=stuck[run.job_id].run))
-    await _end_predecessors(dispatcher, jobs)
-    return moved
-
-
-async def _end_predecessors(dispatcher: Dispatcher, jobs: OpenJobs) -> None:
-    for running in list(jobs.running.values()):
-        if running.predecessor is not None:
-            await dispatcher.end_predecessor(running.predecessor, running.run)
-            jobs.put(replace(running, predecessor=None))  # last: an outage on the way must not lose it
 
 
 async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:

@@ -6,7 +6,6 @@ cancel them. Which job goes where is decided in `tasks.orchestration.scheduling`
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -14,40 +13,45 @@ from uuid import UUID
 
 from prefect import Task
 from prefect.client.orchestration import PrefectClient
-from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError, concurrency
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Failed
+from prefect.states import Cancelled, Pending
 
-from tasks.batches import RECORDING_FLOW, ROUTER_LIMIT, Batch, batch_tag, inbox_tag, job_tag
+from tasks.batches import RECORDING_FLOW, Batch, batch_tag, inbox_tag, job_tag
 from tasks.names import display_name
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.lost_runs import LostRuns
-from tasks.orchestration.notices import router_problem
 from tasks.orchestration.open_jobs import Waiting
-from tasks.orchestration.planning import Placement, RunningBatches, WaitingJob
+from tasks.orchestration.planning import BEGIN_SECONDS, Placement, RunningBatches, WaitingJob
 from tasks.orchestration.pool_model import Pool, stuck, without_pool
 from tasks.orchestration.pools import forget_deployments
 from tasks.orchestration.prefect_runs import (
     CRASHES_TAG,
+    MOVES_TAG,
     crashes_before,
     crashes_since_last_end,
     job_run_of,
-    refresh,
 )
+from tasks.orchestration.rebalancing import takeovers
+from tasks.orchestration.router import ROUTER_PATIENCE_SECONDS, router_lock
 from tasks.orchestration.run_recovery import end_run, restart_silent
-from tasks.orchestration.scheduling import place
-from tasks.orchestration.shared_looks import looks_with
+from tasks.orchestration.scheduling import least_busy, place
+from tasks.orchestration.shared_looks import LastingPools, looks_with
 
 logger = logging.getLogger(__name__)
 
-ROUTER_PATIENCE_SECONDS = 20.0
-"""Time to wait for the router's lock; its holder needs a fraction of that."""
-
-SHORTEST_OCCUPANCY_SECONDS = 0.1
-"""Minimum that Prefect's server counts; it spaces out the tries to get a lock by how long it was held lately."""
-
 GIVE_WAY_SECONDS = 3.0
-"""Time that a slot must have been idle before a batch of an inbox takes it while a user's batch runs."""
+"""Time that a device must have been idle, or about to be, before a batch of an inbox takes it from a user's batch."""
+
+SHARE_SECONDS = 600.0
+"""Time that a slot beside a user's long recording must have been free before a batch of an inbox takes that."""
+
+TAKEOVER_SECONDS = 3.0
+"""Time that a pool must have had nothing to do before it takes runs over: each batch may have jobs that wait for it."""
+
+MOVING = "Moving"
+"""Name of the Pending state of a run that is being taken over: no worker begins it."""
 
 UNUSABLE_SECONDS = 20.0
 """
@@ -66,9 +70,8 @@ class Dispatcher:
         self._looks = looks_with(client)
         self._batch = batch
         self._batch_flow_run_id = batch_flow_run_id
-        self._idle_since: dict[str, float] = {}
         self._lost_runs = LostRuns(client)
-        self._unusable_since: dict[str, float] = {}
+        self._idle, self._with_slot, self._unusable, self._without_runs = (LastingPools() for _ in range(4))
 
     async def dispatch(self, waiting: Mapping[str, Waiting], running: RunningBatches) -> list[JobRun]:
         """
@@ -82,7 +85,7 @@ class Dispatcher:
         async with self._first_in_process() as first:
             if not first or not self._place(await self._pools(), waiting, running):
                 return []
-            async with _router(self._client):
+            async with router_lock(self._client):
                 pools = await self._pools(now=True)
                 placements = self._place(pools, waiting, running)
                 return [run async for run in self._create_all(placements, pools, waiting)]
@@ -94,12 +97,11 @@ class Dispatcher:
         candidates = self._candidates(waiting)
         if not self._batch.inbox:
             return place(pools, candidates, active_batches=len(running.people))
-        now = time.monotonic()
-        self._idle_since = {
-            pool.work_pool: self._idle_since.get(pool.work_pool, now) for pool in pools if len(pool.runs) < pool.slots
-        }
+        with_slot = [pool for pool in pools if len(pool.runs) < pool.slots]
+        self._with_slot.note(with_slot)
+        self._idle.note(pool for pool in with_slot if pool.seconds_until_free <= BEGIN_SECONDS)
         if running.people:
-            idle = {work_pool for work_pool, since in self._idle_since.items() if now - since >= GIVE_WAY_SECONDS}
+            idle = self._idle.at_least(GIVE_WAY_SECONDS) | self._with_slot.at_least(SHARE_SECONDS)
             pools = [pool for pool in pools if pool.work_pool in idle]
         return place(pools, candidates, active_batches=len(running.inboxes), people_first=bool(running.people))
 
@@ -144,13 +146,9 @@ class Dispatcher:
         None, as long as no other pool could take them, but for those that are being cancelled.
         """
         runs, pools = list(runs), await self._pools()
-        self._watch(pools)
+        self._unusable.note(pool for pool in pools if not pool.usable)
         await self._restart_lost(runs, pools)
-        long_unusable = {
-            work_pool
-            for work_pool, since in self._unusable_since.items()
-            if time.monotonic() - since > UNUSABLE_SECONDS
-        }
+        long_unusable = self._unusable.at_least(UNUSABLE_SECONDS)
         batch_id = self._batch.batch_id
         lost = [run for run in stuck(pools) if run.work_pool in long_unusable and run.batch_id == batch_id]
         queued = {run.job_id: run for run in runs if run.state is RunState.SCHEDULED}
@@ -165,12 +163,6 @@ class Dispatcher:
             with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment
                 await restart_silent(self._client, run)
 
-    def _watch(self, pools: Iterable[Pool]) -> None:
-        now = time.monotonic()
-        self._unusable_since = {
-            pool.work_pool: self._unusable_since.get(pool.work_pool, now) for pool in pools if not pool.usable
-        }
-
     async def end_cancelled(self, lost: Iterable[JobRun]) -> None:
         """End runs that were asked to stop on a pool without a worker: nothing else would stop them."""
         for run in lost:
@@ -181,18 +173,63 @@ class Dispatcher:
         """
         Create successors of stuck runs on other pools, as far as these have room, and return them.
 
-        The successor comes first, then the old run is to be ended (`end_predecessor`): killed in between, this leaves a
-        run too many, which is noticed, and not one too few.
+        The old runs are then to be ended (`end_predecessor`).
         """
-        async with _router(self._client):
+        async with router_lock(self._client):
             pools = await self._pools(now=True)
             placements = place(pools, self._candidates(ready))
             return [run async for run in self._create_all(placements, pools, ready, old)]
 
+    async def find_takeovers(self, queued: Sequence[JobRun]) -> list[JobRun]:
+        """Return those of the batch's *queued* runs that pools should take over which have had nothing to do."""
+        pools = await self._pools()
+        self._without_runs.note(pool for pool in pools if not pool.runs)
+        idle = self._without_runs.at_least(TAKEOVER_SECONDS)
+        found = takeovers(pools) if idle else ()
+        moving: set[UUID] = {each.run.run_id for each in found if each.work_pool in idle}
+        return [run for run in queued if run.run_id in moving or run.state_name == MOVING]
+
+    async def take_over(self, ready: Mapping[str, Waiting], runs: Mapping[str, JobRun]) -> list[JobRun]:
+        """
+        Create the successor of one of the queued runs on an idle pool, unless it has begun by now, and return it.
+
+        The run is first set to Pending, which Prefect's server lets happen once: either a worker has it, or no worker
+        begins it any more. Broken off after that, it is found as `MOVING`, and the next look goes on.
+        """
+        async with router_lock(self._client):
+            pools = await self._pools(now=True)
+            deployments = {pool.work_pool: UUID(pool.deployment_id) for pool in pools}
+            found = {each.run.job_id: each.work_pool for each in takeovers(pools)}
+            for job_id in ready:
+                run, work_pool = runs[job_id], found.get(job_id)
+                if run.state_name == MOVING and any(pool.usable for pool in pools):
+                    work_pool = least_busy(pools).work_pool
+                if work_pool is not None and (run.state_name == MOVING or await self._claim(run, work_pool)):
+                    return [await self._create(ready[job_id], deployments[work_pool], run, moves=1)]
+        return []
+
+    async def _claim(self, run: JobRun, work_pool: str) -> bool:
+        """
+        Return whether no worker had begun the run, and none will.
+
+        Only a Pending by its plain name is refused to a run that is Pending already; then it can have another.
+        """
+        pending: State[Any] = Pending()
+        moving: State[Any] = Pending(name=MOVING, message=f"Moving to {work_pool}, which has nothing to do.")
+        with contextlib.suppress(ObjectNotFound):  # it was deleted in this moment
+            answer = await self._client.set_flow_run_state(run.run_id, pending)
+            if answer.status is SetStateStatus.ACCEPT:
+                await self._client.set_flow_run_state(run.run_id, moving)
+                return True
+        return False
+
     async def end_predecessor(self, predecessor: JobRun, successor: JobRun) -> None:
         """End a run in whose place another one was created."""
-        where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
-        message = f"Moved to {successor.work_pool}: {where}."
+        if successor.moves > predecessor.moves:
+            message = f"Moved to {successor.work_pool}, which had nothing to do."
+        else:
+            where = f"{predecessor.work_pool} takes no jobs" if predecessor.work_pool else "its work pool was deleted"
+            message = f"Moved to {successor.work_pool}: {where}."
         with contextlib.suppress(ObjectNotFound):  # it was deleted
             await end_run(self._client, predecessor.run_id, Cancelled(message=message), force=True)
 
@@ -211,7 +248,9 @@ class Dispatcher:
                 inbox=bool(self._batch.inbox),
             )
 
-    async def _create(self, ready: Waiting, deployment_id: UUID, predecessor: JobRun | None) -> JobRun:
+    async def _create(
+        self, ready: Waiting, deployment_id: UUID, predecessor: JobRun | None, *, moves: int = 0
+    ) -> JobRun:
         """
         Create the run of a job on a pool, linked to the batch run.
 
@@ -230,21 +269,22 @@ class Dispatcher:
             deployment_id,
             parameters=self._parameters(ready),
             name=name,
-            tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *inbox, *await self._history(predecessor)],
+            tags=[batch_tag(self._batch.batch_id), job_tag(job_id), *inbox, *await self._history(predecessor, moves)],
             idempotency_key=key,
             parent_task_run_id=link.id,
         )
         self._looks.forget_pools()  # this one holds a run more
         return job_run_of(run)
 
-    async def _history(self, predecessor: JobRun | None) -> list[str]:
-        """Return the tag that keeps a job which crashes every pool from going round all of them."""
+    async def _history(self, predecessor: JobRun | None, moves: int) -> list[str]:
+        """Return the tags that keep a job which crashes every pool, or is taken over again, from going round them."""
         if predecessor is None:
             return []
         run = await self._client.read_flow_run(predecessor.run_id)
         states = await self._client.read_flow_run_states(predecessor.run_id)
         crashes = crashes_before(run) + crashes_since_last_end(states)
-        return [f"{CRASHES_TAG}{crashes}"] if crashes else []
+        counts = {CRASHES_TAG: crashes, MOVES_TAG: predecessor.moves + moves}
+        return [f"{tag}{count}" for tag, count in counts.items() if count]
 
     def _parameters(self, ready: Waiting) -> dict[str, Any]:
         return {
@@ -253,76 +293,3 @@ class Dispatcher:
             "recording": ready.recording.model_dump(mode="json"),
             "options": self._batch.options.model_dump(mode="json"),
         }
-
-
-class RouterUnusable(ConcurrencySlotAcquisitionError):
-    """The limit that is the router's lock was changed so that nothing can hold it."""
-
-
-@contextlib.asynccontextmanager
-async def _router(client: PrefectClient) -> AsyncIterator[None]:
-    """
-    Hold the lock that one batch at a time has while it looks for room and fills it.
-
-    Losing it, frozen for longer than its lease or in an outage, ends no batch: it only keeps two batches from filling
-    the same place, and a job gets one run in any case. So it is also taken from a holder that does not give it
-    back. Its lease alone would not bring it back: a server that is killed, or whose disk is full, between marking the
-    lock as held and writing down the lease leaves it held without a holder.
-    """
-    async with contextlib.AsyncExitStack() as held:
-        while not await _taken(client, held):
-            logger.warning("The router's lock was not given back for %.0f s: taking it", ROUTER_PATIENCE_SECONDS)
-            await client.release_concurrency_slots([ROUTER_LIMIT], 1, SHORTEST_OCCUPANCY_SECONDS)
-        yield
-
-
-async def _taken(client: PrefectClient, held: contextlib.AsyncExitStack) -> bool:
-    """Return whether the lock could be acquired in time; *held* gives it back. A lock that is missing is made."""
-    lock = concurrency(
-        ROUTER_LIMIT,
-        occupy=1,
-        strict=True,
-        timeout_seconds=ROUTER_PATIENCE_SECONDS,
-        lease_duration=60,
-        raise_on_lease_renewal_failure=False,
-    )
-    try:
-        await held.enter_async_context(lock)
-    except TimeoutError:
-        return False
-    except ConcurrencySlotAcquisitionError as error:
-        if await _made_router_limit(client, error):
-            return await _taken(client, held)
-        raise
-    return True
-
-
-async def _made_router_limit(client: PrefectClient, error: Exception) -> bool:
-    """Make the lock's limit if it is missing, and return whether it was. Raises `RouterUnusable` if it is 0."""
-    try:
-        limit = await client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)
-    except ObjectNotFound:
-        await client.upsert_global_concurrency_limit_by_name(ROUTER_LIMIT, 1)
-        return True
-    if problem := router_problem(limit.limit):
-        raise RouterUnusable(problem) from error
-    return False
-
-
-async def restart(client: PrefectClient, run: JobRun, reason: str) -> None:
-    """Have the run begin again under the same id, unless it does already: its known state may be minutes old."""
-    for current in await refresh(client, [run]):
-        if current.state.ended:
-            await client.set_flow_run_state(run.run_id, AwaitingRetry(message=reason), force=True)
-
-
-async def fail(client: PrefectClient, run: JobRun, reason: str) -> None:
-    """Have the run end as failed for a new reason, without running again."""
-    await client.set_flow_run_state(run.run_id, Failed(message=reason), force=True)
-
-
-async def cancel(client: PrefectClient, runs: Iterable[JobRun], reason: str) -> None:
-    """Ask those that have not ended to stop; one that has not begun is cancelled at once by the server."""
-    for run in await refresh(client, runs):
-        if not run.state.ended:
-            await client.set_flow_run_state(run.run_id, Cancelling(message=reason))

@@ -55,10 +55,17 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """The share of a run's audio that was done, from 0 to 1, when the run last told."""
+    """
+    The share of a run's audio that was done, from 0 to 1, when the run last told.
+
+    *since* and *since_share* are what it told earlier, when it had found its speech at the least: from then on it has
+    used the model. None where no earlier word of it is known.
+    """
 
     share: float
     told_at: datetime
+    since: datetime | None = None
+    since_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,8 @@ class JobRun:
     task: WhisperTask = WhisperTask.TRANSCRIBE
     inbox: bool = False
     """True if its batch was ingested from an inbox."""
+    moves: int = 0
+    """Number of times that an idle pool has taken its job over before it began."""
     started_at: datetime | None = None
     """Start of its latest attempt; None while it waits for one."""
     ended_at: datetime | None = None

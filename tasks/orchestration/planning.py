@@ -11,6 +11,21 @@ from typing import Self
 from tasks.batches import WhisperTask
 from tasks.orchestration.pool_model import Pool
 
+BEGIN_SECONDS = 5.0
+"""Time that a run takes until its process has the recording, on a busy machine."""
+
+COLD_BEGIN_SECONDS = 60.0
+"""The same where each run has a process of its own, or a container: that has to start, and to load the model."""
+
+PREPARATION_RTF = 0.02
+"""Time for each second of a recording until it is decoded and its speech is found."""
+
+ASSUMPTION = 4.0
+"""A device whose speed is only assumed may be faster by this factor: its next job is bound that much earlier."""
+
+SHARED_PART = 0.5
+"""A job shares a busy device if it needs less time there than this part of what the others still need."""
+
 MODEL_SWITCH_SECONDS = 5.0
 """Cost to a pool of changing the model it holds; one that holds the wanted model is preferred by as much."""
 
@@ -50,6 +65,9 @@ class PoolLoad:
     pool: Pool
     audio_per_second: float
     pending_audio_seconds: float
+    """Audio of its runs, and of all jobs that are planned onto it."""
+    bound_audio_seconds: float
+    """Audio of its runs, and of the jobs that were given a place."""
     room: int
     idle_slots: int
     model: str | None
@@ -57,10 +75,12 @@ class PoolLoad:
     @classmethod
     def of(cls, pool: Pool, look_ahead: int) -> Self:
         """Return the load of *pool* as it is."""
+        pending_audio_seconds = pool.pending_audio_seconds
         return cls(
             pool=pool,
             audio_per_second=pool.audio_per_second,
-            pending_audio_seconds=pool.pending_audio_seconds,
+            pending_audio_seconds=pending_audio_seconds,
+            bound_audio_seconds=pending_audio_seconds,
             room=pool.room(look_ahead),
             idle_slots=pool.slots - len(pool.runs),
             model=pool.model_of(pool.runs[-1].model, pool.runs[-1].task) if pool.runs else pool.loaded_model,
@@ -76,6 +96,20 @@ class PoolLoad:
         seconds = (self.pending_audio_seconds + job.audio_seconds) / self.audio_per_second
         return seconds if self._model_of(job) == self.model else seconds + MODEL_SWITCH_SECONDS
 
+    def is_due(self, job: WaitingJob) -> bool:
+        """
+        Return whether it is time to give *job* a place here: it is bound as late as keeps the device at work.
+
+        What has begun stays where it is, so a job begins to be prepared just before the device is free. One that is
+        short next to what the device still has to do passes that, in a slot beside it.
+        """
+        seconds_left = self.bound_audio_seconds / self.audio_per_second
+        if not self.pool.speed_measured:
+            seconds_left /= ASSUMPTION
+        if seconds_left <= begin_seconds(self.pool) + PREPARATION_RTF * job.audio_seconds:
+            return True
+        return self.idle_slots > 0 and job.audio_seconds / self.audio_per_second <= SHARED_PART * seconds_left
+
     def plan(self, job: WaitingJob) -> None:
         """Count *job* as coming here at some time."""
         self.pending_audio_seconds += job.audio_seconds
@@ -84,12 +118,18 @@ class PoolLoad:
     def place(self, job: WaitingJob) -> Placement:
         """Give *job* a place here now."""
         self.plan(job)
+        self.bound_audio_seconds += job.audio_seconds
         self.room -= 1
         self.idle_slots -= 1
         return Placement(job_id=job.job_id, work_pool=self.work_pool)
 
     def _model_of(self, job: WaitingJob) -> str:
         return self.pool.model_of(job.model, job.task)
+
+
+def begin_seconds(pool: Pool) -> float:
+    """Return how long a run of *pool* takes until its process has the recording."""
+    return BEGIN_SECONDS if pool.warm else COLD_BEGIN_SECONDS
 
 
 def first_to_end(loads: Iterable[PoolLoad], job: WaitingJob) -> PoolLoad:

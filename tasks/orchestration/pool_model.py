@@ -1,11 +1,10 @@
 """
 GPU work pools as they are now: the runs on them, running and waiting, their speed and their health.
 
-A pool stands for one device. Its slots overlap on that device (one run prepares while another decodes), so they share
-its speed; ``real_time_factor`` is measured per run, under that load.
+A pool stands for one device. Its slots overlap on that device (one run prepares while another decodes), so the runs in
+them share its speed; ``real_time_factor`` is the time that it takes for a second of audio, in however many runs.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +19,6 @@ from tasks.transcription.models import AUTO, model_for
 
 OVERDUE_SHARE = 0.1
 """Part of a run that is taken to be still ahead when it should have ended: an overdue run is not free."""
-
-DEFAULT_WEIGHT_SECONDS = 60.0
-"""Audio that must have been transcribed before a pool's own real-time factor outweighs the default."""
 
 WARM = "warm"
 """Type of the work pools whose worker keeps the model loaded, and pauses the pool itself if its device fails."""
@@ -99,8 +95,8 @@ class Pool:
 
     @property
     def audio_per_second(self) -> float:
-        """Seconds of audio that the device transcribes in a second while its slots are full."""
-        return max(self.slots, 1) / self.real_time_factor
+        """Seconds of audio that the device transcribes in a second, in however many runs."""
+        return 1 / self.real_time_factor
 
     @property
     def pending_audio_seconds(self) -> float:
@@ -109,17 +105,12 @@ class Pool:
 
     @property
     def seconds_until_free(self) -> float:
-        """
-        Time until everything here is transcribed: pending audio times real-time factor over slots.
-
-        By Little's law this holds however a device divides itself among its runs: while all slots are taken, a device
-        ends as much audio in a second as its slots hold, over the time a run of that audio spends there.
-        """
+        """Time until everything here is transcribed, however the device divides itself among its runs."""
         return self.pending_audio_seconds / self.audio_per_second
 
     def remaining_audio_seconds(self, run: JobRun) -> float:
         """
-        Return the part of *run* that is not transcribed yet, at least a tenth.
+        Return the part of *run* that is not transcribed yet, at least a tenth. Runs that execute share the device.
 
         Where its progress is known, that is a tenth of what it had left when it last told. Without it an overdue run
         has a tenth left of all it should have done by now, so that a run which hangs makes its pool look worse with
@@ -127,11 +118,12 @@ class Pool:
         """
         if not run.state.holds_slot:
             return run.audio_seconds
+        speed = self.audio_per_second / max(sum(other.state.executing for other in self.runs), 1)
         if run.progress is not None:
-            since = (self.seen_at - run.progress.told_at).total_seconds() / self.real_time_factor
+            since = (self.seen_at - run.progress.told_at).total_seconds() * speed
             told = (1 - run.progress.share) * run.audio_seconds
             return max(told - max(since, 0.0), OVERDUE_SHARE * told)
-        done = run.executed_seconds(self.seen_at) / self.real_time_factor
+        done = run.executed_seconds(self.seen_at) * speed
         return max(run.audio_seconds - done, OVERDUE_SHARE * max(run.audio_seconds, done))
 
     def room(self, look_ahead: int = 1) -> int:
@@ -178,33 +170,6 @@ def without_pool(queued: Mapping[str, str], pools: Sequence[Pool]) -> set[str]:
         return set()
     known = {pool.work_pool for pool in pools}
     return {job_id for job_id, work_pool in queued.items() if work_pool not in known}
-
-
-def measured_rtf(samples: Iterable[tuple[float, float]], default: float) -> float:
-    """
-    Return the real-time factor of a pool: the median of its latest completed runs, each weighted by its audio.
-
-    A sample is a pair of run seconds and audio seconds. A short file says little, since what it costs is mostly fixed
-    (fetching, loading, writing): by weight it counts for little next to real recordings, and for all where there are
-    only short ones. *default* counts as a minute of audio, so that the first few seconds on a new pool cannot make it
-    look slow, and then keep jobs away that would prove the contrary. Samples without a length are left out.
-    """
-    weighted = [(default, DEFAULT_WEIGHT_SECONDS)]
-    for run_seconds, audio_seconds in samples:
-        if 0 < run_seconds < math.inf and 0 < audio_seconds < math.inf:
-            weighted.append((run_seconds / audio_seconds, audio_seconds))
-    weighted.sort()
-    half = sum(weight for _, weight in weighted) / 2
-    for factor, weight in weighted:
-        half -= weight
-        if half <= 0:
-            return factor
-    return default
-
-
-def is_measured(samples: Iterable[tuple[float, float]]) -> bool:
-    """Return whether the *samples* of a pool (see `measured_rtf`) outweigh the default."""
-    return sum(audio_seconds for _, audio_seconds in samples) > DEFAULT_WEIGHT_SECONDS
 
 
 class Outcome(StrEnum):

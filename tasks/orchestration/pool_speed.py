@@ -1,35 +1,152 @@
 """
-The speed of a pool, learnt from the runs that are under way on it.
+The speed of the pools, learnt from what runs now.
 
-A completed run tells the speed of its pool hours late, if it is a long one. One that is under way tells its progress
-every few seconds: what the device has done since the oldest of them began is its speed now, whoever else uses it.
+A completed run tells the speed of its pool when it is over, and the longer ago that was the less it says: the machine
+was busier then, or another model was loaded. A run under way tells its progress every few seconds: what the device has
+done since then is its speed now, whoever else uses it. A pool that has told nothing of late starts from its class, the
+pools with a device of the same name: from what these do now, else from what all of them did once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from uuid import UUID
+from itertools import pairwise
+from typing import NamedTuple, Self
 
+from tasks.batches import DETECTION_SHARE
 from tasks.orchestration.job_run import JobRun, RunProgress
-from tasks.orchestration.pool_model import DEFAULT_WEIGHT_SECONDS, Pool
+from tasks.orchestration.pool_model import Pool
+
+DEFAULT_REAL_TIME_FACTOR = 0.25
+"""Assumed of a pool whose class has not completed a run yet."""
+
+DEFAULT_WEIGHT_SECONDS = 60.0
+"""Audio that must have been transcribed before a pool's own real-time factor outweighs the default."""
+
+HALF_LIFE_SECONDS = 300.0
+"""Age at which a completed run counts half as much as one that has just been completed."""
+
+REMEMBERED = timedelta(seconds=60)
+"""What a run told longer ago says nothing of how fast its device is now, unless nothing newer does."""
 
 TELLING_SHARE = 0.03
 """Share of a recording that counts as much as all that was measured before; of a long one it is a minute of audio."""
 
 
-def with_progress(pool: Pool, progress: Mapping[UUID, RunProgress]) -> Pool:
-    """Return *pool* with the progress of its runs, by run id, and with the speed that it tells."""
-    runs = tuple(replace(run, progress=progress.get(run.run_id)) for run in pool.runs)
-    telling = [_Told(run, run.progress) for run in runs if run.progress is not None]
-    telling = [told for told in telling if told.done_seconds > 0 and told.at > told.run.changed_at]
-    if not telling:
-        return replace(pool, runs=runs)
-    heard_seconds = sum(told.done_seconds for told in telling)
-    weight = min(DEFAULT_WEIGHT_SECONDS, TELLING_SHARE * max(told.run.audio_seconds for told in telling))
-    now_factor = max(pool.slots, 1) / _audio_per_second(telling, pool.completed)
-    factor = (weight * pool.real_time_factor + heard_seconds * now_factor) / (weight + heard_seconds)
-    measured = pool.speed_measured or heard_seconds >= weight
-    return replace(pool, runs=runs, real_time_factor=factor, speed_measured=measured)
+class Sample(NamedTuple):
+    """The time that a device took for so much audio; *weight* is what a second of it counts."""
+
+    device_seconds: float
+    audio_seconds: float
+    weight: float = 1.0
+
+
+def measured_rtf(samples: Iterable[Sample], default: float) -> float:
+    """
+    Return the real-time factor that *samples* tell: their median, each weighted by its audio.
+
+    A short file says little, since what it costs is mostly fixed (fetching, loading, writing): by weight it counts for
+    little next to real recordings, and for all where there are only short ones. *default* counts as a minute of audio,
+    so that the first few seconds on a new pool cannot make it look slow, and then keep jobs away that would prove the
+    contrary. Samples without a length are left out.
+    """
+    weighted = [(default, DEFAULT_WEIGHT_SECONDS)]
+    for seconds, audio_seconds, weight in samples:
+        if 0 < seconds < math.inf and 0 < audio_seconds < math.inf:
+            weighted.append((seconds / audio_seconds, audio_seconds * weight))
+    weighted.sort()
+    half = sum(weight for _, weight in weighted) / 2
+    for factor, weight in weighted:
+        half -= weight
+        if half <= 0:
+            return factor
+    return default
+
+
+def is_measured(samples: Iterable[Sample]) -> bool:
+    """Return whether the *samples* outweigh the default (see `measured_rtf`)."""
+    return sum(sample.audio_seconds for sample in samples) > DEFAULT_WEIGHT_SECONDS
+
+
+def with_speeds(pools: Iterable[Pool], default: float = DEFAULT_REAL_TIME_FACTOR) -> tuple[Pool, ...]:
+    """Return the pools with the speed that their runs, and those of their class, tell by now."""
+    evidence = [_Evidence.of(pool) for pool in pools]
+    classes: dict[tuple[str, str], list[_Evidence]] = defaultdict(list)
+    for each in evidence:
+        classes[each.device_class].append(each)
+    speeds = {name: _class_speed(alike, default) for name, alike in classes.items()}
+    return tuple(_with_speed(each, *speeds[each.device_class]) for each in evidence)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Evidence:
+    """What the runs of a pool tell: those that were completed, however long ago and by their age, and those of now."""
+
+    pool: Pool
+    samples: tuple[Sample, ...]
+    recent: tuple[Sample, ...]
+    now: tuple[Sample, ...]
+
+    @classmethod
+    def of(cls, pool: Pool) -> Self:
+        samples, recent = [], []
+        for run, seconds in zip(pool.completed, _device_seconds(pool), strict=True):
+            age_seconds = max((pool.seen_at - _span(run)[1]).total_seconds(), 0.0)
+            samples.append(Sample(seconds, run.audio_seconds))
+            recent.append(Sample(seconds, run.audio_seconds, 0.5 ** (age_seconds / HALF_LIFE_SECONDS)))
+        return cls(pool, tuple(samples), tuple(recent), tuple(_progress_sample(pool)))
+
+    @property
+    def device_class(self) -> tuple[str, str]:
+        """Kind and name of the device; a device of which no name is known is a class of its own."""
+        return self.pool.device_kind, self.pool.device or f"of {self.pool.work_pool}"
+
+
+def _class_speed(alike: Sequence[_Evidence], default: float) -> tuple[float, bool]:
+    """Return the real-time factor of a class of devices, and whether it was measured."""
+    samples = [sample for each in alike for sample in each.samples]
+    once = measured_rtf(samples, default)
+    return measured_rtf((sample for each in alike for sample in (*each.recent, *each.now)), once), is_measured(samples)
+
+
+def _with_speed(own: _Evidence, class_factor: float, measured: bool) -> Pool:  # noqa: FBT001 - as `_class_speed` has it
+    """Return the pool with its speed: by its class, by what it has done of late, and by what it does now."""
+    factor = measured_rtf(own.recent, class_factor)
+    for heard in own.now:
+        longest = max(run.audio_seconds for run in own.pool.runs if run.progress is not None)
+        weight = min(DEFAULT_WEIGHT_SECONDS, TELLING_SHARE * longest)
+        now_factor = heard.device_seconds / heard.audio_seconds
+        factor = (weight * factor + heard.audio_seconds * now_factor) / (weight + heard.audio_seconds)
+        measured = measured or heard.audio_seconds >= weight
+    return replace(own.pool, real_time_factor=factor, speed_measured=measured)
+
+
+def _device_seconds(pool: Pool) -> list[float]:
+    """
+    Return how long the device worked for each completed run, if runs that were under way at the same time share it.
+
+    A run that had the device for itself would otherwise tell of twice the speed of two that ran beside each other.
+    """
+    spans = [_span(run) for run in pool.completed]
+    spans += [(run.changed_at, pool.seen_at) for run in pool.runs if run.state.executing]
+    changes: dict[datetime, int] = defaultdict(int)
+    for begin, end in spans:
+        changes[begin] += 1
+        changes[end] -= 1
+    times = sorted(changes)
+    sharing, seconds, until = 0, 0.0, {times[0]: 0.0} if times else {}
+    for before, after in pairwise(times):
+        sharing += changes[before]
+        seconds += (after - before).total_seconds() / sharing if sharing > 0 else 0.0
+        until[after] = seconds
+    return [until[end] - until[begin] for begin, end in spans[: len(pool.completed)]]
+
+
+def _span(run: JobRun) -> tuple[datetime, datetime]:
+    end = run.ended_at or run.changed_at
+    return end - timedelta(seconds=max(run.run_seconds, 0.0)), end
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +161,46 @@ class _Told:
         return self.progress.told_at
 
     @property
+    def since(self) -> datetime:
+        """Time from which on it counts: it has used the device since then."""
+        return self.progress.since or self.run.changed_at
+
+    @property
     def done_seconds(self) -> float:
-        """Audio that it has done."""
-        return self.progress.share * self.run.audio_seconds
+        """Audio that it has done since."""
+        before = max(self.progress.since_share, DETECTION_SHARE)
+        return max(self.progress.share - before, 0.0) / (1 - DETECTION_SHARE) * self.run.audio_seconds
 
 
-def _audio_per_second(telling: Sequence[_Told], completed: Iterable[JobRun]) -> float:
-    """Return the audio that the device has done per second since the oldest of the runs under way began."""
-    begin, end = min(told.run.changed_at for told in telling), max(told.at for told in telling)
+def _progress_sample(pool: Pool) -> Iterator[Sample]:
+    """Yield what the device has done since the oldest of the runs under way used it, if any has told its progress."""
+    telling = [_Told(run, run.progress) for run in pool.runs if run.progress is not None]
+    telling = [told for told in telling if told.done_seconds > 0 and told.at > told.since]
+    if not telling:
+        return
+    begin, end = min(told.since for told in telling), max(told.at for told in telling)
     done = sum(told.done_seconds for told in telling)
-    done += sum(run.audio_seconds * _part_within(run, begin, end) for run in completed)
-    return done / (end - begin).total_seconds()
+    done += sum(run.audio_seconds * _part_within(run, begin, end) for run in pool.completed)
+    heard_seconds = sum(told.done_seconds for told in telling)
+    yield Sample((end - begin).total_seconds() * heard_seconds / done, heard_seconds)
+
+
+def remembered(told: tuple[RunProgress, ...], latest: RunProgress) -> tuple[RunProgress, ...]:
+    """Return what a run has told, oldest first, with its *latest* progress: as far as it says how fast it is now."""
+    if told and latest.told_at <= told[-1].told_at:
+        return told
+    if told and (latest.share < told[-1].share or told[0].share < DETECTION_SHARE):
+        return (latest,)  # another attempt, or its speech was not found yet
+    kept = [*told, latest]
+    while len(kept) > 2 and latest.told_at - kept[1].told_at >= REMEMBERED:  # noqa: PLR2004 - two make a speed
+        kept.pop(0)
+    return tuple(kept)
+
+
+def since_earlier(told: Sequence[RunProgress]) -> RunProgress:
+    """Return the latest of what a run has *told*, with the first of it."""
+    first, latest = told[0], told[-1]
+    return latest if first is latest else replace(latest, since=first.told_at, since_share=first.share)
 
 
 def _part_within(run: JobRun, begin: datetime, end: datetime) -> float:

@@ -39,12 +39,14 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 
 from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW, WhisperTask
-from tasks.orchestration.job_run import JobRun
+from tasks.orchestration.job_run import JobRun, RunProgress
 from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT, WARM, Pool, PoolHealth, is_measured, measured_rtf
+from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT, WARM, Pool, PoolHealth
+from tasks.orchestration.pool_speed import DEFAULT_REAL_TIME_FACTOR, with_speeds
 from tasks.orchestration.pool_variables import device_and_machine, device_kind, health_of
 from tasks.orchestration.prefect_runs import job_run_of, read_runs
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
+from tasks.orchestration.run_progress import read_progress_since
 from tasks.settings import Settings
 from tasks.transcription.models import AUTO
 
@@ -169,12 +171,8 @@ async def read_workers(client: PrefectClient, work_pool: str) -> list[Worker]:
         raise
 
 
-DEFAULT_REAL_TIME_FACTOR = 0.5
-"""Assumed of a pool that has not completed a run yet."""
-
-
 async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
-    """Return all GPU work pools with the runs they hold, as the dispatch policy sees them."""
+    """Return all GPU work pools with the runs they hold, their progress, and the speed that it tells."""
     gpu_pools = await read_gpu_pools(client)
     if not gpu_pools:
         return ()
@@ -182,9 +180,10 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
     active_filter = FlowRunFilter(state=in_states(NOT_ENDED))
     active, ended = await asyncio.gather(read_runs(client, active_filter, names), read_completed(client, names))
     active_by_pool, ended_by_pool = _by_pool(active), _by_pool(ended)
+    progress = await read_progress_since(client, map(job_run_of, active))
     now, default_model = datetime.now(UTC), Settings().model
-    return tuple(
-        _pool(gpu_pool, default_model, active_by_pool[name], ended_by_pool[name], now)
+    return with_speeds(
+        _pool(gpu_pool, default_model, active_by_pool[name], ended_by_pool[name], progress=progress, now=now)
         for name, gpu_pool in zip(names, gpu_pools, strict=True)
     )
 
@@ -197,19 +196,25 @@ def _by_pool(runs: Iterable[FlowRun]) -> Mapping[str | None, list[FlowRun]]:
 
 
 def _pool(
-    gpu_pool: GpuWorkPool, default_model: str, active: Sequence[FlowRun], completed: Sequence[FlowRun], now: datetime
+    gpu_pool: GpuWorkPool,
+    default_model: str,
+    active: Sequence[FlowRun],
+    completed: Sequence[FlowRun],
+    *,
+    progress: Mapping[UUID, RunProgress],
+    now: datetime,
 ) -> Pool:
+    """Return a pool, as yet with the assumed speed."""
     pool = gpu_pool.work_pool
     told = [job_run_of(run) for run in completed if _tells_speed(run)]
     completed_runs = tuple(run for run in told if run.audio_seconds > 0)
-    samples = [(run.run_seconds, run.audio_seconds) for run in completed_runs]
     warm, health = pool.type == WARM, health_of(pool)
     device, machine = device_and_machine(pool)
     seen = Pool(
         work_pool=pool.name,
         slots=SLOTS_WITHOUT_LIMIT if pool.concurrency_limit is None else pool.concurrency_limit,
-        real_time_factor=measured_rtf(samples, DEFAULT_REAL_TIME_FACTOR),
-        runs=tuple(map(_active, active)),
+        real_time_factor=DEFAULT_REAL_TIME_FACTOR,
+        runs=tuple(replace(_active(run), progress=progress.get(run.id)) for run in active),
         online=gpu_pool.online,
         paused=pool.is_paused and health is not PoolHealth.QUARANTINED,
         health=health,
@@ -221,7 +226,6 @@ def _pool(
         warm=warm,
         limited=warm or pool.concurrency_limit is not None,
         seen_at=now,
-        speed_measured=is_measured(samples),
         completed=completed_runs,
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))

@@ -37,6 +37,7 @@ from tasks.orchestration.waiting import waits_for
 from tasks.transcription.models import AUTO
 
 CRASHES_TAG = "crashes:"
+MOVES_TAG = "moves:"
 
 
 async def read_runs(client: PrefectClient, flow_run_filter: FlowRunFilter, pools: Sequence[str] = ()) -> list[FlowRun]:
@@ -115,6 +116,7 @@ def job_run_of(run: FlowRun) -> JobRun:
         model=model,
         task=task,
         inbox=any(tag.startswith(inbox_tag("")) for tag in run.tags),
+        moves=int(_tagged(run, MOVES_TAG) or 0),
         started_at=_started_at(run),
         ended_at=run.end_time,
         waits_for=waits_for(run),

@@ -5,17 +5,17 @@ The warm worker sees to its own runs at once. Prefect's own workers leave theirs
 and to those of a warm worker that died in the middle. The clean-up sees to those over which no batch run watches.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.states import AwaitingRetry, Cancelled, Crashed, Failed, Scheduled
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, Failed, Scheduled
 
 from tasks.cancellation import reason_told
 from tasks.orchestration.job_run import JobRun, RunState
-from tasks.orchestration.prefect_runs import crashes_before, crashes_since_last_end, job_run_of
+from tasks.orchestration.prefect_runs import crashes_before, crashes_since_last_end, job_run_of, refresh
 from tasks.orchestration.recovery import ABANDONED, AWAITING_RESTART, MAX_CRASHES, Loss, Remedy, remedy_for
 from tasks.orchestration.summary import sentence
 from tasks.orchestration.task_runs import end_task_runs
@@ -106,3 +106,22 @@ async def end_run(client: PrefectClient, run_id: UUID, state: State[Any], *, for
     """End a run that no process has, with all that it had begun. Not forced, an end that it has come to stands."""
     await client.set_flow_run_state(run_id, state, force=force)
     await end_task_runs(client, run_id, state.message or "it was ended.")
+
+
+async def restart(client: PrefectClient, run: JobRun, reason: str) -> None:
+    """Have the run begin again under the same id, unless it does already: its known state may be minutes old."""
+    for current in await refresh(client, [run]):
+        if current.state.ended:
+            await client.set_flow_run_state(run.run_id, AwaitingRetry(message=reason), force=True)
+
+
+async def fail(client: PrefectClient, run: JobRun, reason: str) -> None:
+    """Have the run end as failed for a new reason, without running again."""
+    await client.set_flow_run_state(run.run_id, Failed(message=reason), force=True)
+
+
+async def cancel(client: PrefectClient, runs: Iterable[JobRun], reason: str) -> None:
+    """Ask those that have not ended to stop; one that has not begun is cancelled at once by the server."""
+    for run in await refresh(client, runs):
+        if not run.state.ended:
+            await client.set_flow_run_state(run.run_id, Cancelling(message=reason))

@@ -22,6 +22,7 @@ from uuid import UUID
 from tasks.errors import WorkPoolUnavailable
 from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
 from tasks.orchestration.planning import (
+    SHARED_PART,
     Placement,
     PoolLoad,
     Shares,
@@ -133,8 +134,9 @@ def _place_in_order(
         if not open_loads:
             break
         best = first_to_end(loads, job)
-        nearest = best if best in open_loads else first_to_end(open_loads, job)
-        if nearest is best or CAUTION * nearest.seconds_until_end(job) <= end_of_all:
+        due = [load for load in open_loads if load.is_due(job)]
+        nearest = best if best in due else min(due, key=lambda load: load.seconds_until_end(job), default=None)
+        if nearest is not None and (nearest is best or CAUTION * nearest.seconds_until_end(job) <= end_of_all):
             placements.append(nearest.place(job))
             shares.count(job)
         else:
@@ -205,7 +207,10 @@ def _expected(pool: Pool, line: Iterable[JobRun]) -> Iterator[tuple[str, Forecas
     active: list[tuple[float, str, float, int | None]] = []
     clock = served = 0.0
     while queue or active:
-        while queue and (queue[0].state.holds_slot or len(active) < pool.slots):
+        while queue and (len(active) < pool.slots or queue[0].state.holds_slot):
+            left = sum(end - served for end, *_ in active)
+            if queue[0].run_id == NO_RUN and left and queue[0].audio_seconds > SHARED_PART * left:
+                break  # it is bound when that is done
             run = queue.popleft()
             needed = pool.remaining_audio_seconds(run)
             heapq.heappush(active, (served + needed, run.job_id, clock, None if run.state.executing else 0))

@@ -6,6 +6,7 @@ them, that costs Prefect's server the same for fifty batches as for one.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -24,6 +25,22 @@ SECONDS_GOOD = 0.9
 
 GATHERING_SECONDS = 0.05
 """Time that a look at runs waits for other batches to join it; all look at the same moments (`Pace`)."""
+
+
+class LastingPools:
+    """The pools that are in some condition, and since when all looks have found them so."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def note(self, pools: Iterable[Pool]) -> None:
+        """Take note of the pools that a look has found in the condition."""
+        now = time.monotonic()
+        self._since = {pool.work_pool: self._since.get(pool.work_pool, now) for pool in pools}
+
+    def at_least(self, seconds: float) -> set[str]:
+        """Return the names of those that have been so for as long."""
+        return {work_pool for work_pool, since in self._since.items() if time.monotonic() - since >= seconds}
 
 
 class Looks:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.batches import Gap, TranscriptionOptions
+from tasks.batches import DETECTION_SHARE, Gap, TranscriptionOptions
 from tasks.errors import NoSpeech
 from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats, TranscriptionCancelled
 from tasks.transcription.gaps import merged, not_understood
@@ -29,9 +29,6 @@ NO_SPEECH = "No speech detected"
 
 LANGUAGE_WINDOWS = 5
 """Number of places at which the language is listened for. What is heard there need not be encoded again."""
-
-DETECTION_SHARE = 0.03
-"""Share of a job's progress that counts for finding the speech, before the first word is written down."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,5 +39,6 @@ def pool_run(
 
 
 def pool_at_noon(name: str = "gpu-0", *runs: JobRun, slots: int = 2, rtf: float = 1.0, **condition: object) -> Pool:
-    """A pool as it is at noon; it has the model base loaded unless told otherwise."""
-    return Pool(name, slots, rtf, tuple(runs), **{"loaded_model": "base", "seen_at": NOON, **condition})
+    """A pool as it is at noon, with *rtf* in each of its slots at once; it has the model base loaded by default."""
+    factor = rtf / max(slots, 1)
+    return Pool(name, slots, factor, tuple(runs), **{"loaded_model": "base", "seen_at": NOON, **condition})

@@ -43,10 +43,10 @@ def test_a_pool_knows_which_model_a_job_gets(condition, wanted, task, model):
 @pytest.mark.parametrize(
     ("on_gpu_0", "on_gpu_1", "wanted", "choice"),
     [
-        (queued(11), queued(10), job(), "gpu-1"),  # auto is the same model on both
-        (queued(11), queued(10, "large-v3-turbo"), job(), "gpu-1"),  # and so is its name
-        (queued(11), queued(10, "small"), job("large-v3-turbo"), "gpu-0"),
-        (queued(11, task=TRANSLATE), queued(10), job(task=TRANSLATE), "gpu-0"),  # auto, but another model
+        (queued(5), queued(4), job(), "gpu-1"),  # auto is the same model on both
+        (queued(5), queued(4, "large-v3-turbo"), job(), "gpu-1"),  # and so is its name
+        (queued(5), queued(4, "small"), job("large-v3-turbo"), "gpu-0"),
+        (queued(5, task=TRANSLATE), queued(4), job(task=TRANSLATE), "gpu-0"),  # auto, but another model
     ],
 )
 def test_a_switch_is_avoided_where_the_models_differ_whatever_they_were_called(on_gpu_0, on_gpu_1, wanted, choice):

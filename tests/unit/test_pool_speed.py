@@ -1,14 +1,32 @@
 """The speed of a device and the time left, as the progress of what runs on it tells them."""
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
 
 from tasks.orchestration.job_run import RunProgress, RunState
-from tasks.orchestration.pool_speed import with_progress
+from tasks.orchestration.pool_speed import Sample, measured_rtf, remembered, since_earlier, with_speeds
 from tasks.orchestration.scheduling import forecast
 from tests.support.runs import NOON, pool_at_noon, pool_run
+
+
+def speed_of(pool, *others):
+    """The pool with the speed that it and others tell."""
+    return with_speeds([pool, *others])[0]
+
+
+def completed(rtf, audio=3600.0, *, days=0.0, seconds=0.0):
+    """A run that was completed so long ago, alone on its device."""
+    ended_at = NOON - timedelta(days=days, seconds=seconds)
+    run = pool_run(f"of {days} days and {seconds} s ago", audio, state=RunState.COMPLETED)
+    return replace(run, ended_at=ended_at, changed_at=ended_at, run_seconds=rtf * audio)
+
+
+def running(job_id, audio, share, *, elapsed, **earlier):
+    """A run that has told its progress."""
+    return pool_run(job_id, audio, elapsed=elapsed, progress=RunProgress(share, NOON, **earlier))
 
 
 @dataclass
@@ -56,16 +74,12 @@ class SimulatedDevice:
             "gpu-0",
             *(run for run in runs if not run.state.ended),
             slots=self.slots,
-            rtf=self.remembered_rtf,
-            completed=tuple(run for run in runs if run.state.ended),
+            completed=(completed(self.remembered_rtf, days=1), *(run for run in runs if run.state.ended)),
             seen_at=now,
         )
-        told = {
-            run.run_id: RunProgress(self.done[run.job_id] / run.audio_seconds, now)
-            for run in pool.runs
-            if run.job_id in self.begun
-        }
-        return with_progress(pool, told)
+        heard = {job: self.done[job] / self.audio[job] for job in self.running()}
+        told = {job: RunProgress(0.03 + 0.97 * share, now) for job, share in heard.items()}
+        return speed_of(replace(pool, runs=tuple(replace(run, progress=told.get(run.job_id)) for run in pool.runs)))
 
 
 @pytest.mark.parametrize("slots", [1, 2])
@@ -82,7 +96,7 @@ class SimulatedDevice:
 )
 def test_the_time_left_of_a_job_is_right_from_a_tenth_of_it_on(audio, speed, slots):
     remembered = 4.0  # seconds of audio per second, which a device of other days did
-    device = SimulatedDevice(audio, remembered * speed, slots, remembered_rtf=slots / remembered)
+    device = SimulatedDevice(audio, remembered * speed, slots, remembered_rtf=1 / remembered)
     told = []
     while "long" not in device.ended:
         device.step()
@@ -93,16 +107,71 @@ def test_the_time_left_of_a_job_is_right_from_a_tenth_of_it_on(audio, speed, slo
         assert left == pytest.approx(device.ended["long"] - seconds, rel=0.3), f"{seconds:.0f} s after the start"
 
 
-def test_without_progress_a_pool_is_as_it_was():
-    pool = pool_at_noon("gpu-0", pool_run("a", 100.0, elapsed=10.0), rtf=0.5)
-    assert with_progress(pool, {}) == pool
+def test_a_pool_without_figures_starts_from_those_of_its_class():
+    known = pool_at_noon("gpu-1", device="RTX 4090", completed=(completed(0.02, days=1),))
+    of_another_name = pool_at_noon("gpu-2", device="T4", completed=(completed(0.2, days=1),))
+    new = speed_of(pool_at_noon("gpu-0", device="RTX 4090"), known, of_another_name)
+    assert (new.real_time_factor, new.speed_measured) == (pytest.approx(0.02), True)
+    assert not speed_of(pool_at_noon("gpu-0", device="A100"), known).speed_measured
+
+
+def test_devices_of_one_name_are_taken_for_equally_fast_whatever_they_did_hours_ago():
+    pools = [
+        pool_at_noon(f"gpu-{number}", device="RTX 4090", completed=(completed(rtf, days=1),))
+        for number, rtf in enumerate((0.02, 0.04))
+    ]
+    assert len({pool.real_time_factor for pool in with_speeds(pools)}) == 1
+
+
+def test_a_device_that_is_slower_than_others_of_its_name_shows_it_by_what_it_does_now():
+    throttled = pool_at_noon("gpu-0", device="RTX 4090", completed=(completed(0.08, seconds=10),))
+    other = pool_at_noon("gpu-1", device="RTX 4090", completed=(completed(0.02, seconds=10),))
+    assert speed_of(throttled, other).real_time_factor == pytest.approx(0.08)
+
+
+def test_a_new_run_outweighs_the_runs_of_hours_ago():
+    old = tuple(completed(0.4, days=0.1, seconds=2000 * number) for number in range(10))
+    assert speed_of(pool_at_noon("gpu-0", completed=old)).real_time_factor == pytest.approx(0.4)
+    now = (*old, completed(0.2, audio=300))
+    assert speed_of(pool_at_noon("gpu-0", completed=now)).real_time_factor == pytest.approx(0.2)
+
+
+def test_a_run_that_had_the_device_to_itself_tells_of_no_faster_device_than_two_that_shared_it():
+    alone = pool_at_noon("gpu-0", completed=(completed(0.1),))
+    beside = replace(completed(0.2), run_id=pool_run("beside").run_id)
+    shared = pool_at_noon("gpu-1", completed=(completed(0.2), beside))
+    assert speed_of(alone).real_time_factor == pytest.approx(speed_of(shared).real_time_factor)
+
+
+def test_a_speed_that_is_wrong_by_two_is_corrected_by_the_first_words_of_a_run():
+    stale = (completed(0.2, days=1),)
+    found_its_speech = {"since": NOON - timedelta(seconds=12), "since_share": 0.03}
+    run = running("a", 300.0, 0.03 + 0.97 * 0.4, elapsed=20.0, **found_its_speech)  # 120 s of audio in 12 s
+    assert speed_of(pool_at_noon("gpu-0", run, completed=stale)).real_time_factor == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_run_that_looks_for_its_speech_says_nothing_of_the_speed():
+    pool = pool_at_noon("gpu-0", running("a", 3600.0, 0.02, elapsed=60.0), completed=(completed(0.1, days=1),))
+    assert speed_of(pool).real_time_factor == pytest.approx(0.1)
+
+
+def test_what_a_run_told_more_than_a_minute_ago_is_forgotten():
+    told = ()
+    for seconds in range(0, 300, 10):
+        told = remembered(told, RunProgress(0.1 + seconds / 1000, NOON + timedelta(seconds=seconds)))
+    latest = since_earlier(told)
+    assert (latest.told_at - latest.since).total_seconds() == 60
+    assert latest.since_share == pytest.approx(0.1 + 0.23)
+
+
+def test_what_an_earlier_attempt_told_is_forgotten():
+    told = remembered((RunProgress(0.5, NOON),), RunProgress(0.1, NOON + timedelta(seconds=5)))
+    assert since_earlier(told) == RunProgress(0.1, NOON + timedelta(seconds=5))
 
 
 def test_an_assumed_speed_counts_as_measured_once_a_job_has_told_enough():
-    run = pool_run("a", 1000.0, elapsed=100.0)
-    pool = pool_at_noon("gpu-0", run, rtf=0.5, speed_measured=False)
-    for share, measured in ((0.0, False), (0.02, False), (0.05, True)):
-        seen = with_progress(pool, {run.run_id: RunProgress(share, NOON)})
+    for share, measured in ((0.0, False), (0.04, False), (0.07, True)):
+        seen = speed_of(pool_at_noon("gpu-0", running("a", 1000.0, share, elapsed=100.0)))
         assert seen.speed_measured is measured
         assert forecast([seen], [])["a"].measured is measured
 
@@ -110,8 +179,23 @@ def test_an_assumed_speed_counts_as_measured_once_a_job_has_told_enough():
 def test_a_run_that_hangs_has_ever_more_ahead():
     left = []
     for elapsed in (100.0, 200.0, 400.0):
-        run = pool_run("a", 1000.0, elapsed=elapsed)
-        seen = with_progress(pool_at_noon("gpu-0", run, slots=1, rtf=0.5), {run.run_id: RunProgress(0.5, NOON)})
+        seen = speed_of(pool_at_noon("gpu-0", running("a", 1000.0, 0.5, elapsed=elapsed), slots=1))
         left.append(forecast([seen], [])["a"].ends_in_seconds)
     assert left == sorted(left)
     assert left[-1] > 3 * left[0]
+
+
+@pytest.mark.parametrize(
+    ("samples", "factor"),
+    [
+        ([], 0.1),
+        ([(3.0, 5.0)], 0.1),  # 5 s of audio prove nothing yet
+        ([(30.0, 600.0)], 0.05),
+        ([(30.0, 600.0), (36.0, 600.0), (600.0, 600.0)], 0.06),  # one run that stood still does not count
+        ([(2.0, 3.0)] * 20 + [(90.0, 1800.0)], 0.05),  # many short files beside one long recording
+        ([(2.0, 4.0)] * 200, 0.5),  # only short files: that is what work costs here
+        ([(0.0, 600.0), (30.0, 0.0), (-1.0, 600.0), (math.nan, 600.0), (math.inf, 600.0)], 0.1),
+    ],
+)
+def test_the_real_time_factor_is_what_most_of_the_audio_took(samples, factor):
+    assert measured_rtf((Sample(*sample) for sample in samples), 0.1) == pytest.approx(factor)

@@ -10,21 +10,26 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Cancelled, Running
+from prefect.states import Cancelled, Pending, Running
 
-from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording
+from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, job_tag
 from tasks.cleanup.cleaner import read_abandoned
 from tasks.orchestration import paging
-from tasks.orchestration.dispatcher import Dispatcher, RouterUnusable
+from tasks.orchestration.dispatcher import Dispatcher
 from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
 from tasks.orchestration.open_jobs import Waiting
 from tasks.orchestration.planning import RunningBatches
-from tasks.orchestration.pools import read_gpu_pools, read_pools
+from tasks.orchestration.pools import forget_deployments, read_gpu_pools, read_pools
 from tasks.orchestration.prefect_runs import job_run_of, read_running_batches
+from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.orchestration.recovery import MAX_CRASHES
+from tasks.orchestration.router import RouterUnusable
 from tasks.orchestration.run_recovery import restart_crashed
 from tasks.orchestration.waiting import forget_waiting, tell_waiting, waits_for
 
@@ -128,6 +133,71 @@ async def dispatched(client, batch, ready):
     """Return the runs that are created for a job, in a batch run of its own."""
     dispatcher = Dispatcher(client, batch, await batch_run(client))
     return await dispatcher.dispatch({ready.job.job_id: ready}, RunningBatches(people=(batch.batch_id,)))
+
+
+@asynccontextmanager
+async def queued_behind_another(client, batch, waiting):
+    """A run of the job that waits on the pool attic, behind one that runs there, and the dispatcher of its batch."""
+    dispatcher = Dispatcher(client, batch, await batch_run(client))
+    async with gpu_pools(client, "attic"):
+        forget_deployments(client)
+        (queued,) = await dispatcher.dispatch({waiting.job.job_id: waiting}, RunningBatches(people=(batch.batch_id,)))
+        (attic,) = (pool for pool in await read_gpu_pools(client) if pool.work_pool.name == "attic")
+        hours = {"recording": {"audio_seconds": 9999.0}}
+        ahead = await client.create_flow_run_from_deployment(attic.deployment_id, parameters=hours)
+        await client.set_flow_run_state(ahead.id, Running(), force=True)
+        async with gpu_pools(client, "cellar"):
+            forget_deployments(client)
+            yield dispatcher, queued
+        for run in await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=in_states(NOT_ENDED))):
+            await client.set_flow_run_state(run.id, Cancelled(), force=True)
+    forget_deployments(client)
+
+
+def test_an_idle_pool_takes_a_queued_run_over_and_no_worker_begins_the_old_one(on_server, ready, monkeypatch):
+    batch, waiting = ready
+    monkeypatch.setattr("tasks.orchestration.dispatcher.TAKEOVER_SECONDS", 0.0)
+
+    async def move(client, _requests):
+        async with queued_behind_another(client, batch, waiting) as (dispatcher, queued):
+            assert await dispatcher.find_takeovers([queued]) == [queued]
+            (successor,) = await dispatcher.take_over({queued.job_id: waiting}, {queued.job_id: queued})
+            by_worker = await client.set_flow_run_state(queued.run_id, Pending())
+            (again,) = await dispatcher.take_over(
+                {queued.job_id: waiting}, {queued.job_id: job_run_of(await client.read_flow_run(queued.run_id))}
+            )
+            await dispatcher.end_predecessor(queued, successor)
+            old = (await client.read_flow_run(queued.run_id)).state
+            return successor, by_worker.status, again, old
+
+    successor, by_worker, again, old = on_server(move)
+    assert (successor.work_pool, successor.job_id, successor.moves) == ("cellar", waiting.job.job_id, 1)
+    assert by_worker is not SetStateStatus.ACCEPT
+    assert again.run_id == successor.run_id, "a takeover that was broken off is carried on"
+    assert (old.type, old.message) == (StateType.CANCELLED, "Moved to cellar, which had nothing to do.")
+
+
+def test_a_run_that_a_worker_begins_in_that_moment_stays_where_it_is(on_server, ready, monkeypatch):
+    batch, waiting = ready
+    monkeypatch.setattr("tasks.orchestration.dispatcher.TAKEOVER_SECONDS", 0.0)
+
+    async def race(client, _requests):
+        async with queued_behind_another(client, batch, waiting) as (dispatcher, queued):
+            seen = await dispatcher.find_takeovers([queued])
+            claim = dispatcher._claim
+
+            async def after_the_worker(run, work_pool):
+                await client.set_flow_run_state(run.run_id, Pending())
+                return await claim(run, work_pool)
+
+            monkeypatch.setattr(dispatcher, "_claim", after_the_worker)
+            taken = await dispatcher.take_over({queued.job_id: waiting}, {queued.job_id: queued})
+            tags = FlowRunFilter(tags=FlowRunFilterTags(all_=[job_tag(queued.job_id)]))
+            return seen, taken, [run.state.name for run in await client.read_flow_runs(flow_run_filter=tags)]
+
+    seen, taken, states = on_server(race)
+    assert len(seen) == 1
+    assert (taken, states) == ([], ["Pending"])
 
 
 async def forget_router(client):

@@ -15,12 +15,13 @@ from tasks.batches import Batch, Recording, Stage, Upload, job_id_for, job_tag, 
 from tasks.cancellation import CancelToken, set_current_token
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
-from tasks.orchestration.batch_run import adopt, collect, move_stuck, reopen, take_converted
-from tasks.orchestration.dispatcher import restart
+from tasks.orchestration.batch_run import adopt, collect, reopen, take_converted
 from tasks.orchestration.job_run import RunState
+from tasks.orchestration.moves import move_stuck
 from tasks.orchestration.open_jobs import Converting, Ended, OpenJobs, Running
 from tasks.orchestration.prefect_runs import crashes_since_last_end, job_run_of, read_retry
 from tasks.orchestration.recovery import AWAITING_RESTART, Retry
+from tasks.orchestration.run_recovery import restart
 from tasks.orchestration.summary import Ending
 from tasks.orchestration.task_runs import end_earlier_attempts, end_task_runs
 from tasks.storage.folder import open_folder

@@ -11,7 +11,8 @@ from prefect.states import Completed
 
 from tasks.batches import ALREADY_PUBLISHED
 from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT
-from tasks.orchestration.pools import DEFAULT_REAL_TIME_FACTOR, read_pools
+from tasks.orchestration.pool_speed import DEFAULT_REAL_TIME_FACTOR
+from tasks.orchestration.pools import read_pools
 
 
 class Server:

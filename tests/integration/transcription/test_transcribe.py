@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
-from tasks.batches import Gap, GapReason, TranscriptionOptions, WhisperTask
+from tasks.batches import DETECTION_SHARE, Gap, GapReason, TranscriptionOptions, WhisperTask
 from tasks.devices import Device
 from tasks.errors import MediaRejected, NoSpeech, TranscriptionError
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.sound import decode
-from tasks.transcription.transcribe import DETECTION_SHARE, transcribe
+from tasks.transcription.transcribe import transcribe
 from tasks.transcription.transcript import Transcript
 from tasks.transcription.vad import find_speech
 from tasks.transcription.whisper import WhisperBackend, vocabulary_hint
