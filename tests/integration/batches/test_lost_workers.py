@@ -9,7 +9,7 @@ import pytest
 from tests.support.processes import children_of, kill
 from tests.support.waiting import wait_until
 
-MANY = 20
+MANY = 12
 POOLS = ("gpu-0", "gpu-1")
 
 
