@@ -29,6 +29,7 @@ from tasks.errors import (
     WorkPoolUnavailable,
     WrongStage,
 )
+from tasks.names import display_name
 
 STATUS_OF: dict[type[TranscriptionError], int] = {
     NotFound: 404,
@@ -84,11 +85,15 @@ async def _answer_ours(request: Request, error: Exception) -> JSONResponse:
 async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     problems = [
-        f"{'.'.join(str(part) for part in problem['loc'] if part not in ('body', 'query', 'path'))}: {problem['msg']}"
+        f"{'.'.join(_named(part) for part in problem['loc'] if part not in ('body', 'query', 'path'))}: {problem['msg']}"
         for problem in error.errors()[:MOST_PROBLEMS]
     ]
     detail = f"The request cannot be understood. {'; '.join(problems).lstrip(': ')}. See /api/docs."
     return JSONResponse({"detail": detail}, status_code=422)
+
+
+def _named(part: str | int) -> str:
+    return display_name(str(part))  # a client's own word may be anything
 
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:

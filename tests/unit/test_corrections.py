@@ -4,6 +4,7 @@ import pytest
 
 from tasks.batches import Gap, GapReason, Job
 from tasks.documents.content import CorrectedParagraph, CorrectedWord, Correction
+from tasks.documents.content_check import check_characters
 from tasks.documents.corrections import content_of, correct, words_changed
 from tasks.documents.formats import render_stored
 from tasks.documents.stored_transcript import StoredTranscript
@@ -212,6 +213,24 @@ REFUSED = [
 def test_what_cannot_be_a_transcript_is_refused(words, why):
     with pytest.raises(CorrectionInvalid, match=why):
         corrected(TALK, correction(paragraph(*words)))
+
+
+HALF = "\ud83d"
+HALVES = [
+    ({"saved_by": f"A{HALF}"}, "The name of who saves it holds half of a character"),
+    ({"note": HALF}, "The note holds half"),
+    ({"speakers": (Speaker(id=HALF),)}, "The id of a speaker holds half"),
+    ({"speakers": (Speaker(id="S1", name=HALF),)}, "The name of speaker S1 holds half"),
+    ({"paragraphs": (paragraph(kept(GOOD), written(HALF)),)}, "Word 2 of paragraph 1 holds half"),
+    ({"paragraphs": (paragraph(kept(GOOD, speaker=HALF)),)}, "The speaker of word 1 of paragraph 1 holds half"),
+]
+
+
+@pytest.mark.parametrize(("details", "why"), HALVES)
+def test_half_of_a_character_is_refused_wherever_it_is(details, why):
+    with pytest.raises(CorrectionInvalid, match=why):
+        check_characters(correction(**details))
+    check_characters(correction(paragraph(written("\U0001f600"))))
 
 
 DETAILS = [
