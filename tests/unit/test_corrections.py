@@ -175,6 +175,15 @@ def test_speakers_that_a_user_named_stand_in_all_documents():
     assert "<v Grace>morning every" in documents[DocumentFormat.VTT].decode()
 
 
+def test_a_heading_names_its_speaker():
+    speakers = (Speaker(id="S1"), Speaker(id="S2"))
+    first, second = kept(GOOD, speaker="S1"), kept(MORNING, speaker="S2")
+    rest = paragraph(kept(EVERY, speaker="S2"))
+    found = corrected(TALK, correction(paragraph(first), paragraph(second, is_heading=True), rest, speakers=speakers))
+    written_as = render_stored(found, JOB, [DocumentFormat.MD])[DocumentFormat.MD].decode()
+    assert written_as.endswith("[0:01] **Speaker 1:** Good\n\n## **Speaker 2:** morning\n\n[0:02] every\n")
+
+
 def test_nothing_was_said_is_a_transcript_too():
     found = corrected(TALK, correction(paragraph(written(" "))))
     assert found.transcript.segments == found.paragraphs == ()
