@@ -17,7 +17,9 @@ from typing import TypeVar
 from dashboard.search import words
 from tasks.errors import SearchUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Rises, too, when other texts are put into it, or in another way: all of it is filled again then."""
+
 FILE = "transcripts.sqlite"
 TURN = "filling.lock"
 REMOVAL = "removing.lock"

@@ -14,9 +14,11 @@ from dashboard.search.finding import Scope
 from dashboard.search.service import EVERYTHING, SearchService
 from tasks.batches import Batch, Upload, job_id_for, manifest_of
 from tasks.cleanup.deletion import hide_batch
+from tasks.documents.formats import render_stored
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
 from tasks.storage.keys import BatchKeys, attempt_token
+from tasks.transcription.transcript import Segment, Speaker, Word
 from tests.support.transcripts import heard
 from tests.support.waiting import wait_until
 
@@ -46,18 +48,18 @@ class Installation:
         self.store.write(keys.manifest, manifest.model_dump_json().encode())
         return {job.path: job for job in manifest.jobs}
 
-    def publish(self, job, *sentences, attempt=1, language="en", document_format=DocumentFormat.JSON, content=None):
+    def publish(self, job, *sentences, attempt=1, language="en", **details):
         """Publish a document of the job with these sentences, ten seconds apart."""
         segments = [{"start": 10.0 * number, "text": text} for number, text in enumerate(sentences)]
-        batch_id = job.job_id.rpartition("-")[0]
+        transcript = HEARD.transcript.model_copy(update={"language": language})
+        contents = {DocumentFormat.JSON: json.dumps({"segments": segments}).encode()}
         return publish(
             self.store,
-            batch_id,
+            job.job_id.rpartition("-")[0],
             job,
             token=attempt_token(job.job_id, attempt),
             attempt=attempt,
-            heard=HEARD.model_copy(update={"transcript": HEARD.transcript.model_copy(update={"language": language})}),
-            contents={document_format: content or json.dumps({"segments": segments}).encode()},
+            **{"heard": HEARD.model_copy(update={"transcript": transcript}), "contents": contents} | details,
         )
 
     def follow(self):
@@ -199,12 +201,30 @@ def test_a_damaged_document_is_left_out_and_named(here, caplog):
         (DocumentFormat.VTT, b"WEBVTT\n\n00:03.500 --> 00:04.000\n<i>The garden</i>\nof it.\n", 3.5),
     ],
 )
-def test_without_a_json_document_the_text_or_the_subtitles_are_searched(here, document_format, content, start):
+def test_of_older_versions_without_json_the_text_or_the_subtitles_are_searched(here, document_format, content, start):
     job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
-    here.publish(job, document_format=document_format, content=content)
+    kept = here.publish(job, contents={document_format: content})
+    here.store.delete(kept.transcript)
     here.follow()
     (recording,) = here.find('"garden of it"').recordings
     assert [(hit.start, hit.text) for hit in recording.hits] == [(start, "The garden of it.")]
+
+
+def test_what_is_said_is_found_and_not_who_says_it_or_how_it_is_laid_out(here):
+    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
+    words = [
+        Word(text=f" {text}", start=number, end=number + 0.5, probability=1, speaker="S1" if number < 3 else "S2")
+        for number, text in enumerate("The <wide> garden. It grows.".split())
+    ]
+    spoken = heard(Segment(start=0, end=5, text="", words=tuple(words)), seconds=6.0)
+    speakers = (Speaker(id="S1", name="Orchard"), Speaker(id="S2"))
+    called = spoken.model_copy(update={"transcript": spoken.transcript.model_copy(update={"speakers": speakers})})
+    here.publish(job, heard=called, contents=render_stored(called, job, [DocumentFormat.SRT, DocumentFormat.TXT]))
+    here.follow()
+    assert here.found("orchard") == here.found("speaker") == []
+    (recording,) = here.find("garden").recordings
+    assert [(hit.start, hit.text) for hit in recording.hits] == [(0.0, "The <wide> garden.")]
+    assert here.found("grows") == [("a.mp3", [3.0])]
 
 
 def test_an_index_that_was_deleted_or_damaged_is_filled_again(here, caplog):
