@@ -161,6 +161,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last changes, and damages nothing
     connection.execute("PRAGMA cache_size = -32000")
+    connection.execute("PRAGMA secure_delete = ON")  # what is dismissed stays in no free page
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         _create(connection)

@@ -4,6 +4,7 @@ import { discardDraft, draftOf } from "../editor/drafts.js";
 import { API, call, isPassing, reasonOf, wasAccepted } from "../shared/api.js";
 import { make } from "../shared/dom.js";
 import { dayAndTime, timeOfDay } from "../shared/formats.js";
+import { forgetGoneDrafts } from "../shared/gone_drafts.js";
 import { AWAY, readable, Refused } from "./readable.js";
 import { Reader } from "./reader.js";
 import { press } from "./toggle.js";
@@ -28,6 +29,7 @@ class Player {
     this.on(this.find("again"), "click", () => this.load());
     this.on(this.find("edit"), "click", () => this.edit());
     this.load();
+    forgetGoneDrafts({ signal: this.leaving.signal });
   }
 
   path(document) {

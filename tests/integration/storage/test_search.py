@@ -165,6 +165,24 @@ def test_a_dismissed_batch_is_not_found_from_that_moment_on(here):
     connection.close()
 
 
+def test_no_file_of_the_index_holds_the_words_of_a_dismissed_batch(here):
+    jobs = here.batch(0, "Talks", "a.mp3") | here.batch(1, "Secrets", "quokka.mp3", "b.mp3")
+    here.publish(jobs["a.mp3"], *["The garden."] * 50)
+    here.publish(jobs["quokka.mp3"], *(f"The zebrafinch {number}." for number in range(500)))
+    here.publish(jobs["b.mp3"], "The zebrafinch.")
+    here.follow()
+
+    def holding(word):
+        return {path.name for path in here.folder.iterdir() if word in path.read_bytes()}
+
+    assert holding(b"zebrafinch") == holding(b"quokka") == {FILE}
+    here.store.delete_all(BatchKeys.of(jobs["b.mp3"].job_id.rpartition("-")[0]).folder)
+    assert here.found("zebrafinch") == []
+    here.follow()
+    assert holding(b"zebrafinch") == holding(b"finch") == holding(b"quokka") == set()
+    assert len(here.found("garden")[0][1]) == 10
+
+
 def test_a_text_that_was_published_again_replaces_the_older_one(here):
     job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
     first = here.publish(job, "The garden.")
