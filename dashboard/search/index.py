@@ -218,8 +218,8 @@ def _remove_sentences(connection: sqlite3.Connection, recording: int) -> None:
 
 def _drop_deleted_words(connection: sqlite3.Connection) -> None:
     """Write the full-text indexes once more: until then they keep deleted words. It takes a second per 1000 hours."""
-    for table in ("spoken", "named"):
-        connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
+    connection.execute("INSERT INTO spoken (spoken) VALUES ('optimize')")
+    connection.execute("INSERT INTO named (named) VALUES ('optimize')")
 
 
 def _indexed(text: str) -> str:

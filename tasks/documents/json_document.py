@@ -84,7 +84,7 @@ class JsonDocument(StoredModel):
     )
     speakers: tuple[SpeakerOfText, ...] = Field(
         default=(),
-        description="who say something, in the order in which they are first heard; missing if they were not told apart",
+        description="who say something, in the order in which they are first heard; missing if not told apart",
         exclude_if=is_empty,
     )
     notes: tuple[str, ...] = Field(

@@ -232,7 +232,7 @@ def test_what_is_said_is_found_and_not_who_says_it_or_how_it_is_laid_out(here):
     job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
     words = [
         Word(text=f" {text}", start=number, end=number + 0.5, probability=1, speaker="S1" if number < 3 else "S2")
-        for number, text in enumerate("The <wide> garden. It grows.".split())
+        for number, text in enumerate(["The", "<wide>", "garden.", "It", "grows."])
     ]
     spoken = heard(Segment(start=0, end=5, text="", words=tuple(words)), seconds=6.0)
     speakers = (Speaker(id="S1", name="Orchard"), Speaker(id="S2"))
