@@ -108,8 +108,11 @@ def newest_text(store: Store, batch_id: str, job_id: str) -> JobText:
 def _sentences(store: Store, publication: Publication) -> tuple[Sentence, ...]:
     """Return those of the JSON document, or else of the transcript, from which the layout of others is absent."""
     documents = {document.format: document for document in publication.documents}
-    if publication.transcript and DocumentFormat.JSON not in documents:
-        with contextlib.suppress(NotFound, RecordDamaged):
+    with contextlib.suppress(NotFound, RecordDamaged):
+        if DocumentFormat.JSON in documents:
+            return _read_document(store, documents[DocumentFormat.JSON])
+    with contextlib.suppress(NotFound, RecordDamaged):
+        if publication.transcript:
             spoken = read_stored_transcript(store, publication.transcript).sentences
             return tuple(Sentence(_one_line(segment.text), segment.start) for segment in spoken)
     document = next((documents[each] for each in _READERS if each in documents), None)

@@ -19,7 +19,7 @@ from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
 from tasks.storage.keys import BatchKeys, attempt_token
 from tasks.transcription.transcript import Segment, Speaker, Word
-from tests.support.transcripts import heard
+from tests.support.transcripts import heard, sentence
 from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -199,6 +199,7 @@ def test_a_damaged_document_is_left_out_and_named(here, caplog):
     jobs = here.batch(0, "Talks", "a.mp3", "b.mp3")
     broken = here.publish(jobs["a.mp3"], "The garden.")
     here.publish(jobs["b.mp3"], "The garden.")
+    here.store.write(broken.transcript, b"rubbish")
     here.store.write(broken.documents[0].key, b'{"segments": [{"text": "A forged garden.", "start": 0}]}')
     with caplog.at_level(logging.WARNING, logger="dashboard.search.indexer"):
         here.follow()
@@ -226,6 +227,14 @@ def test_of_older_versions_without_json_the_text_or_the_subtitles_are_searched(h
     here.follow()
     (recording,) = here.find('"garden of it"').recordings
     assert [(hit.start, hit.text) for hit in recording.hits] == [(start, "The garden of it.")]
+
+
+def test_in_place_of_a_damaged_document_the_transcript_that_it_was_made_of_is_searched(here):
+    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
+    broken = here.publish(job, "The garden.", heard=heard(sentence("The orchard.", 2.0, 3.0), seconds=4.0))
+    here.store.write(broken.documents[0].key, b"rubbish")
+    here.follow()
+    assert here.found("orchard") == [("a.mp3", [2.0])]
 
 
 def test_what_is_said_is_found_and_not_who_says_it_or_how_it_is_laid_out(here):
