@@ -40,7 +40,7 @@ export function makeText({ words, paragraphs }, { language, seekable, speakers =
     }
     block.style.setProperty("--lines", Math.ceil(characters / CHARACTERS_PER_LINE));
     const isOther = areLabelled && words[first].speaker && words[first].speaker !== speaker;
-    speaker = words[first].speaker || speaker;
+    speaker = words[first].speaker;
     const name = isOther && make("p", { class: "said-by" }, nameOf({ speakers }, speaker));
     block.append(makeTime(words[first].start, first, seekable), name ? make("div", {}, name, text) : text);
     return block;
