@@ -89,7 +89,7 @@ def clean_path(raw: str) -> str:
             f"{named} has {len(path)} characters; {MAX_PATH_CHARACTERS} are possible. Shorten the names of its folders."
         )
         raise UploadRejected(msg)
-    if "\0" in path or not _encodes(path):
+    if "\0" in path or not is_unicode(path):
         msg = f"{named} holds a character that no file name can have. Rename the file."
         raise UploadRejected(msg)
     parts = path.split("/")
@@ -102,10 +102,11 @@ def clean_path(raw: str) -> str:
     return path
 
 
-def _encodes(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Check whether *text* can be written as UTF-8: JSON can hold halves of characters, lone surrogates."""
     try:
         text.encode()
-    except UnicodeEncodeError:  # a lone surrogate
+    except UnicodeEncodeError:
         return False
     return True
 

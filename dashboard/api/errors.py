@@ -29,6 +29,7 @@ from tasks.errors import (
     WorkPoolUnavailable,
     WrongStage,
 )
+from tasks.names import display_name
 
 STATUS_OF: dict[type[TranscriptionError], int] = {
     NotFound: 404,
@@ -83,12 +84,14 @@ async def _answer_ours(request: Request, error: Exception) -> JSONResponse:
 
 async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
-    problems = [
-        f"{'.'.join(str(part) for part in problem['loc'] if part not in ('body', 'query', 'path'))}: {problem['msg']}"
-        for problem in error.errors()[:MOST_PROBLEMS]
-    ]
+    problems = [f"{_place(problem['loc'])}: {problem['msg']}" for problem in error.errors()[:MOST_PROBLEMS]]
     detail = f"The request cannot be understood. {'; '.join(problems).lstrip(': ')}. See /api/docs."
     return JSONResponse({"detail": detail}, status_code=422)
+
+
+def _place(parts: tuple[str | int, ...]) -> str:
+    """Return the place of a problem in a request; a client's own names in it may be anything."""
+    return ".".join(display_name(str(part)) for part in parts if part not in ("body", "query", "path"))
 
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:

@@ -17,7 +17,9 @@ from typing import TypeVar
 from dashboard.search import words
 from tasks.errors import SearchUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Rises, too, when other texts are put into it, or in another way: all of it is filled again then."""
+
 FILE = "transcripts.sqlite"
 TURN = "filling.lock"
 REMOVAL = "removing.lock"
@@ -159,6 +161,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # a power failure may lose the last changes, and damages nothing
     connection.execute("PRAGMA cache_size = -32000")
+    connection.execute("PRAGMA secure_delete = ON")  # what is dismissed stays in no free page
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         _create(connection)

@@ -5,6 +5,7 @@ The texts of jobs, as the store has them: what the index is filled with.
 there is another one without reading it.
 """
 
+import contextlib
 import hashlib
 import re
 import unicodedata
@@ -14,7 +15,8 @@ from typing import Final
 
 from pydantic import Field
 
-from tasks.batches import Batch, Manifest, Publication, StoredModel
+from tasks.batches import Batch, Document, Manifest, Publication, StoredModel
+from tasks.documents.stored_transcript import read_stored_transcript
 from tasks.errors import NotFound, RecordDamaged
 from tasks.names import DocumentFormat
 from tasks.storage.base import Store
@@ -99,20 +101,34 @@ def newest_text(store: Store, batch_id: str, job_id: str) -> JobText:
     if publication is None:
         msg = f"There are no documents of job {job_id}."
         raise NotFound(msg)
+    sentences = _sentences(store, publication)
+    return JobText(_version_of(publication), publication.language, tuple(each for each in sentences if each.text))
+
+
+def _sentences(store: Store, publication: Publication) -> tuple[Sentence, ...]:
+    """Return those of the JSON document, or else of the transcript, from which the layout of others is absent."""
     documents = {document.format: document for document in publication.documents}
+    with contextlib.suppress(NotFound, RecordDamaged):
+        if DocumentFormat.JSON in documents:
+            return _read_document(store, documents[DocumentFormat.JSON])
+    with contextlib.suppress(NotFound, RecordDamaged):
+        if publication.transcript:
+            spoken = read_stored_transcript(store, publication.transcript).sentences
+            return tuple(Sentence(_one_line(segment.text), segment.start) for segment in spoken)
     document = next((documents[each] for each in _READERS if each in documents), None)
-    if document is None:
-        return JobText(_version_of(publication), publication.language, ())
+    return _read_document(store, document) if document else ()
+
+
+def _read_document(store: Store, document: Document) -> tuple[Sentence, ...]:
     content = store.read(document.key)
     if hashlib.sha256(content).hexdigest() != document.sha256:
         msg = f"The document {document.key} is damaged in the store. Retry its batch."
         raise RecordDamaged(msg)
     try:
-        sentences = tuple(_READERS[document.format](content.decode()))
+        return tuple(_READERS[document.format](content.decode()))
     except ValueError as error:
         msg = f"The document {document.key} cannot be understood: {error}. Retry its batch."
         raise RecordDamaged(msg) from error
-    return JobText(_version_of(publication), publication.language, tuple(each for each in sentences if each.text))
 
 
 def _job_id(key: str) -> str:
@@ -150,4 +166,8 @@ _READERS: Final[Mapping[DocumentFormat, Callable[[str], Iterator[Sentence]]]] = 
     DocumentFormat.TXT: _of_paragraphs,
     DocumentFormat.MD: _of_paragraphs,
 }
-"""The documents that a text is read from, the best first: only JSON has sentences, and only subtitles have times."""
+"""
+The documents that a text is read from, the best first: only JSON has sentences, and only subtitles have times.
+
+All but JSON count for jobs of older versions only, which kept no transcript.
+"""

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import Field
+
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.threads import WRITE_THREADS, in_thread
 from dashboard.services.upload_file import UploadBody
@@ -308,7 +310,7 @@ def _path_taken(path: str) -> PathTaken:
 class OfferedFile(StoredModel):
     """A file that a client offers for upload."""
 
-    path: str
+    path: str = Field(max_length=10_000)
     size: int
 
 

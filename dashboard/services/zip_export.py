@@ -3,10 +3,11 @@ All documents of a batch as one ZIP, made while it is sent.
 
 Its members have the names that users gave, in their folder tree. `manifest.json` comes last and always has this name:
 it lists every job, with the reason of those that failed, and the name of each document in the ZIP. A document
-that is damaged in the store is left out, and named there.
+that is damaged in the store is written once more; if that cannot be, it is left out, and named there.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
@@ -17,12 +18,17 @@ from zipstream.ng import ZipStream
 
 from dashboard.services.zip_names import MANIFEST_NAME, member_stems
 from tasks.batches import Document, Gap, Job, Manifest, Publication, Stage, StoredModel, TranscriptionOptions
+from tasks.documents.formats import render_stored
 from tasks.documents.results import document_uri
-from tasks.errors import NotFound
+from tasks.documents.stored_transcript import read_stored_transcript
+from tasks.errors import NotFound, RecordDamaged
 from tasks.names import DocumentFormat, document_name
 from tasks.storage.base import Store
+from tasks.storage.keys import is_revision_token
 
 IN_MEMORY_BYTES = 2**20
+
+logger = logging.getLogger(__name__)
 
 
 class JobOutcome(StoredModel):
@@ -79,16 +85,18 @@ def zip_results(store: Store, manifest: Manifest, outcomes: Sequence[JobOutcome]
     archive = ZipStream(compress_type=ZIP_DEFLATED)
     entries = []
     for outcome in outcomes:
-        stem, damaged = stems[outcome.job.job_id], []
+        stem, added, damaged = stems[outcome.job.job_id], [], []
         for document in outcome.publication.documents if outcome.publication else ():
-            content = _content(store, document)
-            if content is None:
+            found = _content(store, document) or _written_again(store, outcome, document)
+            if found is None:
                 damaged.append(document)
                 continue
-            archive.add(content, document_name(stem, document.format, outcome.job.names), size=document.size)
+            whole, content = found
+            archive.add(content, document_name(stem, whole.format, outcome.job.names), size=whole.size)
             yield from archive.all_files()
+            added.append(whole)
         uri_of = partial(document_uri, store, manifest.batch, outcome.job)
-        entries.append(_job_entry(outcome, stem, damaged, uri_of=uri_of))
+        entries.append(_job_entry(outcome, stem, added, damaged, uri_of=uri_of))
     archive.add(_results_manifest(manifest, entries).model_dump_json(indent=2), MANIFEST_NAME)
     yield from archive.all_files()
     yield from archive.footer()
@@ -106,13 +114,20 @@ def _results_manifest(manifest: Manifest, entries: Sequence[JobEntry]) -> Result
 
 
 def _job_entry(
-    outcome: JobOutcome, stem: str, damaged: Sequence[Document], *, uri_of: Callable[[Document], str]
+    outcome: JobOutcome,
+    stem: str,
+    added: Sequence[Document],
+    damaged: Sequence[Document],
+    *,
+    uri_of: Callable[[Document], str],
 ) -> JobEntry:
     publication = outcome.publication
     error = outcome.error
-    if damaged:
+    if damaged and publication:
         formats = ", ".join(document.format for document in damaged)
-        error = f"Damaged in the store, and not in this ZIP: {formats}. Retry the batch, then download it again."
+        is_correction = is_revision_token(publication.token)
+        remedy = "Take the store from a backup" if is_correction else "Retry the batch"
+        error = f"Damaged in the store, and not in this ZIP: {formats}. {remedy}, then download it again."
     return JobEntry(
         job_id=outcome.job.job_id,
         path=outcome.job.path,
@@ -129,14 +144,27 @@ def _job_entry(
                 sha256=document.sha256,
                 uri=uri_of(document),
             )
-            for document in (publication.documents if publication else ())
-            if document not in damaged
+            for document in added
         ),
     )
 
 
-def _content(store: Store, document: Document) -> Iterator[bytes] | None:
-    """Return the document's content, or None if it is not the one that was published; a large one is read twice."""
+def _written_again(store: Store, outcome: JobOutcome, document: Document) -> tuple[Document, Iterator[bytes]] | None:
+    """Return the document and its content, made of the stored transcript; None if that is damaged or missing, too."""
+    if outcome.publication is None or not outcome.publication.transcript:
+        return None
+    try:
+        stored = read_stored_transcript(store, outcome.publication.transcript)
+    except (NotFound, RecordDamaged):
+        return None
+    content = render_stored(stored, outcome.job, [document.format])[document.format]
+    logger.warning("%s is damaged in the store: it was written once more for a ZIP", document.key)
+    written = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return document.model_copy(update=written), iter((content,))
+
+
+def _content(store: Store, document: Document) -> tuple[Document, Iterator[bytes]] | None:
+    """Return it with its content, or None if it is not the one that was published; a large one is read twice."""
     kept: list[bytes] = []
     digest, size = hashlib.sha256(), 0
     try:
@@ -151,4 +179,4 @@ def _content(store: Store, document: Document) -> Iterator[bytes] | None:
         return None
     if (size, digest.hexdigest()) != (document.size, document.sha256):
         return None
-    return iter(kept) if document.size <= IN_MEMORY_BYTES else store.read_range(document.key)
+    return document, iter(kept) if document.size <= IN_MEMORY_BYTES else store.read_range(document.key)

@@ -3,10 +3,11 @@
 import math
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 
 from tasks.documents.content import Content, CorrectedWord, Correction
 from tasks.errors import CorrectionInvalid
-from tasks.names import display_name
+from tasks.names import display_name, is_unicode
 from tasks.transcription.transcript import Transcript
 
 MOST_WORDS = 200_000
@@ -18,6 +19,26 @@ LONGEST_NAME = 100
 LONGEST_NOTE = 1000
 TOLERANCE = 0.5
 """Seconds by which words may overlap, and reach beyond the recording."""
+
+
+def check_characters(correction: Correction) -> None:
+    """Raise `CorrectionInvalid` if half of a character is in it: it could neither be stored nor compared."""
+    for what, text in _texts(correction):
+        if not is_unicode(text):
+            _refuse(f"{what} holds half of a character (a lone surrogate), which no document can show. Remove it.")
+
+
+def _texts(correction: Correction) -> Iterator[tuple[str, str]]:
+    yield "The name of who saves it", correction.saved_by
+    yield "The note", correction.note
+    for speaker in correction.speakers:
+        yield "The id of a speaker", speaker.id
+        yield f"The name of speaker {display_name(speaker.id)}", speaker.name
+    for number, paragraph in enumerate(correction.paragraphs, start=1):
+        for position, word in enumerate(paragraph.words, start=1):
+            place = f"Word {position} of paragraph {number}"
+            yield place, word.text
+            yield f"The speaker of {place.lower()}", word.speaker
 
 
 def check_correction(correction: Correction, heard: Content, transcript: Transcript) -> None:

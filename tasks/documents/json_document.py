@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tasks.batches import AudioStream, Gap, Job, StoredModel, WhisperTask
 from tasks.documents.paragraphs import Paragraph
-from tasks.documents.voices import speaker_seconds
+from tasks.documents.voices import heard_speakers, speaker_seconds
 from tasks.subtitles.formats import Compliance
 from tasks.subtitles.tokens import timed_words
 from tasks.transcription.transcript import RemovedText, Segment, Transcript, is_empty
@@ -53,7 +53,7 @@ class SpeakerOfText(StoredModel):
     """One of the speakers of a recording."""
 
     id: str = Field(description="as in the words, segments and paragraphs that are theirs")
-    name: str = Field(default="", description="given by a user; without it, other documents say Speaker 1, 2, …")
+    name: str = Field(default="", description="given by a user; without it, other documents say Speaker 1 for S1")
     seconds: float = Field(description="of their words")
 
 
@@ -84,7 +84,7 @@ class JsonDocument(StoredModel):
     )
     speakers: tuple[SpeakerOfText, ...] = Field(
         default=(),
-        description="in the order in which they are first heard; missing if they were not told apart",
+        description="who say something, in the order in which they are first heard; missing if not told apart",
         exclude_if=is_empty,
     )
     notes: tuple[str, ...] = Field(
@@ -135,7 +135,7 @@ class JsonDocument(StoredModel):
             gaps=transcript.gaps,
             speakers=tuple(
                 SpeakerOfText(id=speaker.id, name=speaker.name, seconds=spoken[speaker.id])
-                for speaker in transcript.speakers
+                for speaker in heard_speakers(transcript)
             ),
             notes=transcript.notes,
             processing=processing,

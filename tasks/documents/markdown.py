@@ -15,7 +15,7 @@ def to_markdown(material: Material) -> str:
     for paragraph in material.paragraphs:
         text = _escaped(paragraph.text)
         voice = f"**{_escaped(paragraph.voice)}:** " if paragraph.voice else ""
-        blocks.append(f"## {text}" if paragraph.is_heading else f"[{clock(paragraph.start)}] {voice}{text}")
+        blocks.append(f"## {voice}{text}" if paragraph.is_heading else f"[{clock(paragraph.start)}] {voice}{text}")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from tasks.batches import Job, Publication, batch_id_of
 from tasks.documents.content import Correction
+from tasks.documents.content_check import check_characters
 from tasks.documents.corrections import content_of, correct, words_changed
 from tasks.documents.formats import render_stored
 from tasks.documents.results import keep_results
@@ -46,6 +47,7 @@ def save_revision(store: Store, job: Job, publication: Publication, correction: 
     Raises `RevisionConflict` if another one was saved since its base, `CorrectionInvalid`, `NotFound` for a batch
     that is gone, `WrongStage` for a job that kept no transcript, and `StoreUnavailable`.
     """
+    check_characters(correction)
     keys = BatchKeys.of(batch_id_of(job.job_id))
     # The number first: if another revision is saved from here on, this one has that number, and is not created.
     number = 1 + newest_revisions(store.list(keys.revisions_of(job.job_id))).get(job.job_id, 0)

@@ -14,14 +14,15 @@ from pydantic import Field
 from tasks.batches import Document, Publication, StoredModel, WhisperTask
 from tasks.documents.json_document import JsonDocument, Processing
 from tasks.documents.paragraphs import Paragraph, ParagraphStart, divided, paragraphs
-from tasks.documents.sentences import language_turns
+from tasks.documents.sentences import language_turns, sentences
 from tasks.documents.voices import speaker_turns
 from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.names import DocumentFormat
 from tasks.storage.base import Store
 from tasks.storage.records import parse_record
 from tasks.subtitles.standards import SubtitleStandard, standard_for
-from tasks.transcription.transcript import Speaker, Transcript, Word
+from tasks.subtitles.tokens import timed_words
+from tasks.transcription.transcript import Segment, Speaker, Transcript, Word
 
 
 class StoredTranscript(StoredModel):
@@ -46,6 +47,11 @@ class StoredTranscript(StoredModel):
         if self.paragraphs:
             return divided(words, self.standard, self.paragraphs, voices=voices)
         return paragraphs(words, self.standard, turns=language_turns(self.transcript), voices=voices)
+
+    @property
+    def sentences(self) -> tuple[Segment, ...]:
+        """Its sentences, as the JSON document has them."""
+        return sentences(self.transcript, self.divide(timed_words(self.transcript.segments)), self.standard)
 
 
 def read_machine_transcript(store: Store, publication: Publication, *, offset_seconds: float) -> StoredTranscript:

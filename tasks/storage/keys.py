@@ -194,6 +194,11 @@ def revision_token(number: int, randomness: bytes) -> str:
     return f"revision-{number}-{hashlib.sha256(randomness).hexdigest()[:12]}"
 
 
+def is_revision_token(token: str) -> bool:
+    """Check whether a token is one of a revision, and not of an attempt."""
+    return token.startswith("revision-")
+
+
 def newest_revisions(keys: Iterable[str]) -> dict[str, int]:
     """Return the number of the newest revision of each job that has any; *keys* are those below the revisions."""
     newest: dict[str, int] = {}

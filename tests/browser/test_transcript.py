@@ -149,7 +149,7 @@ def test_a_recording_that_goes_while_the_page_is_open_is_missed_in_words(open_tr
 
 
 def test_a_job_that_is_not_done_says_where_it_is_and_leads_to_its_batch(open_page, stack, new_batch, clips):
-    batch = new_batch(stack, "Not started")
+    batch = new_batch(stack, "Not started", formats=["srt"])
     batch.upload("short-answer.mp3", clips["short-answer.mp3"].path.read_bytes())
     page = open_page(f"/transcript?job={batch.job_ids['short-answer.mp3']}")
     expect(page.get_by_text("It is uploaded and waits")).to_be_visible()
@@ -158,7 +158,8 @@ def test_a_job_that_is_not_done_says_where_it_is_and_leads_to_its_batch(open_pag
     batch.start()
     batch.finished()
     page.locator(".player[data-state=ready]").wait_for()  # without a reload
-    assert "Yes, the recording is running" in shown_paragraphs(page)[0]
+    assert "Yes, the recording is running" in shown_paragraphs(page)[0], "whatever formats were asked for"
+    expect(page.get_by_role("button", name="Edit")).to_be_visible()
 
 
 @pytest.mark.parametrize("job_id", [UNKNOWN, "no-job-at-all"])

@@ -213,7 +213,10 @@ def test_a_manifest_lists_the_uploads_by_path():
 @pytest.mark.parametrize(
     "options",
     [{"language": "english"}, {"model": "a b"}, {"formats": []}, {"unknown": 1}, {"audio_stream": -1}]
-    + [{"speakers": wrong} for wrong in (0, 21, -1, 2.5, True, "many", "", None)],
+    + [
+        {"speakers": wrong}
+        for wrong in (0, 21, -1, 2.5, True, "many", "", None, "02", "\uff12", "\N{SUPERSCRIPT TWO}", " 2", "21")
+    ],
 )
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(ValueError, match="validation error"):

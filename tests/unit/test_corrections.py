@@ -4,6 +4,7 @@ import pytest
 
 from tasks.batches import Gap, GapReason, Job
 from tasks.documents.content import CorrectedParagraph, CorrectedWord, Correction
+from tasks.documents.content_check import check_characters
 from tasks.documents.corrections import content_of, correct, words_changed
 from tasks.documents.formats import render_stored
 from tasks.documents.stored_transcript import StoredTranscript
@@ -174,6 +175,15 @@ def test_speakers_that_a_user_named_stand_in_all_documents():
     assert "<v Grace>morning every" in documents[DocumentFormat.VTT].decode()
 
 
+def test_a_heading_names_its_speaker():
+    speakers = (Speaker(id="S1"), Speaker(id="S2"))
+    first, second = kept(GOOD, speaker="S1"), kept(MORNING, speaker="S2")
+    rest = paragraph(kept(EVERY, speaker="S2"))
+    found = corrected(TALK, correction(paragraph(first), paragraph(second, is_heading=True), rest, speakers=speakers))
+    written_as = render_stored(found, JOB, [DocumentFormat.MD])[DocumentFormat.MD].decode()
+    assert written_as.endswith("[0:01] **Speaker 1:** Good\n\n## **Speaker 2:** morning\n\n[0:02] every\n")
+
+
 def test_nothing_was_said_is_a_transcript_too():
     found = corrected(TALK, correction(paragraph(written(" "))))
     assert found.transcript.segments == found.paragraphs == ()
@@ -212,6 +222,24 @@ REFUSED = [
 def test_what_cannot_be_a_transcript_is_refused(words, why):
     with pytest.raises(CorrectionInvalid, match=why):
         corrected(TALK, correction(paragraph(*words)))
+
+
+HALF = "\ud83d"
+HALVES = [
+    ({"saved_by": f"A{HALF}"}, "The name of who saves it holds half of a character"),
+    ({"note": HALF}, "The note holds half"),
+    ({"speakers": (Speaker(id=HALF),)}, "The id of a speaker holds half"),
+    ({"speakers": (Speaker(id="S1", name=HALF),)}, "The name of speaker S1 holds half"),
+    ({"paragraphs": (paragraph(kept(GOOD), written(HALF)),)}, "Word 2 of paragraph 1 holds half"),
+    ({"paragraphs": (paragraph(kept(GOOD, speaker=HALF)),)}, "The speaker of word 1 of paragraph 1 holds half"),
+]
+
+
+@pytest.mark.parametrize(("details", "why"), HALVES)
+def test_half_of_a_character_is_refused_wherever_it_is(details, why):
+    with pytest.raises(CorrectionInvalid, match=why):
+        check_characters(correction(**details))
+    check_characters(correction(paragraph(written("\U0001f600"))))
 
 
 DETAILS = [

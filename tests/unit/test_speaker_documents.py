@@ -132,6 +132,22 @@ def test_a_lone_speaker_has_no_label():
         assert documents(alone)[document_format] == documents(unknown)[document_format]
 
 
+def test_a_speaker_who_says_nothing_does_not_count():
+    alone = talk([("S2", text) for _, text in CALL], names=("Mary", "Tom"))
+    unknown = talk([("", text) for _, text in CALL], names=())
+    assert documents(alone)[DocumentFormat.TXT] == documents(unknown)[DocumentFormat.TXT]
+    written = json.loads(documents(alone)[DocumentFormat.JSON])
+    assert [speaker["name"] for speaker in written["speakers"]] == ["Tom"]
+
+
+def test_a_speaker_keeps_their_number_when_others_go_and_come():
+    turns = [("S3", "Hello."), ("S2", "Good morning."), ("anna", "And me.")]
+    speakers = tuple(Speaker(id=each) for each in ("S2", "S3", "anna"))
+    written = documents(talk(turns).model_copy(update={"speakers": speakers}))
+    assert written[DocumentFormat.TXT] == "Speaker 3: Hello.\n\nSpeaker 2: Good morning.\n\nanna: And me.\n"
+    assert [each["id"] for each in json.loads(written[DocumentFormat.JSON])["speakers"]] == ["S3", "S2", "anna"]
+
+
 def test_documents_say_nothing_of_speakers_that_were_not_told_apart():
     written = json.loads(documents(talk([("", text) for _, text in CALL], names=()))[DocumentFormat.JSON])
     assert not {"speakers", "notes"} & written.keys()

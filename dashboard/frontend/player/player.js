@@ -4,6 +4,8 @@ import { discardDraft, draftOf } from "../editor/drafts.js";
 import { API, call, isPassing, reasonOf, wasAccepted } from "../shared/api.js";
 import { make } from "../shared/dom.js";
 import { dayAndTime, timeOfDay } from "../shared/formats.js";
+import { forgetGoneDrafts } from "../shared/gone_drafts.js";
+import { AWAY, readable, Refused } from "./readable.js";
 import { Reader } from "./reader.js";
 import { press } from "./toggle.js";
 import { factsOf, legendOf, markDoubts } from "./view.js";
@@ -11,15 +13,6 @@ import { factsOf, legendOf, markDoubts } from "./view.js";
 const SECONDS_BETWEEN_TRIES = 5;
 const DOCUMENT_SECONDS = 600; // a transcript of many hours over a slow connection
 const SECONDS_A_NOTE_STAYS = 2;
-const AWAY = "The dashboard does not answer. The transcript opens as soon as it does.";
-
-/** The dashboard refused; if that is final, asking again does not help. */
-class Refused extends Error {
-  constructor(message, { isFinal }) {
-    super(message);
-    this.isFinal = isFinal;
-  }
-}
 
 class Player {
   constructor(root, data) {
@@ -36,6 +29,7 @@ class Player {
     this.on(this.find("again"), "click", () => this.load());
     this.on(this.find("edit"), "click", () => this.edit());
     this.load();
+    forgetGoneDrafts({ signal: this.leaving.signal });
   }
 
   path(document) {
@@ -55,13 +49,10 @@ class Player {
 
   async load() {
     clearTimeout(this.retry);
-    const format = ["json", "txt"].find((wanted) => this.data.formats.some(({ value }) => value === wanted));
     try {
-      if (!format) throw new Refused("Neither JSON nor text was asked for: nothing can be shown.", { isFinal: true });
-      const { body, text } = await this.ask(`documents/${format}`);
-      if (format === "json" && !body) throw new Refused(AWAY, { isFinal: false });
+      const { transcript, text } = await readable((document) => this.ask(document));
       this.tell("");
-      if (format === "json") this.show(body);
+      if (transcript) this.show(transcript);
       else this.showPlain(text);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -97,12 +88,12 @@ class Player {
     this.find("text").removeAttribute("aria-busy");
   }
 
-  /** Show a transcript of which only the text was asked for. */
+  /** Show a transcript of an older version, of which only the text is kept. */
   showPlain(text) {
     const paragraphs = text.trim().split("\n\n").map((paragraph) => make("p", { class: "words plain" }, paragraph));
     for (const paragraph of paragraphs) paragraph.dir = "auto";
     this.find("text").replaceChildren(...paragraphs);
-    this.tell("The JSON document was not asked for, so it is not known when each word is said.");
+    this.tell("The times of its words were not kept, so it is not known when each word is said.");
     this.offerCopy(text.trim());
     this.become("plain");
   }

@@ -1,7 +1,17 @@
 // What the speakers of a transcript are called.
 
-/** Return what a speaker is called: by name, or by number. */
+/** Return what a speaker is called: by name, or by the number in the id, as in the documents (`voices.py`). */
 export function nameOf({ speakers }, id) {
   if (!id) return "No speaker";
-  return speakers.find((speaker) => speaker.id === id)?.name || `Speaker ${id.replace(/^S(?=\d)/, "")}`;
+  const { name = "" } = speakers.find((speaker) => speaker.id === id) ?? {};
+  return inOneLine(name) || inOneLine(id).replace(/^S(?=\d+$)/, "Speaker ");
+}
+
+/** Return whether there are speakers to be told apart: a lone one needs no label. */
+export function areSeveral(words) {
+  return new Set(words.map(({ speaker }) => speaker).filter(Boolean)).size > 1;
+}
+
+function inOneLine(text) {
+  return text.trim().replace(/\s+/g, " ");
 }

@@ -4,7 +4,7 @@ import { make } from "../shared/dom.js";
 import { clock, counted, dayAndTime, duration } from "../shared/formats.js";
 import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
-import { nameOf } from "./speakers.js";
+import { areSeveral, nameOf } from "./speakers.js";
 
 const CHARACTERS_PER_LINE = 70;
 
@@ -25,6 +25,7 @@ export function makeText({ words, paragraphs }, { language, seekable, speakers =
     element.dataset.word = index;
     return element;
   });
+  const areLabelled = areSeveral(words);
   let speaker;
   const blocks = paragraphs.map(({ first, last }) => {
     const block = make("div", { class: "paragraph" });
@@ -38,8 +39,8 @@ export function makeText({ words, paragraphs }, { language, seekable, speakers =
       characters += words[index].text.length + 1;
     }
     block.style.setProperty("--lines", Math.ceil(characters / CHARACTERS_PER_LINE));
-    const isOther = words[first].speaker && words[first].speaker !== speaker;
-    speaker = words[first].speaker || speaker;
+    const isOther = areLabelled && words[first].speaker && words[first].speaker !== speaker;
+    speaker = words[first].speaker;
     const name = isOther && make("p", { class: "said-by" }, nameOf({ speakers }, speaker));
     block.append(makeTime(words[first].start, first, seekable), name ? make("div", {}, name, text) : text);
     return block;

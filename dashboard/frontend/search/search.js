@@ -2,6 +2,7 @@
 
 import { call, isPassing, reasonOf, wasAccepted } from "../shared/api.js";
 import { make } from "../shared/dom.js";
+import { forgetGoneDrafts } from "../shared/gone_drafts.js";
 import { Filters } from "./filters.js";
 import { buildingSentence, countSentence, isFilling, NOTHING, parametersOf } from "./found.js";
 import { recordingElement } from "./recordings.js";
@@ -35,6 +36,7 @@ class Search {
     this.more = make("button", { type: "button", class: "button", hidden: true }, "Show more recordings");
     this.more.addEventListener("click", () => this.ask(this.list.children.length));
     root.replaceChildren(form, this.filters.element, this.status, this.building, this.trouble, this.list, this.more);
+    forgetGoneDrafts();
   }
 
   /** Show what is found for what the address says. */

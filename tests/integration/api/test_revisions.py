@@ -140,9 +140,12 @@ def test_what_cannot_be_a_transcript_is_refused_with_the_reason(dashboard, done)
     assert answer.status_code == 422
     assert "“morning”, is said by S9, who is not among the speakers" in answer.json()["detail"]
     assert save(dashboard, job, sent | {"paragraphs": [{"words": [{}] * 1000}]}).status_code == 422
-    content = json.dumps(sent).replace("0.5", "NaN", 1)
-    answer = dashboard.http.post(f"{job}/revisions", content=content, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422
+    for content, why in [
+        (json.dumps(sent).replace("0.5", "NaN", 1), ""),
+        (json.dumps(sent | {"saved_by": "A\ud83d"}), "half of a character"),
+    ]:
+        answer = dashboard.http.post(f"{job}/revisions", content=content, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, why in answer.json()["detail"]) == (422, True)
     elsewhere = dashboard.http.post(f"{job}/revisions", json=sent, headers={"Origin": "https://example.com"})
     assert elsewhere.status_code == 403
 

@@ -1,7 +1,9 @@
 """Corrections are saved beside what the machine heard, in a folder and in a bucket alike."""
 
+import io
 import json
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,8 @@ from threading import Barrier
 
 import pytest
 
-from tasks.batches import Batch, Upload, job_id_for, manifest_of
+from dashboard.services.zip_export import JobOutcome, zip_results
+from tasks.batches import Batch, Stage, Upload, job_id_for, manifest_of
 from tasks.cleanup.deletion import delete_hidden_batch, hide_batch
 from tasks.cleanup.inventory import Activity, read_inventory
 from tasks.cleanup.retention import RetentionRules, plan
@@ -108,6 +111,25 @@ def test_a_correction_is_in_all_documents_and_the_machine_s_stay(store, batch):
     assert before.items() <= {key: store.read(key) for key in store.list(KEYS.documents)}.items()
     found = json.loads(store.read(next(each.key for each in revision.documents if each.format is DocumentFormat.JSON)))
     assert (found["revision"], found["revised_by"], found["text"]) == (1, "Ada", "Good evening everyone.")
+
+
+def test_a_damaged_document_of_a_correction_is_written_once_more_for_the_zip(store, batch):
+    (job,) = batch.jobs
+    revision = save(store, job, "Good", "evening", "everyone.")
+    outcome = JobOutcome(job=job, stage=Stage.DONE, publication=read_current(store, BATCH_ID, job.job_id))
+
+    def zipped():
+        archive = zipfile.ZipFile(io.BytesIO(b"".join(zip_results(store, batch, [outcome]))))
+        return {name: archive.read(name) for name in archive.namelist()}
+
+    good = zipped()
+    for document in revision.documents:
+        store.write(document.key, b"rubbish")
+    assert zipped() == good
+    store.write(revision.transcript, b"rubbish")
+    left = zipped()
+    assert list(left) == ["manifest.json"]
+    assert "Take the store from a backup" in json.loads(left["manifest.json"])["jobs"][0]["error"]
 
 
 def test_of_two_users_who_correct_the_same_the_second_is_told_of_the_first(store, batch):

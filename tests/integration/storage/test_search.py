@@ -14,10 +14,12 @@ from dashboard.search.finding import Scope
 from dashboard.search.service import EVERYTHING, SearchService
 from tasks.batches import Batch, Upload, job_id_for, manifest_of
 from tasks.cleanup.deletion import hide_batch
+from tasks.documents.formats import render_stored
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
 from tasks.storage.keys import BatchKeys, attempt_token
-from tests.support.transcripts import heard
+from tasks.transcription.transcript import Segment, Speaker, Word
+from tests.support.transcripts import heard, sentence
 from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -46,18 +48,18 @@ class Installation:
         self.store.write(keys.manifest, manifest.model_dump_json().encode())
         return {job.path: job for job in manifest.jobs}
 
-    def publish(self, job, *sentences, attempt=1, language="en", document_format=DocumentFormat.JSON, content=None):
+    def publish(self, job, *sentences, attempt=1, language="en", **details):
         """Publish a document of the job with these sentences, ten seconds apart."""
         segments = [{"start": 10.0 * number, "text": text} for number, text in enumerate(sentences)]
-        batch_id = job.job_id.rpartition("-")[0]
+        transcript = HEARD.transcript.model_copy(update={"language": language})
+        contents = {DocumentFormat.JSON: json.dumps({"segments": segments}).encode()}
         return publish(
             self.store,
-            batch_id,
+            job.job_id.rpartition("-")[0],
             job,
             token=attempt_token(job.job_id, attempt),
             attempt=attempt,
-            heard=HEARD.model_copy(update={"transcript": HEARD.transcript.model_copy(update={"language": language})}),
-            contents={document_format: content or json.dumps({"segments": segments}).encode()},
+            **{"heard": HEARD.model_copy(update={"transcript": transcript}), "contents": contents} | details,
         )
 
     def follow(self):
@@ -163,6 +165,24 @@ def test_a_dismissed_batch_is_not_found_from_that_moment_on(here):
     connection.close()
 
 
+def test_no_file_of_the_index_holds_the_words_of_a_dismissed_batch(here):
+    jobs = here.batch(0, "Talks", "a.mp3") | here.batch(1, "Secrets", "quokka.mp3", "b.mp3")
+    here.publish(jobs["a.mp3"], *["The garden."] * 50)
+    here.publish(jobs["quokka.mp3"], *(f"The zebrafinch {number}." for number in range(500)))
+    here.publish(jobs["b.mp3"], "The zebrafinch.")
+    here.follow()
+
+    def holding(word):
+        return {path.name for path in here.folder.iterdir() if word in path.read_bytes()}
+
+    assert holding(b"zebrafinch") == holding(b"quokka") == {FILE}
+    here.store.delete_all(BatchKeys.of(jobs["b.mp3"].job_id.rpartition("-")[0]).folder)
+    assert here.found("zebrafinch") == []
+    here.follow()
+    assert holding(b"zebrafinch") == holding(b"finch") == holding(b"quokka") == set()
+    assert len(here.found("garden")[0][1]) == 10
+
+
 def test_a_text_that_was_published_again_replaces_the_older_one(here):
     job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
     first = here.publish(job, "The garden.")
@@ -179,6 +199,7 @@ def test_a_damaged_document_is_left_out_and_named(here, caplog):
     jobs = here.batch(0, "Talks", "a.mp3", "b.mp3")
     broken = here.publish(jobs["a.mp3"], "The garden.")
     here.publish(jobs["b.mp3"], "The garden.")
+    here.store.write(broken.transcript, b"rubbish")
     here.store.write(broken.documents[0].key, b'{"segments": [{"text": "A forged garden.", "start": 0}]}')
     with caplog.at_level(logging.WARNING, logger="dashboard.search.indexer"):
         here.follow()
@@ -199,12 +220,38 @@ def test_a_damaged_document_is_left_out_and_named(here, caplog):
         (DocumentFormat.VTT, b"WEBVTT\n\n00:03.500 --> 00:04.000\n<i>The garden</i>\nof it.\n", 3.5),
     ],
 )
-def test_without_a_json_document_the_text_or_the_subtitles_are_searched(here, document_format, content, start):
+def test_of_older_versions_without_json_the_text_or_the_subtitles_are_searched(here, document_format, content, start):
     job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
-    here.publish(job, document_format=document_format, content=content)
+    kept = here.publish(job, contents={document_format: content})
+    here.store.delete(kept.transcript)
     here.follow()
     (recording,) = here.find('"garden of it"').recordings
     assert [(hit.start, hit.text) for hit in recording.hits] == [(start, "The garden of it.")]
+
+
+def test_in_place_of_a_damaged_document_the_transcript_that_it_was_made_of_is_searched(here):
+    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
+    broken = here.publish(job, "The garden.", heard=heard(sentence("The orchard.", 2.0, 3.0), seconds=4.0))
+    here.store.write(broken.documents[0].key, b"rubbish")
+    here.follow()
+    assert here.found("orchard") == [("a.mp3", [2.0])]
+
+
+def test_what_is_said_is_found_and_not_who_says_it_or_how_it_is_laid_out(here):
+    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
+    words = [
+        Word(text=f" {text}", start=number, end=number + 0.5, probability=1, speaker="S1" if number < 3 else "S2")
+        for number, text in enumerate(["The", "<wide>", "garden.", "It", "grows."])
+    ]
+    spoken = heard(Segment(start=0, end=5, text="", words=tuple(words)), seconds=6.0)
+    speakers = (Speaker(id="S1", name="Orchard"), Speaker(id="S2"))
+    called = spoken.model_copy(update={"transcript": spoken.transcript.model_copy(update={"speakers": speakers})})
+    here.publish(job, heard=called, contents=render_stored(called, job, [DocumentFormat.SRT, DocumentFormat.TXT]))
+    here.follow()
+    assert here.found("orchard") == here.found("speaker") == []
+    (recording,) = here.find("garden").recordings
+    assert [(hit.start, hit.text) for hit in recording.hits] == [(0.0, "The <wide> garden.")]
+    assert here.found("grows") == [("a.mp3", [3.0])]
 
 
 def test_an_index_that_was_deleted_or_damaged_is_filled_again(here, caplog):
