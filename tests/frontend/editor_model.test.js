@@ -64,6 +64,20 @@ test("paragraphs are joined with a space, in the voice of the first", () => {
   assert.deepEqual(texts(again), texts(INTERVIEW));
 });
 
+test("joined words have one speaker: the first one's, or that of the other", () => {
+  const { transcript } = join(insertStretch(INTERVIEW, { start: -1, end: 0, text: "Hm" }).transcript, 1);
+  assert.equal(texts(transcript)[0], "Hm How are you?");
+  assert.deepEqual(transcript.paragraphs[0].words.map(({ speaker }) => speaker), ["S1", "S1", "S1", "S1"]);
+});
+
+test("what is sent has one speaker in each paragraph", () => {
+  const words = [word(" Yes", 0), word(" and", 1, "S1"), word(" no", 2)];
+  const mixed = transcriptOf({ speakers: [{ id: "S1", name: "Ada" }], paragraphs: [paragraph(...words)] });
+  assert.deepEqual(contentOf(mixed).paragraphs[0].words.map(({ speaker }) => speaker), ["S1", "S1", "S1"]);
+  const typed = retype(split(INTERVIEW, 1, 10), 2, "Thanks.");
+  assert.equal(contentOf(typed).paragraphs[2].words[0].speaker, "S2", "also in a half that was empty");
+});
+
 test("writing without spaces is joined without", () => {
   const japanese = transcriptOf({ speakers: [], paragraphs: [paragraph(word("今日", 0)), paragraph(word("は", 1))] });
   assert.deepEqual(texts(join(japanese, 1).transcript), ["今日は"]);

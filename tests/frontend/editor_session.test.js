@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { draftOf } from "../../dashboard/frontend/editor/drafts.js";
+import { draftOf, restored } from "../../dashboard/frontend/editor/drafts.js";
 import { transcriptOf } from "../../dashboard/frontend/editor/model.js";
 import { changedPlace, Session } from "../../dashboard/frontend/editor/session.js";
 import { emptyStorage } from "./storage.js";
@@ -54,6 +54,32 @@ test("what is typed while a save is under way is a draft of what was saved", () 
   assert.equal(session.isDirty, false, "this is what was saved");
   session.history.undo();
   assert.equal(session.isDirty, true, "this is not");
+});
+
+test("a window leaves the drafts of other windows alone, and goes on with one in its own", () => {
+  const { session: mine, ids, kept } = begun("one two");
+  const other = new Session({ jobId: "job", revision: 2, base: mine.base });
+  other.type(ids[0], "one three", {});
+  other.keep();
+  mine.type(ids[0], "one too", {});
+  mine.keep();
+  mine.saved(mine.transcript, 3);
+  const draft = draftOf("job");
+  assert.deepEqual([kept.size, draft.base], [1, 2], "the other's is left");
+  const next = new Session({ jobId: "job", revision: 2, base: mine.base, begun: restored(draft, mine.base), draft });
+  next.keep();
+  assert.deepEqual([kept.size, texts(next)], [1, ["one three"]]);
+  next.forget();
+  assert.equal(kept.size, 0);
+});
+
+test("a draft that its own window goes on with is not discarded by the one that took it over", () => {
+  const { session, ids, kept } = begun("one two");
+  session.type(ids[0], "one three", {});
+  session.keep();
+  const draft = { ...draftOf("job"), at: 0 };
+  new Session({ jobId: "job", revision: 2, base: session.base, begun: session.transcript, draft }).forget();
+  assert.equal(kept.size, 1);
 });
 
 test("the caret goes to where paragraphs were divided, joined or written into", () => {

@@ -26,20 +26,15 @@ export async function fetchEdited(jobId, signal) {
   const draft = draftOf(jobId);
   const { body, reason } = await archive.read(draft?.base ?? null);
   if (reason) throw new Error(reason);
-  return { archive, draft, body };
+  const base = transcriptOf(body);
+  return { archive, draft, body, base, begun: draft && restored(draft, base) };
 }
 
 export class Editor {
   constructor({ root, find, on, signal, jobId, recording, edited, seconds, leave, reopen }) {
     Object.assign(this, { root, find, on, signal, jobId, leave, reopen, sounding: null });
-    const { archive, draft, body } = edited;
-    const base = transcriptOf(body);
-    this.session = new Session({
-      jobId,
-      revision: body.revision,
-      base,
-      draft: draft && restored(draft, base),
-    });
+    const { archive, draft, body, base, begun } = edited;
+    this.session = new Session({ jobId, revision: body.revision, base, begun, draft });
     this.marks = new Marks();
     this.makeSheet(body, recording !== null);
     this.makePanels();

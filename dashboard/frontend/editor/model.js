@@ -21,26 +21,36 @@ export function transcriptOf({ paragraphs, speakers }) {
   };
 }
 
-/** Return what the API is given; paragraphs without words are left out. */
+/** Return what the API is given; paragraphs without words are left out, and each is said by one speaker. */
 export function contentOf({ paragraphs, speakers }) {
   const written = paragraphs.filter(({ words }) => words.length);
   return {
     speakers: speakers.map(({ id, name }) => ({ id, name })),
-    paragraphs: written.map(({ heading, words }) => ({
-      is_heading: heading,
-      words: words.map(({ text, start, end, speaker, probability, language }) => {
-        return {
-          text,
-          start,
-          end,
-          speaker: speaker ?? "",
-          probability: probability ?? null,
-          language: language ?? null,
-        };
-      }),
-    })),
+    paragraphs: written.map((paragraph) => {
+      const { heading, words } = paragraph;
+      const spoken = speakerOf(paragraph) ?? "";
+      return {
+        is_heading: heading,
+        words: words.map(({ text, start, end, speaker, probability, language }) => {
+          return {
+            text,
+            start,
+            end,
+            speaker: speaker ?? spoken,
+            probability: probability ?? null,
+            language: language ?? null,
+          };
+        }),
+      };
+    }),
   };
 }
+
+const FACTS = ["text", "start", "end", "speaker", "probability", "language"];
+
+/** Tell if two words are the same in everything that is saved. */
+export const isSameWord = (one, other) =>
+  one === other || FACTS.every((fact) => (one[fact] ?? null) === (other[fact] ?? null));
 
 /** Put *paragraphs* in the place of so many from *index* on. */
 function spliced(transcript, index, count, ...paragraphs) {
@@ -55,7 +65,9 @@ export function retype(transcript, index, text) {
 }
 
 export function retyped(paragraph, text) {
-  return { ...paragraph, text, ...align(paragraph.source, text) };
+  const { words, spans } = align(paragraph.source, text);
+  const { source, speaker = null } = paragraph; // where nothing was heard, only the paragraph knows who speaks
+  return { ...paragraph, text, spans, words: source.length ? words : words.map((word) => ({ ...word, speaker })) };
 }
 
 /** Take note that a word is right as it is: it is not doubted any more. */
@@ -103,17 +115,22 @@ function cut({ words, spans }, offset) {
   return [left, right];
 }
 
-/** Append a paragraph to the one before it, whose speaker it gets. Returns where in that the seam is, too. */
+/**
+ * Append a paragraph to the one before it. All is said by the first one's speaker; by the second's, if it has none.
+ *
+ * Returns where in the joined paragraph the seam is, too.
+ */
 export function join(transcript, index) {
   const [left, right] = [transcript.paragraphs[index - 1], transcript.paragraphs[index]];
   const { id } = left;
   const heading = left.words.length ? left.heading : right.heading;
-  const speaker = left.words.length ? speakerOf(left) : null;
-  const added = right.words.map((word) => ({ ...word, speaker: speaker ?? word.speaker }));
+  const speaker = (left.words.length ? speakerOf(left) : null) ?? speakerOf(right);
+  const give = (word) => word.speaker === speaker ? word : { ...word, speaker };
+  const added = [...right.words];
   if (left.words.length && added.length && isSpaced(added[0].text)) {
     added[0] = { ...added[0], text: ` ${added[0].text.trimStart()}` };
   }
-  const joined = following([...left.words, ...added], left, { id, heading });
+  const joined = following([...left.words, ...added].map(give), left, { id, heading });
   const seam = left.spans.length ? left.spans.at(-1)[1] : 0;
   return { transcript: spliced(transcript, index - 1, 2, joined), seam };
 }

@@ -1,7 +1,6 @@
 // What the editor is asked about changes that are not saved.
 
 import { timeOfDay } from "../shared/formats.js";
-import { discardDraft } from "./drafts.js";
 
 /** Tell who goes on with a draft what was saved since it was made. */
 export function tellDraft(editor, draft, body) {
@@ -17,7 +16,6 @@ export function tellDraft(editor, draft, body) {
     "Go on with mine": () => editor.focusText(),
     "Discard mine": () => {
       editor.throwAway();
-      discardDraft(editor.jobId, draft.base);
       editor.reopen();
     },
   });

@@ -34,11 +34,18 @@ export class Saving {
       this.savedNumber = this.session.revision;
       this.changed();
       this.refresh();
+      await this.settle(this.session.revision);
     } else if (isStale) this.tellConflict(reason, { name, note });
     else {
       const kept = this.session.isKept ? " Your changes are kept in this browser." : "";
       this.bar.ask(`It was not saved. ${reason}${kept}`, { "Try again": () => this.send({ name, note }, base) });
     }
+  }
+
+  /** Look how the dashboard has saved it, so that drafts can refer to that; without an answer they hold all words. */
+  async settle(number) {
+    const { body } = await this.archive.read(number);
+    if (body) this.session.settled(transcriptOf(body), number);
   }
 
   become(isSaving) {

@@ -152,7 +152,7 @@ class Player {
       class: "button",
       type: "button",
       onclick: () => {
-        discardDraft(this.data.job_id, draft.base);
+        discardDraft(draft);
         this.offerDraft();
       },
     }, "Discard");
