@@ -130,6 +130,15 @@ test("words are found with or without regard to case, as parts or as a whole", (
   assert.deepEqual(found(" "), []);
 });
 
+test("every sign can be looked for as it is", () => {
+  for (let code = 0x21; code < 0x7f; code++) {
+    const sign = String.fromCharCode(code);
+    const query = `x${sign}y`;
+    assert.equal(findPlaces(transcript(`a ${query} z`), query, { wholeWords: true }).length, 1, query);
+  }
+  assert.deepEqual(findPlaces(transcript("old-sposed"), "d-s").map(({ from }) => from), [2]);
+});
+
 test("everything is replaced at once, and nothing else loses its time", () => {
   const before = transcript("a cat and a cat", "no dog", "cat $1");
   const after = replacePlaces(before, findPlaces(before, "cat"), "$& dog");

@@ -189,10 +189,10 @@ export class Editor {
 
   rest() {
     clearTimeout(this.resting);
+    this.keep(); // first: what else waits may fail
+    this.tellState();
     this.sounding?.setTranscript(this.session.transcript);
     this.findBar.search({ goes: false });
-    this.keep();
-    this.tellState();
   }
 
   keep() {
