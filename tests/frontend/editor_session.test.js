@@ -35,6 +35,23 @@ test("what is taken back is not unsaved any more, and its draft goes", () => {
   assert.deepEqual([session.isDirty, kept.size], [false, 0]);
 });
 
+test("what is typed and deleted again by hand leaves nothing to save", () => {
+  const { session, ids, kept } = begun("one two", "three");
+  session.type(ids[0], "one twox", {});
+  session.keep();
+  session.type(ids[0], "one two", {});
+  session.keep();
+  assert.deepEqual([session.isDirty, kept.size], [false, 0]);
+  session.split(ids[0], { from: 3, to: 3 });
+  assert.equal(session.isDirty, true, "the words are the same, the paragraphs are not");
+  session.joinNext(ids[0]);
+  assert.equal(session.isDirty, false);
+  session.split(ids[1], { from: 0, to: 0 });
+  assert.equal(session.isDirty, false, "an empty paragraph is not saved");
+  session.addSpeaker();
+  assert.equal(session.isDirty, true);
+});
+
 test("a browser that is full keeps no draft, and the session knows", () => {
   const { session, ids } = begun("one two");
   emptyStorage({ characters: 10 });

@@ -52,6 +52,18 @@ const FACTS = ["text", "start", "end", "speaker", "probability", "language"];
 export const isSameWord = (one, other) =>
   one === other || FACTS.every((fact) => (one[fact] ?? null) === (other[fact] ?? null));
 
+/** Tell if the same is saved of two transcripts. */
+export function isSameContent(one, other) {
+  if (one === other) return true;
+  const areSame = (some, others, isSame) =>
+    some === others || (some.length === others.length && some.every((each, index) => isSame(each, others[index])));
+  const [written, before] = [one, other].map(({ paragraphs }) => paragraphs.filter(({ words }) => words.length));
+  return areSame(one.speakers, other.speakers, (speaker, old) => speaker.id === old.id && speaker.name === old.name) &&
+    areSame(written, before, (paragraph, old) => {
+      return paragraph.heading === old.heading && areSame(paragraph.words, old.words, isSameWord);
+    });
+}
+
 /** Put *paragraphs* in the place of so many from *index* on. */
 function spliced(transcript, index, count, ...paragraphs) {
   return { ...transcript, paragraphs: transcript.paragraphs.toSpliced(index, count, ...paragraphs) };

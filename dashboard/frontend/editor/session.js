@@ -8,6 +8,7 @@ import {
   confirmWord,
   contentOf,
   insertStretch,
+  isSameContent,
   join,
   mergeSpeaker,
   renameSpeaker,
@@ -33,7 +34,11 @@ export class Session {
   }
 
   get isDirty() {
-    return this.transcript !== this.base;
+    const { transcript, base } = this;
+    if (this.compared?.transcript !== transcript || this.compared.base !== base) {
+      this.compared = { transcript, base, isSame: isSameContent(transcript, base) };
+    }
+    return !this.compared.isSame;
   }
 
   indexOf(id) {
