@@ -36,6 +36,17 @@ export function select(element, from, to = from) {
   selectionOf(element.getRootNode()).setBaseAndExtent(node, start, node, end);
 }
 
+/** Remember what has the focus, and where in it the caret is; returns a function that puts both back. */
+export function heldFocus(root) {
+  const element = root.getRootNode().activeElement;
+  const at = element && selectedIn(element);
+  return () => {
+    if (!element?.isConnected) return;
+    if (at) select(element, at.from, at.to);
+    else element.focus({ preventScroll: true });
+  };
+}
+
 /** Return the rectangle of a part of the text. */
 export function rectangleOf(element, from, to = from) {
   const node = element.firstChild;

@@ -60,6 +60,7 @@ export class Editor {
   begin(seconds) {
     const place = placeOf(this.session.transcript, seconds);
     if (place) this.selectPlace(place);
+    else this.focusText();
   }
 
   makeSheet(body, hasSound) {
@@ -92,6 +93,7 @@ export class Editor {
       save: () => this.saving.save(),
       saveWithNote: () => this.saving.save({ withNote: true }),
       done: () => askToLeave(this),
+      goBack: () => this.focusText(),
     });
     this.findBar = new FindBar(this.find("bar"), {
       transcript: () => this.session.transcript,
@@ -179,6 +181,7 @@ export class Editor {
 
   /** Show what has become of the transcript; what can wait waits until nothing is typed for a moment. */
   drawn() {
+    if (!this.session.isDirty) this.saving.forgetRefusal();
     this.sheet.show(this.session.transcript);
     this.speakers.show(this.session.transcript);
     if (!this.sheet.blockOf(this.sheet.stop)) this.sheet.putStop(this.session.transcript.paragraphs[0]?.id);
@@ -235,10 +238,12 @@ export class Editor {
   }
 
   undo() {
+    this.saving.forgetRefusal();
     this.go(this.session.history.undo());
   }
 
   redo() {
+    this.saving.forgetRefusal();
     const before = this.session.transcript;
     this.session.history.redo();
     this.go(changedPlace(before, this.session.transcript));
@@ -256,7 +261,9 @@ export class Editor {
   }
 
   focusText() {
-    this.sheet.textOf(this.sheet.stop)?.focus();
+    const { stop } = this.sheet;
+    const text = this.sheet.textOf(stop);
+    if (text) this.typing.goBack(text, stop);
   }
 
   openFindBar() {

@@ -22,6 +22,13 @@ export class Typing {
     listen("compositionend", (event, text, id) => this.read(event, text, id));
     listen("keydown", (event, text, id) => this.moveOut(event, text, id));
     listen("focusin", (_, __, id) => onFocus(id));
+    listen("focusout", (_, text, id) => (this.left = { id, ...selectedIn(text) }));
+  }
+
+  /** Go back to the text of a paragraph: to where the caret was, if it was there last. */
+  goBack(text, id) {
+    const { from = 0, to = from } = this.left?.id === id ? this.left : {};
+    select(text, from, to);
   }
 
   prepare(event, text, id) {
