@@ -103,6 +103,8 @@ test("the caret goes to where paragraphs were divided, joined or written into", 
   const { session, ids } = begun("one two", "three");
   const divided = session.split(ids[0], { from: 3, to: 4 });
   assert.deepEqual([texts(session), divided.offset], [["one", "two", "three"], 0]);
+  const starts = session.content().paragraphs.map(({ words }) => words.map(({ start }) => start));
+  assert.deepEqual(starts, [[0], [1], [10]]);
   assert.deepEqual(session.join(divided.id), { id: ids[0], offset: 3 });
   assert.deepEqual(session.joinNext(ids[0]), { id: ids[0], offset: 7 });
   assert.equal(session.join(ids[0]), null, "there is none before the first");

@@ -7,7 +7,7 @@ import { select, selectedIn } from "./caret.js";
 import { draftOf, restored } from "./drafts.js";
 import { FindBar } from "./find_bar.js";
 import { Marks } from "./marks.js";
-import { transcriptOf } from "./model.js";
+import { transcriptOf, writable } from "./model.js";
 import { PlayingPanel, RevisionsPanel, SpeakersPanel } from "./panels.js";
 import { askToLeave, tellDraft } from "./questions.js";
 import { Saving } from "./saving.js";
@@ -26,7 +26,7 @@ export async function fetchEdited(jobId, signal) {
   const draft = draftOf(jobId);
   const { body, reason } = await archive.read(draft?.base ?? null);
   if (reason) throw new Error(reason);
-  const base = transcriptOf(body);
+  const base = writable(transcriptOf(body), body);
   return { archive, draft, body, base, begun: draft && restored(draft, base) };
 }
 

@@ -21,6 +21,13 @@ export function transcriptOf({ paragraphs, speakers }) {
   };
 }
 
+/** Return a transcript that can be written in: one without paragraphs gets an empty one for the whole recording. */
+export function writable(transcript, { offset_seconds: offset = 0, audio_seconds: seconds = 0, language = null }) {
+  if (transcript.paragraphs.length) return transcript;
+  const whole = { text: "", start: offset, end: offset + seconds, probability: null, speaker: null, language };
+  return { ...transcript, paragraphs: [paragraphOf([whole])] };
+}
+
 /** Return what the API is given; paragraphs without words are left out, and each is said by one speaker. */
 export function contentOf({ paragraphs, speakers }) {
   const written = paragraphs.filter(({ words }) => words.length);
@@ -120,7 +127,7 @@ function cut({ words, spans }, offset) {
   const share = (offset - from) / (to - from);
   const middle = within.start === null ? null : within.start + (within.end - within.start) * share;
   const lead = within.text.slice(0, within.text.length - own.length);
-  const half = { ...within, probability: null };
+  const half = { ...within, probability: null, halfOf: within };
   left.push({ ...half, text: lead + own.slice(0, offset - from), end: middle });
   const rest = own.slice(offset - from);
   right.unshift({ ...half, text: isSpaced(rest) ? ` ${rest}` : rest, start: middle });
@@ -138,13 +145,21 @@ export function join(transcript, index) {
   const heading = left.words.length ? left.heading : right.heading;
   const speaker = (left.words.length ? speakerOf(left) : null) ?? speakerOf(right);
   const give = (word) => word.speaker === speaker ? word : { ...word, speaker };
-  const added = [...right.words];
-  if (left.words.length && added.length && isSpaced(added[0].text)) {
-    added[0] = { ...added[0], text: ` ${added[0].text.trimStart()}` };
-  }
-  const joined = following([...left.words, ...added].map(give), left, { id, heading });
+  const joined = following(chained(left.words, right.words).map(give), left, { id, heading });
   const seam = left.spans.length ? left.spans.at(-1)[1] : 0;
   return { transcript: spliced(transcript, index - 1, 2, joined), seam };
+}
+
+/** Return words and those after them; a word that was divided between them is one again. */
+function chained(before, after) {
+  const [last, first] = [before.at(-1), after[0]];
+  if (!last || !first) return [...before, ...after];
+  const whole = last.halfOf;
+  if (whole && whole === first.halfOf && (last.text + first.text.trimStart()).trim() === whole.text.trim()) {
+    return [...before.slice(0, -1), { ...whole, text: last.text + first.text.trimStart() }, ...after.slice(1)];
+  }
+  const spaced = isSpaced(first.text) ? { ...first, text: ` ${first.text.trimStart()}` } : first;
+  return [...before, spaced, ...after.slice(1)];
 }
 
 /** Return the id of who speaks a paragraph, or null. */

@@ -71,7 +71,9 @@ export class Session {
   split(id, { from, to }) {
     const index = this.indexOf(id);
     const { text } = this.transcript.paragraphs[index];
-    const without = retype(this.transcript, index, text.slice(0, from) + text.slice(to));
+    // A space for what was selected: what stands around that is not one word.
+    const written = from < to ? `${text.slice(0, from)} ${text.slice(to)}` : text;
+    const without = retype(this.transcript, index, written);
     const divided = split(without, index, from);
     this.history.enter(divided, { place: { id, offset: from } });
     return { id: divided.paragraphs[index + 1].id, offset: 0 };
