@@ -2,6 +2,7 @@
 
 import { make, setText } from "../shared/dom.js";
 import { number } from "../shared/formats.js";
+import { leaveFocus } from "./caret.js";
 
 const ARROW = "M8 7h6.5a5 5 0 0 1 0 10H11v-1.5h3.5a3.5 3.5 0 0 0 0-7H8v3.25L3 7.75 8 3.75Z";
 const TICK = "m9.5 17.5-5-5L5.6 11.4l3.9 3.9 8.9-8.9 1.1 1.1Z";
@@ -103,9 +104,4 @@ export class Bar {
     this.question.replaceChildren();
     if (hadFocus) this.goBack();
   }
-}
-
-/** Have a click leave the focus, and so the caret, where it is. */
-function leaveFocus(event) {
-  event.preventDefault();
 }

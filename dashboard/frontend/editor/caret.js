@@ -47,6 +47,11 @@ export function heldFocus(root) {
   };
 }
 
+/** Have a press of the mouse leave the focus, and so the caret, where it is. */
+export function leaveFocus(event) {
+  event.preventDefault();
+}
+
 /** Return the rectangle of a part of the text. */
 export function rectangleOf(element, from, to = from) {
   const node = element.firstChild;

@@ -8,12 +8,14 @@ import { draftOf, restored } from "./drafts.js";
 import { FindBar } from "./find_bar.js";
 import { Marks } from "./marks.js";
 import { transcriptOf, writable } from "./model.js";
-import { PlayingPanel, RevisionsPanel, SpeakersPanel } from "./panels.js";
-import { askToLeave, tellDraft } from "./questions.js";
+import { PlayingPanel, RevisionsPanel } from "./panels.js";
+import { askToLeave, stateOf, tellDraft } from "./questions.js";
 import { Saving } from "./saving.js";
 import { changedPlace, Session } from "./session.js";
-import { NEW_SPEAKER, Sheet } from "./sheet.js";
+import { idAt, NEW_SPEAKER, Sheet } from "./sheet.js";
 import { NO_RECORDING, Sounding } from "./sounding.js";
+import { SpeakerChoice } from "./speaker_choice.js";
+import { SpeakersPanel } from "./speakers_panel.js";
 import { Steering } from "./steering.js";
 import { countDoubtful, placeOf } from "./timeline.js";
 import { Typing } from "./typing.js";
@@ -144,7 +146,11 @@ export class Editor {
   listen() {
     const text = this.find("text");
     this.steering = new Steering(this);
-    this.on(text, "change", ({ target }) => this.chooseSpeaker(target));
+    this.speakerChoice = new SpeakerChoice(text, {
+      on: this.on,
+      choose: (list) => this.chooseSpeaker(list),
+      leave: (list) => this.focusText(idAt(list)),
+    });
     this.on(window, "beforeunload", (event) => this.keep() || event.preventDefault());
     this.on(window, "pagehide", () => this.keep());
     this.on(document, "visibilitychange", () => this.keep());
@@ -207,17 +213,13 @@ export class Editor {
   tellState() {
     const { session, saving } = this;
     const { canUndo, canRedo } = session.history;
-    const saved = saving?.savedNumber ? `Saved as revision ${saving.savedNumber}.` : "";
-    const unsaved = session.isKept
-      ? "Not saved yet; a draft is kept in this browser."
-      : "Not saved yet, and this browser keeps no draft: save before you leave.";
     this.bar.show({
       canUndo,
       canRedo,
       isDirty: session.isDirty,
       isSaving: saving?.isSaving ?? false,
       doubtful: countDoubtful(session.transcript),
-      state: session.isDirty ? unsaved : saved,
+      state: stateOf(session, saving?.savedNumber),
     });
   }
 
@@ -260,10 +262,9 @@ export class Editor {
     this.sheet.reveal(text, from, to);
   }
 
-  focusText() {
-    const { stop } = this.sheet;
-    const text = this.sheet.textOf(stop);
-    if (text) this.typing.goBack(text, stop);
+  focusText(id = this.sheet.stop) {
+    const text = this.sheet.textOf(id);
+    if (text) this.typing.goBack(text, id);
   }
 
   openFindBar() {
@@ -272,10 +273,10 @@ export class Editor {
     this.findBar.open(at ? text.textContent.slice(at.from, at.to) : "");
   }
 
-  chooseSpeaker(target) {
-    if (!target.matches(".speaker")) return;
-    const id = Number(target.closest("[data-paragraph]").dataset.paragraph);
-    this.done(() => this.session.assign([id], target.value === NEW_SPEAKER ? null : target.value || null));
+  chooseSpeaker(list) {
+    const { value } = list;
+    const speaker = value === NEW_SPEAKER ? null : value;
+    if (value) this.done(() => this.session.assign([idAt(list)], speaker)); // the empty one is who it is already
   }
 
   /** Forget what is not saved, for good. */

@@ -1,6 +1,7 @@
 // What is typed into the paragraphs: text is read back from the browser; what divides or joins paragraphs is done here.
 
 import { lineAt, offsetNear, select, selectedIn } from "./caret.js";
+import { idAt } from "./sheet.js";
 
 const DELETES_BACK = new Set(["deleteContentBackward", "deleteWordBackward", "deleteSoftLineBackward"]);
 const DELETES_ON = new Set(["deleteContentForward", "deleteWordForward", "deleteSoftLineForward"]);
@@ -15,7 +16,7 @@ export class Typing {
     const listen = (name, listener) =>
       on(container, name, (event) => {
         const text = event.target.closest?.("[role=textbox]");
-        if (text) listener(event, text, Number(text.closest("[data-paragraph]").dataset.paragraph));
+        if (text) listener(event, text, idAt(text));
       });
     listen("beforeinput", (event, text, id) => this.prepare(event, text, id));
     listen("input", (event, text, id) => this.read(event, text, id));
