@@ -83,6 +83,7 @@ test("a window leaves the drafts of other windows alone, and goes on with one in
   mine.saved(mine.transcript, 3);
   const draft = draftOf("job");
   assert.deepEqual([kept.size, draft.base], [1, 2], "the other's is left");
+  assert.equal(draftOf("job", mine.draftName), null, "and not opened in this window");
   const next = new Session({ jobId: "job", revision: 2, base: mine.base, begun: restored(draft, mine.base), draft });
   next.keep();
   assert.deepEqual([kept.size, texts(next)], [1, ["one three"]]);

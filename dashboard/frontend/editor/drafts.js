@@ -50,10 +50,15 @@ export function discardRead({ name, at }) {
   if (stored(name)?.at === at) store(name, null);
 }
 
-/** Return the newest draft of a job: its name, the number of the revision that it changes, and when it was made; or null. */
-export function draftOf(jobId) {
+/**
+ * Return the newest draft of a job: its name, the number of the revision that it changes, and when it was made; or null.
+ *
+ * With *own*, it is the draft of that name and no other window's.
+ */
+export function draftOf(jobId, own = null) {
   const numberIn = (name) => Number(name.slice(ofJob(jobId).length)); // names of older versions end so
-  const drafts = storedNames(ofJob(jobId)).map((name) => ({ base: numberIn(name), ...stored(name), name }));
+  const names = storedNames(ofJob(jobId)).filter((name) => own === null || name === own);
+  const drafts = names.map((name) => ({ base: numberIn(name), ...stored(name), name }));
   const usable = drafts.filter(({ format, base, paragraphs }) => {
     return format === FORMAT && Number.isInteger(base) && Array.isArray(paragraphs);
   });

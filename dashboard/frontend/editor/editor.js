@@ -22,10 +22,10 @@ import { Typing } from "./typing.js";
 
 const REST_MS = 300;
 
-/** Fetch what is edited: the newest revision, or the one that a draft changes, with the draft. Throws a sentence. */
-export async function fetchEdited(jobId, signal) {
+/** Fetch the newest revision, or the one that the newest draft changes, or that named *own*. Throws a sentence. */
+export async function fetchEdited(jobId, signal, own) {
   const archive = new Archive(jobId, { signal });
-  const draft = draftOf(jobId);
+  const draft = draftOf(jobId, own);
   const { body, reason } = await archive.read(draft?.base ?? null);
   if (reason) throw new Error(reason);
   const base = writable(transcriptOf(body), body);
@@ -34,7 +34,8 @@ export async function fetchEdited(jobId, signal) {
 
 export class Editor {
   constructor({ root, find, on, signal, jobId, recording, edited, seconds, leave, reopen }) {
-    Object.assign(this, { root, find, on, signal, jobId, leave, reopen, sounding: null });
+    Object.assign(this, { root, find, on, signal, jobId, leave, sounding: null });
+    this.reopen = () => reopen(this.session.draftName);
     const { archive, draft, body, base, begun } = edited;
     this.session = new Session({ jobId, revision: body.revision, base, begun, draft });
     this.marks = new Marks();
@@ -47,7 +48,7 @@ export class Editor {
       bar: this.bar,
       panel: this.revisions,
       changed: () => this.tellState(),
-      reopen,
+      reopen: this.reopen,
     });
     this.listen();
     if (recording) this.play(recording);
