@@ -88,6 +88,14 @@ def test_a_word_is_corrected_by_keys_alone_and_is_in_every_document(open_editor,
     save(page, "Grace Hopper")
     expect(page.get_by_text(re.compile(r"Saved as revision \d+"))).to_be_visible()
     expect(page.locator(".revisions li").first).to_contain_text("Grace Hopper")
+    page.keyboard.type("yes, ")  # the caret is where it was, also after a question that is not answered
+    page.keyboard.press("Control+Shift+s")
+    page.keyboard.press("Escape")
+    page.keyboard.type("no, ")
+    expect(texts(page).first).to_contain_text("Indeed, yes, no, ")
+    for _ in "yes, no, ":
+        page.keyboard.press("Backspace")
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
     saved = transcript()
     assert said(saved) == f"Indeed, {said(heard)}"
     words = [word for paragraph in saved["paragraphs"] for word in paragraph["words"]]
@@ -175,6 +183,39 @@ def test_of_two_at_once_the_second_is_told_and_loses_nothing(open_editor, transc
     expect(texts(mine).first).not_to_contain_text("Mine ")
     assert said(transcript()) == said(transcript(0))
     assert said(transcript(transcript()["latest"] - 1)).startswith("Mine ")
+
+
+def test_speakers_are_named_given_and_made_one_by_keys_alone(open_editor, transcript):
+    content = transcript(0)
+    content["speakers"] = [{"id": "S1", "name": "Ada"}, {"id": "S2", "name": ""}]
+    for paragraph in content["paragraphs"]:
+        for word in paragraph["words"]:
+            word["speaker"] = "S1"
+    page = open_editor(answer=content)
+    names, given = page.locator(".speakers input"), page.get_by_label("Speaker", exact=True).first
+    names.nth(1).fill("Grace")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Grace is the same as")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(names).to_have_count(2)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(names).to_have_count(1)
+    expect(names).to_be_focused()
+    page.get_by_role("button", name="Undo").click()
+    expect(names.nth(1)).to_have_value("Grace")
+    given.focus()
+    page.keyboard.press("ArrowDown")
+    expect(given).to_have_value("S2")
+    expect(texts(page).first).to_have_accessible_name(re.compile("Ada"))
+    page.keyboard.press("Enter")
+    expect(texts(page).first).to_have_accessible_name(re.compile("Grace"))
+    expect(texts(page).first).to_be_focused()
+    given.focus()
+    page.keyboard.press("End")  # a new speaker
+    page.keyboard.press("Escape")
+    expect(given).to_have_value("S2")
+    expect(names).to_have_count(2)
 
 
 @pytest.mark.parametrize("looks", [{"width": 1280}, {"width": 360, "height": 740, "dark": True}], ids=str)

@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { compare } from "../../dashboard/frontend/editor/compare.js";
-import { discardDraft, draftOf, keepDraft, restored } from "../../dashboard/frontend/editor/drafts.js";
+import {
+  basisOf,
+  discardDraft,
+  draftOf,
+  keepDraft,
+  newDraftName,
+  restored,
+} from "../../dashboard/frontend/editor/drafts.js";
 import { findPlaces, replacePlaces } from "../../dashboard/frontend/editor/finding.js";
 import { History } from "../../dashboard/frontend/editor/history.js";
 import {
@@ -55,34 +62,61 @@ test("what is typed in one go is one step, and a pause, another place or a repla
   assert.equal(history.canRedo, false, "another change ends what could be redone");
 });
 
-const placesOf = ({ paragraphs }) => new Map(paragraphs.map((paragraph, index) => [paragraph, index]));
+const keep = (job, base, edited, revision, saved = revision) =>
+  keepDraft(newDraftName(job), base, edited, basisOf(revision.paragraphs, saved.paragraphs));
 
 test("a draft has what was changed, and comes back as it was", () => {
-  emptyStorage();
+  const kept = emptyStorage();
   const base = transcript("one two", "three four", "five", "six");
   const edited = join(retype(split(base, 1, 5), 0, "one and two"), 4).transcript;
-  assert.ok(keepDraft("job", 3, edited, placesOf(base)));
+  assert.ok(keep("job", 3, edited, base));
+  assert.doesNotMatch([...kept.values()].join(), /"five"/, "an unchanged paragraph is not repeated");
   const draft = draftOf("job");
   assert.equal(draft.base, 3);
   assert.deepEqual(contentOf(restored(draft, base)), contentOf(edited));
   assert.equal(draftOf("job-2"), null);
-  discardDraft("job", 3);
+  discardDraft(draft);
   assert.equal(draftOf("job"), null);
+});
+
+test("a draft loses no word where the dashboard divides paragraphs elsewhere", () => {
+  const sent = retype(transcript("one two", "three four", "five", "six"), 1, "three and four");
+  const asSaved = (paragraphs) => ({ speakers: [], paragraphs });
+  const content = contentOf(sent).paragraphs.map(({ words }) => words);
+  content[1][1] = { ...content[1][1], start: 2.6, end: 2.9 }; // the time that was missing
+  const words = [content[0].slice(0, 1), content[0].slice(1), [...content[1], ...content[2]], content[3]];
+  const saved = transcriptOf(asSaved(words.map((words) => ({ is_heading: false, words }))));
+  emptyStorage();
+  assert.ok(keep("job", 4, retype(sent, 3, "six more"), sent, saved));
+  assert.deepEqual(texts(restored(draftOf("job"), saved)), ["one two", "three and four", "five", "six more"]);
+});
+
+test("a draft of another text than the one it is to change is refused, and drafts of older versions are read", () => {
+  const kept = emptyStorage();
+  const base = transcript("one two", "three");
+  keep("job", 3, retype(base, 0, "one"), base);
+  assert.throws(() => restored(draftOf("job"), transcript("one two")), /Discard it/);
+  const changed = { heading: false, words: [["three four", 2, 2.5, null, null, "en"]] };
+  const older = { format: 1, at: Date.now() + 1, speakers: [], paragraphs: [0, changed] };
+  kept.set("batchscribe.draft.job.7", JSON.stringify(older));
+  assert.equal(draftOf("job").base, 7);
+  assert.deepEqual(texts(restored(draftOf("job"), base)), ["one two", "three four"]);
 });
 
 test("a draft too large for the browser is not kept, and the page is told", () => {
   emptyStorage({ characters: 2000 });
   const long = transcript("word ".repeat(500).trim());
-  assert.equal(keepDraft("job", 0, retype(long, 0, "word ".repeat(499)), placesOf(long)), false);
+  assert.equal(keep("job", 0, retype(long, 0, "word ".repeat(499)), long), false);
 });
 
-test("an emptied paragraph of a draft still knows its time", () => {
+test("an emptied paragraph of a draft still knows its time and its speaker", () => {
   emptyStorage();
   const base = transcript("one two", "three");
-  const edited = retype(base, 0, "");
-  keepDraft("job", 0, edited, placesOf(base));
+  const edited = assign(split(retype(base, 0, ""), 1, 5), [2], "S1");
+  keep("job", 0, edited, base);
   const again = retype(restored(draftOf("job"), base), 0, "eins zwei");
   assert.deepEqual(again.paragraphs[0].words.map(({ start, end }) => [start, end]), [[0, 0.75], [0.75, 1.5]]);
+  assert.equal(retype(again, 2, "yes").paragraphs[2].words[0].speaker, "S1");
 });
 
 test("words are found with or without regard to case, as parts or as a whole", () => {
@@ -94,6 +128,15 @@ test("words are found with or without regard to case, as parts or as a whole", (
   assert.deepEqual(found("a.c"), [[1, 12]]);
   assert.deepEqual(found("the  theme,"), [[0, 0]]);
   assert.deepEqual(found(" "), []);
+});
+
+test("every sign can be looked for as it is", () => {
+  for (let code = 0x21; code < 0x7f; code++) {
+    const sign = String.fromCharCode(code);
+    const query = `x${sign}y`;
+    assert.equal(findPlaces(transcript(`a ${query} z`), query, { wholeWords: true }).length, 1, query);
+  }
+  assert.deepEqual(findPlaces(transcript("old-sposed"), "d-s").map(({ from }) => from), [2]);
 });
 
 test("everything is replaced at once, and nothing else loses its time", () => {

@@ -15,6 +15,7 @@ import {
   speakerOf,
   split,
   transcriptOf,
+  writable,
 } from "../../dashboard/frontend/editor/model.js";
 import { nameOf } from "../../dashboard/frontend/player/speakers.js";
 
@@ -47,6 +48,16 @@ test("a word that is divided shares its time among its halves", () => {
   assert.deepEqual([timesOf(divided.paragraphs[1]), timesOf(divided.paragraphs[2])[0]], [[[10, 10.25]], [10.25, 11]]);
 });
 
+test("a word that was divided and joined is as it was, unless a half was changed", () => {
+  const divided = split(INTERVIEW, 1, 1);
+  assert.deepEqual(contentOf(join(divided, 2).transcript), contentOf(INTERVIEW));
+  const twice = split(divided, 2, 2);
+  assert.deepEqual(texts(twice).slice(1), ["V", "er", "y well."]);
+  assert.deepEqual(contentOf(join(join(twice, 3).transcript, 2).transcript), contentOf(INTERVIEW));
+  assert.equal(texts(join(retype(divided, 1, "W"), 2).transcript)[1], "W ery well.");
+  assert.equal(texts(join(split(INTERVIEW, 0, 2), 1).transcript)[0], "How are you?", "also in the first word");
+});
+
 test("an empty half belongs to the same speaker, and so does what is typed into it", () => {
   const divided = split(INTERVIEW, 1, 10);
   assert.deepEqual(texts(divided).slice(1), ["Very well.", ""]);
@@ -62,6 +73,20 @@ test("paragraphs are joined with a space, in the voice of the first", () => {
   assert.deepEqual(new Set(transcript.paragraphs[0].words.map(({ speaker }) => speaker)), new Set(["S1"]));
   const again = split(transcript, 0, seam);
   assert.deepEqual(texts(again), texts(INTERVIEW));
+});
+
+test("joined words have one speaker: the first one's, or that of the other", () => {
+  const { transcript } = join(insertStretch(INTERVIEW, { start: -1, end: 0, text: "Hm" }).transcript, 1);
+  assert.equal(texts(transcript)[0], "Hm How are you?");
+  assert.deepEqual(transcript.paragraphs[0].words.map(({ speaker }) => speaker), ["S1", "S1", "S1", "S1"]);
+});
+
+test("what is sent has one speaker in each paragraph", () => {
+  const words = [word(" Yes", 0), word(" and", 1, "S1"), word(" no", 2)];
+  const mixed = transcriptOf({ speakers: [{ id: "S1", name: "Ada" }], paragraphs: [paragraph(...words)] });
+  assert.deepEqual(contentOf(mixed).paragraphs[0].words.map(({ speaker }) => speaker), ["S1", "S1", "S1"]);
+  const typed = retype(split(INTERVIEW, 1, 10), 2, "Thanks.");
+  assert.equal(contentOf(typed).paragraphs[2].words[0].speaker, "S2", "also in a half that was empty");
 });
 
 test("writing without spaces is joined without", () => {
@@ -82,6 +107,14 @@ test("a transcript of which everything was deleted can be written again", () => 
   assert.deepEqual(contentOf(transcript).paragraphs, []);
   transcript = retype(transcript, 1, "Very well.");
   assert.equal(transcript.paragraphs[1].words[1], INTERVIEW.paragraphs[1].words[1]);
+});
+
+test("a transcript that is saved without words has a paragraph to write in, in the time of the recording", () => {
+  const empty = transcriptOf({ speakers: [], paragraphs: [] });
+  const begun = writable(empty, { offset_seconds: 5, audio_seconds: 10, language: "en" });
+  assert.deepEqual(contentOf(begun).paragraphs, []);
+  assert.deepEqual(timesOf(retype(begun, 0, "Mm hm").paragraphs[0]), [[5, 10], [10, 15]]);
+  assert.equal(writable(INTERVIEW, {}), INTERVIEW);
 });
 
 test("an edit leaves the transcript before it, and all other paragraphs, as they are", () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { draftOf } from "../../dashboard/frontend/editor/drafts.js";
+import { draftOf, restored } from "../../dashboard/frontend/editor/drafts.js";
 import { transcriptOf } from "../../dashboard/frontend/editor/model.js";
 import { changedPlace, Session } from "../../dashboard/frontend/editor/session.js";
 import { emptyStorage } from "./storage.js";
@@ -35,6 +35,23 @@ test("what is taken back is not unsaved any more, and its draft goes", () => {
   assert.deepEqual([session.isDirty, kept.size], [false, 0]);
 });
 
+test("what is typed and deleted again by hand leaves nothing to save", () => {
+  const { session, ids, kept } = begun("one two", "three");
+  session.type(ids[0], "one twox", {});
+  session.keep();
+  session.type(ids[0], "one two", {});
+  session.keep();
+  assert.deepEqual([session.isDirty, kept.size], [false, 0]);
+  session.split(ids[0], { from: 3, to: 3 });
+  assert.equal(session.isDirty, true, "the words are the same, the paragraphs are not");
+  session.joinNext(ids[0]);
+  assert.equal(session.isDirty, false);
+  session.split(ids[1], { from: 0, to: 0 });
+  assert.equal(session.isDirty, false, "an empty paragraph is not saved");
+  session.addSpeaker();
+  assert.equal(session.isDirty, true);
+});
+
 test("a browser that is full keeps no draft, and the session knows", () => {
   const { session, ids } = begun("one two");
   emptyStorage({ characters: 10 });
@@ -56,10 +73,39 @@ test("what is typed while a save is under way is a draft of what was saved", () 
   assert.equal(session.isDirty, true, "this is not");
 });
 
+test("a window leaves the drafts of other windows alone, and goes on with one in its own", () => {
+  const { session: mine, ids, kept } = begun("one two");
+  const other = new Session({ jobId: "job", revision: 2, base: mine.base });
+  other.type(ids[0], "one three", {});
+  other.keep();
+  mine.type(ids[0], "one too", {});
+  mine.keep();
+  mine.saved(mine.transcript, 3);
+  const draft = draftOf("job");
+  assert.deepEqual([kept.size, draft.base], [1, 2], "the other's is left");
+  assert.equal(draftOf("job", mine.draftName), null, "and not opened in this window");
+  const next = new Session({ jobId: "job", revision: 2, base: mine.base, begun: restored(draft, mine.base), draft });
+  next.keep();
+  assert.deepEqual([kept.size, texts(next)], [1, ["one three"]]);
+  next.forget();
+  assert.equal(kept.size, 0);
+});
+
+test("a draft that its own window goes on with is not discarded by the one that took it over", () => {
+  const { session, ids, kept } = begun("one two");
+  session.type(ids[0], "one three", {});
+  session.keep();
+  const draft = { ...draftOf("job"), at: 0 };
+  new Session({ jobId: "job", revision: 2, base: session.base, begun: session.transcript, draft }).forget();
+  assert.equal(kept.size, 1);
+});
+
 test("the caret goes to where paragraphs were divided, joined or written into", () => {
   const { session, ids } = begun("one two", "three");
   const divided = session.split(ids[0], { from: 3, to: 4 });
   assert.deepEqual([texts(session), divided.offset], [["one", "two", "three"], 0]);
+  const starts = session.content().paragraphs.map(({ words }) => words.map(({ start }) => start));
+  assert.deepEqual(starts, [[0], [1], [10]]);
   assert.deepEqual(session.join(divided.id), { id: ids[0], offset: 3 });
   assert.deepEqual(session.joinNext(ids[0]), { id: ids[0], offset: 7 });
   assert.equal(session.join(ids[0]), null, "there is none before the first");

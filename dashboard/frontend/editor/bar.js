@@ -2,12 +2,17 @@
 
 import { make, setText } from "../shared/dom.js";
 import { number } from "../shared/formats.js";
+import { leaveFocus } from "./caret.js";
 
 const ARROW = "M8 7h6.5a5 5 0 0 1 0 10H11v-1.5h3.5a3.5 3.5 0 0 0 0-7H8v3.25L3 7.75 8 3.75Z";
 const TICK = "m9.5 17.5-5-5L5.6 11.4l3.9 3.9 8.9-8.9 1.1 1.1Z";
 
+export const CLOSE = { Close: () => {} };
+
 export class Bar {
+  /** *answers* has what each button does, and `goBack`, which gives the focus to the text. */
   constructor(container, tools, answers) {
+    this.goBack = answers.goBack;
     const button = (name, label, title, isPrimary = false) =>
       make("button", {
         class: isPrimary ? "button primary" : "button",
@@ -41,7 +46,7 @@ export class Bar {
     this.state = make("p", { class: "edit-state", role: "status" });
     this.element = make(
       "div",
-      { class: "edit-tools", role: "toolbar", "aria-label": "Editing" },
+      { class: "edit-tools", role: "toolbar", "aria-label": "Editing", onmousedown: leaveFocus },
       this.undo,
       this.redo,
       this.find,
@@ -52,12 +57,13 @@ export class Bar {
       this.note,
       this.done,
     );
-    this.question = make("div", { class: "question", role: "alert", hidden: true });
+    this.question = make("div", { class: "question", role: "alert", hidden: true, onmousedown: leaveFocus });
     tools.append(this.element);
     container.append(this.state, this.question);
   }
 
   show({ canUndo, canRedo, isDirty, isSaving, doubtful, state }) {
+    const focused = this.element.getRootNode().activeElement;
     this.undo.disabled = !canUndo;
     this.redo.disabled = !canRedo;
     for (const button of [this.save, this.note]) button.disabled = !isDirty || isSaving;
@@ -65,10 +71,15 @@ export class Bar {
     setText(this.doubts, doubtful ? `Next uncertain (${number(doubtful)})` : "None uncertain");
     this.doubts.disabled = this.confirm.disabled = !doubtful;
     setText(this.state, state);
+    if (this.element.contains(focused) && focused.disabled) this.goBack();
   }
 
-  /** Say something, with buttons for what can be done about it; it stays until one of them is pressed. */
-  ask(sentence, answers = {}) {
+  /**
+   * Say something, with buttons for what can be done about it; it stays until one of them is pressed.
+   *
+   * Returns what `settle` takes to end this question and no other.
+   */
+  ask(sentence, answers = CLOSE) {
     const buttons = Object.entries(answers).map(([label, answer]) =>
       make("button", {
         class: "button",
@@ -79,12 +90,18 @@ export class Bar {
         },
       }, label)
     );
-    this.question.replaceChildren(make("p", {}, sentence), make("div", { class: "actions" }, ...buttons));
+    this.settle();
+    const asked = make("p", {}, sentence);
+    this.question.replaceChildren(asked, make("div", { class: "actions" }, ...buttons));
     this.question.hidden = false;
+    return asked;
   }
 
-  settle() {
+  settle(asked = this.question.firstChild) {
+    if (!asked || asked !== this.question.firstChild) return;
+    const hadFocus = this.question.contains(this.question.getRootNode().activeElement);
     this.question.hidden = true;
     this.question.replaceChildren();
+    if (hadFocus) this.goBack();
   }
 }

@@ -36,6 +36,22 @@ export function select(element, from, to = from) {
   selectionOf(element.getRootNode()).setBaseAndExtent(node, start, node, end);
 }
 
+/** Remember what has the focus, and where in it the caret is; returns a function that puts both back. */
+export function heldFocus(root) {
+  const element = root.getRootNode().activeElement;
+  const at = element && selectedIn(element);
+  return () => {
+    if (!element?.isConnected) return;
+    if (at) select(element, at.from, at.to);
+    else element.focus({ preventScroll: true });
+  };
+}
+
+/** Have a press of the mouse leave the focus, and so the caret, where it is. */
+export function leaveFocus(event) {
+  event.preventDefault();
+}
+
 /** Return the rectangle of a part of the text. */
 export function rectangleOf(element, from, to = from) {
   const node = element.firstChild;

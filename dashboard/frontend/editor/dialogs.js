@@ -4,6 +4,7 @@ import { nameOf } from "../player/speakers.js";
 import { make } from "../shared/dom.js";
 import { clock } from "../shared/formats.js";
 import { UNNAMED } from "./archive.js";
+import { heldFocus } from "./caret.js";
 import { speakerOf } from "./model.js";
 import { startOf } from "./timeline.js";
 
@@ -52,13 +53,16 @@ export function showVersion(root, { title, paragraphs, actions = [] }) {
   return opened(root, dialog, (choice) => choice);
 }
 
+/** Open a dialog; returns the answer to it. Typing goes on where the caret was. */
 function opened(root, dialog, answer) {
+  const giveBack = heldFocus(root);
   root.append(dialog);
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
+      giveBack();
       resolve(dialog.returnValue ? answer(dialog.returnValue) : null);
     });
   });

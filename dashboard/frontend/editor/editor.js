@@ -7,39 +7,37 @@ import { select, selectedIn } from "./caret.js";
 import { draftOf, restored } from "./drafts.js";
 import { FindBar } from "./find_bar.js";
 import { Marks } from "./marks.js";
-import { transcriptOf } from "./model.js";
-import { PlayingPanel, RevisionsPanel, SpeakersPanel } from "./panels.js";
-import { askToLeave, tellDraft } from "./questions.js";
+import { transcriptOf, writable } from "./model.js";
+import { PlayingPanel, RevisionsPanel } from "./panels.js";
+import { askToLeave, stateOf, tellDraft } from "./questions.js";
 import { Saving } from "./saving.js";
 import { changedPlace, Session } from "./session.js";
-import { NEW_SPEAKER, Sheet } from "./sheet.js";
+import { idAt, NEW_SPEAKER, Sheet } from "./sheet.js";
 import { NO_RECORDING, Sounding } from "./sounding.js";
+import { SpeakerChoice } from "./speaker_choice.js";
+import { SpeakersPanel } from "./speakers_panel.js";
 import { Steering } from "./steering.js";
 import { countDoubtful, placeOf } from "./timeline.js";
 import { Typing } from "./typing.js";
 
 const REST_MS = 300;
 
-/** Fetch what is edited: the newest revision, or the one that a draft changes, with the draft. Throws a sentence. */
-export async function fetchEdited(jobId, signal) {
+/** Fetch the newest revision, or the one that the newest draft changes, or that named *own*. Throws a sentence. */
+export async function fetchEdited(jobId, signal, own) {
   const archive = new Archive(jobId, { signal });
-  const draft = draftOf(jobId);
+  const draft = draftOf(jobId, own);
   const { body, reason } = await archive.read(draft?.base ?? null);
   if (reason) throw new Error(reason);
-  return { archive, draft, body };
+  const base = writable(transcriptOf(body), body);
+  return { archive, draft, body, base, begun: draft && restored(draft, base) };
 }
 
 export class Editor {
   constructor({ root, find, on, signal, jobId, recording, edited, seconds, leave, reopen }) {
-    Object.assign(this, { root, find, on, signal, jobId, leave, reopen, sounding: null });
-    const { archive, draft, body } = edited;
-    const base = transcriptOf(body);
-    this.session = new Session({
-      jobId,
-      revision: body.revision,
-      base,
-      draft: draft && restored(draft, base),
-    });
+    Object.assign(this, { root, find, on, signal, jobId, leave, sounding: null });
+    this.reopen = () => reopen(this.session.draftName);
+    const { archive, draft, body, base, begun } = edited;
+    this.session = new Session({ jobId, revision: body.revision, base, begun, draft });
     this.marks = new Marks();
     this.makeSheet(body, recording !== null);
     this.makePanels();
@@ -50,7 +48,7 @@ export class Editor {
       bar: this.bar,
       panel: this.revisions,
       changed: () => this.tellState(),
-      reopen,
+      reopen: this.reopen,
     });
     this.listen();
     if (recording) this.play(recording);
@@ -65,6 +63,7 @@ export class Editor {
   begin(seconds) {
     const place = placeOf(this.session.transcript, seconds);
     if (place) this.selectPlace(place);
+    else this.focusText();
   }
 
   makeSheet(body, hasSound) {
@@ -97,6 +96,7 @@ export class Editor {
       save: () => this.saving.save(),
       saveWithNote: () => this.saving.save({ withNote: true }),
       done: () => askToLeave(this),
+      goBack: () => this.focusText(),
     });
     this.findBar = new FindBar(this.find("bar"), {
       transcript: () => this.session.transcript,
@@ -147,7 +147,11 @@ export class Editor {
   listen() {
     const text = this.find("text");
     this.steering = new Steering(this);
-    this.on(text, "change", ({ target }) => this.chooseSpeaker(target));
+    this.speakerChoice = new SpeakerChoice(text, {
+      on: this.on,
+      choose: (list) => this.chooseSpeaker(list),
+      leave: (list) => this.focusText(idAt(list)),
+    });
     this.on(window, "beforeunload", (event) => this.keep() || event.preventDefault());
     this.on(window, "pagehide", () => this.keep());
     this.on(document, "visibilitychange", () => this.keep());
@@ -184,6 +188,7 @@ export class Editor {
 
   /** Show what has become of the transcript; what can wait waits until nothing is typed for a moment. */
   drawn() {
+    if (!this.session.isDirty) this.saving.forgetRefusal();
     this.sheet.show(this.session.transcript);
     this.speakers.show(this.session.transcript);
     if (!this.sheet.blockOf(this.sheet.stop)) this.sheet.putStop(this.session.transcript.paragraphs[0]?.id);
@@ -194,10 +199,10 @@ export class Editor {
 
   rest() {
     clearTimeout(this.resting);
+    this.keep(); // first: what else waits may fail
+    this.tellState();
     this.sounding?.setTranscript(this.session.transcript);
     this.findBar.search({ goes: false });
-    this.keep();
-    this.tellState();
   }
 
   keep() {
@@ -209,17 +214,13 @@ export class Editor {
   tellState() {
     const { session, saving } = this;
     const { canUndo, canRedo } = session.history;
-    const saved = saving?.savedNumber ? `Saved as revision ${saving.savedNumber}.` : "";
-    const unsaved = session.isKept
-      ? "Not saved yet; a draft is kept in this browser."
-      : "Not saved yet, and this browser keeps no draft: save before you leave.";
     this.bar.show({
       canUndo,
       canRedo,
       isDirty: session.isDirty,
       isSaving: saving?.isSaving ?? false,
       doubtful: countDoubtful(session.transcript),
-      state: session.isDirty ? unsaved : saved,
+      state: stateOf(session, saving?.savedNumber),
     });
   }
 
@@ -240,10 +241,12 @@ export class Editor {
   }
 
   undo() {
+    this.saving.forgetRefusal();
     this.go(this.session.history.undo());
   }
 
   redo() {
+    this.saving.forgetRefusal();
     const before = this.session.transcript;
     this.session.history.redo();
     this.go(changedPlace(before, this.session.transcript));
@@ -260,8 +263,9 @@ export class Editor {
     this.sheet.reveal(text, from, to);
   }
 
-  focusText() {
-    this.sheet.textOf(this.sheet.stop)?.focus();
+  focusText(id = this.sheet.stop) {
+    const text = this.sheet.textOf(id);
+    if (text) this.typing.goBack(text, id);
   }
 
   openFindBar() {
@@ -270,10 +274,10 @@ export class Editor {
     this.findBar.open(at ? text.textContent.slice(at.from, at.to) : "");
   }
 
-  chooseSpeaker(target) {
-    if (!target.matches(".speaker")) return;
-    const id = Number(target.closest("[data-paragraph]").dataset.paragraph);
-    this.done(() => this.session.assign([id], target.value === NEW_SPEAKER ? null : target.value || null));
+  chooseSpeaker(list) {
+    const { value } = list;
+    const speaker = value === NEW_SPEAKER ? null : value;
+    if (value) this.done(() => this.session.assign([idAt(list)], speaker)); // the empty one is who it is already
   }
 
   /** Forget what is not saved, for good. */

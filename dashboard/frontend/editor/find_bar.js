@@ -66,6 +66,7 @@ export class FindBar {
 
   answerKey(event) {
     if (event.key === "Escape") {
+      this.search({ goes: false });
       this.close();
       this.leave(this.places[this.at]);
     } else if (event.key !== "Enter") return;
@@ -78,9 +79,11 @@ export class FindBar {
   /** Look again, for the text or what is looked for has changed. */
   search({ goes = true } = {}) {
     if (this.element.hidden) return;
+    const { at } = this;
+    Object.assign(this, { places: [], at: -1 }); // nothing is written into places of another text or query
     const options = { matchCase: this.matchCase.checked, wholeWords: this.wholeWords.checked };
     this.places = findPlaces(this.transcript(), this.query.value, options);
-    this.at = goes && this.places.length ? 0 : Math.min(this.at, this.places.length - 1);
+    this.at = goes && this.places.length ? 0 : Math.min(at, this.places.length - 1);
     this.mark(this.places);
     for (const button of this.buttons) button.disabled = !this.places.length;
     this.tell();
@@ -92,6 +95,7 @@ export class FindBar {
   }
 
   move(direction) {
+    this.search({ goes: false });
     const count = this.places.length;
     if (!count) return;
     this.at = (Math.max(this.at, direction > 0 ? -1 : 0) + direction + count) % count;
@@ -100,6 +104,7 @@ export class FindBar {
   }
 
   replaceOne() {
+    this.search({ goes: false });
     if (!this.places.length) return;
     if (this.at < 0) return this.move(1);
     const { index, from } = this.places[this.at];
@@ -113,6 +118,7 @@ export class FindBar {
   }
 
   replaceAll() {
+    this.search({ goes: false });
     const { length } = this.places;
     if (!length) return;
     this.replace(this.places, this.replacement.value);

@@ -7,7 +7,7 @@ const LETTER = "[\\p{L}\\p{N}\\p{M}_]";
 /** Return what finds *query*; null if it is empty. Any space finds any other. */
 function patternOf(query, { matchCase = false, wholeWords = false } = {}) {
   if (!query.trim()) return null;
-  const literal = query.replace(/[\\^$.*+?()[\]{}|/-]/g, (sign) => `\\${sign}`).replace(/\s+/g, "\\s+");
+  const literal = query.replace(/[\\^$.*+?()[\]{}|/]/g, (sign) => `\\${sign}`).replace(/\s+/g, "\\s+");
   const bounded = wholeWords ? `(?<!${LETTER})${literal}(?!${LETTER})` : literal;
   return new RegExp(bounded, matchCase ? "gu" : "giu");
 }

@@ -21,25 +21,54 @@ export function transcriptOf({ paragraphs, speakers }) {
   };
 }
 
-/** Return what the API is given; paragraphs without words are left out. */
+/** Return a transcript that can be written in: one without paragraphs gets an empty one for the whole recording. */
+export function writable(transcript, { offset_seconds: offset = 0, audio_seconds: seconds = 0, language = null }) {
+  if (transcript.paragraphs.length) return transcript;
+  const whole = { text: "", start: offset, end: offset + seconds, probability: null, speaker: null, language };
+  return { ...transcript, paragraphs: [paragraphOf([whole])] };
+}
+
+/** Return what the API is given; paragraphs without words are left out, and each is said by one speaker. */
 export function contentOf({ paragraphs, speakers }) {
   const written = paragraphs.filter(({ words }) => words.length);
   return {
     speakers: speakers.map(({ id, name }) => ({ id, name })),
-    paragraphs: written.map(({ heading, words }) => ({
-      is_heading: heading,
-      words: words.map(({ text, start, end, speaker, probability, language }) => {
-        return {
-          text,
-          start,
-          end,
-          speaker: speaker ?? "",
-          probability: probability ?? null,
-          language: language ?? null,
-        };
-      }),
-    })),
+    paragraphs: written.map((paragraph) => {
+      const { heading, words } = paragraph;
+      const spoken = speakerOf(paragraph) ?? "";
+      return {
+        is_heading: heading,
+        words: words.map(({ text, start, end, speaker, probability, language }) => {
+          return {
+            text,
+            start,
+            end,
+            speaker: speaker ?? spoken,
+            probability: probability ?? null,
+            language: language ?? null,
+          };
+        }),
+      };
+    }),
   };
+}
+
+const FACTS = ["text", "start", "end", "speaker", "probability", "language"];
+
+/** Tell if two words are the same in everything that is saved. */
+export const isSameWord = (one, other) =>
+  one === other || FACTS.every((fact) => (one[fact] ?? null) === (other[fact] ?? null));
+
+/** Tell if the same is saved of two transcripts. */
+export function isSameContent(one, other) {
+  if (one === other) return true;
+  const areSame = (some, others, isSame) =>
+    some === others || (some.length === others.length && some.every((each, index) => isSame(each, others[index])));
+  const [written, before] = [one, other].map(({ paragraphs }) => paragraphs.filter(({ words }) => words.length));
+  return areSame(one.speakers, other.speakers, (speaker, old) => speaker.id === old.id && speaker.name === old.name) &&
+    areSame(written, before, (paragraph, old) => {
+      return paragraph.heading === old.heading && areSame(paragraph.words, old.words, isSameWord);
+    });
 }
 
 /** Put *paragraphs* in the place of so many from *index* on. */
@@ -55,7 +84,9 @@ export function retype(transcript, index, text) {
 }
 
 export function retyped(paragraph, text) {
-  return { ...paragraph, text, ...align(paragraph.source, text) };
+  const { words, spans } = align(paragraph.source, text);
+  const { source, speaker = null } = paragraph; // where nothing was heard, only the paragraph knows who speaks
+  return { ...paragraph, text, spans, words: source.length ? words : words.map((word) => ({ ...word, speaker })) };
 }
 
 /** Take note that a word is right as it is: it is not doubted any more. */
@@ -96,26 +127,39 @@ function cut({ words, spans }, offset) {
   const share = (offset - from) / (to - from);
   const middle = within.start === null ? null : within.start + (within.end - within.start) * share;
   const lead = within.text.slice(0, within.text.length - own.length);
-  const half = { ...within, probability: null };
+  const half = { ...within, probability: null, halfOf: within };
   left.push({ ...half, text: lead + own.slice(0, offset - from), end: middle });
   const rest = own.slice(offset - from);
   right.unshift({ ...half, text: isSpaced(rest) ? ` ${rest}` : rest, start: middle });
   return [left, right];
 }
 
-/** Append a paragraph to the one before it, whose speaker it gets. Returns where in that the seam is, too. */
+/**
+ * Append a paragraph to the one before it. All is said by the first one's speaker; by the second's, if it has none.
+ *
+ * Returns where in the joined paragraph the seam is, too.
+ */
 export function join(transcript, index) {
   const [left, right] = [transcript.paragraphs[index - 1], transcript.paragraphs[index]];
   const { id } = left;
   const heading = left.words.length ? left.heading : right.heading;
-  const speaker = left.words.length ? speakerOf(left) : null;
-  const added = right.words.map((word) => ({ ...word, speaker: speaker ?? word.speaker }));
-  if (left.words.length && added.length && isSpaced(added[0].text)) {
-    added[0] = { ...added[0], text: ` ${added[0].text.trimStart()}` };
-  }
-  const joined = following([...left.words, ...added], left, { id, heading });
+  const speaker = (left.words.length ? speakerOf(left) : null) ?? speakerOf(right);
+  const give = (word) => word.speaker === speaker ? word : { ...word, speaker };
+  const joined = following(chained(left.words, right.words).map(give), left, { id, heading });
   const seam = left.spans.length ? left.spans.at(-1)[1] : 0;
   return { transcript: spliced(transcript, index - 1, 2, joined), seam };
+}
+
+/** Return words and those after them; a word that was divided between them is one again. */
+function chained(before, after) {
+  const [last, first] = [before.at(-1), after[0]];
+  if (!last || !first) return [...before, ...after];
+  const whole = last.halfOf;
+  if (whole && whole === first.halfOf && (last.text + first.text.trimStart()).trim() === whole.text.trim()) {
+    return [...before.slice(0, -1), { ...whole, text: last.text + first.text.trimStart() }, ...after.slice(1)];
+  }
+  const spaced = isSpaced(first.text) ? { ...first, text: ` ${first.text.trimStart()}` } : first;
+  return [...before, spaced, ...after.slice(1)];
 }
 
 /** Return the id of who speaks a paragraph, or null. */

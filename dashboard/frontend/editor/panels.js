@@ -1,6 +1,5 @@
-// The panels at the side of the edited text: the speakers, the revisions, and how the recording is played.
+// Panels at the side of the edited text: the revisions, and how the recording is played.
 
-import { nameOf } from "../player/speakers.js";
 import { make } from "../shared/dom.js";
 import { counted, dayAndTime } from "../shared/formats.js";
 import { store, stored } from "../shared/storage.js";
@@ -8,7 +7,6 @@ import { store, stored } from "../shared/storage.js";
 const STEP_BACK = "batchscribe.step-back";
 const STEPS_BACK = [0, 0.5, 1, 2, 3, 5];
 const STEP_BACK_AT_FIRST = 1;
-const SPEAKERS_WITH_A_KEY = 9;
 
 /** How far a pause steps back, in seconds, as a choice that is kept. */
 export class PlayingPanel {
@@ -29,52 +27,6 @@ export class PlayingPanel {
   }
 }
 
-/** The speakers with their names, to be changed. */
-export class SpeakersPanel {
-  constructor({ onRename, onMerge, onAdd }) {
-    Object.assign(this, { onRename, onMerge });
-    this.list = make("ul", { class: "speakers" });
-    this.add = make("button", { class: "button", type: "button", onclick: onAdd });
-    this.element = make("section", {}, make("h2", {}, "Speakers"), this.list, this.add);
-  }
-
-  show(transcript) {
-    if (this.shown === transcript.speakers) return;
-    this.shown = transcript.speakers;
-    this.add.textContent = transcript.speakers.length ? "Add a speaker" : "Add speakers";
-    this.list.replaceChildren(...transcript.speakers.map(({ id, name }, index) => {
-      const fallback = nameOf({ speakers: [] }, id);
-      const field = make("input", {
-        type: "text",
-        maxlength: 100,
-        autocomplete: "off",
-        placeholder: fallback,
-        "aria-label": `Name of ${fallback}`,
-        onchange: () => this.onRename(id, field.value),
-      });
-      field.value = name;
-      const key = index < SPEAKERS_WITH_A_KEY && make("kbd", {}, `Alt+${index + 1}`);
-      return make("li", {}, field, key, transcript.speakers.length > 1 && this.mergeChoice(id, transcript));
-    }));
-  }
-
-  /** Return the choice of whom a speaker is the same as. */
-  mergeChoice(id, transcript) {
-    const others = transcript.speakers.filter((speaker) => speaker.id !== id);
-    const choice = make(
-      "select",
-      {
-        class: "speaker",
-        "aria-label": `${nameOf(transcript, id)} is the same as`,
-        onchange: () => this.onMerge(id, choice.value),
-      },
-      make("option", { value: "" }, "Same as…"),
-      ...others.map((other) => make("option", { value: other.id }, nameOf(transcript, other.id))),
-    );
-    return choice;
-  }
-}
-
 /** The revisions, newest first, with what can be done with each. */
 export class RevisionsPanel {
   constructor({ onRead, onCompare, onRestore }) {
@@ -88,6 +40,8 @@ export class RevisionsPanel {
   }
 
   show(revisions, current) {
+    const focused = this.list.getRootNode().activeElement;
+    const label = this.list.contains(focused) ? focused.getAttribute("aria-label") : null;
     this.list.replaceChildren(...revisions.map((revision, index) => {
       const title = titleOf(revision);
       const act = (label, answer) =>
@@ -112,6 +66,7 @@ export class RevisionsPanel {
         ),
       );
     }));
+    if (label) this.list.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
   }
 }
 

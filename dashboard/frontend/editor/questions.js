@@ -1,7 +1,14 @@
-// What the editor is asked about changes that are not saved.
+// What is told and asked about changes that are not saved.
 
 import { timeOfDay } from "../shared/formats.js";
-import { discardDraft } from "./drafts.js";
+
+/** Return what became of the changes; *savedNumber* is the revision that was saved last. */
+export function stateOf({ isDirty, isKept }, savedNumber) {
+  if (!isDirty) return savedNumber ? `Saved as revision ${savedNumber}.` : "";
+  return isKept
+    ? "Not saved yet; a draft is kept in this browser."
+    : "Not saved yet, and this browser keeps no draft: save before you leave.";
+}
 
 /** Tell who goes on with a draft what was saved since it was made. */
 export function tellDraft(editor, draft, body) {
@@ -17,7 +24,6 @@ export function tellDraft(editor, draft, body) {
     "Go on with mine": () => editor.focusText(),
     "Discard mine": () => {
       editor.throwAway();
-      discardDraft(editor.jobId, draft.base);
       editor.reopen();
     },
   });

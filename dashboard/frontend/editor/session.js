@@ -1,6 +1,6 @@
 // One person's editing of one transcript: what was changed since which revision, and what is kept of it where.
 
-import { discardDraft, keepDraft } from "./drafts.js";
+import { basisOf, discardDraft, discardRead, keepDraft, newDraftName, NO_BASIS } from "./drafts.js";
 import { History } from "./history.js";
 import {
   addSpeaker,
@@ -8,6 +8,7 @@ import {
   confirmWord,
   contentOf,
   insertStretch,
+  isSameContent,
   join,
   mergeSpeaker,
   renameSpeaker,
@@ -18,11 +19,14 @@ import { replacePlaces } from "./finding.js";
 import { isDoubtful, wordAtOffset } from "./timeline.js";
 
 export class Session {
-  /** *base* is the transcript as it was saved as *revision*; *draft* is what was made of it before. */
-  constructor({ jobId, revision, base, draft = null, now }) {
-    Object.assign(this, { jobId, revision, base, isKept: true });
-    this.places = placesOf(base.paragraphs);
-    this.history = new History(draft ?? base, { now });
+  /**
+   * *base* is the transcript as it was saved as *revision*, *begun* what was made of it before, and *draft* where that
+   * was kept: this session's own draft comes in its place.
+   */
+  constructor({ jobId, revision, base, begun = null, draft = null, now }) {
+    Object.assign(this, { jobId, revision, base, adopted: draft, draftName: newDraftName(jobId), isKept: true });
+    this.basis = basisOf(base.paragraphs);
+    this.history = new History(begun ?? base, { now });
   }
 
   get transcript() {
@@ -30,7 +34,11 @@ export class Session {
   }
 
   get isDirty() {
-    return this.transcript !== this.base;
+    const { transcript, base } = this;
+    if (this.compared?.transcript !== transcript || this.compared.base !== base) {
+      this.compared = { transcript, base, isSame: isSameContent(transcript, base) };
+    }
+    return !this.compared.isSame;
   }
 
   indexOf(id) {
@@ -63,7 +71,9 @@ export class Session {
   split(id, { from, to }) {
     const index = this.indexOf(id);
     const { text } = this.transcript.paragraphs[index];
-    const without = retype(this.transcript, index, text.slice(0, from) + text.slice(to));
+    // A space for what was selected: what stands around that is not one word.
+    const written = from < to ? `${text.slice(0, from)} ${text.slice(to)}` : text;
+    const without = retype(this.transcript, index, written);
     const divided = split(without, index, from);
     this.history.enter(divided, { place: { id, offset: from } });
     return { id: divided.paragraphs[index + 1].id, offset: 0 };
@@ -119,13 +129,20 @@ export class Session {
 
   /** Keep what is not saved in the browser; `isKept` says whether it does. */
   keep() {
-    if (this.isDirty) this.isKept = keepDraft(this.jobId, this.revision, this.transcript, this.places);
-    else this.forget();
+    if (!this.isDirty) return this.forget();
+    this.isKept = keepDraft(this.draftName, this.revision, this.transcript, this.basis);
+    if (this.isKept) this.discardAdopted();
   }
 
   forget() {
-    discardDraft(this.jobId, this.revision);
+    discardDraft({ name: this.draftName });
+    this.discardAdopted();
     this.isKept = true;
+  }
+
+  discardAdopted() {
+    if (this.adopted) discardRead(this.adopted);
+    this.adopted = null;
   }
 
   content() {
@@ -137,13 +154,16 @@ export class Session {
     this.forget();
     this.revision = number;
     this.base = transcript;
-    this.places = placesOf(transcript.paragraphs.filter(({ words }) => words.length)); // no others are saved
+    this.basis = NO_BASIS;
     this.history.seal();
     this.keep();
   }
-}
 
-const placesOf = (paragraphs) => new Map(paragraphs.map((paragraph, index) => [paragraph, index]));
+  /** Take note of how the dashboard has saved revision *number*. */
+  settled(transcript, number) {
+    if (number === this.revision) this.basis = basisOf(this.base.paragraphs, transcript.paragraphs);
+  }
+}
 
 /** Return where two transcripts differ first: the end of what is other in the second one. */
 export function changedPlace(before, after) {

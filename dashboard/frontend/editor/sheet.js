@@ -4,18 +4,21 @@
 import { wordAt } from "../player/layout.js";
 import { nameOf } from "../player/speakers.js";
 import { makeGap, makeRemoved } from "../player/view.js";
-import { make, scrollerOf, setAttribute, setText } from "../shared/dom.js";
+import { arrange, make, offerOptions, scrollerOf, setAttribute, setText } from "../shared/dom.js";
 import { clock } from "../shared/formats.js";
-import { rectangleOf } from "./caret.js";
+import { leaveFocus, rectangleOf } from "./caret.js";
 import { speakerOf } from "./model.js";
 import { startOf } from "./timeline.js";
 
 const CHARACTERS_PER_LINE = 70;
 export const NEW_SPEAKER = "new";
 
+/** Return the id of the paragraph that an element is part of; not a number outside of all. */
+export const idAt = (element) => Number(element.closest("[data-paragraph]")?.dataset.paragraph ?? NaN);
+
 export class Sheet {
   constructor(container, bar, { marks, hasSound, language, notes, onInsert }) {
-    Object.assign(this, { container, bar, marks, hasSound, language, drawn: new Map(), order: "" });
+    Object.assign(this, { container, bar, marks, hasSound, language, drawn: new Map(), ids: "" });
     const makers = { gap: makeGap, removed: makeRemoved };
     this.watch();
     this.notes = notes.map((note) => ({ ...note, element: noteElement(makers[note.kind](note), note, onInsert) }));
@@ -61,7 +64,7 @@ export class Sheet {
       this.marks.forget(id);
       this.drawn.delete(id);
     }
-    this.arrange(transcript.paragraphs);
+    this.order(transcript.paragraphs);
   }
 
   textOf(id) {
@@ -103,7 +106,8 @@ export class Sheet {
   }
 
   made({ id, words, source, heading }) {
-    const time = make(this.hasSound ? "button" : "span", { class: "time", type: this.hasSound ? "button" : null });
+    const type = this.hasSound ? "button" : null;
+    const time = make(this.hasSound ? "button" : "span", { class: "time", type, onmousedown: leaveFocus });
     if (this.hasSound) time.tabIndex = -1;
     const speaker = make("select", { class: "speaker", tabindex: -1, "aria-label": "Speaker", hidden: true });
     const text = make("p", {
@@ -152,27 +156,16 @@ export class Sheet {
       options.unshift([current, nameOf(transcript, current || null)]);
     }
     options.push([NEW_SPEAKER, "New speaker"]);
-    const key = JSON.stringify(options);
-    if (select.dataset.options !== key) {
-      select.dataset.options = key;
-      select.replaceChildren(...options.map(([value, name]) => make("option", { value }, name)));
-    }
+    offerOptions(select, options);
     select.value = current;
   }
 
-  /** Put paragraphs and notes in order; who has the focus stays where it is. */
-  arrange(paragraphs) {
-    const order = paragraphs.map(({ id }) => id).join();
-    if (order === this.order) return;
-    this.order = order;
-    const elements = this.ordered(paragraphs);
-    const wanted = new Set(elements);
-    for (const child of [...this.container.children]) if (!wanted.has(child)) child.remove();
-    let at = this.container.firstChild;
-    for (const element of elements) {
-      if (element === at) at = at.nextSibling;
-      else this.container.insertBefore(element, at);
-    }
+  /** Put paragraphs and notes in order. */
+  order(paragraphs) {
+    const ids = paragraphs.map(({ id }) => id).join();
+    if (ids === this.ids) return;
+    this.ids = ids;
+    arrange(this.container, this.ordered(paragraphs));
   }
 
   /** Return the paragraphs with the notes behind those in which they begin; a stretch that has words needs none. */

@@ -2,6 +2,7 @@
 
 import { selectedIn } from "./caret.js";
 import { SOUND_WISHES, wish } from "./keys.js";
+import { idAt } from "./sheet.js";
 import { nextDoubtful, wordAtOffset } from "./timeline.js";
 
 export class Steering {
@@ -22,6 +23,7 @@ export class Steering {
     if (!asked || !this.canAnswer(asked)) return;
     event.preventDefault();
     if (target.matches?.(".speakers input")) target.dispatchEvent(new Event("change")); // a name that is being typed counts
+    this.editor.speakerChoice.confirm();
     this.answer(asked);
   }
 
@@ -106,9 +108,8 @@ export class Steering {
   /** A click in the text takes a recording that rests along; with Alt it plays from there, whatever it does now. */
   answerClick(event) {
     const time = event.target.closest(".time");
-    const block = event.target.closest("[data-paragraph]");
-    if (!block || !this.editor.sounding) return;
-    const index = this.editor.session.indexOf(Number(block.dataset.paragraph));
+    const index = this.editor.session.indexOf(idAt(event.target));
+    if (index < 0 || !this.editor.sounding) return;
     if (time) return this.play(index, 0);
     if (!event.target.closest("[role=textbox]")) return;
     const at = selectedIn(event.target.closest("[role=textbox]"));

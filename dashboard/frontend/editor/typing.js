@@ -1,6 +1,7 @@
 // What is typed into the paragraphs: text is read back from the browser; what divides or joins paragraphs is done here.
 
 import { lineAt, offsetNear, select, selectedIn } from "./caret.js";
+import { idAt } from "./sheet.js";
 
 const DELETES_BACK = new Set(["deleteContentBackward", "deleteWordBackward", "deleteSoftLineBackward"]);
 const DELETES_ON = new Set(["deleteContentForward", "deleteWordForward", "deleteSoftLineForward"]);
@@ -15,13 +16,20 @@ export class Typing {
     const listen = (name, listener) =>
       on(container, name, (event) => {
         const text = event.target.closest?.("[role=textbox]");
-        if (text) listener(event, text, Number(text.closest("[data-paragraph]").dataset.paragraph));
+        if (text) listener(event, text, idAt(text));
       });
     listen("beforeinput", (event, text, id) => this.prepare(event, text, id));
     listen("input", (event, text, id) => this.read(event, text, id));
     listen("compositionend", (event, text, id) => this.read(event, text, id));
     listen("keydown", (event, text, id) => this.moveOut(event, text, id));
     listen("focusin", (_, __, id) => onFocus(id));
+    listen("focusout", (_, text, id) => (this.left = { id, ...selectedIn(text) }));
+  }
+
+  /** Go back to the text of a paragraph: to where the caret was, if it was there last. */
+  goBack(text, id) {
+    const { from = 0, to = from } = this.left?.id === id ? this.left : {};
+    select(text, from, to);
   }
 
   prepare(event, text, id) {

@@ -143,21 +143,21 @@ class Player {
       class: "button",
       type: "button",
       onclick: () => {
-        discardDraft(this.data.job_id, draft.base);
+        discardDraft(draft);
         this.offerDraft();
       },
     }, "Discard");
     this.find("draft").replaceChildren(`You have an unsaved draft from ${momentOf(draft.at)}:`, again, discard);
   }
 
-  /** Edit the text in the place of reading it. */
-  async edit() {
+  /** Edit the text in the place of reading it; *ownDraft* names the only draft that is gone on with, else the newest is. */
+  async edit(ownDraft = null) {
     const button = this.find("edit");
     if (button.disabled) return;
     button.disabled = true;
     try {
       const { Editor, fetchEdited } = await import("../editor/editor.js");
-      const edited = await fetchEdited(this.data.job_id, this.leaving.signal);
+      const edited = await fetchEdited(this.data.job_id, this.leaving.signal, ownDraft);
       if (this.leaving.signal.aborted) return;
       const seconds = this.editor?.steering.seconds ?? this.reader?.seconds ?? 0;
       this.stopShowing();
@@ -173,7 +173,7 @@ class Player {
         edited,
         seconds,
         leave: () => this.read(),
-        reopen: () => this.edit(),
+        reopen: (ownDraft) => this.edit(ownDraft),
       });
     } catch (error) {
       this.tell(`The text cannot be edited now. ${error.message}`);

@@ -29,6 +29,27 @@ export function setAttribute(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
+/** Have *elements* be all children of *container*, in order; who has the focus stays where it is. */
+export function arrange(container, elements) {
+  const wanted = new Set(elements);
+  for (const child of [...container.children]) if (!wanted.has(child)) child.remove();
+  let at = container.firstChild;
+  for (const element of elements) {
+    if (element === at) at = at.nextSibling;
+    else container.insertBefore(element, at);
+  }
+}
+
+/** Have a list offer options, each a value and a name; a list that is open stays open if they are the same. */
+export function offerOptions(select, options) {
+  const key = JSON.stringify(options);
+  if (select.dataset.options === key) return;
+  const { value } = select;
+  select.dataset.options = key;
+  select.replaceChildren(...options.map(([each, name]) => make("option", { value: each }, name)));
+  select.value = options.some(([each]) => each === value) ? value : options[0][0];
+}
+
 /** Return what scrolls when the page is scrolled, looking outwards through the component's border. */
 export function scrollerOf(element) {
   for (let node = element; node; node = node.parentElement ?? node.getRootNode().host) {
