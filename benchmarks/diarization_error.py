@@ -1,7 +1,7 @@
 """
 The diarization error rate: frames missed, invented or given to the wrong speaker, as a share of those that are spoken.
 
-Frames near the edges of true turns don't count, since nobody agrees on them to a tenth of a second.
+Frames near the edges of true turns don't count, since people do not agree on them to a tenth of a second.
 """
 
 import functools

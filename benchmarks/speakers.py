@@ -60,7 +60,7 @@ class Dialogue:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was found in a set of dialogues."""
+    """The result for a set of dialogues."""
 
     score: Score
     counts_right: float

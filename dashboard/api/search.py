@@ -15,7 +15,7 @@ router = APIRouter(prefix="/search", tags=["search"])
 
 
 class Search(StoredModel):
-    """What is looked for, in which recordings, and the page of the answer."""
+    """A search: its words, the recordings to look in, and the page of the answer."""
 
     q: str = Field(default="", description="words that must all be found; the last may be a beginning; “a phrase”")
     batch: str = Field(default="", description="id of the only batch to search in")

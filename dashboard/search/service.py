@@ -52,7 +52,7 @@ class RecordingFound(StoredModel):
 
 
 class IndexState(StoredModel):
-    """How far the index is filled."""
+    """The part of the store that the index has by now."""
 
     recordings: int = Field(description="transcripts that are searched")
     waiting: int = Field(description="transcripts that are not in it yet")

@@ -29,7 +29,7 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 class _Segment(StoredModel):
-    """What the search needs of a segment of a JSON document: validating its words would take most of the time."""
+    """The part of a JSON document's segment that is searched: validating its words would take most of the time."""
 
     start: float = Field(ge=0, allow_inf_nan=False)
     text: str

@@ -58,7 +58,7 @@ class CorrectedWord(StoredModel):
     text: str = Field(description="with the space before it, where there is one; a word without text is left out")
     start: float | None = Field(default=None, description="seconds on the clock of the upload; null: to be found")
     end: float | None = Field(default=None, description="null, too, if start is")
-    speaker: str = Field(default="", description="id of one of the speakers; empty: nobody in particular")
+    speaker: str = Field(default="", description="id of one of the speakers; empty: not told apart")
     probability: float | None = Field(default=None, ge=0, le=1, description="null: written or confirmed by the user")
     language: str | None = Field(default=None, pattern="^([a-z]{2,3})?$", description="null: as around it")
 

@@ -67,7 +67,7 @@ class Paragraph:
 
     @property
     def label(self) -> str:
-        """What stands before the text of one who begins to speak."""
+        """The label before the text of a speaker who begins."""
         return f"{self.voice}: " if self.voice else ""
 
 

@@ -42,7 +42,7 @@ LEAST_WINDOWS = 2
 """A voice that is shorter is a click or crosstalk."""
 
 MOST_TURNS = 20_000
-"""A recording with more has none: they are passed on with it, and nobody speaks in turns of a second all day."""
+"""A recording with more has none: they are passed on with it, and no talk has turns of a second all day."""
 
 _LEVEL = re.compile(r"\[ametadata@channels @ 0x[0-9a-f]+\] \[info\] lavfi\.astats\.([12])\.RMS_level=(\S+)")
 

@@ -29,7 +29,7 @@ HALF_LIFE_SECONDS = 300.0
 """Age at which a completed run counts half as much as one that has just been completed."""
 
 REMEMBERED = timedelta(seconds=60)
-"""What a run told longer ago says nothing of how fast its device is now, unless nothing newer does."""
+"""Age from which on a run's progress tells nothing of its device's speed now, unless there is nothing newer."""
 
 TELLING_SHARE = 0.03
 """Share of a recording that counts as much as all that was measured before; of a long one it is a minute of audio."""
@@ -82,7 +82,7 @@ def with_speeds(pools: Iterable[Pool], default: float = DEFAULT_REAL_TIME_FACTOR
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Evidence:
-    """What the runs of a pool tell: those that were completed, however long ago and by their age, and those of now."""
+    """Evidence of a pool's speed: of completed runs, however long ago and weighted by their age, and of those of now."""
 
     pool: Pool
     samples: tuple[Sample, ...]

@@ -1,4 +1,4 @@
-"""How often the search looks at a batch in the store."""
+"""The times at which the search looks at a batch in the store."""
 
 import pytest
 

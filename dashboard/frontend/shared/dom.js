@@ -59,7 +59,7 @@ export function scrollerOf(element) {
 }
 
 /**
- * Have a plain click on *link* do *follow*: loading a page anew would end uploads that are under way.
+ * Have a plain click on *link* do *follow*: loading a page again would end uploads that are under way.
  *
  * A click with a modifier key is left to the browser, which opens another tab or window with it.
  */

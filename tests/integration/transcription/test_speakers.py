@@ -1,4 +1,4 @@
-"""Who spoke when, by the real model. The second voice is the clips' own at another pitch: to it, another person."""
+"""Speakers told apart by the real model. The second voice is the clips' own at another pitch: to it, another person."""
 
 from pathlib import Path
 
