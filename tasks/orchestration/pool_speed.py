@@ -82,7 +82,7 @@ def with_speeds(pools: Iterable[Pool], default: float = DEFAULT_REAL_TIME_FACTOR
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Evidence:
-    """Evidence of a pool's speed: of completed runs, however long ago and weighted by their age, and of those of now."""
+    """Evidence of a pool's speed: of completed runs, however long ago and by their age, and of those of now."""
 
     pool: Pool
     samples: tuple[Sample, ...]
