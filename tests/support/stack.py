@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[2]
 MODEL = "tiny.en"
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
-SECONDS_BETWEEN_LOOKS = 0.8
+SECONDS_BETWEEN_LOOKS = 0.5
 ENDED = ("completed", "failed", "cancelled")
 
 
