@@ -39,6 +39,8 @@ A message is one sentence or two for the user: what happened, with the value, th
 whether trying the same thing again can help; Prefect's retries ask for it.
 """
 
+from typing import Final
+
 
 class TranscriptionError(Exception):
     """A job could not be completed."""
@@ -194,3 +196,17 @@ class DeviceFailed(TranscriptionError):
     """The device stopped working, does not answer, or lacks what the job needs: another one may do it."""
 
     retryable = True
+
+
+PASSING: Final = frozenset((408, 425, 429))
+"""Statuses below 500 that ask to come back later."""
+
+
+def is_success(status: int) -> bool:
+    """Return whether the request was accepted."""
+    return 200 <= status < 300  # noqa: PLR2004 - 2xx
+
+
+def is_passing(status: int) -> bool:
+    """Return whether the same request may be accepted later."""
+    return status >= 500 or status in PASSING  # noqa: PLR2004 - the server's own trouble

@@ -16,8 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
 from tasks.cancellation import unless_cancelled
-from tasks.errors import PrefectRefused, PrefectUnavailable, StoreUnavailable, TranscriptionError
-from tasks.http_status import is_passing
+from tasks.errors import PrefectRefused, PrefectUnavailable, StoreUnavailable, TranscriptionError, is_passing
 
 OUTAGE_SECONDS = [2.0, 10.0, 30.0, 60.0, 120.0, 300.0]
 """Pauses between tries of what needs the store: an outage of some minutes costs no job."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from tasks.http_status import is_passing, is_success
+from tasks.errors import is_passing, is_success
 
 MIN_KEY_BYTES, MAX_KEY_BYTES = 24, 64
 FIRST_PAUSE = timedelta(seconds=15)

@@ -167,7 +167,7 @@ class RecordCache:
         """
         Return the publications by job id, with the documents of their newest revisions.
 
-        With *anew*, known ones are read again, since damaged ones are replaced.
+        With *anew*, all of them are read: damaged ones may have been replaced.
         """
         kept = self._of(batch_id)
         if anew:

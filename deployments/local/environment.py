@@ -30,7 +30,7 @@ WARM_CHILDREN_VARIABLE = "BATCHSCRIBE_WARM_CHILDREN"
 """Environment variable with the number of a worker's processes; not set if it was started by hand."""
 
 PREFECT_WORKER_SETTINGS = {
-    "PREFECT_WORKER_QUERY_SECONDS": "30",  # it looks by itself when there is an occasion (`deployments.worker.wake`)
+    "PREFECT_WORKER_QUERY_SECONDS": "30",  # events and polls of our own come first (`deployments.worker.wake`)
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "10",  # a dead worker counts as offline after three of them
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
 }

@@ -96,7 +96,7 @@ def test_all_of_more_pools_than_fit_a_page_are_seen_in_a_few_requests(on_server,
     assert len(pools) == len({pool.work_pool for pool in pools})
     runs = {"/api/flow_runs/filter", "/api/artifacts/filter"}  # as many pages as there are runs, and their progress
     asked = {"/api/deployments/filter", "/api/work_pools/filter"}
-    assert asked <= set(first) <= asked | runs, "no pool is asked for by itself"
+    assert asked <= set(first) <= asked | runs, "no request for each pool"
     assert (first["/api/deployments/filter"], first["/api/work_pools/filter"]) == (3, 3)
     assert (second["/api/deployments/filter"], second["/api/work_pools/filter"]) == (0, 3)
 
