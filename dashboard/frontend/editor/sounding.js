@@ -1,8 +1,8 @@
 // The recording while text is edited: it steps back when it is paused, and marks the word that is said without touching
 // the caret.
 
-import { answerMediaKeys, changeSpeed, resume } from "../player/listening.js";
-import { FINE_STEP_SECONDS, Follower, Playback } from "../player/playback.js";
+import { answerMediaKeys, answersOfSound, resume } from "../player/listening.js";
+import { Follower, Playback } from "../player/playback.js";
 import { press } from "../player/toggle.js";
 import { rectangleOf } from "./caret.js";
 import { startsOf, timelineOf } from "./timeline.js";
@@ -73,16 +73,7 @@ export class Sounding {
   }
 
   answer(wish) {
-    const answers = {
-      toggle: () => this.playback.toggle(),
-      back: () => this.playback.step(-1),
-      on: () => this.playback.step(1),
-      backALittle: () => this.playback.step(-1, FINE_STEP_SECONDS),
-      onALittle: () => this.playback.step(1, FINE_STEP_SECONDS),
-      slower: () => changeSpeed(this.find("speed"), -1),
-      faster: () => changeSpeed(this.find("speed"), 1),
-    };
-    answers[wish]?.();
+    answersOfSound(this.playback, this.find("speed"))[wish]?.();
   }
 
   close() {

@@ -1,6 +1,7 @@
 // What a listener is used to: the place where they were, the speed that they like, and the keys on their keyboard.
 
 import { keepPlace, keepSpeed, placeIn, speedKept } from "./bookmarks.js";
+import { FINE_STEP_SECONDS } from "./playback.js";
 
 const SECONDS_BETWEEN_NOTES = 5;
 const MEDIA_KEYS = {
@@ -38,7 +39,7 @@ export function resume(audio, speed, { jobId, on, signal }) {
 }
 
 /** Choose the next slower (-1) or faster (1) speed. */
-export function changeSpeed(speed, direction) {
+function changeSpeed(speed, direction) {
   const wanted = speed.selectedIndex + direction;
   if (wanted < 0 || wanted >= speed.options.length) return;
   speed.selectedIndex = wanted;
@@ -55,4 +56,17 @@ export function answerMediaKeys(playback, { title, signal }) {
     session.metadata = null;
     for (const action of Object.keys(MEDIA_KEYS)) session.setActionHandler(action, null);
   });
+}
+
+/** Return what is done on each wish about the sound; only called while there is one to play. */
+export function answersOfSound(playback, speed) {
+  return {
+    toggle: () => playback.toggle(),
+    back: () => playback.step(-1),
+    on: () => playback.step(1),
+    backALittle: () => playback.step(-1, FINE_STEP_SECONDS),
+    onALittle: () => playback.step(1, FINE_STEP_SECONDS),
+    slower: () => changeSpeed(speed, -1),
+    faster: () => changeSpeed(speed, 1),
+  };
 }

@@ -3,8 +3,8 @@
 import { make } from "../shared/dom.js";
 import { SOUND_WISHES, wish } from "./keys.js";
 import { layOut, wordAt } from "./layout.js";
-import { answerMediaKeys, changeSpeed, resume } from "./listening.js";
-import { FINE_STEP_SECONDS, Follower, Playback } from "./playback.js";
+import { answerMediaKeys, answersOfSound, resume } from "./listening.js";
+import { Follower, Playback } from "./playback.js";
 import { Searching } from "./searching.js";
 import { press } from "./toggle.js";
 import { insertNotes, makeText } from "./view.js";
@@ -151,13 +151,7 @@ export class Reader {
     const wanted = wish(event, this.root);
     if (!wanted || (!this.playback && SOUND_WISHES.has(wanted))) return;
     const answers = {
-      toggle: () => this.playback.toggle(),
-      back: () => this.playback.step(-1),
-      on: () => this.playback.step(1),
-      backALittle: () => this.playback.step(-1, FINE_STEP_SECONDS),
-      onALittle: () => this.playback.step(1, FINE_STEP_SECONDS),
-      slower: () => changeSpeed(this.find("speed"), -1),
-      faster: () => changeSpeed(this.find("speed"), 1),
+      ...answersOfSound(this.playback, this.find("speed")),
       edit: () => this.find("edit").click(),
       previousParagraph: () => this.goParagraph(-1),
       nextParagraph: () => this.goParagraph(1),
