@@ -79,10 +79,9 @@ def test_a_search_can_be_bound_to_one_batch(open_page, indexed):
     expect(page.get_by_label("Age of the batch")).to_have_value("week")
 
 
-@pytest.mark.usefixtures("indexed")
 @pytest.mark.parametrize("looks", [{"width": 1280}, {"width": 360, "height": 740, "dark": True}], ids=str)
-def test_everybody_can_use_it(open_page, looks):
-    page = open_page(f"/transcript?q={quote('the')}", **looks)
+def test_everybody_can_use_it(open_page, indexed, looks):
+    page = open_page(f"/transcript?q=the&batch={indexed.batch_id}", **looks)
     expect(page.locator("mark").first).to_be_visible()
     page.locator("summary").first.click()
     width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")

@@ -4,7 +4,7 @@ import os
 import signal
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.stack import RunningStack
 
@@ -53,8 +53,10 @@ def faded_elements(page: Page, stack: RunningStack) -> list[str]:
     """
     Return what fades on a page while it refreshes for three seconds: what it asks waits for Prefect's server that long.
 
-    Streamlit begins to fade what it renders again after half a second.
+    Streamlit begins to fade what it renders again after half a second. What stands for an element whose script is still
+    being loaded pulses; the page is looked at once nothing does.
     """
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     servers = [pid for pid, line in stack.processes().items() if "deployments.local.prefect_server" in line]
     for pid in servers:
         os.kill(pid, signal.SIGSTOP)
