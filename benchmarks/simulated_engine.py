@@ -42,10 +42,10 @@ def transcribe(
     name: str,
     on_progress: Callable[[float], None],
     cancelled: Callable[[], bool],
-    initial_offset_seconds: float = 0.0,
+    **of_the_recording: object,
 ) -> Transcript:
     """Hold the device as long as the file says, and return a word."""
-    del engine, options, cancelled, initial_offset_seconds
+    del engine, options, cancelled, of_the_recording
     content = audio_file.read_bytes()
     seconds = float(content) if len(content) < LONGEST_NUMBER else REAL_RECORDING_SECONDS
     _hold(seconds)

@@ -51,6 +51,7 @@ from tasks.transcription.fetch import fetch_recording
 from tasks.transcription.gaps import told
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.models import AUTO, model_for
+from tasks.transcription.speech_plan import SpeechPlan
 from tasks.transcription.transcribe import load_engine, transcribe
 from tasks.transcription.transcript import Transcript
 
@@ -104,8 +105,8 @@ async def _transcribe(
         return Cancelled(message="Cancelled in the moment in which it was dispatched.")
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     local = folder / "recording.mp3"
-    await unless_cancelled(fetch_recording(store, recording, local))
-    heard = await asyncio.to_thread(_listen, settings, job, recording, options, local, show=show)
+    plan = await unless_cancelled(fetch_recording(store, recording, local))
+    heard = await asyncio.to_thread(_listen, settings, job, recording, options, local, plan=plan, show=show)
     current_token().raise_if_cancelled()
     show(1.0)
     contents = await asyncio.to_thread(render_stored, heard, job, options.formats)
@@ -154,6 +155,7 @@ def _listen(
     options: TranscriptionOptions,
     local: Path,
     *,
+    plan: SpeechPlan | None,
     show: Callable[[float], None],
 ) -> StoredTranscript:
     """Transcribe the file on the device of this process, and return the transcript with its processing details."""
@@ -168,6 +170,7 @@ def _listen(
             name=job.name,
             on_progress=show,
             cancelled=lambda: token.cancelled,
+            plan=plan,
             initial_offset_seconds=recording.offset_seconds,
             unreadable=recording.gaps,
             channel_turns=recording.channel_turns,

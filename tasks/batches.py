@@ -34,9 +34,6 @@ BATCH_QUEUE = "batches"
 WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
-DETECTION_SHARE = 0.03
-"""Share of a job's progress that counts for finding the speech, before the first word is written down."""
-
 ALREADY_PUBLISHED = "Already published"
 REJECTED = "Rejected"
 """Name of the state of a completed run that found nothing to do: its duration tells no speed."""
@@ -233,6 +230,7 @@ class Recording(StoredModel):
     audio_streams: tuple[AudioStream, ...] = Field(default=(), description="all of them, if there are several")
     channel_turns: tuple[float, ...] = ()
     """Seconds at which the voice goes over to the other channel, from the left one; none: no channel has its own."""
+    speech_sha256: str = Field(default="", description="checksum of its speech plan; empty: an older one without")
 
 
 class Document(StoredModel):

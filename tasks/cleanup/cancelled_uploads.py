@@ -113,6 +113,7 @@ class CancelledUploads:
         for job_id in job_ids:
             remove_unless_received(self.settings.uploads_folder / self.batch_id / job_id)
             self.store.delete(keys.recording_record(job_id))  # first: without it there is no recording
+            self.store.delete(keys.speech_plan(job_id))
             self.store.delete(keys.recording(job_id))
 
 

@@ -125,8 +125,8 @@ class BatchInventory:
         return frozenset(PurePosixPath(held.name).stem for held in self._below(self.keys.cancel_marks))
 
     def recording(self, job_id: str) -> tuple[StoredItem, ...]:
-        """Return the job's recording and its record, the record first: without it there is no recording."""
-        keys = (self.keys.recording_record(job_id), self.keys.recording(job_id))
+        """Return the job's recording, its plan and its record, the record first: without it there is no recording."""
+        keys = (self.keys.recording_record(job_id), self.keys.speech_plan(job_id), self.keys.recording(job_id))
         return tuple(self.objects[key] for key in keys if key in self.objects)
 
     def upload(self, job_id: str) -> tuple[StoredItem, ...]:

@@ -1,4 +1,8 @@
-"""Convert a job's upload to its recording: 16 kHz mono MP3, which is what the model hears and the page plays."""
+"""
+Convert a job's upload to its recording: 16 kHz mono MP3, which is what the model hears and the page plays.
+
+Where its speech is, is found at the same time, so that no device waits for that.
+"""
 
 import contextlib
 import hashlib
@@ -16,8 +20,9 @@ from tasks.cancellation import RunCancelled, current_token
 from tasks.errors import ConversionInterrupted, MediaRejected, TranscriptionError, UploadMissing
 from tasks.media.conversion_slots import current_turn
 from tasks.media.ffmpeg import convert_file
-from tasks.media.plan import ConversionLimits
+from tasks.media.plan import SOUND_NAME, ConversionLimits
 from tasks.media.validation import clock
+from tasks.media.voice import plan_speech_in
 from tasks.outages import ask_the_error
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -39,7 +44,7 @@ def convert(
     job: Job, batch_id: str, settings: Settings, audio_stream: int = 0, *, measure_channels: bool = False
 ) -> Recording:
     """
-    Return the recording of the job's upload, made and put into the store unless it is there already.
+    Return the recording of the job's upload, made and put into the store with its speech plan, unless it is there.
 
     *audio_stream* counts from 1; 0 takes the one with speech. *measure_channels* is for telling speakers apart.
 
@@ -71,7 +76,7 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int, *, 
         raise UploadMissing(expired([job.name], expiry))
     limits = ConversionLimits(max_audio_seconds=settings.max_audio_hours * 3600)
     with _work_folder(settings, job.job_id) as folder:
-        target = folder / "recording.mp3"
+        target, sound = folder / "recording.mp3", folder / SOUND_NAME
         upload = settings.uploads_folder / batch_id / job.job_id
         conversion = convert_file(
             upload,
@@ -81,7 +86,9 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int, *, 
             audio_stream=audio_stream,
             refuse_damaged=settings.refuse_damaged,
             measure_channels=measure_channels,
+            sound=sound,
         )
+        plan = plan_speech_in(sound).model_dump_json().encode()
         logger.info(
             "Converted job %s: %.1f s of audio in %.1f s%s",
             job.job_id,
@@ -93,6 +100,7 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int, *, 
             store,
             BatchKeys.of(batch_id),
             target,
+            plan,
             Recording(
                 job_id=job.job_id,
                 key=BatchKeys.of(batch_id).recording(job.job_id),
@@ -104,13 +112,15 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int, *, 
                 audio_streams=conversion.streams if len(conversion.streams) > 1 else (),
                 gaps=conversion.gaps,
                 channel_turns=conversion.channel_turns,
+                speech_sha256=hashlib.sha256(plan).hexdigest(),
             ),
         )
 
 
-def _store(store: Store, keys: BatchKeys, target: Path, recording: Recording) -> Recording:
-    """Store the MP3 and then its record: a record without its MP3 would be taken for a recording."""
+def _store(store: Store, keys: BatchKeys, target: Path, plan: bytes, recording: Recording) -> Recording:
+    """Store the MP3, its speech plan and then its record: a record without its MP3 would be taken for a recording."""
     store.put_file(recording.key, target)
+    store.write(keys.speech_plan(recording.job_id), plan)
     store.write(keys.recording_record(recording.job_id), recording.model_dump_json(indent=2).encode())
     return recording
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from tasks.errors import MediaRejected, UploadMissing
 from tasks.media.announced import find_announced
 from tasks.media.channels import channel_arguments, channel_turns, read_channel_levels
-from tasks.media.ffmpeg_log import Report, read_log
+from tasks.media.ffmpeg_log import RECORDING_RATE, Report, read_log
 from tasks.media.formats import LONGEST_START, why_unreadable
 from tasks.media.losses import (
     Losses,
@@ -38,15 +38,17 @@ from tasks.media.plan import (
     INPUT_NAME,
     NEGLIGIBLE_OFFSET_SECONDS,
     RECORDING_NAME,
+    SAMPLE_BYTES,
+    SOUND_NAME,
     TOLERANCE_SECONDS,
     Conversion,
     ConversionLimits,
     Plan,
     ProcessLimits,
-    check_arguments,
     first_sound_arguments,
     interruption,
     offset_seconds,
+    sound_arguments,
     survey_arguments,
 )
 from tasks.media.sandbox import run_confined
@@ -67,13 +69,14 @@ def convert_file(
     audio_stream: int = 0,
     refuse_damaged: bool = False,
     measure_channels: bool = False,
+    sound: Path | None = None,
 ) -> Conversion:
     """
     Make the recording *target* of the file *upload*, which *name* stands for in messages.
 
     *audio_stream* counts from 1; 0 takes the one with speech. What can't be read of a damaged upload is a gap of the
     conversion, or with *refuse_damaged* a reason to reject it. With *measure_channels*, it says when the voice of a
-    stereo upload is in which channel.
+    stereo upload is in which channel. *sound* is a file for what the recording decodes to, samples of 16 bits.
 
     Works in a folder next to *target*. Raises `MediaRejected`, `UploadMissing` or `ConversionInterrupted`; then there
     is no *target*.
@@ -95,7 +98,9 @@ def convert_file(
         offset = _offset(ffmpeg, take, losses)
         turns = ffmpeg.channel_turns(take, limits) if measure_channels else ()
         take.recording.replace(folder / RECORDING_NAME)
-        check_recording(report, ffmpeg.run(check_arguments()), name=name)
+        check_recording(report, ffmpeg.sound_seconds(), name=name)
+        if sound is not None:
+            (folder / SOUND_NAME).replace(sound)
         (folder / RECORDING_NAME).replace(target)
     return Conversion(
         audio_seconds=round(report.written.seconds, 3),
@@ -143,6 +148,12 @@ class Ffmpeg:
         if error is not None:
             raise error
         return replace(report, exit_code=end.code)
+
+    def sound_seconds(self) -> float:
+        """Decode the recording, and return how long it is. Raises as `run` does."""
+        self.run(sound_arguments())
+        sound = self.folder / SOUND_NAME
+        return sound.stat().st_size / SAMPLE_BYTES / RECORDING_RATE if sound.exists() else 0.0
 
     def survey(self, container: str, audio_stream: int) -> Survey:
         """

@@ -12,6 +12,7 @@ means (a muted microphone sends nothing) become silence of the same length, so t
 
 import math
 import signal
+import sys
 from dataclasses import dataclass, replace
 
 from tasks.batches import AudioStream, Gap
@@ -26,6 +27,9 @@ INPUT_NAME = "upload"
 """The upload's name in the folder where ffmpeg works. ffmpeg tells by the content what it is."""
 
 RECORDING_NAME = "recording.mp3"
+SOUND_NAME = "sound.pcm"
+SAMPLE_BYTES = 2
+"""The sound that the recording decodes to, in samples of so many bytes in this machine's order."""
 
 DEMUXERS = (
     *("aac", "ac3", "aiff", "amr", "asf", "au", "avi", "caf", "dsf", "dss", "dv", "eac3", "flac", "flv", "gsm"),
@@ -49,8 +53,8 @@ HIGH_PASS_HERTZ = 30
 PEAK = 0.9
 """Share of full scale above which an amplified recording is limited, not clipped."""
 
-_STREAM_BYTES_PER_SECOND = 20_000
-"""The highest bit rate of an MP3 at 16 kHz is 160 kbit/s."""
+_STREAM_BYTES_PER_SECOND = SAMPLE_BYTES * RECORDING_RATE
+"""Those of the decoded sound; the highest bit rate of an MP3 at 16 kHz is 160 kbit/s."""
 
 _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
@@ -216,13 +220,12 @@ def survey_arguments(audio_stream: int = 0) -> list[str]:
     ]
 
 
-def check_arguments() -> list[str]:
-    """Return ffmpeg's arguments that measure the recording by decoding it."""
-    graph = f"[0:a:0]aresample=osf=s16,volumedetect@{WRITTEN}[sound]"
+def sound_arguments() -> list[str]:
+    """Return ffmpeg's arguments that make `SOUND_NAME` of the recording."""
     return [
-        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-threads", "1"),
+        *("-nostdin", "-hide_banner", "-nostats", "-loglevel", "repeat+level+info", "-y", "-threads", "1"),
         *_input(RECORDING_NAME),
-        *("-filter_complex", graph, "-map", "[sound]", "-f", "null", "-"),
+        *("-map", "0:a:0", "-f", f"s16{sys.byteorder[0]}e", f"file:{SOUND_NAME}"),
     ]
 
 

@@ -71,9 +71,9 @@ def check_duration(report: Report, *, name: str, limits: ConversionLimits) -> No
         raise MediaRejected(msg)
 
 
-def check_recording(report: Report, recording: Report, *, name: str) -> None:
-    """Raise `ConversionInterrupted` unless the MP3 decodes to as much sound as went into it."""
-    written, decoded = report.written.seconds, recording.written.seconds
+def check_recording(report: Report, decoded: float, *, name: str) -> None:
+    """Raise `ConversionInterrupted` unless the MP3 decodes to as many seconds of sound as went into it."""
+    written = report.written.seconds
     if abs(written - decoded) > TOLERANCE_SECONDS:
         msg = f"The recording of {name} came out as {clock(decoded)} instead of {clock(written)}. Retry it."
         raise ConversionInterrupted(msg)

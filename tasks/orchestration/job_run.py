@@ -58,8 +58,8 @@ class RunProgress:
     """
     The share of a run's audio that was done, from 0 to 1, when the run last told.
 
-    *since* and *since_share* are what it told earlier, when it had found its speech at the least: from then on it has
-    used the model. None where no earlier word of it is known.
+    *since* and *since_share* are what it told earlier, when it had written its first words at the least: from then on
+    it has used the model. None where no earlier word of it is known.
     """
 
     share: float

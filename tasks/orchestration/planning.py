@@ -18,7 +18,7 @@ COLD_BEGIN_SECONDS = 60.0
 """The same where each run has a process of its own, or a container: that has to start, and to load the model."""
 
 PREPARATION_RTF = 0.02
-"""Time for each second of a recording until it is decoded and its speech is found."""
+"""Time for each second of a recording until it is decoded, on a busy machine."""
 
 ASSUMPTION = 4.0
 """A device whose speed is only assumed may be faster by this factor: its next job is bound that much earlier."""

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple, Self
 
-from tasks.batches import DETECTION_SHARE
 from tasks.orchestration.job_run import JobRun, RunProgress
 from tasks.orchestration.pool_model import Pool
 
@@ -168,8 +167,7 @@ class _Told:
     @property
     def done_seconds(self) -> float:
         """Audio that it has done since."""
-        before = max(self.progress.since_share, DETECTION_SHARE)
-        return max(self.progress.share - before, 0.0) / (1 - DETECTION_SHARE) * self.run.audio_seconds
+        return max(self.progress.share - self.progress.since_share, 0.0) * self.run.audio_seconds
 
 
 def _progress_sample(pool: Pool) -> Iterator[Sample]:
@@ -189,8 +187,8 @@ def remembered(told: tuple[RunProgress, ...], latest: RunProgress) -> tuple[RunP
     """Return what a run has told, oldest first, with its *latest* progress: as far as it says how fast it is now."""
     if told and latest.told_at <= told[-1].told_at:
         return told
-    if told and (latest.share < told[-1].share or told[0].share < DETECTION_SHARE):
-        return (latest,)  # another attempt, or its speech was not found yet
+    if told and (latest.share < told[-1].share or told[0].share <= 0):
+        return (latest,)  # another attempt, or the model was not at work yet
     kept = [*told, latest]
     while len(kept) > 2 and latest.told_at - kept[1].told_at >= REMEMBERED:  # noqa: PLR2004 - two make a speed
         kept.pop(0)

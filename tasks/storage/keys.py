@@ -10,7 +10,8 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/manifest.json                 Manifest: written once, by the start; from then on nothing is added
     batches/<batch id>/run.json                      StartedRun: written when Prefect has the batch's run
     batches/<batch id>/recordings/<job id>.mp3       what the model hears
-    batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3
+    batches/<batch id>/recordings/<job id>.speech    SpeechPlan: where the speech is in it
+    batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3 and its plan
     batches/<batch id>/cancelled/<job id>.json       CancelMark: a user cancelled this job alone
     batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
                                                      batch.json instead of a job's: that of all its jobs
@@ -111,6 +112,10 @@ class BatchKeys(StoredModel):
     def recording_record(self, job_id: str) -> str:
         """The `Recording` of a job."""
         return f"{self.recordings}{job_id}.json"
+
+    def speech_plan(self, job_id: str) -> str:
+        """The `SpeechPlan` of a job's recording."""
+        return f"{self.recordings}{job_id}.speech"
 
     @property
     def cancel_marks(self) -> str:

@@ -1,17 +1,23 @@
-"""Fetch a recording from the store to the machine that transcribes it."""
+"""Fetch a recording and its speech plan from the store to the machine that transcribes it."""
 
 import asyncio
 import hashlib
+import logging
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import ValidationError
 
 from tasks.batches import Recording, batch_id_of
 from tasks.errors import NotFound, StoreUnavailable, UploadMissing
 from tasks.outages import OUTAGE_SECONDS, ask_the_error
 from tasks.storage.base import Store
 from tasks.storage.expiries import read_expiry
+from tasks.storage.keys import BatchKeys
+from tasks.transcription.speech_plan import SpeechPlan
+
+logger = logging.getLogger(__name__)
 
 
 @task(
@@ -21,14 +27,15 @@ from tasks.storage.expiries import read_expiry
     retry_condition_fn=ask_the_error,
     cache_policy=NO_CACHE,
 )
-async def fetch_recording(store: Store, recording: Recording, target: Path) -> None:
+async def fetch_recording(store: Store, recording: Recording, target: Path) -> SpeechPlan | None:
     """
-    Copy the recording to *target*.
+    Copy the recording to *target*, and return its speech plan; None if it has none that can be used.
 
     Raises `UploadMissing` if it is no longer in the store, and `StoreUnavailable` also if other bytes arrive.
     """
     try:
         await asyncio.to_thread(_fetch, store, recording, target)
+        return await asyncio.to_thread(_read_plan, store, recording)
     except NotFound as error:
         raise UploadMissing(await asyncio.to_thread(_why_missing, store, recording.job_id)) from error
 
@@ -47,3 +54,19 @@ def _fetch(store: Store, recording: Recording, target: Path) -> None:
     if arrived != recording.sha256:
         msg = f"The store returned other bytes for {recording.key} than were written to it. Check its disk or service."
         raise StoreUnavailable(msg)
+
+
+def _read_plan(store: Store, recording: Recording) -> SpeechPlan | None:
+    """Return the speech plan of the recording. One that is gone, damaged or of another version is found again."""
+    if not recording.speech_sha256:
+        return None
+    key = BatchKeys.of(batch_id_of(recording.job_id)).speech_plan(recording.job_id)
+    try:
+        content = store.read(key)
+        if hashlib.sha256(content).hexdigest() == recording.speech_sha256:
+            return SpeechPlan.model_validate_json(content)
+        why = "other bytes than were written"
+    except (NotFound, ValidationError) as error:
+        why = str(error)
+    logger.warning("The speech plan %s cannot be used (%s); the speech is found again", key, why)
+    return None

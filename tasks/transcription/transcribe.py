@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.batches import DETECTION_SHARE, Gap, TranscriptionOptions
+from tasks.batches import Gap, TranscriptionOptions
 from tasks.errors import NoSpeech
 from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats, TranscriptionCancelled
 from tasks.transcription.gaps import merged, not_understood
-from tasks.transcription.languages import LanguageVote, elect_language, spread
+from tasks.transcription.languages import LanguageVote, elect_language
 from tasks.transcription.model_manager import ENGINES, LoadedModel, PlacedModel
 from tasks.transcription.review import Reviewed, Reviewer, voiced_stretches, worded_stretches
-from tasks.transcription.sound import decode
+from tasks.transcription.sound import Sound, decode
 from tasks.transcription.speakers import SpeakersUnknown, Turn, find_turns, meanwhile, with_speakers
+from tasks.transcription.speech_plan import SpeechPlan
 from tasks.transcription.transcript import Segment, Speaker, Transcript
-from tasks.transcription.vad import Speech, SpokenChunk, find_speech
+from tasks.transcription.vad import Speech, SpokenChunk, find_speech, planned_speech
 from tasks.transcription.whisper import WhisperBackend
 from tasks.transcription.word_times import SegmentWriter
 
@@ -26,9 +27,6 @@ logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 NO_SPEECH = "No speech detected"
-
-LANGUAGE_WINDOWS = 5
-"""Number of places at which the language is listened for. What is heard there need not be encoded again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +63,7 @@ def transcribe(
     name: str,
     on_progress: Callable[[float], None],
     cancelled: Callable[[], bool],
+    plan: SpeechPlan | None = None,
     initial_offset_seconds: float = 0.0,
     unreadable: Sequence[Gap] = (),
     channel_turns: Sequence[float] = (),
@@ -72,11 +71,11 @@ def transcribe(
     """
     Return the transcript of *audio_file*, the recording of the upload *name*. Blocks until it is done.
 
-    *on_progress* gets the share of the work that is done, from 0 to 1, rising: a little of it counts for finding the
-    speech, the rest goes by the speech that is written down. *initial_offset_seconds* is added to all times: where the
-    sound of the upload starts on its own clock. *unreadable* are the stretches of the upload that are damaged, on that
-    clock, *channel_turns* those of `Recording`. Several recordings may be transcribed at the same time, each in a
-    thread.
+    *on_progress* gets the share of the speech that is written down, from 0 to 1, rising. *plan* says where the speech
+    is; without one, or with one of another sound, it is found first. *initial_offset_seconds* is added to all times:
+    where the sound of the upload starts on its own clock. *unreadable* are the stretches of the upload that are
+    damaged, on that clock, *channel_turns* those of `Recording`. Several recordings may be transcribed at the same
+    time, each in a thread.
 
     Where a voice is heard and no word is understood, the transcript has a gap. Where the speakers cannot be told apart
     although the options ask for it, it has a note.
@@ -84,11 +83,7 @@ def transcribe(
     Raises `NoSpeech` (without loading a model), `MediaRejected`, `ModelUnavailable`, `DeviceFailed`, or
     `TranscriptionCancelled` soon after *cancelled* says so.
     """
-    speech = find_speech(
-        decode(audio_file, name=name, cancelled=cancelled),
-        cancelled=cancelled,
-        on_progress=lambda share: on_progress(DETECTION_SHARE * share),
-    )
+    speech = _speech_in(decode(audio_file, name=name, cancelled=cancelled), plan, cancelled=cancelled)
     if not speech.spans:
         raise NoSpeech(NO_SPEECH)
     find = partial(find_turns, speech, options.speakers, engine.models_folder, channel_turns=channel_turns)
@@ -123,6 +118,14 @@ def transcribe(
         compute_type=compute_type,
         batch_size=batch_size,
     )
+
+
+def _speech_in(sound: Sound, plan: SpeechPlan | None, *, cancelled: Callable[[], bool]) -> Speech:
+    if plan is not None and plan.samples == len(sound):
+        return planned_speech(sound, plan)
+    if plan is not None:
+        logger.warning("The speech plan is of %d samples, the recording has %d", plan.samples, len(sound))
+    return find_speech(sound, cancelled=cancelled)
 
 
 def told_apart(
@@ -177,7 +180,7 @@ def _written(
         for spoken, (chunk, text) in zip(speech.chunks, texts, strict=True):
             yield reviewer.review(spoken, chunk, text)
             done_seconds += chunk.speech_seconds
-            on_progress(DETECTION_SHARE + (1 - DETECTION_SHARE) * min(done_seconds / speech.speech_seconds, 1.0))
+            on_progress(min(done_seconds / speech.speech_seconds, 1.0))
 
 
 def _listen_for_language(
@@ -189,7 +192,7 @@ def _listen_for_language(
         return _Heard(backend.decoding(options.language, options.task, options.vocabulary))
     votes: list[LanguageVote] = []
     encoded: dict[int, Floats] = {}
-    for index in spread(len(speech.chunks), at_most=LANGUAGE_WINDOWS):
+    for index in speech.language_windows:
         vote, encoded[index] = loaded.engine.ask(
             partial(backend.detect_language, speech.chunks[index]), cancelled=cancelled
         )

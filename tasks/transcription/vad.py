@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from tasks.transcription.backend import Samples
+from tasks.transcription.languages import spread
 from tasks.transcription.sound import SAMPLE_RATE, Sound
+from tasks.transcription.speech_plan import SpeechPlan
 from tasks.transcription.voice_detector import VOICE, WINDOW_SAMPLES, Probabilities, floats, voice_probabilities
 
 CHUNK_SECONDS = 30
+
+LANGUAGE_WINDOWS = 5
+"""Number of chunks in which the language is listened for. What is heard there need not be encoded again."""
 
 NO_VOICE = 0.35
 """Probability of a voice under which a span of speech ends; it begins at `VOICE`."""
@@ -52,17 +57,22 @@ class SpokenChunk:
     @property
     def speech_seconds(self) -> float:
         """Total length of the spans."""
-        return sum(span.samples for span in self.spans) / SAMPLE_RATE
+        return _samples(self.spans) / SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """A recording and the spans of speech in it. *voices*, one for each span, are the spans without the air."""
+    """
+    A recording and the spans of speech in it. *voices*, one for each span, are the spans without the air.
+
+    *language_windows* are the indexes of the chunks that vote for its language.
+    """
 
     sound: Sound
     spans: tuple[Span, ...]
     chunks: tuple[SpokenChunk, ...]
     voices: tuple[Span, ...] = ()
+    language_windows: tuple[int, ...] = ()
 
     @property
     def audio_seconds(self) -> float:
@@ -72,22 +82,48 @@ class Speech:
     @property
     def speech_seconds(self) -> float:
         """Length of the speech, with a little air around it."""
-        return sum(span.samples for span in self.spans) / SAMPLE_RATE
+        return _samples(self.spans) / SAMPLE_RATE
 
 
-def find_speech(
-    sound: Sound, *, cancelled: Callable[[], bool], on_progress: Callable[[float], None] = lambda _: None
-) -> Speech:
+def find_speech(sound: Sound, *, cancelled: Callable[[], bool]) -> Speech:
     """
     Return the speech in *sound*, by the settings of faster-whisper's batched pipeline.
 
-    *on_progress* gets the share of *sound* that is searched, from 0 to 1, every five seconds of it. Raises
-    `TranscriptionCancelled` as often.
+    Raises `TranscriptionCancelled`, within five seconds of the sound.
     """
-    probabilities = voice_probabilities(sound, cancelled=cancelled, on_progress=on_progress)
+    return planned_speech(sound, plan_speech(sound, cancelled=cancelled))
+
+
+def plan_speech(sound: Sound, *, cancelled: Callable[[], bool]) -> SpeechPlan:
+    """Return the plan of the speech in *sound*, which is all that `find_speech` finds. Raises as that does."""
+    probabilities = voice_probabilities(sound, cancelled=cancelled)
     voices = tuple(voiced_spans(probabilities, len(sound)))
-    spans = with_air(voices, len(sound))
-    return Speech(sound, spans, tuple(_pack(sound, spans)), voices)
+    chunks = tuple(_packed(with_air(voices, len(sound))))
+    return SpeechPlan(
+        samples=len(sound),
+        voices=tuple((voice.start, voice.end) for voice in voices),
+        chunks=tuple(tuple((span.start, span.end) for span in spans) for spans in chunks),
+        language_windows=spread(len(chunks), at_most=LANGUAGE_WINDOWS),
+    )
+
+
+def planned_speech(sound: Sound, plan: SpeechPlan) -> Speech:
+    """Return the speech in *sound* by its plan."""
+    groups = [_spans(stretches) for stretches in plan.chunks]
+    before = accumulate((_samples(spans) for spans in groups), initial=0)
+    chunks = tuple(
+        SpokenChunk(sound, spans, samples_before / SAMPLE_RATE)
+        for spans, samples_before in zip(groups, before, strict=False)
+    )
+    return Speech(sound, _spans(plan.spans), chunks, _spans(plan.voices), plan.language_windows)
+
+
+def _spans(stretches: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    return tuple(Span(start, end) for start, end in stretches)
+
+
+def _samples(spans: Iterable[Span]) -> int:
+    return sum(span.samples for span in spans)
 
 
 def voiced_spans(probabilities: Probabilities, samples: int) -> Iterator[Span]:
@@ -153,16 +189,15 @@ def with_air(spans: Sequence[Span], samples: int) -> tuple[Span, ...]:
     )
 
 
-def _pack(sound: Sound, spans: Iterable[Span]) -> Iterator[SpokenChunk]:
-    """Yield the spans in chunks as faster-whisper's batched pipeline does: in order, as many as fit into 30 s."""
+def _packed(spans: Iterable[Span]) -> Iterator[tuple[Span, ...]]:
+    """Yield the spans of each chunk as faster-whisper's batched pipeline does: in order, as many as fit into 30 s."""
     packed: list[Span] = []
-    packed_samples = samples_before = 0
+    packed_samples = 0
     for span in spans:
         if packed and packed_samples + span.samples > CHUNK_SECONDS * SAMPLE_RATE:
-            yield SpokenChunk(sound, tuple(packed), samples_before / SAMPLE_RATE)
-            samples_before += packed_samples
+            yield tuple(packed)
             packed, packed_samples = [], 0
         packed.append(span)
         packed_samples += span.samples
     if packed:
-        yield SpokenChunk(sound, tuple(packed), samples_before / SAMPLE_RATE)
+        yield tuple(packed)

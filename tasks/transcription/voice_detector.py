@@ -57,23 +57,19 @@ _CERTAIN = 0.8
 """A word alone between pauses of 5 s lasts this long or is this certain. What has neither is a bird or a melody."""
 
 
-def voice_probabilities(
-    sound: Sound, *, cancelled: Callable[[], bool], on_progress: Callable[[float], None]
-) -> Probabilities:
+def voice_probabilities(sound: Sound, *, cancelled: Callable[[], bool]) -> Probabilities:
     """
     Return the probability of a voice in each window of *sound*.
 
     Passages in which the detector heard no voice, though something rises out of the noise, are heard once more:
     amplified, and with an empty memory. After a loud voice the detector is deaf to one that is 30 dB quieter.
 
-    *on_progress* gets the share of *sound* that is done, from 0 to 1, every five seconds of it. Raises
-    `TranscriptionCancelled` as often.
+    Raises `TranscriptionCancelled`, within five seconds of the sound.
     """
     total = len(sound) // WINDOW_SAMPLES + 1
     probabilities = np.zeros(total, dtype=np.float32)
     for start, heard in _listen(sound, range(total), cancelled):
         probabilities[start : start + len(heard)] = heard
-        on_progress((start + len(heard)) / total)
     for passage in _passages_without_voice(probabilities):
         part = sound[passage.start * WINDOW_SAMPLES : passage.stop * WINDOW_SAMPLES]
         if _something_rises(_levels(part)):

@@ -13,11 +13,11 @@ from tasks.media.plan import (
     ConversionLimits,
     Plan,
     better_plan,
-    check_arguments,
     conversion_arguments,
     first_sound_arguments,
     interruption,
     offset_seconds,
+    sound_arguments,
     survey_arguments,
 )
 from tasks.media.survey import Stretch
@@ -157,7 +157,7 @@ def test_endless_log_is_not_kept():
         conversion_arguments(Plan(), ConversionLimits(60.0)),
         first_sound_arguments(Plan()),
         survey_arguments(),
-        check_arguments(),
+        sound_arguments(),
     ],
 )
 def test_ffmpeg_may_open_nothing_but_the_one_file(arguments):
@@ -251,9 +251,9 @@ def test_length_is_limited_as_decoded_not_as_declared():
 
 
 def test_recording_must_hold_what_went_into_it():
-    check_recording(WHOLE, replace(WHOLE, written=Sound(600.4)), name="x")
+    check_recording(WHOLE, 600.4, name="x")
     with pytest.raises(ConversionInterrupted, match=r"came out as 0:09:59 instead of 0:10:00"):
-        check_recording(WHOLE, replace(WHOLE, written=Sound(599.4)), name="x")
+        check_recording(WHOLE, 599.4, name="x")
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ JOB = job_id_for(BATCH, "talks/lecture.mp3")
 UPLOAD = f"{BATCH}/{JOB}"
 RULES = RetentionRules.of(Settings(_env_file=None))
 DOCUMENT = f"{KEYS.documents}talks/lecture_refined.srt"
-EXPIRES = {UPLOAD, KEYS.recording(JOB), KEYS.recording_record(JOB)}
+EXPIRES = {UPLOAD, KEYS.recording(JOB), KEYS.speech_plan(JOB), KEYS.recording_record(JOB)}
 
 
 def ago(**time: float) -> datetime:
@@ -56,7 +56,7 @@ def batch_of(
     )
 
 
-RECORDING = dict.fromkeys((KEYS.recording_record(JOB), KEYS.recording(JOB)), ago(days=4))
+RECORDING = dict.fromkeys((KEYS.recording_record(JOB), KEYS.speech_plan(JOB), KEYS.recording(JOB)), ago(days=4))
 FAILED = batch_of(keys=RECORDING, uploads={UPLOAD: ago(days=4)})
 
 
@@ -124,7 +124,7 @@ def test_a_recording_goes_with_the_upload_if_recordings_are_not_kept():
 
 def test_the_record_of_a_recording_goes_before_its_sound():
     order = [item.name for item in planned(FAILED, ended(days=2)).removals]
-    assert order.index(KEYS.recording_record(JOB)) < order.index(KEYS.recording(JOB))
+    assert order.index(KEYS.recording_record(JOB)) < min(map(order.index, [KEYS.speech_plan(JOB), KEYS.recording(JOB)]))
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,7 @@ LATE = f"{KEYS.documents}talks/lecture_refined.late.srt"
         ({}, {f"{BATCH}/{STRANGER}": ago(hours=1)}, {f"{BATCH}/{STRANGER}"}),
         ({KEYS.recording(JOB): ago(hours=1)}, {}, {KEYS.recording(JOB)}),  # without its record it is none
         ({KEYS.recording(STRANGER): ago(hours=1)}, {}, {KEYS.recording(STRANGER)}),
+        ({KEYS.speech_plan(STRANGER): ago(hours=1)}, {}, {KEYS.speech_plan(STRANGER)}),
         ({LATE: ago(hours=1)}, {}, {LATE}),
         ({LATE: ago(minutes=59)}, {}, set()),
         ({KEYS.publication(JOB): ago(hours=1), DOCUMENT: ago(hours=1)}, {}, set()),

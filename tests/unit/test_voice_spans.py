@@ -5,9 +5,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tasks.transcription.sound import SAMPLE_RATE
-from tasks.transcription.vad import CHUNK_SECONDS, Span, voiced_spans, with_air
+from tasks.transcription.speech_plan import SpeechPlan
+from tasks.transcription.vad import (
+    CHUNK_SECONDS,
+    Span,
+    find_speech,
+    plan_speech,
+    planned_speech,
+    voiced_spans,
+    with_air,
+)
 from tasks.transcription.voice_detector import WINDOW_SAMPLES, _without_blips
 
 VOICE, DOUBT, QUIET = 0.9, 0.4, 0.1
@@ -57,3 +67,46 @@ def test_air_around_a_voice_is_shared_where_the_pause_is_short():
 )
 def test_a_voice_that_stands_alone_is_long_or_certain(runs, kept):
     assert np.array_equal(_without_blips(windows(runs)), windows(runs)) == kept
+
+
+@pytest.fixture(scope="module")
+def heard():
+    """Minutes in which voices of all lengths are heard, and their plan as it comes back from the store."""
+    lengths = np.random.default_rng(1).integers(1, 200, size=120)
+    probabilities = windows((VOICE if number % 2 else QUIET, length) for number, length in enumerate(lengths))
+    sound = np.arange((len(probabilities) - 1) * WINDOW_SAMPLES).astype(np.int16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.transcription.vad.voice_probabilities", lambda *_, **__: probabilities)
+        plan = plan_speech(sound, cancelled=lambda: False)
+        found = find_speech(sound, cancelled=lambda: False)
+    return found, SpeechPlan.model_validate_json(plan.model_dump_json())
+
+
+def test_speech_by_its_plan_is_the_speech_that_was_found(heard):
+    found, plan = heard
+    again = planned_speech(found.sound, plan)
+
+    assert (again.spans, again.voices, again.language_windows) == (found.spans, found.voices, found.language_windows)
+    assert len(found.chunks) > len(found.language_windows) == 5
+    for ours, theirs in zip(again.chunks, found.chunks, strict=True):
+        assert (ours.spans, ours.start_seconds) == (theirs.spans, theirs.start_seconds)
+        assert np.array_equal(ours.samples, theirs.samples)
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"version": 2}, "version"),
+        ({"samples": 1000}, "beyond the end"),
+        ({"voices": ((5, 3),)}, "ends before it begins"),
+        ({"voices": ((0, 300), (200, 400))}, "overlap"),
+        ({"voices": ((0, 300),)}, "do not belong together"),
+        ({"voices": (), "chunks": ((),)}, "do not belong together"),
+        ({"language_windows": (1000,)}, "chunk that there is not"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(heard, changed, fault):
+    _, plan = heard
+
+    with pytest.raises(ValidationError, match=fault):
+        SpeechPlan.model_validate(plan.model_dump() | changed)

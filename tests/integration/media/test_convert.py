@@ -10,6 +10,9 @@ from tasks.outages import ask_the_error
 from tasks.settings import Settings
 from tasks.storage.keys import BatchKeys
 from tasks.storage.open_store import open_store
+from tasks.transcription.sound import decode
+from tasks.transcription.speech_plan import SpeechPlan
+from tasks.transcription.vad import plan_speech
 
 BATCH_ID = "20261122-101112-abcdef"
 KEYS = BatchKeys.of(BATCH_ID)
@@ -48,6 +51,16 @@ def test_recording_and_its_record_are_in_the_store(submit, settings):
     assert (recording.key, recording.size) == (KEYS.recording(job.job_id), len(content))
     assert recording.sha256 == hashlib.sha256(content).hexdigest()
     assert Recording.model_validate_json(store.read(KEYS.recording_record(job.job_id))) == recording
+
+
+def test_speech_is_found_with_the_conversion_in_the_very_sound_that_the_model_hears(submit, settings, clips, tmp_path):
+    recording = convert(submit(clips["garden-podcast.mp3"].path.read_bytes()), BATCH_ID, settings)
+    store = open_store(settings)
+    plan = store.read(KEYS.speech_plan(recording.job_id))
+    store.fetch(recording.key, tmp_path / "recording.mp3")
+    sound = decode(tmp_path / "recording.mp3", name="", cancelled=lambda: False)
+    assert SpeechPlan.model_validate_json(plan) == plan_speech(sound, cancelled=lambda: False)
+    assert recording.speech_sha256 == hashlib.sha256(plan).hexdigest()
 
 
 def test_record_says_which_of_several_audio_streams_was_taken(submit, settings, zoo):

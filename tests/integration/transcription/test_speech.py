@@ -195,13 +195,3 @@ def test_the_search_can_be_cancelled_every_few_seconds_of_sound():
 
     with pytest.raises(TranscriptionCancelled):
         find_speech(silence(16), cancelled=lambda: next(answers))
-
-
-def test_the_search_tells_how_far_it_is():
-    shown: list[float] = []
-
-    find_speech(silence(60), cancelled=lambda: False, on_progress=shown.append)
-
-    assert len(shown) >= 10
-    assert shown == sorted(shown)
-    assert shown[-1] == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
-from tasks.batches import DETECTION_SHARE, Gap, GapReason, TranscriptionOptions, WhisperTask
+from tasks.batches import Gap, GapReason, TranscriptionOptions, WhisperTask
 from tasks.devices import Device
 from tasks.errors import MediaRejected, NoSpeech, TranscriptionError
 from tasks.transcription.backend import TranscriptionCancelled
@@ -18,7 +18,7 @@ from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.sound import decode
 from tasks.transcription.transcribe import transcribe
 from tasks.transcription.transcript import Transcript
-from tasks.transcription.vad import find_speech
+from tasks.transcription.vad import find_speech, plan_speech
 from tasks.transcription.whisper import WhisperBackend, vocabulary_hint
 
 TOLERANCE_SECONDS = 0.02
@@ -189,8 +189,20 @@ def test_progress_rises_to_the_end(recording, transcribed):
 
     assert len(shown) >= 3
     assert shown == sorted(shown)
-    assert 0 < shown[0] <= DETECTION_SHARE, "finding the speech counts as well"
     assert shown[-1] == pytest.approx(1)
+
+
+def test_the_speech_is_where_the_plan_says_unless_that_is_of_another_sound(clip, transcribed):
+    file = clip("short-answer")
+    plan = plan_speech(decode(file, name="", cancelled=lambda: False), cancelled=lambda: False)
+    first = plan.model_copy(update={"voices": plan.voices[:1], "chunks": (plan.chunks[0][:1],)})
+    of_another = first.model_copy(update={"samples": first.samples + 1})
+
+    whole = transcribed(file)
+    assert transcribed(file, plan=plan) == transcribed(file, plan=of_another) == whole
+    words = transcribed(file, plan=first).words
+    assert 0 < len(words) < len(whole.words)
+    assert words[-1].end <= plan.chunks[0][0][1] / 16_000
 
 
 def test_times_are_on_the_clock_of_the_upload(clip, transcribed):
