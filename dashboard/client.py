@@ -16,9 +16,13 @@ from typing import Any, TypeVar
 from prefect.client.orchestration import get_client
 
 from dashboard.search.service import SearchService
+from dashboard.services.batch_filter import BatchFilter
+from dashboard.services.batch_runs import AllBatchRuns
 from dashboard.services.batches import BatchService
 from dashboard.services.health import HealthCheck
 from dashboard.services.inboxes import Inboxes
+from dashboard.services.jobs import JobService
+from dashboard.services.labels import LabelService
 from dashboard.services.pools import PoolFacts, PoolService
 from dashboard.services.prefect_links import ui_url
 from dashboard.services.queries import BatchQueries
@@ -42,8 +46,8 @@ SECONDS_A_PAGE_WAITS = 30.0
 class Client:
     """
     The services of the dashboard: queries (`overview`), transcripts (`reading`), their corrections (`revisions`), the
-    search in them (`search`), operations on batches (`lifecycle`), uploads (`intake`), watched folders (`inboxes`) and
-    health checks (`health`).
+    search in them (`search`), operations on batches (`lifecycle`) and on some of their jobs (`jobs`), names and tags
+    (`labels`), uploads (`intake`), watched folders (`inboxes`) and health checks (`health`).
     """
 
     settings: Settings
@@ -55,6 +59,8 @@ class Client:
     search: SearchService
     revisions: RevisionService
     lifecycle: BatchService
+    jobs: JobService
+    labels: LabelService
     inboxes: Inboxes
     health: HealthCheck
 
@@ -81,7 +87,9 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
         search = SearchService(store, settings.search_folder)
         records, runs = RecordCache(store, on_change=search.indexer.touch), PrefectService(prefect)
         intake = UploadService(records, settings)
-        overview = BatchQueries(records, runs, intake, PoolService(records, runs, PoolFacts(prefect)))
+        pools = PoolService(records, runs, PoolFacts(prefect))
+        overview = BatchQueries(records, runs, intake, pools, BatchFilter(records, AllBatchRuns(prefect)))
+        lifecycle = BatchService(records, runs, intake, overview, settings)
         client = Client(
             settings=settings,
             store=store,
@@ -91,7 +99,9 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             reading=TranscriptService(store, records, overview),
             search=search,
             revisions=RevisionService(store, records),
-            lifecycle=BatchService(records, runs, intake, overview, settings),
+            lifecycle=lifecycle,
+            jobs=JobService(records, runs, overview, lifecycle, settings),
+            labels=LabelService(records),
             inboxes=Inboxes(prefect, store),
             health=HealthCheck(overview, runs, store),
         )

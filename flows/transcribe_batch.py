@@ -58,8 +58,9 @@ from tasks.orchestration.waiting import forget_waiting, tell_waiting
 from tasks.outages import attempt, refusal, retry_until_accepted, warn
 from tasks.settings import Settings
 from tasks.storage.base import Store
+from tasks.storage.edits import read_standing_manifest
 from tasks.storage.open_store import open_store
-from tasks.storage.records import distinguish_outage, read_manifest
+from tasks.storage.records import distinguish_outage
 
 SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0
@@ -164,7 +165,9 @@ async def _accepted(work: Callable[[], Awaitable[Result]], what: str) -> Result:
 
 
 def _read_manifest(store: Store, batch_id: str) -> Manifest:
-    return distinguish_outage(store, f"The record of batch {batch_id}", partial(read_manifest, store, batch_id))
+    return distinguish_outage(
+        store, f"The record of batch {batch_id}", partial(read_standing_manifest, store, batch_id)
+    )
 
 
 async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, converted: Conversions) -> None:

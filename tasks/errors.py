@@ -20,8 +20,9 @@ Everything that can go wrong with a job, as one tree of exceptions.
     ├── Unreadable                 one thing in the store cannot be read, though the store answers
     ├── WrongInstallation          the store is that of another installation
     ├── WrongStage                 not possible at this stage of the batch or job
-    ├── RevisionConflict           a revision was saved since the one that was corrected
+    ├── RevisionConflict           a revision, or another name, was saved since the one that was changed
     ├── CorrectionInvalid          a corrected transcript that cannot be one
+    ├── LabelInvalid               a name, title or tag that cannot be one
     ├── UploadMissing              the upload is gone, so the job cannot be converted again
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
     ├── StoreUnavailable           the store did not answer                           (retryable)
@@ -129,11 +130,15 @@ class WrongStage(TranscriptionError):
 
 
 class RevisionConflict(TranscriptionError):
-    """Another revision was saved since the one that this correction is based on."""
+    """Another revision was saved since the one that this correction is based on, or another name than was seen."""
 
 
 class CorrectionInvalid(TranscriptionError):
     """The corrected transcript cannot be one: a time outside the recording, a speaker that there is not."""
+
+
+class LabelInvalid(TranscriptionError):
+    """A name, title or tag that cannot be one."""
 
 
 class UploadMissing(TranscriptionError):

@@ -22,7 +22,7 @@ MAX_ADDRESS_BYTES = 900
 
 PLACEHOLDERS = ("batch", "batch_name", "date", "tree", "name", "stem", "format")
 OF_A_DOCUMENT = frozenset({"tree", "name", "stem"})
-OUR_FOLDERS = frozenset({"batches", "ingest", "uploads", "installation.json", "check.txt"})
+OUR_FOLDERS = frozenset({"batches", "edits", "ingest", "uploads", "installation.json", "check.txt"})
 """The other names at the top of the store."""
 
 BATCH_ID = r"\d{8}-\d{6}-[a-z2-7]{6}"

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Query, Response, status
 from pydantic import ConfigDict, Field
 
 from dashboard.api.client import ClientOfProcess
+from dashboard.services.batch_filter import Wanted
 from dashboard.services.prefect_links import flow_run_url
 from tasks.batches import StoredModel, TranscriptionOptions
-from tasks.orchestration.status import BatchPage, BatchStatus
+from tasks.orchestration.status import BatchPage, BatchState, BatchStatus
 
 router = APIRouter(prefix="/batch", tags=["batches"])
 
@@ -54,6 +55,16 @@ class Cancel(StoredModel):
     keep: bool = Field(default=False, description="keep the uploads of what is not done, for a retry")
 
 
+class BatchesWanted(StoredModel):
+    """A page of the list of batches, and what they must have to be on it."""
+
+    limit: int = Field(default=20, ge=1, le=100)
+    offset: int = Field(default=0, ge=0)
+    search: str = Field(default="", max_length=200, description="words in name or tags, or the beginning of the id")
+    tag: str = Field(default="", max_length=200, description="a tag that they have; case does not matter")
+    state: BatchState | None = Field(default=None, description="the state that they are in")
+
+
 @router.post("", status_code=status.HTTP_201_CREATED)
 async def make_batch(client: ClientOfProcess, new: NewBatch | None = None) -> BatchMade:
     """Create a batch. It takes uploads until it is started."""
@@ -63,14 +74,10 @@ async def make_batch(client: ClientOfProcess, new: NewBatch | None = None) -> Ba
 
 
 @router.get("")
-async def list_batches(
-    client: ClientOfProcess,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    search: Annotated[str, Query(max_length=200, description="words in the name, or the beginning of the id")] = "",
-) -> BatchPage:
+async def list_batches(client: ClientOfProcess, wanted: Annotated[BatchesWanted, Query()]) -> BatchPage:
     """Return batches with their summaries, newest first."""
-    return await client.overview.batches(limit=limit, offset=offset, search=search)
+    found = Wanted(wanted.search, wanted.tag, wanted.state)
+    return await client.overview.batches(limit=wanted.limit, offset=wanted.offset, wanted=found)
 
 
 @router.get("/{batch_id}", response_model=BatchStatus)
@@ -98,27 +105,6 @@ async def retry_batch(client: ClientOfProcess, batch_id: str) -> BatchStatus:
 async def cancel_batch(client: ClientOfProcess, batch_id: str, how: Cancel | None = None) -> BatchStatus:
     """Stop the batch; jobs that are done stay. The uploads of the rest are removed, unless they are to be kept."""
     await client.lifecycle.cancel(batch_id, keep=how is not None and how.keep)
-    return await client.overview.batch(batch_id)
-
-
-@router.delete(
-    "/{batch_id}/jobs/{job_id}",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses={202: {"model": BatchStatus, "description": "The batch had been started: the job is cancelled."}},
-    response_model=None,
-)
-async def remove_job(
-    client: ClientOfProcess,
-    batch_id: str,
-    job_id: str,
-    response: Response,
-    keep: Annotated[bool, Query(description="keep the upload of a job that is cancelled, for a retry")] = False,  # noqa: FBT002 - FastAPI's way
-) -> BatchStatus | None:
-    """Remove an upload before the start of its batch; cancel the job after it. The other jobs go on."""
-    if await client.lifecycle.remove_upload(batch_id, job_id):
-        return None
-    await client.lifecycle.cancel_job(batch_id, job_id, keep=keep)
-    response.status_code = status.HTTP_202_ACCEPTED
     return await client.overview.batch(batch_id)
 
 

@@ -4,8 +4,9 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Form, Request, Response, status
 from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -95,16 +96,41 @@ async def play_mp4(request: Request, client: ClientOfProcess, job_id: str) -> Re
 @router.get("/batch/{batch_id}/results.zip", response_class=StreamingResponse)
 async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
     """Return all documents that exist so far, in the folders of the uploads; the manifest lists every job."""
-    manifest = await client.records.manifest(batch_id)
+    return await _zipped(client, batch_id, None)
+
+
+@router.post("/batch/{batch_id}/results.zip", response_class=StreamingResponse)
+async def download_some_results(
+    client: ClientOfProcess,
+    batch_id: str,
+    jobs: Annotated[str, Form(description="their ids, with spaces between them")],
+) -> Response:
+    """Return the documents of some jobs, as for all of them. A form, which a page can send to save what comes back."""
+    return await _zipped(client, batch_id, frozenset(jobs.split()))
+
+
+async def _zipped(client: Client, batch_id: str, chosen: frozenset[str] | None) -> Response:
+    """Return the ZIP of the batch, or of the *chosen* jobs of it."""
     status_now = await client.overview.batch(batch_id)
+    manifest = await client.records.manifest(batch_id)
     if manifest is None:
         msg = f"Batch {batch_id} has not been started, so there are no results."
         raise WrongStage(msg)
     publications = await client.records.publications(batch_id, anew=True)
+    stages = {now.job_id: now for now in status_now.jobs if chosen is None or now.job_id in chosen}
     outcomes = [
-        JobOutcome(job=job, stage=now.stage, error=now.error, publication=publications.get(job.job_id))
-        for job, now in zip(manifest.jobs, status_now.jobs, strict=True)
+        JobOutcome(
+            job=job,
+            stage=stages[job.job_id].stage,
+            error=stages[job.job_id].error,
+            publication=publications.get(job.job_id),
+        )
+        for job in manifest.jobs
+        if job.job_id in stages
     ]
+    if chosen is not None and not any(outcome.publication for outcome in outcomes):
+        msg = f"None of these jobs of batch {batch_id} has documents yet, so there is nothing to download."
+        raise WrongStage(msg)
     headers = {"Content-Disposition": attachment(f"{manifest.batch.name}.zip"), "Cache-Control": "no-store"}
     zipped = zip_results(client.store, manifest, outcomes)
     return StreamingResponse(zipped, media_type="application/zip", headers=headers)

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from tasks.errors import (
     CorrectionInvalid,
     DiskFull,
+    LabelInvalid,
     ModelUnavailable,
     NotFound,
     NotMedia,
@@ -36,6 +37,7 @@ STATUS_OF: dict[type[TranscriptionError], int] = {
     WrongStage: 409,
     RevisionConflict: 409,
     CorrectionInvalid: 422,
+    LabelInvalid: 422,
     PathTaken: 409,
     UploadMissing: 410,
     UploadTooLarge: 413,

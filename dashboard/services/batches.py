@@ -16,7 +16,7 @@ from dashboard.services.queries import BatchQueries
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.runs import PrefectService
 from dashboard.services.uploads import UploadService
-from tasks.batches import Batch, CancelMark, KeepMark, Stage, StartedRun, TranscriptionOptions, new_batch_id
+from tasks.batches import Batch, KeepMark, StartedRun, TranscriptionOptions, new_batch_id
 from tasks.errors import (
     DiskFull,
     NotFound,
@@ -26,8 +26,7 @@ from tasks.errors import (
     TranscriptionError,
     WrongStage,
 )
-from tasks.names import display_name
-from tasks.orchestration.status import BatchState, BatchStatus, JobStatus
+from tasks.orchestration.status import BatchState, BatchStatus
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.expiries import expired
@@ -138,19 +137,12 @@ class BatchService:
             ended = f"has ended ({status.state})" if status.state.ended else "is just being started"
             msg = f"Batch {batch_id} {ended}, so there is nothing to cancel now."
             raise WrongStage(msg)
-        await self._note_keep(batch_id, keep=keep)
+        await note_keep(self._records, batch_id, keep=keep)
         await self._runs.cancel(status.flow_run_id, batch_id)
         self._overview.forget(batch_id)
         if not keep:
             self.cancelled.add(batch_id)
         logger.info("batch %s is cancelled", batch_id)
-
-    async def _note_keep(self, batch_id: str, *, keep: bool, job_id: str = "") -> None:
-        """Note whether to keep the uploads before anything is stopped: the note is read when it stops."""
-        if keep:
-            await self._records.mark_kept(batch_id, KeepMark(kept_at=datetime.now(UTC)), job_id=job_id)
-        else:
-            await self._records.forget_kept(batch_id, job_id=job_id)
 
     async def remove_upload(self, batch_id: str, job_id: str) -> bool:
         """Remove an upload of a batch that has not been started, or return False if it was started."""
@@ -162,38 +154,6 @@ class BatchService:
             return False
         self._overview.forget(batch_id)
         return True
-
-    async def cancel_job(self, batch_id: str, job_id: str, *, keep: bool = False) -> None:
-        """
-        Stop one job of a started batch; the others go on. Cancelling it again changes nothing.
-
-        Its upload goes as soon as it has stopped, unless it is to be kept for a retry.
-        """
-        job = await self._job(batch_id, job_id)
-        if job.stage is Stage.CANCELLED:
-            return
-        if job.stage.ended:
-            msg = f"{display_name(job.path)} is {job.stage}, so there is nothing to cancel."
-            raise WrongStage(msg)
-        await self._note_keep(batch_id, keep=keep, job_id=job_id)
-        # A retry of the batch reads the mark and leaves the job as it is.
-        await self._records.mark_cancelled(batch_id, CancelMark(job_id=job_id, cancelled_at=datetime.now(UTC)))
-        if job.flow_run_id is None:
-            # Its run may be created in this very moment: it reads the mark as well, or is seen by the second look.
-            self._overview.forget(batch_id)  # a look that began before the mark would not see that run
-            job = await self._job(batch_id, job_id)
-        if job.flow_run_id is not None:
-            await self._runs.cancel_job(job.flow_run_id)
-        self._overview.forget(batch_id)
-        logger.info("job %s is cancelled", job_id)
-
-    async def _job(self, batch_id: str, job_id: str) -> JobStatus:
-        status = await self._overview.batch(batch_id, max_age=0)
-        for job in status.jobs:
-            if job.job_id == job_id:
-                return job
-        msg = f"Batch {batch_id} has no job {display_name(job_id)}."
-        raise NotFound(msg)
 
     async def dismiss(self, batch_id: str) -> None:
         """
@@ -299,6 +259,14 @@ class BatchService:
         await self._records.write_started_run(batch.batch_id, run)
         logger.info("batch %s started as flow run %s", batch.batch_id, run.flow_run_id)
         return run.flow_run_id
+
+
+async def note_keep(records: RecordCache, batch_id: str, *, keep: bool, job_id: str = "") -> None:
+    """Note whether to keep the uploads before anything is stopped: the note is read when it stops."""
+    if keep:
+        await records.mark_kept(batch_id, KeepMark(kept_at=datetime.now(UTC)), job_id=job_id)
+    else:
+        await records.forget_kept(batch_id, job_id=job_id)
 
 
 def _still_running(batch_id: str) -> WrongStage:

@@ -1,6 +1,7 @@
 """The GPU work pools as shown to users: current and queued runs, problems and their remedies."""
 
 import asyncio
+import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -165,6 +166,9 @@ class PoolService:
                     self._names[batch_id] = (await self._records.batch(batch_id)).name
                 except (NotFound, RecordDamaged, StoreUnavailable):
                     continue
+        with contextlib.suppress(StoreUnavailable):
+            edits = await self._records.edits.all()
+            return {**self._names, **{batch_id: each.name for batch_id, each in edits.items() if each.name}}
         return self._names
 
 

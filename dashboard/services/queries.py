@@ -1,8 +1,7 @@
 """Queries: batches with their jobs, and GPU work pools, gathered from the store and from Prefect."""
 
 import asyncio
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -10,6 +9,8 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
+from dashboard.services.batch_filter import BatchFilter, Wanted
+from dashboard.services.labels import labelled
 from dashboard.services.pools import PoolService
 from dashboard.services.prefect_links import flow_run_url
 from dashboard.services.record_cache import RecordCache
@@ -37,50 +38,6 @@ from tasks.orchestration.stages import (
 from tasks.orchestration.status import BatchListEntry, BatchPage, BatchStatus, JobStatus, PoolStatus
 from tasks.single_flight import SingleFlightCache
 
-READ_AT_ONCE = 8
-
-
-class Search:
-    """
-    Remembers the names of all batches that were searched: a name never changes.
-
-    The first search reads the record of every batch, later ones those of the batches that are new.
-    """
-
-    def __init__(self, records: RecordCache) -> None:
-        self._records = records
-        self._names: dict[str, str] = {}
-
-    async def matching(self, batch_ids: Sequence[str], search: str) -> list[str]:
-        """Return those of *batch_ids* that fit every word of *search*: it is in the name, or the id begins with it."""
-        words = _comparable(search).split()
-        if not words:
-            return list(batch_ids)
-        await self._learn(batch_ids)
-        return [
-            batch_id
-            for batch_id in batch_ids
-            if all(word in self._names.get(batch_id, "") or batch_id.startswith(word) for word in words)
-        ]
-
-    async def _learn(self, batch_ids: Sequence[str]) -> None:
-        self._names = {batch_id: self._names[batch_id] for batch_id in batch_ids if batch_id in self._names}
-        places = asyncio.Semaphore(READ_AT_ONCE)
-
-        async def learn(batch_id: str) -> None:
-            async with places:
-                try:
-                    batch = await self._records.batch(batch_id)
-                except (NotFound, RecordDamaged):  # just being made or dismissed, or its name is unknown
-                    return
-                self._names[batch_id] = _comparable(batch.name)
-
-        await asyncio.gather(*(learn(batch_id) for batch_id in batch_ids if batch_id not in self._names))
-
-
-def _comparable(text: str) -> str:
-    return unicodedata.normalize("NFC", text).casefold()
-
 
 class DoneJobs:
     """Computes the status of the jobs of one batch; that of a job that is done, only once."""
@@ -107,6 +64,7 @@ def _same(facts: JobFacts, then: JobFacts) -> bool:
     return facts.run is then.run and facts.publication is then.publication
 
 
+ALL = Wanted()
 STATUS_MAX_AGE = 0.5
 """Maximum age in seconds of the status of a single batch."""
 
@@ -123,12 +81,19 @@ BATCHES_READ_AT_ONCE = 4
 class BatchQueries:
     """Reads batches and pools. Methods raise `NotFound`, `StoreUnavailable` and `PrefectUnavailable`."""
 
-    def __init__(self, records: RecordCache, runs: PrefectService, intake: UploadService, floor: PoolService) -> None:
+    def __init__(
+        self,
+        records: RecordCache,
+        runs: PrefectService,
+        intake: UploadService,
+        floor: PoolService,
+        batch_filter: BatchFilter,
+    ) -> None:
         self._records = records
         self._runs = runs
         self._intake = intake
         self._floor = floor
-        self._search = Search(records)
+        self._filter = batch_filter
         self._addresses = Addresses(of_document=document_url, of_key=records.uri, of_run=flow_run_url)
         self._statuses: SingleFlightCache[BatchStatus] = SingleFlightCache()
         self._done: LRUCache[str, DoneJobs] = LRUCache(BATCHES_REMEMBERED)
@@ -142,9 +107,9 @@ class BatchQueries:
         """Return the batch and the stages of its jobs."""
         return await self._statuses.get(batch_id, lambda: self._read_batch(batch_id), max_age=max_age)
 
-    async def batches(self, *, limit: int, offset: int = 0, search: str = "") -> BatchPage:
-        """Return a page of all batches, or of those that fit every word of *search*; newest first."""
-        batch_ids = await self._search.matching(await self._records.batch_ids(), search)
+    async def batches(self, *, limit: int, offset: int = 0, wanted: Wanted = ALL) -> BatchPage:
+        """Return a page of the batches that are *wanted*, newest first."""
+        batch_ids = await self._filter.matching(await self._records.batch_ids(), wanted)
         places = asyncio.Semaphore(BATCHES_READ_AT_ONCE)
         problems: list[str] = []
 
@@ -159,8 +124,10 @@ class BatchQueries:
                     return None
 
         page = await asyncio.gather(*map(read, batch_ids[offset : offset + limit]))
-        entries = tuple(entry for entry in page if entry is not None)
-        return BatchPage(batches=entries, total=len(batch_ids), problems=tuple(problems))
+        found = [entry for entry in page if entry is not None]
+        entries = tuple(entry for entry in found if wanted.state in (None, entry.state))
+        others = len(found) - len(entries)  # what its run did not tell: the next answer knows it
+        return BatchPage(batches=entries, total=len(batch_ids) - others, problems=tuple(problems))
 
     async def pools(self) -> tuple[PoolStatus, ...]:
         """Return the GPU work pools and the work on them."""
@@ -174,6 +141,11 @@ class BatchQueries:
         return await self._pools.get("pools", self._runs.read_gpu_pools, max_age=POOLS_MAX_AGE)
 
     async def _read_batch(self, batch_id: str) -> BatchStatus:
+        status = labelled(await self._read_status(batch_id), await self._records.edits.of(batch_id))
+        self._filter.saw(status)
+        return status
+
+    async def _read_status(self, batch_id: str) -> BatchStatus:
         batch = await self._records.batch(batch_id)
         manifest = await self._records.manifest(batch_id)
         if manifest is None:

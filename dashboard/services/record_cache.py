@@ -1,15 +1,16 @@
 """Cache of the records of batches: those that never change are kept for the batches asked for most recently."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
 from cachetools import LRUCache
 
+from dashboard.services.edit_cache import EditCache
 from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload
-from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, show_batch
+from tasks.cleanup.deletion import delete_hidden_batch, delete_jobs, hide_batch, show_batch
 from tasks.errors import NotFound
 from tasks.orchestration.start_batch import create_manifest
 from tasks.settings import Settings
@@ -49,6 +50,7 @@ class RecordCache:
         self._store = store
         self._on_change = on_change
         self._kept: LRUCache[str, _Kept] = LRUCache(BATCHES_KEPT)
+        self.edits = EditCache(store, on_change=on_change)
 
     def uri(self, key: str) -> str:
         """Return the address of a key of the store for other programs."""
@@ -99,11 +101,20 @@ class RecordCache:
         return await in_thread(STORE_THREADS, _read_expiries, self._store, batch_id)
 
     async def manifest(self, batch_id: str) -> Manifest | None:
-        """Return the manifest of the batch, or None before its start."""
+        """Return the manifest of the batch without the jobs that were dismissed, or None before its start."""
         kept = self._of(batch_id)
         if kept.manifest is None:
             kept.manifest = await self._read(BatchKeys.of(batch_id).manifest, Manifest)
-        return kept.manifest
+        return kept.manifest and (await self.edits.of(batch_id)).standing(kept.manifest)
+
+    async def delete_jobs(self, manifest: Manifest, job_ids: Collection[str], settings: Settings) -> None:
+        """Delete all that is left of dismissed jobs; *manifest* still names them."""
+        kept, jobs = self._of(manifest.batch.batch_id), [job for job in manifest.jobs if job.job_id in job_ids]
+        await in_thread(STORE_THREADS, delete_jobs, self._store, settings, manifest.batch, jobs)
+        for known in (kept.publications, kept.revisions, kept.recording_seconds):
+            for job_id in job_ids:
+                known.pop(job_id, None)
+        self._on_change(manifest.batch.batch_id)
 
     async def create_manifest(self, manifest: Manifest) -> Manifest:
         """Freeze the contents of the batch and return the manifest: an earlier one, if there is one."""

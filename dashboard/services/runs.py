@@ -5,7 +5,7 @@ Prefect is asked each time; `tasks.orchestration.stages` derives from its answer
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,10 +25,11 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPoolStatus
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
+from prefect.client.schemas.sorting import TaskRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelling
 
+from dashboard.services.batch_runs import read_news
 from dashboard.services.prefect_errors import translated_errors
 from tasks.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_tag
 from tasks.cleanup.cleaner import Cleaner, read_activity
@@ -36,7 +37,7 @@ from tasks.errors import WrongInstallation, WrongStage
 from tasks.orchestration.installation import check_installation
 from tasks.orchestration.job_run import JobRun, RunProgress, RunState
 from tasks.orchestration.notices import BatchPool, RouterLimit
-from tasks.orchestration.paging import PAGE, read_all
+from tasks.orchestration.paging import read_all
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pool_model import Pool
 from tasks.orchestration.pools import read_pools
@@ -61,9 +62,6 @@ SECONDS_TO_READ_A_BATCH = 60.0
 BATCHES_REMEMBERED = 64
 HISTORIES_REMEMBERED = 4096
 HISTORIES_READ_AT_ONCE = 8
-NEWS_PAGE = 5
-"""Runs in the first page of those that were completed since the last look: rarely more than a few."""
-
 COMPLETED = [StateType.COMPLETED]
 
 
@@ -101,7 +99,7 @@ class PrefectService:
                 self._client,
                 FlowRunFilter(tags=tags, state=in_states(NOT_COMPLETED)),
             )
-            news = await self._read_news(FlowRunFilter(tags=tags, state=in_states(COMPLETED)), completed)
+            news = await read_news(self._client, FlowRunFilter(tags=tags, state=in_states(COMPLETED)), completed)
         runs = {**completed, **_by_id(others), **news}
         completed.update(news)
         now = datetime.now(UTC)
@@ -109,21 +107,6 @@ class PrefectService:
         own = [run for run in all_runs if not run.job_id]
         newest = max(own, key=lambda run: run.created_at, default=None)
         return BatchRuns(own=newest, of_jobs=tuple(run for run in all_runs if run.job_id))
-
-    async def _read_news(self, completed_filter: FlowRunFilter, known: Mapping[UUID, JobRun]) -> dict[UUID, JobRun]:
-        """Return the completed runs from the newest on, up to a page of which all are known."""
-        page_size = NEWS_PAGE if known else PAGE  # each run in an answer costs the server a millisecond
-        news: dict[UUID, JobRun] = {}
-        offset = 0
-        while True:
-            page = await self._client.read_flow_runs(
-                flow_run_filter=completed_filter, sort=FlowRunSort.END_TIME_DESC, limit=page_size, offset=offset
-            )
-            news |= _by_id(page)
-            offset += len(page)
-            if len(page) < page_size or all(run.id in known for run in page):
-                return news
-            page_size = min(2 * page_size, PAGE)
 
     async def read_conversions(self, flow_run_id: UUID) -> tuple[JobRun, ...]:
         """
@@ -174,13 +157,19 @@ class PrefectService:
         async with translated_errors():
             return await create_batch_run(self._client, batch)
 
-    async def retry(self, flow_run_id: str) -> None:
-        """Run the batch again under the same id; it adopts jobs that are done. If it already runs, nothing happens."""
+    async def retry(self, flow_run_id: str) -> bool:
+        """
+        Run the run of a batch or of a job again under the same id, and return True; False if it has not ended.
+
+        A batch adopts jobs that are done.
+        """
         async with translated_errors():
             run = await self._client.read_flow_run(UUID(flow_run_id))
-            if run.state is not None and run.state.is_final():
+            ended = run.state is not None and run.state.is_final()
+            if ended:
                 state: State[Any] = AwaitingRetry(message="Retry from the dashboard")
                 await self._client.set_flow_run_state(run.id, state, force=True)
+        return ended
 
     async def has_failed(self, flow_run_id: str) -> bool:
         """Return whether the run failed or crashed, according to Prefect."""

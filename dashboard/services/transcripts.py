@@ -16,6 +16,7 @@ from tasks.media.mp4 import find_frames, mp4_header
 from tasks.names import display_name
 from tasks.orchestration.status import JobStatus
 from tasks.storage.base import Store
+from tasks.storage.edits import BatchEdits
 from tasks.storage.records import read_recording
 from tasks.storage.revisions import read_current
 
@@ -32,6 +33,12 @@ class ReadableJob:
     job: Job
     publication: Publication
     recording: Recording | None
+    edits: BatchEdits
+
+    @property
+    def title(self) -> str:
+        """The title that users gave the recording; empty if none."""
+        return self.edits.titles.get(self.job.job_id, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class UnreadableJob:
 
     batch: Batch
     status: JobStatus
+    edits: BatchEdits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class ReadableBatch:
 
     batch: Batch
     jobs: tuple[tuple[Job, float], ...]
+    edits: BatchEdits
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +100,17 @@ class TranscriptService:
         batch_id = batch_id_of(job_id)
         batch = await self._records.batch(batch_id)
         publication = await in_thread(STORE_THREADS, read_current, self._store, batch_id, job_id)
-        manifest = await self._records.manifest(batch_id)
+        manifest, edits = await self._records.manifest(batch_id), await self._records.edits.of(batch_id)
         job = _job_of(manifest, job_id)
         if publication is not None and job is not None:
             recording = await in_thread(STORE_THREADS, read_recording, self._store, batch_id, job_id)
-            return ReadableJob(batch, job, publication, recording)
+            return ReadableJob(batch, job, publication, recording, edits)
         jobs = (await self._overview.batch(batch_id)).jobs
         status = next((status for status in jobs if status.job_id == job_id), None)
         if status is None:
             msg = f"There is no job {display_name(job_id)} in its batch. Open the transcript from the page Batches."
             raise NotFound(msg)
-        return UnreadableJob(batch, status)
+        return UnreadableJob(batch, status, edits)
 
     async def newest(self, *, batches: int) -> tuple[ReadableBatch, ...]:
         """
@@ -131,7 +140,7 @@ class TranscriptService:
             return None
         publications = await self._records.publications(batch_id)
         jobs = ((job, publications[job.job_id].audio_seconds) for job in manifest.jobs if job.job_id in publications)
-        return ReadableBatch(batch, tuple(jobs))
+        return ReadableBatch(batch, tuple(jobs), await self._records.edits.of(batch_id))
 
 
 def _job_of(manifest: Manifest | None, job_id: str) -> Job | None:

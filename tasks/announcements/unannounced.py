@@ -33,7 +33,7 @@ from tasks.orchestration.status import BatchState
 from tasks.orchestration.summary import Ending
 from tasks.settings import Settings
 from tasks.storage.base import Store
-from tasks.storage.records import read_manifest
+from tasks.storage.edits import read_standing_manifest
 from tasks.storage.revisions import read_current
 
 LOOK_BACK = timedelta(hours=6)
@@ -81,7 +81,7 @@ async def _is_told(client: PrefectClient, event_id: UUID) -> bool:
 
 
 def _end(store: Store, settings: Settings, run: JobRun) -> BatchEnd:
-    manifest = read_manifest(store, run.batch_id)
+    manifest = read_standing_manifest(store, run.batch_id)
     state = _state_of(run)
     return batch_end(
         manifest.batch,

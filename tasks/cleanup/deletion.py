@@ -10,18 +10,19 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tasks.batches import JOB_ID, Manifest
+from tasks.batches import JOB_ID, Batch, Job, Manifest
 from tasks.cleanup.inventory import StoredItem, entries
 from tasks.documents.results import delete_results
 from tasks.errors import NotFound, RecordDamaged
 from tasks.settings import Settings
 from tasks.storage.base import Store
-from tasks.storage.keys import BatchKeys
+from tasks.storage.keys import BatchKeys, result_keys
 from tasks.storage.part_file import PART_ENDING
-from tasks.storage.records import parse_record
+from tasks.storage.records import parse_record, read_publication
+from tasks.storage.revisions import read_revisions
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,31 @@ def delete_hidden_batch(store: Store, settings: Settings, batch_id: str) -> int:
         if job is not None and job["batch_id"] == batch_id:
             shutil.rmtree(path, ignore_errors=True)
             deleted += 1
-    return deleted + store.delete_all(keys.folder)
+    return deleted + store.delete_all(keys.edits) + store.delete_all(keys.folder)
+
+
+def delete_jobs(store: Store, settings: Settings, batch: Batch, jobs: Iterable[Job]) -> None:
+    """
+    Delete all that is left of dismissed jobs. Nothing of them may be under way.
+
+    The publication goes first, since without it no reader finds the documents. What an interruption leaves goes with
+    the next clean-up.
+    """
+    keys = BatchKeys.of(batch.batch_id)
+    for job in jobs:
+        records = (read_publication(store, batch.batch_id, job.job_id), *read_revisions(store, job.job_id))
+        store.delete(keys.publication(job.job_id))
+        store.delete_all(keys.revisions_of(job.job_id))
+        documents = (document.key for record in records if record for document in record.documents)
+        for key in (
+            *documents,
+            *result_keys(batch, job),
+            keys.recording_record(job.job_id),
+            keys.recording(job.job_id),
+        ):
+            store.delete(key)
+        store.delete_all(keys.transcripts_of(job.job_id))
+        remove_unless_received(settings.uploads_folder / batch.batch_id / job.job_id)
 
 
 def _delete_results(store: Store, keys: BatchKeys) -> int:

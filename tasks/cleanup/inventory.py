@@ -1,7 +1,7 @@
 """
 The inventory of a batch: what it holds in the store and on this machine's disk, and which of its runs are under way.
 
-Of a batch whose records and documents are complete this is one listing and one small read, however many jobs it has.
+Of a batch whose records and documents are complete this is two listings and one small read, however many jobs it has.
 """
 
 import contextlib
@@ -19,7 +19,8 @@ from tasks.documents.results import list_results
 from tasks.errors import NotFound
 from tasks.settings import Settings
 from tasks.storage.base import Store, StoredObject
-from tasks.storage.keys import BATCHES, BatchKeys, jobs_without_results, result_keys
+from tasks.storage.edits import read_edits
+from tasks.storage.keys import BATCHES, EDITS, BatchKeys, jobs_without_results, result_keys
 from tasks.storage.records import parse_record, read_publication
 from tasks.storage.revisions import read_revision
 
@@ -77,6 +78,8 @@ class BatchInventory:
     activity: Activity = Activity()
     cancelled: frozenset[str] = frozenset()
     """Jobs without documents that were cancelled."""
+    dismissed_jobs: frozenset[str] = frozenset()
+    """Jobs that are gone for every reader."""
     damaged: frozenset[str] = frozenset()
     """Jobs whose documents turned out not to be as they were published."""
 
@@ -133,6 +136,13 @@ class BatchInventory:
         """Return the job's upload, if it is there."""
         return tuple(held for held in self.uploads if PurePosixPath(held.name).name == job_id)
 
+    def everything_of(self, job_id: str) -> tuple[StoredItem, ...]:
+        """Return what the job holds: its publication first. Its documents are then named by none."""
+        published = self.objects.get(self.keys.publication(job_id))
+        corrected = chain(*map(self._below, (self.keys.revisions_of(job_id), self.keys.transcripts_of(job_id))))
+        others = (*corrected, *self.recording(job_id), *self.upload(job_id))
+        return (published, *others) if published else others
+
     def recorded(self, upload: StoredItem) -> bool:
         """Return whether the upload has a record of its own: without one it did not arrive."""
         name = PurePosixPath(upload.name).name
@@ -179,6 +189,7 @@ def batches_to_look_at(store: Store, settings: Settings) -> list[str]:
     """Return the ids of all batches of which the store or this machine's disk holds anything, oldest first."""
     in_work = (job["batch_id"] for path in entries(settings.work_folder) if (job := JOB_ID.match(path.name)))
     names = {path.name for path in entries(settings.uploads_folder)} | {*store.folders(BATCHES)}
+    names |= {*store.folders(EDITS)}
     return sorted({name for name in names if BATCH_ID.fullmatch(name)} | {*in_work})
 
 
@@ -189,7 +200,8 @@ def read_inventory(store: Store, settings: Settings, batch_id: str) -> BatchInve
     folder = settings.uploads_folder / batch_id
     unlocked = [path for path in entries(folder) if path.is_file() and not is_locked(path)]
     receiving = len(unlocked) < len([path for path in entries(folder) if path.is_file()])
-    objects = {found.key: in_store(found) for found in store.objects(keys.folder)}
+    objects = {found.key: in_store(found) for found in chain(store.objects(keys.folder), store.objects(keys.edits))}
+    edited = any(key.startswith(keys.edits) for key in objects)
     manifest = _manifest(store, keys) if keys.manifest in objects else None
     return BatchInventory(
         batch_id=batch_id,
@@ -200,6 +212,7 @@ def read_inventory(store: Store, settings: Settings, batch_id: str) -> BatchInve
         uploads=tuple(_items(unlocked, "uploads", settings.uploads_folder)),
         receiving=receiving,
         work=tuple(_items(_work_of(settings, batch_id), "work", settings.work_folder)),
+        dismissed_jobs=frozenset(read_edits(store, batch_id).dismissed if edited else ()),
     )
 
 

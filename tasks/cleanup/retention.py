@@ -114,7 +114,9 @@ def _ended(inventory: BatchInventory, manifest: Manifest, rules: RetentionRules,
     relying: set[str] = set()
     for job in manifest.jobs:
         published_at = inventory.published_at(job.job_id)
-        if published_at is None:
+        if job.job_id in inventory.dismissed_jobs:
+            going = dict.fromkeys(inventory.everything_of(job.job_id), "Its job was dismissed.")
+        elif published_at is None:
             going = _of_not_done(inventory, job, rules, now=now)
             expiring += [job.job_id] if going else []
         elif job.job_id in inventory.damaged:  # what is there is all that its documents can be made of once more

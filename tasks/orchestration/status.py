@@ -52,6 +52,7 @@ class JobStatus(StoredModel):
 
     job_id: str
     path: str
+    title: str = Field(default="", description="what users call the recording; empty if nothing but its path")
     size: int = Field(description="bytes of the upload")
     stage: Stage
     progress: float = Field(ge=0, le=1, description="share of the audio that is transcribed")
@@ -112,6 +113,8 @@ class BatchListEntry(StoredModel):
 
     batch_id: str
     name: str
+    first_name: str = Field(default="", description="the one it was made with: documents, ZIP and runs keep it")
+    tags: tuple[str, ...] = ()
     state: BatchState
     created_at: datetime
     summary: BatchSummary
@@ -149,6 +152,8 @@ class BatchStatus(BatchListEntry):
         return BatchListEntry(
             batch_id=self.batch_id,
             name=self.name,
+            first_name=self.first_name,
+            tags=self.tags,
             state=self.state,
             created_at=self.created_at,
             summary=self.summary,

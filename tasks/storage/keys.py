@@ -22,6 +22,8 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/revisions/<job id>/<number>.json
                                                      Revision: a user's correction; written after its documents
     batches/<batch id>/expired/<job id>.json         Expiry: written before the upload of a job that isn't done goes
+    edits/<batch id>/<number>.json                   BatchEdits: name, tags, titles and dismissed jobs; in a folder of
+                                                     their own, so that one listing tells of all batches' newest
 
 No two attempts of a job write the same key: each has a token of its own, and the publication says whose documents
 count. It is created, not written, so the first of two attempts that end at the same time wins. So it is with revisions,
@@ -46,11 +48,14 @@ from tasks.result_template import BatchLabels, ResultTemplate
 BATCHES = "batches/"
 """Prefix of the folders of all batches."""
 
+EDITS = "edits/"
+"""Prefix of the edits of all batches."""
+
 MAX_TREE_BYTES = 800
 """Longest path below ``documents/``, its token aside; keys have room for 900 bytes (`MAX_KEY_BYTES`)."""
 
 
-_REVISION_KEY = re.compile(r"/(?P<job_id>[^/]+)/(?P<number>\d{6})\.json$")
+_REVISION_KEY = re.compile(r"/(?P<of>[^/]+)/(?P<number>\d{6})\.json$")
 
 
 class BatchKeys(StoredModel):
@@ -153,9 +158,13 @@ class BatchKeys(StoredModel):
         """Prefix of what the documents of all attempts and revisions are made of."""
         return f"{self.folder}transcripts/"
 
+    def transcripts_of(self, job_id: str) -> str:
+        """Prefix of what the documents of a job are made of."""
+        return f"{self.transcripts}{job_id}/"
+
     def transcript(self, job_id: str, token: str) -> str:
         """The `StoredTranscript` of the attempt or revision *token* at a job."""
-        return f"{self.transcripts}{job_id}/{token}.json"
+        return f"{self.transcripts_of(job_id)}{token}.json"
 
     @property
     def revisions(self) -> str:
@@ -178,6 +187,15 @@ class BatchKeys(StoredModel):
     def publication(self, job_id: str) -> str:
         """The `Publication` of a job."""
         return f"{self.publications}{job_id}.json"
+
+    @property
+    def edits(self) -> str:
+        """Prefix of the batch's edits; their keys are in the order of their numbers."""
+        return f"{EDITS}{self.batch_id}/"
+
+    def edit(self, number: int) -> str:
+        """The `BatchEdits` of this number."""
+        return f"{self.edits}{number:06}.json"
 
     @property
     def expiries(self) -> str:
@@ -205,10 +223,14 @@ def is_revision_token(token: str) -> bool:
 
 
 def newest_revisions(keys: Iterable[str]) -> dict[str, int]:
-    """Return the number of the newest revision of each job that has any; *keys* are those below the revisions."""
+    """
+    Return the number of the newest revision of each job that has any; *keys* are those below the revisions.
+
+    Of edits, it is the number of each batch's newest.
+    """
     newest: dict[str, int] = {}
     for found in filter(None, map(_REVISION_KEY.search, keys)):
-        newest[found["job_id"]] = max(int(found["number"]), newest.get(found["job_id"], 0))
+        newest[found["of"]] = max(int(found["number"]), newest.get(found["of"], 0))
     return newest
 
 

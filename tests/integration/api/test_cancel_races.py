@@ -3,7 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
-from dashboard.services.batches import BatchService
+from dashboard.services.jobs import JobService
 from tasks.batches import Stage
 from tasks.settings import Settings
 from tasks.single_flight import SingleFlightCache
@@ -47,7 +47,8 @@ class Moment:
 def test_a_run_that_is_created_while_its_job_is_being_cancelled_is_cancelled_too():
     async def cancelled():
         moment = Moment()
-        await BatchService(moment, moment, None, moment, Settings(_env_file=None)).cancel_job("batch", JOB_ID)
+        service = JobService(moment, moment, moment, None, Settings(_env_file=None))
+        await service.cancel_job("batch", JOB_ID)
         return moment.cancelled
 
     assert asyncio.run(cancelled()) == ["a run"]
