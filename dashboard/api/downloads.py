@@ -179,7 +179,7 @@ def _version(sha256: str) -> dict[str, str]:
 
 
 async def _recording(client: ClientOfProcess, job_id: str) -> Recording:
-    await client.records.batch(batch_id_of(job_id))
+    await client.records.check_stands(job_id)
     recording = await in_thread(STORE_THREADS, read_recording, client.store, batch_id_of(job_id), job_id)
     if recording is None:
         msg = f"There is no recording of job {display_name(job_id)}: it is not converted yet, or it was removed."

@@ -20,6 +20,7 @@ from dashboard.services.runs import PrefectService
 from tasks.batches import CancelMark, Manifest, Stage, StoredModel
 from tasks.errors import NotFound, PrefectUnavailable, StoreUnavailable, TranscriptionError, WrongStage
 from tasks.names import display_name
+from tasks.orchestration.job_run import RunState
 from tasks.orchestration.status import BatchState, BatchStatus, JobStatus
 from tasks.settings import Settings
 from tasks.storage.edits import BatchEdits
@@ -161,8 +162,8 @@ class JobService:
         """
         Run these jobs once more, and no others.
 
-        Each is retried alone, as in Prefect's own UI. A job that never had a run can only be retried by its batch,
-        which is done if all that would run again with it is wanted.
+        Each is retried alone, as in Prefect's own UI. One that never had a run, or whose batch was cancelled, can only
+        be retried by its batch, which is done if all that would run again with it is wanted.
         """
         self._overview.forget(batch_id)
         status, outcome = await self._status_and_outcome(batch_id, job_ids)
@@ -181,12 +182,13 @@ class JobService:
         with_batch = status.state.ended and bool(again) and again <= {job.job_id for job in wanted}
         alone = [job for job in wanted if not with_batch or job.job_id not in again]
 
+        own = (await self._runs.read_batch(batch_id)).own
+        batch_cancelled = own is not None and own.state is RunState.CANCELLED
+
         async def retry_alone(job: JobStatus) -> None:
-            if job.flow_run_id is None:
-                msg = (
-                    f"{display_name(job.path)} never reached a device, so it runs again only together with all of its "
-                    "batch that failed: retry the batch."
-                )
+            if batch_cancelled or job.flow_run_id is None:  # Prefect stops what runs below a cancelled run
+                why = "is of a cancelled batch" if batch_cancelled else "never reached a device"
+                msg = f"{display_name(job.path)} {why}, so it runs again only with all that can: retry the batch."
                 raise WrongStage(msg)
             if not await self._runs.retry(job.flow_run_id):
                 msg = f"{display_name(job.path)} has not stopped yet. Try again in a moment."

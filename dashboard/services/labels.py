@@ -52,7 +52,7 @@ class LabelService:
     async def title_recording(self, job_id: str, title: str, *, instead_of: str | None) -> RecordingLabels:
         """Give the recording of the job a title; an empty one is none."""
         batch_id = batch_id_of(job_id)
-        await self._records.batch(batch_id)
+        await self._records.check_stands(job_id)
         manifest = await self._records.manifest(batch_id)
         jobs = manifest.jobs if manifest else (await self._records.uploads(batch_id)).values()
         path = next((job.path for job in jobs if job.job_id == job_id), None)

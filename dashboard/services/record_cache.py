@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from dashboard.services.edit_cache import EditCache
 from dashboard.services.threads import STORE_THREADS, in_thread
-from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload
+from tasks.batches import BATCH_ID, Batch, CancelMark, KeepMark, Manifest, Publication, StartedRun, Upload, batch_id_of
 from tasks.cleanup.deletion import delete_hidden_batch, delete_jobs, hide_batch, show_batch
 from tasks.errors import NotFound
 from tasks.orchestration.start_batch import create_manifest
@@ -106,6 +106,14 @@ class RecordCache:
         if kept.manifest is None:
             kept.manifest = await self._read(BatchKeys.of(batch_id).manifest, Manifest)
         return kept.manifest and (await self.edits.of(batch_id)).standing(kept.manifest)
+
+    async def check_stands(self, job_id: str) -> None:
+        """Raise `NotFound` if the job or its batch was dismissed: what is left of it does not count."""
+        batch_id = batch_id_of(job_id)
+        await self.batch(batch_id)
+        if job_id in (await self.edits.of(batch_id)).dismissed:
+            msg = f"Job {job_id} was dismissed."
+            raise NotFound(msg)
 
     async def delete_jobs(self, manifest: Manifest, job_ids: Collection[str], settings: Settings) -> None:
         """Delete all that is left of dismissed jobs; *manifest* still names them."""

@@ -134,7 +134,7 @@ class RevisionService:
         return job, publication
 
     async def _publication(self, job_id: str) -> Publication:
-        await self._records.batch(batch_id_of(job_id))  # what is left of a dismissed batch does not count
+        await self._records.check_stands(job_id)
         publication = await in_thread(STORE_THREADS, read_publication, self._store, batch_id_of(job_id), job_id)
         if publication is None:
             msg = f"There are no documents of job {display_name(job_id)}: it is not done, or they were removed."

@@ -141,7 +141,7 @@ def change_edits(store: Store, batch_id: str, change: Callable[[BatchEdits], Bat
         if store.create(keys.edit(edit.number), edit.model_dump_json().encode()):
             break
     if store.stat(keys.batch) is None:  # dismissed meanwhile: nothing of it may stay
-        store.delete_all(keys.edits)
+        store.delete(keys.edit(edit.number))
         msg = f"There is no batch {batch_id}. It may have been dismissed."
         raise NotFound(msg)
     return edit

@@ -20,12 +20,13 @@ from tasks.batches import (
     job_id_for,
     manifest_of,
 )
-from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, remove_item, show_batch
+from tasks.cleanup.deletion import delete_hidden_batch, delete_jobs, hide_batch, remove_item, show_batch
 from tasks.cleanup.inventory import Activity, batches_to_look_at, read_inventory
 from tasks.cleanup.retention import RetentionRules, plan
 from tasks.documents.results import keep_results
 from tasks.names import DEFAULT_FORMATS
 from tasks.storage.cancel_requests import forget_keeps, mark_kept, not_kept
+from tasks.storage.edits import change_edits, read_standing_manifest
 from tasks.storage.expiries import note_expiries, read_expiry, withdraw_expiries
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import published_and_intact
@@ -214,6 +215,26 @@ delete_hidden_batch(store, Settings(data={data!r}), {batch!r})
 def everything(store, settings):
     files = [*settings.uploads_folder.rglob("*"), *settings.work_folder.rglob("*")]
     return {*store.list(KEYS.folder), *store.list("results/"), *(str(path) for path in files if path.is_file())}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_of_a_dismissed_job_nothing_is_left_and_the_others_stay_whole(store, settings, ended_batch, killed):
+    change_edits(store, BATCH, lambda edits: edits.without_jobs([DONE]))
+    if not killed:
+        jobs = [job for job in ended_batch.jobs if job.job_id == DONE]
+        delete_jobs(store, settings, ended_batch.batch, jobs)
+    else:  # the clean-up finishes it: the first one takes the publication, the next one what nothing names then
+        for days in (1, 2):
+            inventory = replace(read_inventory(store, settings, BATCH), activity=Activity(ended_at=NOON))
+            going = plan(inventory, RetentionRules.of(settings), now=datetime.now(UTC) + timedelta(days=days))
+            for item in going.removals:
+                remove_item(store, settings, item)
+        assert [job.job_id for job in read_standing_manifest(store, BATCH).jobs] == [FAILED]
+    left = everything(store, settings) - {LATE, KEYS.upload(DONE)}
+    assert [each for each in left if DONE in each or "done_refined" in each or TOKEN in each] == []
+    assert KEYS.upload(FAILED) in left
+    if not killed:
+        assert {KEYS.recording(FAILED), str(settings.uploads_folder / BATCH / FAILED)} <= left
 
 
 def test_a_dismissal_that_is_killed_at_any_step_is_finished_by_the_next(store, settings, started):
