@@ -64,7 +64,7 @@ def fill(index: SearchIndex, speaker: Speaker, hours: int) -> float:
     for batch in range(hours // HOURS_OF_A_BATCH):
         batch_id = f"20260101-{batch:06}-aaaaaa"
         paths = {f"{batch_id}-{number:010}": f"week {batch}/{number}.mp3" for number in range(HOURS_OF_A_BATCH)}
-        index.note(ListedBatch(batch_id, f"Batch {batch}", paths, dict.fromkeys(paths, "1")))
+        index.note(ListedBatch(batch_id, f"Batch {batch}", paths, dict.fromkeys(paths, "1"), {}, 0))
         while undone := index.next_undone():
             text = JobText("1", "en", tuple(speaker.sentences()))
             began = time.perf_counter()

@@ -19,6 +19,7 @@ class Search(StoredModel):
 
     q: str = Field(default="", description="words that must all be found; the last may be a beginning; “a phrase”")
     batch: str = Field(default="", description="id of the only batch to search in")
+    tag: str = Field(default="", description="tag of the only batches to search in; case does not matter")
     language: str = Field(default="", description="code of the only language to search in")
     since: date | None = Field(default=None, description="day of the oldest batches to search in (UTC)")
     until: date | None = Field(default=None, description="day of the newest batches to search in (UTC)")
@@ -35,5 +36,6 @@ async def search_transcripts(client: ClientOfProcess, wanted: Annotated[Search, 
     If there is no such sentence, `spread` is true, and the hits are passages of a few sentences that hold them.
     `index` says how many transcripts were searched, and how many are not in the index yet.
     """
-    scope = Scope(wanted.batch, wanted.language, wanted.since, wanted.until)
+    batches = await client.labels.tagged(wanted.tag) if wanted.tag else None
+    scope = Scope(wanted.batch, wanted.language, wanted.since, wanted.until, batches)
     return await client.search.search(wanted.q, scope, limit=wanted.limit, offset=wanted.offset, hits=wanted.hits)

@@ -17,7 +17,7 @@ from typing import TypeVar
 from dashboard.search import words
 from tasks.errors import SearchUnavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Rises, too, when other texts are put into it, or in another way: all of it is filled again then."""
 
 FILE = "transcripts.sqlite"
@@ -35,11 +35,13 @@ CREATE TABLE batches (
   batch_id TEXT PRIMARY KEY,
   looked_at REAL NOT NULL,
   changed_at REAL NOT NULL,
-  complete INTEGER NOT NULL       -- 1: each of its jobs is published
+  complete INTEGER NOT NULL,      -- 1: each of its jobs is published
+  edit INTEGER NOT NULL           -- number of the edit that its names are of
 );
 CREATE TABLE recordings (
   id INTEGER PRIMARY KEY,
   job_id TEXT NOT NULL UNIQUE, batch_id TEXT NOT NULL, batch_name TEXT NOT NULL, path TEXT NOT NULL,
+  title TEXT NOT NULL,
   signature TEXT NOT NULL,        -- of its publication, as last listed
   indexed TEXT,                   -- signature of the one whose text is in the index; NULL: none is
   version TEXT NOT NULL DEFAULT '',

@@ -1,5 +1,6 @@
 """Finding words in the index: recordings, the best first, each with the sentences that fit best."""
 
+import json
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ _MATCHES = (
 _IN_SCOPE = """
 SELECT id, ifnull(first, 0), ifnull(after, 0), batch_id, path FROM recordings
 WHERE NOT gone AND :batch IN ('', batch_id) AND :language IN ('', language) AND batch_id >= :since AND batch_id < :after
+  AND (:batches IS NULL OR batch_id IN (SELECT value FROM json_each(:batches)))
 ORDER BY first
 """
 _ALL_ROWS = (0, 2**62)
@@ -26,19 +28,21 @@ _ALL_ROWS = (0, 2**62)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The recordings in which is searched: of one batch, in one language, of the batches of some days; or all."""
+    """The recordings in which is searched: of one batch, in one language, of batches of some days or ids; or all."""
 
     batch_id: str = ""
     language: str = ""
     since: date | None = None
     until: date | None = None
+    batches: frozenset[str] | None = None
 
     @property
-    def values(self) -> dict[str, str]:
+    def values(self) -> dict[str, str | None]:
         """The values of the query for its recordings. The id of a batch begins with its day (UTC)."""
         after = f"{self.until + timedelta(days=1):%Y%m%d}" if self.until and self.until < date.max else "~"
         since = f"{self.since:%Y%m%d}" if self.since else ""
-        return {"batch": self.batch_id, "language": self.language, "since": since, "after": after}
+        batches = None if self.batches is None else json.dumps(sorted(self.batches))
+        return {"batch": self.batch_id, "language": self.language, "since": since, "after": after, "batches": batches}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Found:
     batch_id: str
     batch_name: str
     path: str
+    title: str
     version: str
     total_hits: int
     hits: tuple[Sentence, ...]
@@ -180,11 +185,11 @@ def _matches(
 
 
 def _told(connection: sqlite3.Connection, recording: int, matches: Sequence[_Match], hits: int) -> Found:
-    query = "SELECT job_id, batch_id, batch_name, path, version FROM recordings WHERE id = ?"
-    job_id, batch_id, batch_name, path, version = connection.execute(query, (recording,)).fetchone()
+    query = "SELECT job_id, batch_id, batch_name, path, title, version FROM recordings WHERE id = ?"
+    job_id, batch_id, batch_name, path, title, version = connection.execute(query, (recording,)).fetchone()
     best = sorted(matches, key=lambda match: match.rank)[:hits]
     shown = tuple(_text_of(connection, match) for match in best)
-    return Found(job_id, batch_id, batch_name, path, version, len(matches), shown)
+    return Found(job_id, batch_id, batch_name, path, title, version, len(matches), shown)
 
 
 def _text_of(connection: sqlite3.Connection, match: _Match) -> Sentence:

@@ -19,6 +19,8 @@ class LookedAt:
     looked_at: float
     changed_at: float
     complete: bool
+    edit: int = 0
+    """Number of the edit that it was looked at with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,11 @@ class SearchIndex:
         """Return the batches that it has looked at."""
 
         def look(connection: sqlite3.Connection) -> dict[str, LookedAt]:
-            rows = connection.execute("SELECT batch_id, looked_at, changed_at, complete FROM batches")
-            return {batch_id: LookedAt(looked, changed, bool(complete)) for batch_id, looked, changed, complete in rows}
+            rows = connection.execute("SELECT batch_id, looked_at, changed_at, complete, edit FROM batches")
+            return {
+                batch_id: LookedAt(looked, changed, bool(complete), edit)
+                for batch_id, looked, changed, complete, edit in rows
+            }
 
         return self._database.read(look)
 
@@ -65,18 +70,28 @@ class SearchIndex:
         """Note what the store has of the batch: what is new or another text waits to be indexed, the rest is gone."""
 
         def change(connection: sqlite3.Connection) -> None:
-            query = "SELECT job_id, signature FROM recordings WHERE batch_id = ? AND NOT gone"
-            known = dict(connection.execute(query, (batch.batch_id,)).fetchall())
-            changed = [job_id for job_id, sign in batch.signatures.items() if known.get(job_id) != sign]
+            query = "SELECT job_id, signature, batch_name, title FROM recordings WHERE batch_id = ? AND NOT gone"
+            known = {job_id: noted for job_id, *noted in connection.execute(query, (batch.batch_id,))}
+            changed = [
+                job_id
+                for job_id, sign in batch.signatures.items()
+                if known.get(job_id) != [sign, batch.name, batch.titles.get(job_id, "")]
+            ]
             for job_id in changed:
                 _note_recording(connection, batch, job_id)
             gone = known.keys() - batch.signatures.keys()
             connection.executemany("UPDATE recordings SET gone = 1 WHERE job_id = ?", [(each,) for each in gone])
             now = time.time()
             connection.execute(
-                "INSERT INTO batches VALUES (:id, :now, :now, :complete) ON CONFLICT (batch_id) DO UPDATE SET"
-                " looked_at = :now, changed_at = iif(:changed, :now, changed_at), complete = :complete",
-                {"id": batch.batch_id, "now": now, "complete": batch.complete, "changed": bool(changed or gone)},
+                "INSERT INTO batches VALUES (:id, :now, :now, :complete, :edit) ON CONFLICT (batch_id) DO UPDATE SET"
+                " looked_at = :now, changed_at = iif(:changed, :now, changed_at), complete = :complete, edit = :edit",
+                {
+                    "id": batch.batch_id,
+                    "now": now,
+                    "complete": batch.complete,
+                    "changed": bool(changed or gone),
+                    "edit": batch.edit,
+                },
             )
 
         self._database.change(change)
@@ -132,7 +147,7 @@ class SearchIndex:
         """Remove a recording that is gone."""
 
         def change(connection: sqlite3.Connection) -> None:
-            query = "SELECT path, batch_name FROM recordings WHERE id = ? AND gone"
+            query = "SELECT path, batch_name, title FROM recordings WHERE id = ? AND gone"
             names = connection.execute(query, (undone.recording,)).fetchone()
             if names is None:
                 return
@@ -167,22 +182,23 @@ class SearchIndex:
 
 
 def _note_recording(connection: sqlite3.Connection, batch: ListedBatch, job_id: str) -> None:
-    path = batch.paths.get(job_id, "")
-    row = connection.execute("SELECT id, path, batch_name FROM recordings WHERE job_id = ?", (job_id,)).fetchone()
+    path, title = batch.paths.get(job_id, ""), batch.titles.get(job_id, "")
+    query = "SELECT id, path, batch_name, title FROM recordings WHERE job_id = ?"
+    row = connection.execute(query, (job_id,)).fetchone()
     if row is not None:
-        _change_names(connection, row[0], _names(row[1], row[2]), delete=True)
-    values = {"job": job_id, "batch": batch.batch_id, "name": batch.name, "path": path}
+        _change_names(connection, row[0], _names(*row[1:]), delete=True)
+    values = {"job": job_id, "batch": batch.batch_id, "name": batch.name, "path": path, "title": title}
     recording = connection.execute(
-        "INSERT INTO recordings (job_id, batch_id, batch_name, path, signature)"
-        " VALUES (:job, :batch, :name, :path, :sign) ON CONFLICT (job_id) DO UPDATE"
-        " SET batch_name = :name, path = :path, signature = :sign, gone = 0 RETURNING id",
+        "INSERT INTO recordings (job_id, batch_id, batch_name, path, title, signature)"
+        " VALUES (:job, :batch, :name, :path, :title, :sign) ON CONFLICT (job_id) DO UPDATE"
+        " SET batch_name = :name, path = :path, title = :title, signature = :sign, gone = 0 RETURNING id",
         values | {"sign": batch.signatures[job_id]},
     ).fetchone()[0]
-    _change_names(connection, recording, _names(path, batch.name))
+    _change_names(connection, recording, _names(path, batch.name, title))
 
 
-def _names(path: str, batch_name: str) -> str:
-    return " ".join(token.text for token in tokens(f"{path} / {batch_name}"))
+def _names(path: str, batch_name: str, title: str) -> str:
+    return " ".join(token.text for token in tokens(f"{path} / {batch_name} / {title}"))
 
 
 def _change_names(connection: sqlite3.Connection, recording: int, names: str, *, delete: bool = False) -> None:

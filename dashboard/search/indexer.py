@@ -21,6 +21,7 @@ from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import BATCH_ID
 from tasks.errors import NotFound, RecordDamaged, TranscriptionError, Unreadable
 from tasks.storage.base import Store
+from tasks.storage.edits import newest_edits
 from tasks.storage.keys import BATCHES, BatchKeys
 from tasks.storage.records import distinguish_outage
 
@@ -113,8 +114,9 @@ class Indexer:
     async def _list(self) -> None:
         """Find out which batches are new, due or gone."""
         listed = await in_thread(STORE_THREADS, lambda: set(filter(BATCH_ID.fullmatch, self._store.folders(BATCHES))))
+        edits = await in_thread(STORE_THREADS, newest_edits, self._store)
         known = await in_thread(INDEX_THREADS, self._index.batches)
-        self._due = sorted(due(listed, known, time.time()))
+        self._due = sorted(due(listed, known, time.time(), edits))
         self._unread = listed - known.keys()
 
     async def _look_at_some(self) -> int:
@@ -141,7 +143,7 @@ class Indexer:
             return
         except (RecordDamaged, Unreadable) as error:
             logger.warning("The search leaves out a batch: %s", error)
-            listed = ListedBatch(batch_id, "", {}, {})
+            listed = ListedBatch(batch_id, "", {}, {}, {}, 0)
         self._index.note(listed)
 
     def _do_next(self) -> bool:
@@ -171,11 +173,16 @@ class Indexer:
             return None, str(error)
 
 
-def due(listed: Collection[str], known: Mapping[str, LookedAt], now: float) -> set[str]:
-    """Return the batches that are to be looked at: the new ones, those that are gone, and those whose pause is over."""
+def due(listed: Collection[str], known: Mapping[str, LookedAt], now: float, edits: Mapping[str, int]) -> set[str]:
+    """
+    Return the batches that are to be looked at: the new ones, those that are gone, those whose pause is over, and those
+    that were edited since. *edits* are the numbers of their newest edits.
+    """
     new_or_gone = set(listed) ^ known.keys()
     return new_or_gone | {
-        batch_id for batch_id, looked in known.items() if now >= looked.looked_at + pause_after(looked)
+        batch_id
+        for batch_id, looked in known.items()
+        if now >= looked.looked_at + pause_after(looked) or looked.edit < edits.get(batch_id, 0)
     }
 
 

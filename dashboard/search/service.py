@@ -47,6 +47,7 @@ class RecordingFound(StoredModel):
     batch_id: str
     batch_name: MarkedText
     path: MarkedText
+    title: MarkedText = Field(description="what users call it; an empty text if nothing but its path")
     total_hits: int = Field(description="sentences found in it")
     hits: tuple[Hit, ...] = Field(description="the best of them first")
 
@@ -140,6 +141,7 @@ def _told(query: Query, found: Found) -> RecordingFound:
         batch_id=found.batch_id,
         batch_name=MarkedText(text=found.batch_name, marks=query.marks(found.batch_name)),
         path=MarkedText(text=found.path, marks=query.marks(found.path)),
+        title=MarkedText(text=found.title, marks=query.marks(found.title)),
         total_hits=found.total_hits,
         hits=tuple(Hit(text=each.text, marks=each.marks, start=sentence.start) for sentence, each in snippets),
     )

@@ -20,6 +20,7 @@ from tasks.documents.stored_transcript import read_stored_transcript
 from tasks.errors import NotFound, RecordDamaged
 from tasks.names import DocumentFormat
 from tasks.storage.base import Store
+from tasks.storage.edits import read_edits
 from tasks.storage.keys import BatchKeys, newest_revisions
 from tasks.storage.records import parse_record
 from tasks.storage.revisions import read_current
@@ -64,6 +65,9 @@ class ListedBatch:
     name: str
     paths: Mapping[str, str]
     signatures: Mapping[str, str]
+    titles: Mapping[str, str]
+    edit: int
+    """Number of the edit that its name and titles are of."""
 
     @property
     def complete(self) -> bool:
@@ -79,14 +83,16 @@ def list_batch(store: Store, batch_id: str) -> ListedBatch:
     """
     keys = BatchKeys.of(batch_id)
     batch = parse_record(Batch, store.read(keys.batch), keys.batch)
+    edits = read_edits(store, batch_id)
     revisions = newest_revisions(store.list(keys.revisions))
     found = {
         _job_id(each.key): f"{each.size} {each.modified.timestamp():.0f} {revisions.get(_job_id(each.key), '')}"
         for each in store.objects(keys.publications)
     }
-    jobs = parse_record(Manifest, store.read(keys.manifest), keys.manifest).jobs if found else ()
-    paths = {job.job_id: job.path for job in jobs}
-    return ListedBatch(batch_id, batch.name, paths, {job_id: found[job_id] for job_id in found if job_id in paths})
+    manifest = parse_record(Manifest, store.read(keys.manifest), keys.manifest) if found else None
+    paths = {job.job_id: job.path for job in edits.standing(manifest).jobs} if manifest else {}
+    signatures = {job_id: found[job_id] for job_id in found if job_id in paths}
+    return ListedBatch(batch_id, edits.name or batch.name, paths, signatures, edits.titles, edits.number)
 
 
 def newest_version(store: Store, batch_id: str, job_id: str) -> str | None:

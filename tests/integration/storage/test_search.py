@@ -12,11 +12,12 @@ import pytest
 from dashboard.search.database import FILE
 from dashboard.search.finding import Scope
 from dashboard.search.service import EVERYTHING, SearchService
-from tasks.batches import Batch, Upload, job_id_for, manifest_of
+from tasks.batches import Batch, Upload, batch_id_of, job_id_for, manifest_of
 from tasks.cleanup.deletion import hide_batch
 from tasks.documents.formats import render_stored
 from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
+from tasks.storage.edits import change_edits
 from tasks.storage.keys import BatchKeys, attempt_token
 from tasks.transcription.transcript import Segment, Speaker, Word
 from tests.support.transcripts import heard, sentence
@@ -320,3 +321,27 @@ def test_two_processes_fill_one_index(here, started):
     connection = sqlite3.connect(here.folder / FILE)
     assert connection.execute("SELECT count(*) FROM sentences").fetchone() == (2000,)
     connection.close()
+
+
+def test_new_names_are_found_in_place_of_the_old_ones_and_a_tag_bounds_a_search(here):
+    jobs = [here.batch(number, f"Batch {number}", f"talk-{number}.mp3")[f"talk-{number}.mp3"] for number in range(2)]
+    for job in jobs:
+        here.publish(job, "The same words.")
+    here.follow()
+    first, second = (batch_id_of(job.job_id) for job in jobs)
+    change_edits(here.store, first, lambda edits: edits.renamed("Lectures", first_name="Batch 0"))
+    change_edits(here.store, first, lambda edits: edits.titled(jobs[0].job_id, "Opening of the garden"))
+    here.follow()
+    assert here.found('"batch 0"') == []
+    (found,) = here.find("lectures garden").recordings
+    assert (found.batch_name.text, found.title.text, found.path.text) == (
+        "Lectures",
+        "Opening of the garden",
+        "talk-0.mp3",
+    )
+    assert [found.title.text[start:end] for start, end in found.title.marks] == ["garden"]
+    assert [each.batch_id for each in here.find("words", Scope(batches=frozenset({second}))).recordings] == [second]
+    assert here.find("words", Scope(batches=frozenset())).total == 0
+    change_edits(here.store, first, lambda edits: edits.renamed("", first_name="Batch 0").titled(jobs[0].job_id, ""))
+    here.follow()
+    assert (here.found("lectures"), here.found('"batch 0"')) == ([], [("talk-0.mp3", [])])
