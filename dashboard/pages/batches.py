@@ -5,22 +5,22 @@ The browser gets the content straight from the HTTP API: a page left open for ho
 now and then, not a run of this script. The script only chooses between the two views.
 """
 
-from pathlib import Path
-
 import streamlit as st
 
-from dashboard.frontend.modules import component_script
+from dashboard.frontend.modules import FRONTEND, component_script
 from dashboard.pages.links import go_to_transcript, go_to_upload
 
-VIEWS = Path(__file__).parents[1] / "frontend" / "batches"
-STYLES = ("views", "batch")
+STYLES = ("batches/views.css", "batches/batch.css", "shared/name_field.css")
+FILTERS = ("search", "tag", "state")
+"""Those of the list that are part of its address."""
+
 BATCHES_SHOWN_ELSEWHERE = 5
 
 _view = st.components.v2.component(
     "batchscribe_batches",
     html='<div class="view">\n</div>',
     js=component_script("batches/views.js"),
-    css="\n".join((VIEWS / f"{name}.css").read_text(encoding="utf-8") for name in STYLES),
+    css="\n".join((FRONTEND / name).read_text(encoding="utf-8") for name in STYLES),
 )
 
 
@@ -32,6 +32,7 @@ def show() -> None:
             key="batch",
             data={"batch_id": batch_id},
             on_left_change=_leave,
+            on_tagged_change=_show_tag,
             on_dismissed_change=_leave,
             on_transcript_change=_stay,
         )
@@ -41,8 +42,12 @@ def show() -> None:
     st.title("Batches")
     batches = _view(
         key="batches",
-        data={"notice": st.session_state.pop("batches_notice", "")},
+        data={
+            "notice": st.session_state.pop("batches_notice", ""),
+            "wanted": {name: st.query_params[name] for name in FILTERS if name in st.query_params},
+        },
         on_opened_change=_open,
+        on_filtered_change=_keep_filters,
         on_upload_change=_stay,
     )
     if batches.upload:
@@ -59,6 +64,17 @@ def show_recent() -> None:
 def _open() -> None:
     """Go to the batch whose name was clicked."""
     st.query_params["batch"] = st.session_state["batches"].opened
+
+
+def _keep_filters() -> None:
+    """Put into the address which batches are looked for."""
+    wanted = st.session_state["batches"].filtered or {}
+    st.query_params.from_dict({name: wanted[name] for name in FILTERS if wanted.get(name)})
+
+
+def _show_tag() -> None:
+    """Go to the list of the batches that have a tag."""
+    st.query_params.from_dict({"tag": st.session_state["batch"].tagged})
 
 
 def _stay() -> None:

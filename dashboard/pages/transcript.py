@@ -56,14 +56,14 @@ def show() -> None:
 
 
 def _show_job(found: ReadableJob | UnreadableJob) -> None:
-    batch_link(found.batch.batch_id, found.batch.name)
+    batch_link(found.batch.batch_id, found.edits.name or found.batch.name)
     if isinstance(found, ReadableJob):
         show_player(found, at=_second())
         return
     folder, _, name = found.status.path.rpartition("/")
-    st.title(plain(name), anchor=False)
-    if folder:
-        st.caption(plain(folder))
+    st.title(plain(found.status.title or name), anchor=False)
+    if folder or found.status.title:
+        st.caption(plain(found.status.path if found.status.title else folder))
     if found.status.stage in (Stage.FAILED, Stage.CANCELLED):
         _show_stage(found.status)
         _offer_retry(found.batch.batch_id, found.status)
@@ -146,10 +146,11 @@ def _show_choice() -> None:
 def _show_batch(readable: ReadableBatch) -> None:
     batch, jobs = readable.batch, readable.jobs
     with st.container(border=True):
-        st.subheader(plain(batch.name), anchor=False)
+        st.subheader(plain(readable.edits.name or batch.name), anchor=False)
         st.caption(f"{local_time(batch.created_at):%d %B %Y, %H:%M}")
         for job, audio_seconds in jobs[:JOBS_OFFERED]:
             minutes, seconds = divmod(round(audio_seconds), 60)
-            transcript_link(job.job_id, f"{job.path} ({minutes}:{seconds:02})")
+            name = readable.edits.titles.get(job.job_id, job.path)
+            transcript_link(job.job_id, f"{name} ({minutes}:{seconds:02})")
         if len(jobs) > JOBS_OFFERED:
             batch_link(batch.batch_id, f"All {len(jobs)} transcripts of this batch", icon=":material/stacks:")

@@ -215,3 +215,18 @@ def test_everybody_can_use_it(open_transcript, document, looks):
     width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
     assert width <= looks["width"], "nothing has to be scrolled sideways"
     assert barriers(page) == []
+
+
+def test_a_recording_is_given_a_title_where_its_name_stands(open_transcript, read_batch):
+    page = open_transcript()
+    page.get_by_role("button", name="Rename the recording").click()
+    page.keyboard.type("Opening lecture")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Opening lecture", level=1)).to_be_visible()
+    expect(page.get_by_text("talks / week 1 / lecture-subtitles.opus")).to_be_visible()
+    assert barriers(page) == []
+    page.get_by_role("button", name="Rename the recording").click()
+    page.get_by_role("textbox", name="Name of the recording").fill("")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="lecture-subtitles.opus", level=1)).to_be_visible()
+    assert {job["title"] for job in read_batch.jobs().values()} == {""}

@@ -108,6 +108,20 @@ export class BatchView {
     else place.complain(troubleOf(answer));
   }
 
+  /** Change the name or the tags of the batch, and return the answer. */
+  label(body) {
+    return call("PATCH", this.address, { body });
+  }
+
+  /** Rename the batch, if it still has the name that was seen, and return why not and how it is called then. */
+  async rename(name, before) {
+    const answer = await this.label({ name, instead_of: before });
+    this.watch.now();
+    if (wasAccepted(answer)) return { refused: "", name: answer.body.name };
+    const now = answer.status === 409 ? await call("GET", this.address) : null;
+    return { refused: troubleOf(answer), name: now?.body?.name };
+  }
+
   start() {
     const { total } = this.batch.summary;
     const text = "No more files can be added then. If an upload to this batch is still running, wait for its end.";

@@ -2,6 +2,7 @@
 
 import { make, setAttribute, setText } from "../shared/dom.js";
 import { capitalised, counted, number } from "../shared/formats.js";
+import { Bulk } from "./bulk.js";
 import { placeRows } from "./elements.js";
 import { JobRow } from "./row.js";
 import { settled } from "./watch.js";
@@ -23,6 +24,8 @@ export class JobTable {
     this.find.addEventListener("input", settled(() => this.filter(this.stage), 150));
     for (const stage of ["", ...STAGES]) this.makeChip(stage);
     this.body = make("tbody", { role: "rowgroup" });
+    this.bulk = new Bulk(view, () => this.paint());
+    this.body.addEventListener("keydown", (event) => this.bulk.press(event, this.body));
     const cells = COLUMNS.map((name) => make("th", { role: "columnheader", scope: "col" }, name));
     const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...cells));
     this.table = make("table", { role: "table", class: "jobs", "aria-label": "Jobs" }, head, this.body);
@@ -32,6 +35,7 @@ export class JobTable {
       "section",
       { "aria-label": "Jobs" },
       make("div", { class: "tools" }, this.group, this.find),
+      this.bulk.element,
       this.table,
       this.none,
       this.more,
@@ -81,11 +85,14 @@ export class JobTable {
     const words = this.find.value.toLowerCase().split(/\s+/).filter(Boolean);
     const matching = this.jobs.filter(
       (job) =>
-        (!this.stage || job.stage === this.stage) && words.every((word) => job.path.toLowerCase().includes(word)),
+        (!this.stage || job.stage === this.stage) &&
+        words.every((word) => `${job.path} ${job.title}`.toLowerCase().includes(word)),
     );
+    if (this.phase) this.bulk.show(this.jobs, matching, this.phase);
     const rows = matching.slice(0, this.limit).map((job) => {
-      const row = this.rows.get(job.job_id) ?? new JobRow(job, this.view);
+      const row = this.rows.get(job.job_id) ?? new JobRow(job, this.view, this.bulk);
       row.show(job, this.at, this.phase);
+      row.select(this.bulk.selection.ids.has(job.job_id));
       this.rows.set(job.job_id, row);
       return row.element;
     });

@@ -1,32 +1,31 @@
 // All batches: newest first, found by name, in pages.
 
-import { make, onPlainClick, setText } from "../shared/dom.js";
+import { make, onPlainClick, setAttribute, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, number, percentage } from "../shared/formats.js";
 import { inPlace, makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
+import { ListFilters, noneSentence } from "./filters.js";
 import { badgeOf, ENDED } from "./outcome.js";
-import { settled, troubleOf, Watch } from "./watch.js";
+import { troubleOf, Watch } from "./watch.js";
 
 const BATCHES_ON_A_PAGE = 20;
 const LIST_SECONDS = { active: 4, quiet: 5 };
-const places = { search: "", offset: 0 }; // where the list was left, for those who come back to it
+const NOTHING = { search: "", tag: "", state: "" };
+const left = { sign: JSON.stringify(NOTHING), offset: 0 }; // the page where the list was left, for those who come back to it
 
 export class ListView {
   /** With *recent*, so many newest batches and nothing to search or turn: for another page than that of all batches. */
-  constructor(root, { notice, recent }, leave) {
+  constructor(root, { notice, recent, wanted }, leave) {
     this.total = 0;
     this.recent = recent;
-    this.places = recent ? { search: "", offset: 0 } : places;
+    this.leave = leave;
+    this.wanted = { ...NOTHING, ...wanted };
+    this.offset = !recent && left.sign === JSON.stringify(this.wanted) ? left.offset : 0;
     this.open = (batchId) => leave("opened", batchId);
     this.rows = new Map();
     this.trouble = new Trouble();
     this.notice = make("p", { class: "notice good", role: "status", tabindex: -1, hidden: !notice }, notice ?? "");
-    this.search = make("input", {
-      type: "search",
-      placeholder: "Search by name",
-      "aria-label": "Search batches by name",
-    });
-    this.search.value = places.search;
-    this.search.addEventListener("input", settled(() => this.find(), 250));
+    this.filters = new ListFilters((changed) => this.want(changed), () => this.keepAddress());
+    this.filters.show(this.wanted);
     this.body = make("tbody", { role: "rowgroup" });
     this.table = make(
       "table",
@@ -41,7 +40,7 @@ export class ListView {
     this.heading = make("h2", { class: "recent", hidden: true }, "Recent batches");
     root.replaceChildren(
       this.heading,
-      make("div", { class: "tools", hidden: Boolean(recent) }, this.search),
+      recent ? "" : this.filters.element,
       this.notice,
       this.trouble.element,
       this.loading,
@@ -52,7 +51,7 @@ export class ListView {
     );
     if (notice) this.notice.focus(); // what was focused has gone with the batch
     this.watch = new Watch({
-      address: () => `/batch?${new URLSearchParams({ ...this.places, limit: recent ?? BATCHES_ON_A_PAGE })}`,
+      address: () => `/batch?${new URLSearchParams(this.asked(recent ?? BATCHES_ON_A_PAGE))}`,
       onAnswer: (page) => this.refresh(page),
       onTrouble: (answer) => inPlace(this.body, () => this.showTrouble(answer)),
       pace: ({ batches }) => LIST_SECONDS[batches.every(({ state }) => ENDED.has(state)) ? "quiet" : "active"],
@@ -71,8 +70,8 @@ export class ListView {
 
   makePages() {
     const turn = (pages) => () => {
-      const wanted = places.offset + pages * BATCHES_ON_A_PAGE;
-      places.offset = Math.max(0, Math.min(wanted, lastOffset(this.total))); // a second click can come before an answer
+      const wanted = this.offset + pages * BATCHES_ON_A_PAGE;
+      this.turnTo(Math.max(0, Math.min(wanted, lastOffset(this.total)))); // a second click can come before an answer
       this.watch.now();
     };
     const newer = make("button", { type: "button", class: "button", onclick: turn(-1) }, "← Newer");
@@ -82,14 +81,48 @@ export class ListView {
     return { element, newer, older, where };
   }
 
-  find() {
-    Object.assign(places, { search: this.search.value.trim(), offset: 0 });
+  /** The parameters of the API for what is wanted. */
+  asked(limit) {
+    const filters = Object.fromEntries(Object.entries(this.wanted).filter(([, value]) => value));
+    return { ...filters, offset: this.offset, limit };
+  }
+
+  turnTo(offset) {
+    this.offset = offset;
+    Object.assign(left, { sign: JSON.stringify(this.wanted), offset });
+  }
+
+  /** Want other batches than before. */
+  want(changed) {
+    this.wanted = { ...this.wanted, ...changed };
+    this.turnTo(0);
     this.watch.now();
+  }
+
+  /** Put into the address what is wanted, so that it can be bookmarked, shared and gone back to. */
+  keepAddress() {
+    const sign = JSON.stringify(this.wanted);
+    if (sign === this.sent) return;
+    this.sent = sign;
+    this.leave("filtered", this.wanted);
+  }
+
+  /** Take other data of the page, unless they ask for another view: the address says what is wanted. */
+  follows({ batch_id: batchId, recent, notice, wanted }) {
+    if (batchId || recent || notice) return false;
+    const given = { ...NOTHING, ...wanted };
+    const sign = JSON.stringify(given);
+    if (sign !== this.sent && sign !== JSON.stringify(this.wanted)) {
+      this.filters.show(given);
+      this.want(given);
+    }
+    this.sent = sign;
+    return true;
   }
 
   /** Show an answer. What one looks at stays in its place, unless another page or search was asked for. */
   refresh(page) {
-    const asked = JSON.stringify(this.places);
+    const asked = JSON.stringify([this.wanted, this.offset]);
     if (asked === this.shown) inPlace(this.body, () => this.show(page));
     else this.show(page);
     this.shown = asked;
@@ -98,8 +131,8 @@ export class ListView {
   show(page) {
     if (page.problems.length) this.trouble.show(page.problems.join(" "));
     else this.trouble.clear();
-    if (this.places.offset > lastOffset(page.total)) {
-      this.places.offset = lastOffset(page.total); // what was on this page has been dismissed
+    if (this.offset > lastOffset(page.total)) {
+      this.turnTo(lastOffset(page.total)); // what was on this page has been dismissed
       this.watch.now();
       return;
     }
@@ -119,9 +152,10 @@ export class ListView {
   showEmpty(isEmpty) {
     this.loading.hidden = true;
     this.heading.hidden = !this.recent || isEmpty;
-    this.none.hidden = !isEmpty || !this.places.search;
-    this.first.hidden = !isEmpty || Boolean(this.places.search) || Boolean(this.recent);
-    setText(this.none, `No batch has “${places.search}” in its name.`);
+    const isFiltered = Object.values(this.wanted).some(Boolean);
+    this.none.hidden = !isEmpty || !isFiltered;
+    this.first.hidden = !isEmpty || isFiltered || Boolean(this.recent);
+    setText(this.none, noneSentence(this.wanted));
   }
 
   showTrouble(answer) {
@@ -132,10 +166,10 @@ export class ListView {
   showPages(page) {
     const { newer, older } = this.pages;
     const focused = newer.getRootNode().activeElement;
-    const first = places.offset + 1;
-    const last = places.offset + page.batches.length + page.problems.length;
+    const first = this.offset + 1;
+    const last = this.offset + page.batches.length + page.problems.length;
     this.pages.element.hidden = Boolean(this.recent) || page.total <= BATCHES_ON_A_PAGE;
-    newer.disabled = places.offset === 0;
+    newer.disabled = this.offset === 0;
     older.disabled = last >= page.total;
     if (focused === newer && newer.disabled) older.focus();
     if (focused === older && older.disabled) newer.focus();
@@ -154,18 +188,20 @@ function uploadLink(leave) {
 
 class ListRow {
   constructor(batch, open) {
-    const link = make("a", { href: `?batch=${batch.batch_id}`, title: batch.name }, make("bdi", {}, batch.name));
+    this.name = make("bdi");
+    this.tags = make("span", { class: "small tagged" });
+    const link = (this.link = make("a", { href: `?batch=${batch.batch_id}` }, this.name));
     onPlainClick(link, () => open(batch.batch_id));
     const made = new Date(batch.created_at);
     this.badge = make("span");
-    this.bar = makeBar(`Progress of ${batch.name}`);
+    this.bar = makeBar("");
     this.percent = make("span", { class: "number" });
     this.jobs = make("td", { role: "cell", class: "counts" });
     this.audio = make("td", { role: "cell", class: "audio" });
     this.element = make(
       "tr",
       { role: "row" },
-      make("td", { role: "cell", class: "name" }, link),
+      make("td", { role: "cell", class: "name" }, link, this.tags),
       make(
         "td",
         { role: "cell", class: "when" },
@@ -180,6 +216,10 @@ class ListRow {
 
   show(batch) {
     const { summary } = batch;
+    setText(this.name, batch.name);
+    setAttribute(this.link, "title", batch.name);
+    setAttribute(this.bar.element, "aria-label", `Progress of ${batch.name}`);
+    setText(this.tags, batch.tags.join(" · "));
     showBadge(this.badge, badgeOf(batch));
     this.bar.show(summary.progress, partsOf(summary));
     setText(this.percent, percentage(summary.progress));

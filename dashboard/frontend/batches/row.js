@@ -6,11 +6,21 @@ import { badgeOfStage, makeBar, showBadge } from "./elements.js";
 import { deviceName, splitPath } from "./words.js";
 
 export class JobRow {
-  constructor(job, view) {
+  constructor(job, view, bulk) {
     this.view = view;
     const [folder, name] = splitPath(job.path);
-    this.fileName = name;
-    this.name = make("a", { title: job.path }, make("bdi", {}, name));
+    Object.assign(this, { fileName: name, folder });
+    this.box = make("input", {
+      type: "checkbox",
+      class: "box",
+      "aria-label": `Select ${name}`,
+      "data-job": job.job_id,
+    });
+    this.box.addEventListener("click", (event) => bulk.choose(job.job_id, this.box.checked, event.shiftKey));
+    this.words = make("bdi");
+    this.place = make("bdi");
+    this.size = make("span");
+    this.name = make("a", { title: job.path }, this.words);
     onPlainClick(this.name, () => view.openTranscript(job));
     this.error = make("span");
     this.complaint = make("span", { role: "alert", hidden: true });
@@ -31,8 +41,9 @@ export class JobRow {
       make(
         "td",
         { role: "cell", class: "file" },
+        this.box,
         this.name,
-        make("span", { class: "small" }, make("bdi", {}, folder), folder ? " · " : "", fileSize(job.size)),
+        make("span", { class: "small" }, this.place, this.size),
       ),
       make("td", { role: "cell", class: "stage" }, this.badge, this.attempt, this.note),
       make(
@@ -57,6 +68,10 @@ export class JobRow {
     this.sign = sign;
     this.job = job;
     this.element.dataset.stage = job.stage;
+    const place = job.title ? job.path : this.folder;
+    setText(this.words, job.title || this.fileName);
+    setText(this.place, place);
+    setText(this.size, `${place ? " · " : ""}${fileSize(job.size)}`);
     setAttribute(this.name, "href", job.stage === "done" ? `transcript?job=${encodeURIComponent(job.job_id)}` : null);
     if (job.stage !== this.stage) this.complain(""); // what could not be done then is another matter now
     this.stage = job.stage;
@@ -73,6 +88,11 @@ export class JobRow {
     showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "");
     showFact(this.time, timeOf(job, at));
     this.showLinks(job, phase);
+  }
+
+  select(isSelected) {
+    this.box.checked = isSelected;
+    setAttribute(this.element, "data-selected", isSelected);
   }
 
   /** Say why what was asked for this job was not done. */

@@ -2,9 +2,11 @@
 
 import { API } from "../shared/api.js";
 import { make, setAttribute, setText } from "../shared/dom.js";
+import { NameField } from "../shared/name_field.js";
 import { audioLength, counted, dayAndTime, duration, number, percentage, timeLeft } from "../shared/formats.js";
 import { makeBar, partsOf, showBadge } from "./elements.js";
 import { againOf, badgeOf, ENDED, finishedOf, titleOf } from "./outcome.js";
+import { Tags } from "./tags.js";
 import { reasonBehind } from "./words.js";
 
 const ALIKE = 4; // as many failures of one cause are told together
@@ -14,14 +16,21 @@ export class Summary {
   constructor(view) {
     this.view = view;
     this.name = make("bdi");
+    this.naming = new NameField({
+      shown: make("h1", {}, this.name),
+      what: "batch",
+      save: (name, before) => view.rename(name, before),
+    });
+    this.tags = new Tags({ change: (body) => view.label(body), open: (tag) => view.leave("tagged", tag) });
     this.badge = make("span");
-    this.made = make("span");
+    this.made = make("span", { class: "made" });
     this.run = make("a", { target: "_blank", rel: "noreferrer", hidden: true }, "Run in Prefect ↗");
     this.header = make(
       "header",
       { hidden: true },
-      make("h1", {}, this.name),
+      this.naming.element,
       make("p", { class: "facts" }, this.badge, this.made, this.run),
+      this.tags.element,
     );
     this.title = make("h2", { tabindex: -1 });
     this.notice = make("p", { class: "notice warn", role: "status", hidden: true });
@@ -75,8 +84,11 @@ export class Summary {
     const { summary, state } = batch;
     this.header.hidden = false;
     setText(this.name, batch.name);
+    this.naming.know(batch.name);
+    this.tags.show(batch.tags);
     showBadge(this.badge, badgeOf(batch));
-    setText(this.made, `Created ${dayAndTime(new Date(batch.created_at))}`);
+    const firstName = batch.first_name === batch.name ? "" : ` as “${batch.first_name}”`;
+    setText(this.made, `Created ${dayAndTime(new Date(batch.created_at))}${firstName}`);
     this.run.hidden = !batch.flow_run_url;
     setAttribute(this.run, "href", batch.flow_run_url);
     setText(this.title, titleOf(batch));

@@ -10,7 +10,8 @@ export default function show({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".view");
   const sign = JSON.stringify(data);
   const shown = views.get(root);
-  if (shown?.sign !== sign) {
+  if (shown && shown.sign !== sign && shown.view.follows?.(data)) shown.sign = sign;
+  else if (shown?.sign !== sign) {
     shown?.view.stop();
     const view = data.batch_id ? new BatchView(root, data, setTriggerValue) : new ListView(root, data, setTriggerValue);
     views.set(root, { sign, view });

@@ -14,7 +14,11 @@ from dashboard.frontend.modules import component_script
 from dashboard.services.transcripts import ReadableJob
 
 FOLDER: Final = Path(__file__).parent
-STYLES: Final = (FOLDER / "player.css", FOLDER.parent / "editor" / "editor.css")
+STYLES: Final = (
+    FOLDER / "player.css",
+    FOLDER.parent / "editor" / "editor.css",
+    FOLDER.parent / "shared" / "name_field.css",
+)
 
 _player = st.components.v2.component(
     "transcript_player",
@@ -36,6 +40,7 @@ def show_player(readable: ReadableJob, *, at: float | None = None) -> None:
         data={
             "job_id": job.job_id,
             "path": job.path,
+            "title": readable.title,
             "formats": [
                 {"value": document.format.value, "label": document.format.label}
                 for document in readable.publication.documents

@@ -9,8 +9,8 @@ from dashboard.frontend.modules import component_script
 
 FOLDER: Final = Path(__file__).parent
 KEY: Final = "search"
-PARAMETERS: Final = ("q", "language", "period", "batch")
-"""Those of the address: words, code of a language, age of the batch, id of a batch."""
+PARAMETERS: Final = ("q", "language", "period", "batch", "tag")
+"""Those of the address: words, code of a language, age of the batch, id of a batch, tag of batches."""
 
 _search = st.components.v2.component(
     "transcript_search",

@@ -1,7 +1,8 @@
-// The filters of a search: a language, the age of the batches, and one batch alone.
+// The filters of a search: a language, the age of the batches, a tag of them, and one batch alone.
 
 import { make, setText } from "../shared/dom.js";
 import { number } from "../shared/formats.js";
+import { TagChoice } from "../shared/tag_choice.js";
 import { PERIODS } from "./found.js";
 
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
@@ -12,16 +13,25 @@ export class Filters {
     this.language = make("select", { "aria-label": "Language", hidden: true });
     this.period = make("select", { "aria-label": "Age of the batch" });
     this.period.append(...Object.entries(PERIODS).map(([value, { label }]) => make("option", { value }, label)));
+    this.tag = new TagChoice((tag) => onChange({ tag }));
     this.batch = make("button", { type: "button", class: "button", hidden: true });
-    this.element = make("div", { class: "filters", hidden: true }, this.language, this.period, this.batch);
+    this.element = make(
+      "div",
+      { class: "filters", hidden: true },
+      this.language,
+      this.period,
+      this.tag.element,
+      this.batch,
+    );
     this.language.addEventListener("change", () => onChange({ language: this.language.value }));
     this.period.addEventListener("change", () => onChange({ period: this.period.value }));
     this.batch.addEventListener("click", () => onChange({ batch: "" }));
   }
 
   /** Show what is wanted; the languages are those of the latest answer. */
-  show({ q, language, period, batch }) {
+  show({ q, language, period, batch, tag }) {
     this.element.hidden = !q;
+    this.tag.show(tag);
     this.period.value = period;
     this.offer(this.languages ?? {}, language);
     this.batch.hidden = !batch;

@@ -2,7 +2,7 @@
 
 import { counted, number } from "../shared/formats.js";
 
-export const NOTHING = { q: "", language: "", period: "", batch: "" };
+export const NOTHING = { q: "", language: "", period: "", batch: "", tag: "" };
 
 /** How old the batches may be in which is searched. */
 export const PERIODS = {
@@ -13,10 +13,10 @@ export const PERIODS = {
 };
 
 /** The parameters with which the HTTP API is asked for what is *wanted*; *now* in milliseconds. */
-export function parametersOf({ q, language, period, batch }, now) {
+export function parametersOf({ q, language, period, batch, tag }, now) {
   const days = PERIODS[period]?.days;
   const since = days ? new Date(now - days * 24 * 3600 * 1000).toISOString().slice(0, 10) : "";
-  return Object.fromEntries(Object.entries({ q, language, batch, since }).filter(([, value]) => value));
+  return Object.fromEntries(Object.entries({ q, language, batch, tag, since }).filter(([, value]) => value));
 }
 
 /** Cut *text* at its marks, which count Unicode characters: [["The ", false], ["budget", true], …]. */
@@ -32,10 +32,15 @@ export function partsOf({ text, marks }) {
 }
 
 /** How much was found: "12 sentences in 3 recordings". */
-export function countSentence({ q: query, language, period, batch }, { total, total_hits: hits, cut, spread, index }) {
+export function countSentence(
+  { q: query, language, period, batch, tag },
+  { total, total_hits: hits, cut, spread, index },
+) {
   if (!total) {
     const searched = counted(index.recordings, "recording was", "recordings were");
-    const where = language || period || batch ? "Only those of the filters were searched." : `${searched} searched.`;
+    const where = language || period || batch || tag
+      ? "Only those of the filters were searched."
+      : `${searched} searched.`;
     return `No transcript has “${query}” in what is said or in its name. ${where}`;
   }
   const recordings = counted(total, "recording");

@@ -11,10 +11,16 @@ const HITS_SHOWN = 3;
  * batch alone; null if that is so already.
  */
 export function recordingElement(recording, leave, onlyBatch) {
-  const { batch_id: batchId, batch_name: batch, path, hits, total_hits: total } = recording;
+  const { batch_id: batchId, batch_name: batch, path, title, hits, total_hits: total } = recording;
   const shown = hits.slice(0, HITS_SHOWN);
   const others = hits.slice(HITS_SHOWN);
-  const name = placeLink(recording, shown[0]?.start, leave, { class: "path" }, make("bdi", {}, ...marked(path)));
+  const name = placeLink(
+    recording,
+    shown[0]?.start,
+    leave,
+    { class: "path" },
+    make("bdi", {}, ...marked(title.text ? title : path)),
+  );
   const toBatch = make("a", { href: `batches?batch=${batchId}` }, make("bdi", {}, ...marked(batch)));
   onPlainClick(toBatch, () => leave("batch", batchId));
   return make(
@@ -24,6 +30,8 @@ export function recordingElement(recording, leave, onlyBatch) {
     make(
       "p",
       { class: "small" },
+      title.text && make("bdi", {}, ...marked(path)),
+      title.text && " · ",
       toBatch,
       total ? ` · ${counted(total, "sentence")}` : " · found by its name",
       onlyBatch && " · ",

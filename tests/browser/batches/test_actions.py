@@ -1,6 +1,8 @@
 """What people do about a batch on its page: retry, cancel, dismiss, and remove files before the start."""
 
 import re
+import secrets
+import zipfile
 
 from playwright.sync_api import expect
 
@@ -112,3 +114,68 @@ def test_a_file_is_removed_before_the_start(open_page, make_batch):
     expect(page.get_by_role("button", name="All 1")).to_be_focused()
     expect(summary(page)).to_contain_text("1 file uploaded")
     assert set(batch.jobs()) == {"keep.mp3"}
+
+
+def test_a_batch_is_renamed_in_place_by_keys(open_page, make_batch):
+    batch = make_batch("Talks", {"a.mp3": CORRUPT}, start=False)
+    page = open_page(address(batch))
+    page.get_by_role("button", name="Rename the batch").press("Enter")
+    field = page.get_by_role("textbox", name="Name of the batch")
+    expect(field).to_be_focused()
+    page.keyboard.type("Never kept")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Rename the batch")).to_be_focused()
+    expect(page.get_by_role("heading", name="Talks", level=1)).to_be_visible()
+    page.keyboard.press("Enter")
+    batch.api.patch(f"/batch/{batch.batch_id}", json={"name": "By another user"})
+    page.keyboard.type("Lectures")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="“By another user” by another user")).to_be_visible()
+    page.keyboard.press("Enter")  # seen, and still wanted
+    expect(page.get_by_role("heading", name="Lectures", level=1)).to_be_visible()
+    assert batch.status()["name"] == "Lectures"
+
+
+def test_tags_are_added_and_removed_and_lead_to_the_batches_that_have_them(open_page, make_batch):
+    tag = secrets.token_hex(4)
+    batch = make_batch(f"Tagged {tag}", {}, start=False)
+    page = open_page(address(batch))
+    for each in (tag, "other"):
+        page.get_by_role("combobox", name="Add a tag").fill(each)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name=f"Remove the tag {each}")).to_be_visible()
+    page.get_by_role("button", name="Remove the tag other").click()
+    expect(page.get_by_role("list", name="Tags").get_by_role("listitem")).to_have_count(1)
+    page.get_by_role("link", name=tag, exact=True).click()
+    page.wait_for_url(f"**/batches?tag={tag}")
+    expect(page.get_by_role("table", name="Batches").get_by_role("row")).to_have_count(1 + 1)
+    assert batch.status()["tags"] == [tag]
+
+
+def test_several_jobs_are_dismissed_downloaded_and_retried_at_once(open_page, make_batch, speech):
+    files = {"a.mp3": speech, "b.mp3": CORRUPT, "c.mp3": CORRUPT, "d.mp3": CORRUPT}
+    batch = make_batch("Many at once", files)
+    batch.finished()
+    page = open_page(address(batch))
+    jobs = page.get_by_role("group", name="Selected jobs")
+    page.get_by_role("checkbox", name="Select a.mp3").click()
+    page.get_by_role("checkbox", name="Select c.mp3").click(modifiers=["Shift"])
+    expect(jobs).to_contain_text("3 selected")
+    with page.expect_download() as download:
+        jobs.get_by_role("button", name="Download 1 of 3").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert "a_formatted_refined.txt" in archive.namelist()
+    expect(jobs).to_contain_text("2 of 3 jobs have no documents")
+    jobs.get_by_role("button", name="Retry 2 of 3").click()
+    expect(jobs).to_contain_text("0 of 3 jobs are retried. a.mp3 is done, so there is nothing to retry.")
+    page.get_by_role("checkbox", name="Select a.mp3").focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowDown")
+    expect(jobs).to_contain_text("2 selected")
+    jobs.get_by_role("button", name="Dismiss").click()
+    answer_question(page, "Dismiss")
+    expect(jobs).to_contain_text("2 jobs are dismissed.")
+    expect(row(page, "c.mp3")).to_have_count(0)
+    assert set(batch.jobs()) == {"a.mp3", "d.mp3"}

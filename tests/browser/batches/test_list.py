@@ -96,3 +96,25 @@ def test_what_one_reads_stays_while_a_batch_arrives_above(open_page, make_batch,
     make_batch(f"{name} new", {}, start=False)
     expect(page.get_by_role("link", name=f"{name} new")).to_be_attached()
     assert top_at_rest(read) == pytest.approx(before, abs=1)
+
+
+def test_filters_are_part_of_the_address_and_outlast_a_look_at_a_batch(open_page, make_batch, ended):
+    tag = f"tag-{secrets.token_hex(4)}"
+    open_batch = make_batch("Still open", {}, start=False)
+    for batch in (ended, open_batch):
+        batch.api.patch(f"/batch/{batch.batch_id}", json={"add_tags": [tag]})
+    page = open_page("/batches")
+    rows = page.get_by_role("table", name="Batches").get_by_role("row")
+    page.get_by_role("combobox", name="Tag").select_option(tag)
+    expect(rows).to_have_count(1 + 2)
+    page.wait_for_url(f"**/batches?tag={tag}")
+    page.get_by_role("combobox", name="State").select_option("With failures")
+    page.wait_for_url(f"**/batches?tag={tag}&state=failed")
+    expect(rows).to_have_count(1 + 1)
+    page.get_by_role("link", name="Lectures of spring").click()
+    page.get_by_role("link", name="All batches").click()
+    expect(rows).to_have_count(1 + 1)
+    page.go_back()
+    page.reload()
+    page.goto(f"{page.url.partition('?')[0]}?tag={tag}&state=cancelled")
+    expect(page.get_by_text(f"No batch has the tag “{tag}” and is cancelled.")).to_be_visible()
