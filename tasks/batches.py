@@ -32,6 +32,7 @@ BATCH_QUEUE = "batches"
 """Work queue of the batch runs in their pool. Its limit is what bounds them, so the pool has room for other flows."""
 
 WEBHOOK_DEPLOYMENT = "send-webhook/cpu"
+NOTICE_DEPLOYMENT = "send-notice/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Already published"

@@ -31,8 +31,8 @@ Everything that can go wrong with a job, as one tree of exceptions.
     ├── WorkPoolUnavailable        no GPU work pool can take a job at the moment      (retryable)
     ├── InboxInvalid               the definition of an inbox cannot be followed
     ├── InboxUnavailable           the folder or bucket of an inbox cannot be read    (retryable)
-    ├── WebhookUnset               no webhook is set where it is to be told
-    ├── WebhookUnavailable         the webhook did not answer                         (retryable)
+    ├── ReceiverUnset              no receiver of messages is set, or one of no known kind
+    ├── ReceiverUnavailable        a receiver of messages did not answer              (retryable)
     ├── ModelUnavailable           the model is not on this machine and cannot be fetched
     └── DeviceFailed               the device of this machine cannot do its work      (retryable)
 
@@ -183,12 +183,12 @@ class InboxUnavailable(TranscriptionError):
     retryable = True
 
 
-class WebhookUnset(TranscriptionError):
-    """No webhook is set where it is to be told."""
+class ReceiverUnset(TranscriptionError):
+    """No receiver of messages is set where one is to be sent, or one of no known kind."""
 
 
-class WebhookUnavailable(TranscriptionError):
-    """The webhook did not answer."""
+class ReceiverUnavailable(TranscriptionError):
+    """A receiver of messages did not answer."""
 
     retryable = True
 

@@ -198,6 +198,12 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr = SecretStr("")
     """Key of the webhook's signatures: ``whsec_`` and 24 to 64 bytes in base64, as Standard Webhooks has it."""
 
+    notify: SecretStr = SecretStr("")
+    """
+    Addresses that get a notice at the end of each batch, as Apprise writes them, separated by spaces:
+    ``mailtos://user:password@example.org slack://…``. Secret, since they hold passwords and tokens.
+    """
+
     @field_validator("results")
     @classmethod
     def _is_template(cls, results: str) -> str:
@@ -250,6 +256,18 @@ class Settings(BaseSettings):
         if secret.get_secret_value() or (webhook is not None and webhook.get_secret_value()):
             webhook_key(secret)
         return secret
+
+    @field_validator("notify")
+    @classmethod
+    def _are_addresses(cls, notify: SecretStr) -> SecretStr:
+        for place, address in enumerate(notify.get_secret_value().split(), 1):
+            if not re.match(r"[a-z][a-z0-9.+-]*://\S", address, re.IGNORECASE):
+                msg = (
+                    f"address {place} begins with no service, such as mailtos:// or slack://. Put spaces between "
+                    "addresses, and write one within an address as %20."
+                )
+                raise ValueError(msg)
+        return notify
 
     @property
     def address(self) -> str:

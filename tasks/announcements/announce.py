@@ -1,6 +1,9 @@
-"""Announce the end of a batch: as an event in Prefect, and to the webhook if there is one."""
+"""Announce the end of a batch: as an event in Prefect, to the webhook if there is one, and to people by notices."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -11,7 +14,9 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 
 from tasks.announcements.batch_end import BATCH_FINISHED, BatchEnd, end_id
-from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, WEBHOOK_DEPLOYMENT
+from tasks.announcements.notice import notice_of
+from tasks.announcements.notifying import addresses
+from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, NOTICE_DEPLOYMENT, WEBHOOK_DEPLOYMENT
 from tasks.orchestration.prefect_runs import read_retry
 from tasks.outages import is_transient
 from tasks.settings import Settings
@@ -25,30 +30,52 @@ async def announce(client: PrefectClient, settings: Settings, end: BatchEnd) -> 
     server raises `httpx.HTTPError`; what the server refuses is logged, since it is not the batch's fault.
     """
     event_id = end_id(end.flow_run_id, await read_retry(client, UUID(end.flow_run_id)))
-    for announcing in (partial(_order_delivery, client, settings), partial(_emit, client)):
+    orders = [partial(_order, client, delivery) for delivery in _deliveries(settings, end, event_id)]
+    for announcing in (*orders, partial(_emit, client, end, event_id)):
         try:
-            await announcing(end, event_id)
-        except ObjectNotFound:
-            get_run_logger().warning(
-                "The webhook is not told: Prefect has no deployment %s: make up", WEBHOOK_DEPLOYMENT
-            )
+            await announcing()
         except httpx.HTTPStatusError as error:
             if is_transient(error):
                 raise
             get_run_logger().warning("Prefect's server refused to pass on the end of the batch: %s", error)
 
 
-async def _order_delivery(client: PrefectClient, settings: Settings, end: BatchEnd, event_id: UUID) -> None:
-    """Create the run that calls the webhook. It does not carry the batch's tag: it is not part of the batch."""
-    if not settings.webhook.get_secret_value():
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A run that tells one receiver. One key is one run."""
+
+    deployment: str
+    name: str
+    key: str
+    parameters: dict[str, Any]
+
+
+def _deliveries(settings: Settings, end: BatchEnd, event_id: UUID) -> Iterator[_Delivery]:
+    """Yield a delivery for the webhook, and one for each address that gets a notice."""
+    if settings.webhook.get_secret_value():
+        message = {"message_id": str(event_id), "end": end.model_dump(mode="json")}
+        yield _Delivery(WEBHOOK_DEPLOYMENT, f"{end.name}: {end.state}", str(event_id), message)
+    notice = notice_of(end)
+    for receiver in addresses(settings):
+        message = {"receiver": receiver, "title": notice.title, "body": notice.body}
+        yield _Delivery(NOTICE_DEPLOYMENT, f"{notice.title} ({receiver})", f"{event_id}/{receiver}", message)
+
+
+async def _order(client: PrefectClient, delivery: _Delivery) -> None:
+    """Create the run of a delivery. It does not carry the batch's tag: it is not part of the batch."""
+    try:
+        deployment = await client.read_deployment_by_name(delivery.deployment)
+    except ObjectNotFound:
+        get_run_logger().warning(
+            "%s is not told: Prefect has no deployment %s: make up", delivery.name, delivery.deployment
+        )
         return
-    deployment = await client.read_deployment_by_name(WEBHOOK_DEPLOYMENT)
     await client.create_flow_run_from_deployment(
         deployment.id,
-        parameters={"message_id": str(event_id), "end": end.model_dump(mode="json")},
-        name=f"{end.name}: {end.state}",
-        tags=["webhook"],
-        idempotency_key=str(event_id),
+        parameters=delivery.parameters,
+        name=delivery.name,
+        tags=[delivery.deployment.partition("/")[0].removeprefix("send-")],
+        idempotency_key=delivery.key,
     )
 
 

@@ -1,4 +1,4 @@
-"""The end of a batch is told: as an event in Prefect, and to a webhook whose receiver may be slow, wrong or away."""
+"""The end of a batch is told: as an event in Prefect, to a webhook that may be slow, wrong or away, and by notices."""
 
 import asyncio
 import base64
@@ -32,7 +32,7 @@ TOKEN = "token-in-the-address"  # noqa: S105 - what must not be shown
 
 
 class Receiver:
-    """A program that takes webhooks, and answers 204 to all but those that a test names."""
+    """A program that takes messages, and answers 204 to all but those that a test names."""
 
     def __init__(self):
         self.messages = []
@@ -43,7 +43,7 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 receiver.messages.append(SimpleNamespace(path=self.path, headers=dict(self.headers), body=body))
-                answer = receiver.answer_to(body.decode())
+                answer = receiver.answer_to(self.path, body.decode())
                 if isinstance(answer, threading.Event):
                     answer.wait(60)
                     return
@@ -67,17 +67,17 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer_once(self, name, answer):
+    def answer_once(self, name, answer, at="/hook"):
         """Answer the next message about the batch of this name with a status, or once an event is set not at all."""
-        self._answers[name] = answer
+        self._answers[at, name] = answer
 
-    def answer_to(self, message):
-        named = next((name for name in self._answers if name in message), "")
-        return self._answers.pop(named, 204)
+    def answer_to(self, path, message):
+        asked = next((key for key in self._answers if path.startswith(key[0]) and key[1] in message), None)
+        return self._answers.pop(asked, 204)
 
-    def about(self, name):
+    def about(self, name, at="/hook"):
         """Return the messages about the batch of this name."""
-        return [message for message in list(self.messages) if name in message.body.decode()]
+        return [each for each in list(self.messages) if each.path.startswith(at) and name in each.body.decode()]
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +94,7 @@ def told(_make_stack, receiver):
     stack.environment |= {
         "BATCHSCRIBE_WEBHOOK": f"{receiver.url}/hook?{TOKEN}",
         "BATCHSCRIBE_WEBHOOK_SECRET": SECRET,
+        "BATCHSCRIBE_NOTIFY": f"json://127.0.0.1:{receiver.port}/notice/{TOKEN} jsons://127.0.0.1:{receiver.port}/{TOKEN}",
         "BATCHSCRIBE_BATCH_PROCESSES": "1",
         "BATCHSCRIBE_PUBLIC_ADDRESS": "https://talks.example.org/",
     }
@@ -132,22 +133,24 @@ def the_event_of(stack, batch):
     return event
 
 
-def deliveries(stack, batch):
-    """Return the runs that tell the webhook of the batch, oldest first."""
-    runs = stack.prefect.post("/flow_runs/filter", json={"flows": {"name": {"any_": ["send-webhook"]}}}).json()
-    of_batch = [run for run in runs if run["parameters"]["end"]["batch_id"] == batch.batch_id]
+def deliveries(stack, batch, receiver="send-webhook"):
+    """Return the runs that tell the webhook of the batch, or one that gets notices, oldest first."""
+    flows = ["send-webhook" if receiver == "send-webhook" else "send-notice"]
+    runs = stack.prefect.post("/flow_runs/filter", json={"flows": {"name": {"any_": flows}}}).json()
+    named = [run for run in runs if receiver in (*flows, run["parameters"].get("receiver"))]
+    of_batch = [run for run in named if batch.batch_id in json.dumps(run["parameters"])]
     return sorted(of_batch, key=lambda run: run["created"])
 
 
-def has_come_to(stack, batch, state, seconds=60):
-    """Wait until the only delivery of a batch is in a state, and return it."""
+def has_come_to(stack, batch, state, receiver="send-webhook"):
+    """Wait until the only delivery of a batch to a receiver is in a state, and return it."""
 
     def there():
-        runs = deliveries(stack, batch)
+        runs = deliveries(stack, batch, receiver)
         return len(runs) == 1 and runs[0]["state"]["name"] == state
 
-    wait_until(there, f"the delivery's {state}", seconds)
-    return deliveries(stack, batch)[0]
+    wait_until(there, f"the delivery's {state}", 60)
+    return deliveries(stack, batch, receiver)[0]
 
 
 def try_now(stack, run):
@@ -256,6 +259,21 @@ def test_a_receiver_that_is_away_is_told_when_it_is_back(told, receiver, failed_
     assert is_signed(*receiver.about("while it was away"))
 
 
+def test_a_notice_that_is_not_taken_is_sent_again_and_delays_no_other(told, receiver, failed_batch):
+    receiver.answer_once("with a notice", 503, at="/notice")
+    batch = failed_batch("with a notice")
+    run = has_come_to(told, batch, "AwaitingRetry", "1-json")
+    assert "JSON (1-json) answered 503. Trying again at" in run["state"]["message"]
+    away = has_come_to(told, batch, "AwaitingRetry", "2-jsons")
+    assert "JSON (2-jsons) could not be reached" in away["state"]["message"]
+    try_now(told, run)
+    has_come_to(told, batch, "Completed", "1-json")
+    first, second = (json.loads(message.body) for message in receiver.about("with a notice", at="/notice"))
+    assert first["title"] == second["title"] == "with a notice: 1 failed"
+    assert f"https://talks.example.org/batches?batch={batch.batch_id}" in first["message"]
+    assert len(receiver.about("with a notice")) == 1
+
+
 def test_a_batch_that_was_cancelled_before_it_began_is_told_once_by_the_clean_up(told, receiver, new_batch):
     told.prefect.patch("/work_pools/cpu", json={"is_paused": True}).raise_for_status()
     try:
@@ -311,7 +329,7 @@ def test_clean_ups_run_one_after_the_other(told):
 def test_neither_address_nor_secret_stands_in_a_log_a_parameter_or_a_state(told, receiver):
     assert receiver.messages
     logs = "".join(log.read_text(errors="replace") for log in (told.data / "logs").iterdir())
-    runs = told.prefect.post("/flow_runs/filter", json={"flows": {"name": {"any_": ["send-webhook"]}}}).text
+    runs = told.prefect.post("/flow_runs/filter", json={"flows": {"name": {"like_": "send-"}}}).text
     run_logs = told.prefect.post("/logs/filter", json={"limit": 200, "sort": "TIMESTAMP_DESC"}).text
     for shown in (logs, runs, run_logs):
         assert TOKEN not in shown
