@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { againOf, badgeOf, titleOf } from "../../dashboard/frontend/batches/outcome.js";
+import { againOf, badgeOf, briefOf, titleOf } from "../../dashboard/frontend/batches/outcome.js";
 
 const batch = (state, counts = {}) => ({ state, summary: { total: 10, done: 0, failed: 0, cancelled: 0, ...counts } });
 
@@ -46,4 +46,16 @@ test("a batch under way is called what happens in it", () => {
 test("a cancelled batch is run again, whatever failed in it", () => {
   assert.equal(againOf(batch("cancelled", { failed: 2, cancelled: 3 })), "Run Again");
   assert.equal(againOf(batch("failed", { failed: 2, cancelled: 3 })), "Retry Failed");
+});
+
+test("the tab of a batch says how far it is, then what it has come to", () => {
+  const cases = [
+    [batch("uploading"), ""],
+    [batch("running", { progress: 0.459, failed: 1 }), "45 %"],
+    [batch("completed", { done: 10 }), "Done"],
+    [batch("failed", { done: 6, failed: 4 }), "4 failed"],
+    [batch("failed"), "Failed"],
+    [batch("cancelled", { failed: 1 }), "Cancelled"],
+  ];
+  for (const [given, brief] of cases) assert.equal(briefOf(given), brief);
 });

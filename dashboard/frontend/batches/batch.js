@@ -1,12 +1,13 @@
 // One batch, live: how far it is, its jobs, which device did what when, and what can be done to it.
 
 import { call, wasAccepted } from "../shared/api.js";
+import { Beacon } from "../shared/beacon.js";
 import { make, onPlainClick, setText } from "../shared/dom.js";
-import { counted, number, timeOfDay } from "../shared/formats.js";
+import { counted, timeOfDay } from "../shared/formats.js";
 import { inPlace, Trouble } from "./elements.js";
 import { Gantt } from "./gantt.js";
 import { JobTable } from "./jobs.js";
-import { ENDED, finishedOf, titleOf } from "./outcome.js";
+import { briefOf, ENDED, finishedOf, outcomeOf, titleOf } from "./outcome.js";
 import { Question } from "./question.js";
 import { Summary } from "./summary.js";
 import { troubleOf, Watch } from "./watch.js";
@@ -17,6 +18,7 @@ const KEEP = { batch: "Keep the uploads for a retry", job: "Keep the upload for 
 
 export class BatchView {
   constructor(root, { batch_id: batchId }, leave) {
+    this.batchId = batchId;
     this.address = `/batch/${encodeURIComponent(batchId)}`;
     this.leave = leave;
     this.acting = new Set();
@@ -59,6 +61,7 @@ export class BatchView {
   stop() {
     this.watch.stop();
     this.jobs.stop();
+    Beacon.ofTab.tellBatch(null);
   }
 
   backLink(text) {
@@ -79,6 +82,7 @@ export class BatchView {
     this.loading.hidden = true;
     this.content.hidden = false;
     this.summary.show(batch, at);
+    Beacon.ofTab.tellBatch({ brief: briefOf(batch), name: batch.name });
     this.gantt.show(batch, at, ENDED.has(batch.state) ? [] : this.devices);
     this.jobs.show(batch.jobs, at, { started: batch.state !== "uploading", cancelling: batch.state === "cancelling" });
     if (before && before.state !== batch.state) setText(this.news, `${titleOf(batch)}. ${outcomeOf(batch.summary)}`);
@@ -87,6 +91,7 @@ export class BatchView {
   showTrouble(answer) {
     const gone = [400, 404].includes(answer.status);
     if (gone) {
+      Beacon.ofTab.tellBatch(null);
       this.content.hidden = true;
       this.summary.header.hidden = true;
       this.trouble.element.setAttribute("data-gone", "");
@@ -184,11 +189,4 @@ export class BatchView {
 function latestOf(jobs, answeredAt) {
   const times = jobs.flatMap(({ started_at: from, ended_at: to }) => [from, to]).filter(Boolean);
   return Math.max(answeredAt, ...times.map(Date.parse));
-}
-
-function outcomeOf({ done, failed, cancelled }) {
-  const parts = [`${number(done)} succeeded`];
-  if (failed) parts.push(`${number(failed)} failed`);
-  if (cancelled) parts.push(`${number(cancelled)} cancelled`);
-  return parts.join(", ");
 }

@@ -1,6 +1,6 @@
 // What a batch has come to: its badge, its title and its counts, in the same words on all pages.
 
-import { counted, number } from "../shared/formats.js";
+import { counted, number, percentage } from "../shared/formats.js";
 
 export const ENDED = new Set(["completed", "failed", "cancelled"]);
 
@@ -42,6 +42,27 @@ export function titleOf({ state, summary }) {
     completed: "Batch complete",
     cancelled: "Batch cancelled",
   }[state];
+}
+
+/** A batch that has ended, in a word or two. */
+export function resultOf({ state, summary }) {
+  if (state === "cancelled") return "Cancelled";
+  if (summary.failed) return `${number(summary.failed)} failed`;
+  return state === "failed" ? "Failed" : "Done";
+}
+
+/** How far a batch is, or what it has come to, for the title of a tab; "" before it has started. */
+export function briefOf(batch) {
+  if (batch.state === "uploading") return "";
+  return ENDED.has(batch.state) ? resultOf(batch) : percentage(batch.summary.progress);
+}
+
+/** What a batch has come to in numbers: "8 succeeded, 4 failed". */
+export function outcomeOf({ done, failed, cancelled }) {
+  const parts = [`${number(done)} succeeded`];
+  if (failed) parts.push(`${number(failed)} failed`);
+  if (cancelled) parts.push(`${number(cancelled)} cancelled`);
+  return parts.join(", ");
 }
 
 /** What the button is called that runs jobs again. */

@@ -1,6 +1,8 @@
 // What a batch has come to, which jobs failed and why, and the buttons.
 
 import { API } from "../shared/api.js";
+import { TellMe } from "../notices/tell_me.js";
+import { wishes } from "../notices/wishes.js";
 import { make, setAttribute, setText } from "../shared/dom.js";
 import { NameField } from "../shared/name_field.js";
 import { audioLength, counted, dayAndTime, duration, number, percentage, timeLeft } from "../shared/formats.js";
@@ -43,6 +45,10 @@ export class Summary {
     this.unusable = make("p", { role: "status", hidden: true });
     this.removed = make("p", { class: "removed", role: "status", hidden: true });
     this.complaint = make("p", { class: "notice bad", role: "alert", hidden: true });
+    this.tellMe = new TellMe({
+      isOn: () => wishes.has(view.batchId),
+      set: (on) => wishes.set(view.batchId, on),
+    });
     this.makeButtons();
     this.element = make(
       "section",
@@ -56,6 +62,7 @@ export class Summary {
       this.unusable,
       this.removed,
       this.complaint,
+      this.tellMe.element,
       make("div", { class: "buttons" }, ...Object.values(this.buttons)),
     );
   }
@@ -123,7 +130,9 @@ export class Summary {
     download.hidden = !summary.done;
     cancel.hidden = !["waiting", "running"].includes(state);
     dismiss.hidden = !(ended || state === "uploading");
-    if (focused?.hidden && Object.values(this.buttons).includes(focused)) this.title.focus();
+    this.tellMe.element.hidden = ended;
+    this.tellMe.show();
+    if (this.element.contains(focused) && focused.closest("[hidden]")) this.title.focus();
   }
 
   /** The failed jobs, those of one cause together; written anew only when they change. */

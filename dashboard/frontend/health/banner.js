@@ -1,5 +1,6 @@
 // Says what is wrong with the installation and what to do, as long as something is; nothing otherwise.
 
+import { beginTelling } from "../notices/teller.js";
 import { call, wasAccepted } from "../shared/api.js";
 
 const WELL_SECONDS = 15;
@@ -11,6 +12,7 @@ const watches = new WeakMap();
 
 export default function ({ parentElement }) {
   if (!watches.has(parentElement)) {
+    beginTelling();
     watches.set(parentElement, watch(parentElement));
   }
   return () => {

@@ -3,9 +3,10 @@
 // It belongs to the browser tab, not to a view: it goes on while the page's script runs again or another page is shown.
 
 import { counted, duration } from "../shared/formats.js";
+import { wishes } from "../notices/wishes.js";
+import { Beacon } from "../shared/beacon.js";
 import { callPatiently, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
 import { deleteBatch, deleteUpload } from "./transfer.js";
-import { Beacon } from "./beacon.js";
 import { sortOut } from "./choosing.js";
 import { Sender, Speed } from "./delivery.js";
 import { Interruption } from "./interruption.js";
@@ -24,7 +25,6 @@ export class BatchUpload {
     this.endings = new Set();
     this.parallelUploads = 3;
     this.started = null;
-    this.beacon = new Beacon();
     this.guard = (event) => event.preventDefault();
     this.#empty();
     this.interruption = new Interruption(() => this.notify());
@@ -35,9 +35,19 @@ export class BatchUpload {
     return BUSY.includes(this.phase);
   }
 
+  // Whether the end of the batch is to be told; before there is one it is kept here.
+  get tells() {
+    return this.batch ? wishes.has(this.batch.batchId) : this.tellsNext;
+  }
+
+  setTells(on) {
+    this.tellsNext = on;
+    return !this.batch || wishes.set(this.batch.batchId, on);
+  }
+
   notify() {
     for (const view of this.views) view.schedule();
-    this.beacon.show(beaconText(this));
+    Beacon.ofTab.tellUpload(beaconText(this));
   }
 
   // Adds what was found. During an upload it goes along with the same batch.
@@ -116,6 +126,7 @@ export class BatchUpload {
     const upload = await this.interruption.take();
     if (!upload) return;
     this.batch = { batchId: upload.batchId, name: upload.name, options: upload.notes.options };
+    this.tellsNext = this.tells;
     this.removedPaths.clear();
     upload.jobs.forEach((job) => this.queue.addArrived(job));
     (upload.notes.listed ?? []).forEach(([path, size]) => this.queue.addMissing({ path, size }));
@@ -130,6 +141,7 @@ export class BatchUpload {
     this.queue = new Queue();
     this.phase = Phase.CHOOSING;
     this.batch = null;
+    this.tellsNext = false;
     this.problem = "";
     this.freeBytes = null;
     this.leftOut = [];
@@ -176,6 +188,7 @@ export class BatchUpload {
     const batchId = answer.body.batch_id;
     if (signal.aborted) return void deleteBatch(batchId);
     this.batch = { batchId, name, options };
+    this.setTells(this.tellsNext);
     await memory.hold(batchId, this.#notes);
     return true;
   }
@@ -323,6 +336,7 @@ export class BatchUpload {
     forgetName();
     for (const item of this.queue.having(Status.UPLOADED)) this.queue.remove(item);
     this.batch = null;
+    this.tellsNext = false;
     this.leftOut = [];
     this.removedPaths.clear();
     for (const item of this.queue.items) item.checked = false;

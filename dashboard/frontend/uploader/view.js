@@ -1,6 +1,7 @@
 // What a person sees of the upload. A page switch takes the view away; the upload goes on, and the next view shows it.
 
 import { counted, fileSize, number, percentOf } from "../shared/formats.js";
+import { TellMe } from "../notices/tell_me.js";
 import { LEFT_OUT } from "./choosing.js";
 import { Entrance } from "./entrance.js";
 import { ignoreHeldKeys, paintKeepingFocus } from "./focus.js";
@@ -37,6 +38,8 @@ export class View {
     this.find("options").open = root.firstElementChild.clientWidth >= WIDE_ENOUGH_FOR_OPTIONS;
     this.find("takes").textContent = takesText(constants.maxFileBytes);
     this.entrance = new Entrance(this.find, upload, constants.endings, (text) => this.#announce(text));
+    this.tellMe = new TellMe({ isOn: () => upload.tells, set: (on) => upload.setTells(on) });
+    this.find("tell").replaceChildren(this.tellMe.element);
     this.#listenToButtons(constants);
     ignoreHeldKeys(root);
   }
@@ -193,6 +196,7 @@ export class View {
     this.#paintOverall();
     this.#paintLeftOut();
     this.#paintActions();
+    this.tellMe.show();
     this.#announcePhase();
   }
 

@@ -179,3 +179,38 @@ def test_several_jobs_are_dismissed_downloaded_and_retried_at_once(open_page, ma
     expect(jobs).to_contain_text("2 jobs are dismissed.")
     expect(row(page, "c.mp3")).to_have_count(0)
     assert set(batch.jobs()) == {"a.mp3", "d.mp3"}
+
+
+TELL = "Tell me when it is done"
+NOTING = """
+globalThis.Notification = class extends Notification {
+  constructor(title, options) { super(title, options); (globalThis.told ??= []).push([title, options.body]); }
+};
+"""
+
+
+def test_the_end_is_told_once_on_whatever_page_a_tab_is(open_page, stack, make_batch):
+    batch = make_batch("To be told", {"empty.mp3": b""}, start=False)
+    page = open_page("/gpus")
+    page.context.grant_permissions(["notifications"], origin=stack.address)
+    page.context.add_init_script(NOTING)
+    page.goto(f"{stack.address}{address(batch)}")
+    page.get_by_role("checkbox", name=TELL).check()
+    expect(summary(page)).to_contain_text("Keep a tab of the dashboard open")
+    other = page.context.new_page()
+    other.goto(f"{stack.address}/gpus")
+    other.get_by_role("heading", name="Devices", level=1).wait_for()
+    page.get_by_role("link", name="Inbox").first.click()
+    page.get_by_role("heading", name="Inbox", level=1).wait_for()
+    batch.start()
+    page.wait_for_function("globalThis.told", timeout=SECONDS)
+    page.wait_for_function("!Object.keys(localStorage).some(name => name.startsWith('batchscribe.tell.'))")
+    assert page.evaluate("told") == [["To be told: 1 failed", "0 succeeded, 1 failed"]]
+    assert other.evaluate("globalThis.told") is None
+
+
+def test_notifications_that_the_browser_blocks_are_said(open_page, make_batch):
+    page = open_page(address(make_batch("Not to be told", {"empty.mp3": b""}, start=False)))
+    page.get_by_role("checkbox", name=TELL).click()
+    expect(summary(page)).to_contain_text("The browser blocks notifications of this page.")
+    expect(page.get_by_role("checkbox", name=TELL)).not_to_be_checked()
