@@ -31,6 +31,7 @@ from dashboard.services.revisions import RevisionService
 from dashboard.services.runs import PrefectService
 from dashboard.services.transcripts import TranscriptService
 from dashboard.services.uploads import UploadService
+from dashboard.services.usage import UsageService
 from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.open_store import open_late
@@ -47,7 +48,7 @@ class Client:
     """
     The services of the dashboard: queries (`overview`), transcripts (`reading`), their corrections (`revisions`), the
     search in them (`search`), operations on batches (`lifecycle`) and on some of their jobs (`jobs`), names and tags
-    (`labels`), uploads (`intake`), watched folders (`inboxes`) and health checks (`health`).
+    (`labels`), uploads (`intake`), watched folders (`inboxes`), health checks (`health`) and figures of use (`usage`).
     """
 
     settings: Settings
@@ -63,6 +64,7 @@ class Client:
     labels: LabelService
     inboxes: Inboxes
     health: HealthCheck
+    usage: UsageService
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             labels=LabelService(records),
             inboxes=Inboxes(prefect, store),
             health=HealthCheck(overview, runs, store),
+            usage=UsageService(prefect),
         )
         _serving = _Serving(client, asyncio.get_running_loop())
         try:

@@ -7,13 +7,13 @@ import streamlit as st
 
 from dashboard.client import ui_url
 from dashboard.frontend.health.component import show_banner
-from dashboard.pages import batches, gpus, inbox, transcript, upload
+from dashboard.pages import batches, gpus, inbox, transcript, upload, usage
 from dashboard.pages.notices import come_back, forget_problem, problems_shown
 
 PICTURES = Path(__file__).parents[1] / "frontend" / "pictures"
 # Streamlit dims elements while it renders them again, and these pages refresh every few seconds while people read. It
 # frames the whole page after a click on what takes no focus. On a narrow screen it hides the navigation, and with it
-# the name of the page. What is told of an upload comes from the uploader (frontend/uploader/beacon.js).
+# the name of the page. What is told of an upload comes from the uploader (frontend/shared/beacon.js).
 # A comment, since Streamlit would show a text that stands here.
 STYLE = """\
 <style>
@@ -38,6 +38,7 @@ page = st.navigation(
         st.Page(inbox.show, title="Inbox", url_path="inbox"),
         st.Page(transcript.show, title="Transcripts", url_path="transcript"),
         st.Page(gpus.show, title="Devices", url_path="gpus"),
+        st.Page(usage.show, title="Usage", url_path="usage"),
     ],
     position="top",
 )

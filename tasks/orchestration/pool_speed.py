@@ -123,13 +123,19 @@ def _with_speed(own: _Evidence, class_factor: float, measured: bool) -> Pool:  #
 
 
 def _device_seconds(pool: Pool) -> list[float]:
-    """
-    Return how long the device worked for each completed run, if runs that were under way at the same time share it.
-
-    A run that had the device for itself would otherwise tell of twice the speed of two that ran beside each other.
-    """
+    """Return how long the device worked for each completed run."""
     spans = [_span(run) for run in pool.completed]
     spans += [(run.changed_at, pool.seen_at) for run in pool.runs if run.state.executing]
+    return shared_seconds(spans)[: len(pool.completed)]
+
+
+def shared_seconds(spans: Sequence[tuple[datetime, datetime]]) -> list[float]:
+    """
+    Return how long a device worked for each run, if runs that were under way at the same time share it.
+
+    *spans* are their begins and ends. A run that had the device for itself would otherwise tell of twice the speed of
+    two that ran beside each other.
+    """
     changes: dict[datetime, int] = defaultdict(int)
     for begin, end in spans:
         changes[begin] += 1
@@ -140,7 +146,7 @@ def _device_seconds(pool: Pool) -> list[float]:
         sharing += changes[before]
         seconds += (after - before).total_seconds() / sharing if sharing > 0 else 0.0
         until[after] = seconds
-    return [until[end] - until[begin] for begin, end in spans[: len(pool.completed)]]
+    return [until[end] - until[begin] for begin, end in spans]
 
 
 def _span(run: JobRun) -> tuple[datetime, datetime]:

@@ -131,6 +131,7 @@ def conversion_of(run: TaskRun) -> JobRun:
         changed_at=run.state.timestamp if run.state else LONG_AGO,
         job_id=_tagged(run, job_tag("")),
         created_at=run.created or LONG_AGO,
+        name=run.name.removeprefix("convert "),
         state_name=(run.state.name or "") if run.state else "",
         message=(run.state.message or "") if run.state else "",
         attempts=run.run_count,

@@ -2,7 +2,14 @@
 
 import pytest
 
-PAGES = {"Upload": "/", "Batches": "/batches", "Inbox": "/inbox", "Transcripts": "/transcript", "Devices": "/gpus"}
+PAGES = {
+    "Upload": "/",
+    "Batches": "/batches",
+    "Inbox": "/inbox",
+    "Transcripts": "/transcript",
+    "Devices": "/gpus",
+    "Usage": "/usage",
+}
 
 
 @pytest.mark.parametrize("page_name", PAGES)

@@ -23,6 +23,9 @@ def test_a_batch_is_followed_to_its_end_without_loading_the_page_again(open_page
     expect(page.get_by_role("heading", name="Batch complete")).to_be_visible(timeout=SECONDS)
     expect(summary(page)).to_contain_text("✓ 1 succeeded")
     expect(summary(page)).to_contain_text("✗ 1 failed")
+    page.wait_for_function("document.title === '1 failed · Followed'")
+    page.get_by_role("link", name="Devices").first.click()
+    page.wait_for_function("document.title === 'Devices · Batchscribe'")
     assert page.evaluate("window.loadedOnce")
 
 
@@ -233,3 +236,16 @@ def test_a_batch_that_does_not_go_on_says_why_until_it_does(open_page, stack, ma
             stack.prefect.patch(f"/work_pools/{pool}", json={"is_paused": False}).raise_for_status()
     expect(notice).to_be_hidden(timeout=SECONDS)
     batch.finished()
+
+
+@pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+def test_the_usage_page_shows_plots_tables_and_why_jobs_failed(open_page, width, dark):
+    page = open_page("/usage", width=width, dark=dark)
+    page.get_by_role("radiogroup", name="Period").get_by_text("7 days").click()
+    expect(page.get_by_role("table").last).to_contain_text("No speech detected")
+    expect(page.locator(".vega-embed")).to_have_count(3)
+    page.get_by_text("As a table").last.click()
+    expect(page.get_by_role("table").filter(has_text="Factor")).to_contain_text("CPU")
+    assert barriers(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -43,3 +43,26 @@ def test_a_run_of_a_batch_whose_record_is_damaged_is_told_without_its_name(run_d
 
         (run,) = wait(runs, "the run on the pool")
     assert (run["job_id"], run["batch_name"]) == (job_id, "")
+
+
+def test_the_use_is_told_by_day_device_and_cause(run_dashboard, prefect, tmp_path):
+    with run_dashboard(tmp_path) as dashboard:
+        before = dashboard.http.get("api/usage?days=1").json()
+        batch_id, flow_run_id, (done, failed, unread) = dashboard.started_batch("a.mp3", "b.mp3", "c.mp3")
+        good = prefect.make_child(batch_id, done, audio_seconds=3600.0)
+        prefect.set_state("flow_runs", good, "RUNNING")
+        prefect.set_state("flow_runs", good, "COMPLETED")
+        prefect.set_state("flow_runs", prefect.make_child(batch_id, failed), "FAILED", "No speech detected at all.")
+        conversion = prefect.make_conversion(flow_run_id, unread)
+        prefect.set_state("task_runs", conversion, "FAILED", "It is not an audio file.")
+        answer = dashboard.http.get("api/usage?days=2&timezone=Pacific/Auckland")
+        assert answer.status_code == 200, answer.text
+        used = answer.json()
+        wrong = dashboard.http.get("api/usage?timezone=Mars/Olympus")
+    assert (used["done"] - before["done"], used["failed"] - before["failed"]) == (1, 2)
+    assert used["audio_seconds"] - before["audio_seconds"] == 3600.0
+    assert {"No speech detected at all.", "It is not an audio file."} <= {cause["reason"] for cause in used["causes"]}
+    assert len(used["by_day"]) == 2
+    assert "gpu-0" in used["by_day"][-1]["audio_seconds"]
+    assert used["median_wait_seconds"] is not None
+    assert (wrong.status_code, "timezone" in wrong.json()["detail"]) == (422, True)
