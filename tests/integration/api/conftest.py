@@ -266,6 +266,7 @@ def recorded(dashboard, batch_id, job_id, *, sound=b"sound"):
         "audio_seconds": 12.5,
     }
     dashboard.store(f"{key}.mp3", sound)
+    dashboard.store(f"{key}.speech", b"{}")
     dashboard.store(f"{key}.json", json.dumps(recording).encode())
 
 

@@ -42,9 +42,10 @@ class CancelledBatch:
         self.folder = dashboard.data / "store" / "batches" / self.batch_id
 
     def has(self, job_id):
-        """Return whether its upload and its recording are there."""
+        """Return whether its upload and all of its recording are there."""
         upload = job_id in self.dashboard.upload_files(self.batch_id)
-        assert (self.folder / "recordings" / f"{job_id}.mp3").exists() == upload
+        recording = {path.suffix for path in (self.folder / "recordings").glob(f"{job_id}.*")}
+        assert recording == ({".mp3", ".speech", ".json"} if upload else set())
         return upload
 
     def note(self, job_id):
