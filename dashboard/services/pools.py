@@ -13,46 +13,23 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import Variable
 from prefect.client.schemas.sorting import FlowRunSort
-from pydantic import ValidationError
 
 from dashboard.services.prefect_errors import translated_errors
 from dashboard.services.prefect_links import flow_run_url, ui_url
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.runs import PrefectService
-from tasks.devices import REPORT_PREFIX, DeviceReport, Quarantine
+from tasks.devices import DeviceReport
 from tasks.errors import NotFound, RecordDamaged, StoreUnavailable
 from tasks.orchestration.job_run import JobRun
-from tasks.orchestration.paging import read_all
-from tasks.orchestration.pool_model import Pool, PoolHealth
+from tasks.orchestration.notices import pool_advice, quarantine_of
+from tasks.orchestration.pool_model import Pool
 from tasks.orchestration.prefect_runs import job_run_of
 from tasks.orchestration.prefect_states import FAILED, in_states
+from tasks.orchestration.shared_parts import read_reports
 from tasks.orchestration.status import PoolFailure, PoolRun, PoolStatus
-from tasks.orchestration.summary import duration, sentence
+from tasks.orchestration.summary import sentence
 from tasks.single_flight import SingleFlightCache
-
-
-def advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
-    """Return why *pool* gets no jobs and what to do about it; empty if it takes jobs as usual."""
-    where = f" on {pool.machine}" if pool.machine else ""
-    if pool.health is PoolHealth.GONE:
-        return f"Its device was not found at the last start{where}. Put it back and run make up there."
-    if pool.condition == "offline":
-        ours = f"make up, or make worker POOL={pool.work_pool} beside a stack"
-        start = ours if pool.warm else f"prefect worker start --pool {pool.work_pool}"
-        return f"Its worker does not answer. Start it{where}: {start}."
-    if pool.condition == "paused" and not pool.paused:
-        return "Its concurrency limit is 0. Raise it in Prefect when it should take jobs again."
-    if pool.condition == "paused":
-        return "Somebody paused it. Resume it in Prefect when it should take jobs again."
-    if quarantine is None:
-        return "Its device failed several times in a row." if pool.condition == "quarantined" else ""
-    seconds = (quarantine.probe_at - now).total_seconds()
-    when = f"It is tried with one job in {duration(seconds)}." if seconds > 0 else "It is being tried with one job."
-    last = f", the last time: {quarantine.reason.rstrip('.')}" if quarantine.reason else ""
-    return f"Its device failed {quarantine.failures} times in a row{last}. {when} Look at the GPU if that goes on."
-
 
 FAILURES_PER_POOL = 3
 FAILURES_READ = 50
@@ -83,23 +60,7 @@ class PoolFacts:
     async def read_reports(self) -> dict[str, DeviceReport]:
         """Return the workers' reports on their devices, by pool; most of those on CPUs send none."""
         async with translated_errors():
-            variables = await read_all(self._read_report_variables)
-        reports = {}
-        for variable in variables:
-            if not variable.name.startswith(REPORT_PREFIX):
-                continue
-            try:
-                report = DeviceReport.model_validate(variable.value)
-            except ValidationError:  # a worker of another version, or a person's doing
-                continue
-            reports[variable.name.removeprefix(REPORT_PREFIX)] = report
-        return reports
-
-    async def _read_report_variables(self, *, limit: int, offset: int) -> list[Variable]:
-        """Return a page of report variables; the method of Prefect's client neither filters nor pages."""
-        asked = {"variables": {"name": {"like_": REPORT_PREFIX}}, "limit": limit, "offset": offset}
-        answer = await self._client.request("POST", "/variables/filter", json=asked)
-        return Variable.model_validate_list(answer.json())
+            return await read_reports(self._client)
 
 
 def _failure(run: JobRun) -> PoolFailure:
@@ -154,7 +115,9 @@ class PoolService:
     async def advise(self, pools: Iterable[Pool]) -> Mapping[str, str]:
         """Return why each of *pools* gets no jobs and what to do about it, by name."""
         reports, now = await self._read_reports(), datetime.now(UTC)
-        return {pool.work_pool: advice(pool, _quarantine(pool, reports.get(pool.work_pool)), now) for pool in pools}
+        return {
+            pool.work_pool: pool_advice(pool, quarantine_of(pool, reports.get(pool.work_pool)), now) for pool in pools
+        }
 
     async def _read_reports(self) -> Mapping[str, DeviceReport]:
         return await self._reports.get("reports", self._facts.read_reports, max_age=REPORTS_MAX_AGE)
@@ -177,7 +140,7 @@ def _pool_status(
 ) -> PoolStatus:
     now = datetime.now(UTC)
     heard_of = report is not None and pool.online and now - report.at < LOAD_HOLDS
-    quarantine = _quarantine(pool, report)
+    quarantine = quarantine_of(pool, report)
     running = sum(run.running for run in runs)
     return PoolStatus(
         work_pool=pool.work_pool,
@@ -185,7 +148,7 @@ def _pool_status(
         machine=pool.machine,
         device_kind=pool.device_kind,
         condition=pool.condition,
-        problem=advice(pool, quarantine, now),
+        problem=pool_advice(pool, quarantine, now),
         quarantine=quarantine,
         load=report.load if report is not None and heard_of else None,
         slots=pool.slots,
@@ -200,10 +163,6 @@ def _pool_status(
         failures=failures,
         work_pool_url=f"{ui_url()}/work-pools/work-pool/{pool.work_pool}",
     )
-
-
-def _quarantine(pool: Pool, report: DeviceReport | None) -> Quarantine | None:
-    return report.quarantine if report is not None and pool.online and not pool.paused else None
 
 
 def _pool_run(run: JobRun, batch_names: Mapping[str, str]) -> PoolRun:

@@ -20,18 +20,15 @@ from prefect.client.schemas.filters import (
     TaskRunFilter,
     TaskRunFilterState,
     TaskRunFilterStateType,
-    WorkQueueFilter,
-    WorkQueueFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPoolStatus
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.sorting import TaskRunSort
-from prefect.exceptions import ObjectNotFound
 from prefect.states import AwaitingRetry, Cancelling
 
 from dashboard.services.batch_runs import read_news
 from dashboard.services.prefect_errors import translated_errors
-from tasks.batches import BATCH_POOL, BATCH_QUEUE, ROUTER_LIMIT, Batch, batch_tag
+from tasks.batches import Batch, batch_tag
 from tasks.cleanup.cleaner import Cleaner, read_activity
 from tasks.errors import WrongInstallation, WrongStage
 from tasks.orchestration.installation import check_installation
@@ -52,6 +49,7 @@ from tasks.orchestration.prefect_runs import (
 from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.orchestration.recovery import RunHistory
 from tasks.orchestration.run_progress import read_progress
+from tasks.orchestration.shared_parts import read_batch_pool, read_router_limit
 from tasks.orchestration.start_batch import create_batch_run
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -237,32 +235,14 @@ class PrefectService:
             return await read_pools(self._client)
 
     async def read_batch_pool(self) -> BatchPool:
-        """Return the work pool of the batch runs, as far as it is theirs: their queue in it has a limit of its own."""
+        """Return the work pool of the batch runs."""
         async with translated_errors():
-            try:
-                pool = await self._client.read_work_pool(BATCH_POOL)
-            except ObjectNotFound:
-                return BatchPool(BATCH_POOL, exists=False, online=False)
-            queues = await self._client.read_work_queues(
-                work_pool_name=BATCH_POOL,
-                work_queue_filter=WorkQueueFilter(name=WorkQueueFilterName(any_=[BATCH_QUEUE])),
-            )
-        limits = [pool.concurrency_limit, *(queue.concurrency_limit for queue in queues)]
-        return BatchPool(
-            BATCH_POOL,
-            online=pool.status is not WorkPoolStatus.NOT_READY,
-            paused=pool.is_paused or any(queue.is_paused for queue in queues),
-            slots=min((limit for limit in limits if limit is not None), default=None),
-        )
+            return await read_batch_pool(self._client)
 
     async def read_router_limit(self) -> RouterLimit | None:
         """Return the limit that is the dispatchers' lock, or None: the first batch that needs it makes it."""
         async with translated_errors():
-            try:
-                limit = await self._client.read_global_concurrency_limit_by_name(ROUTER_LIMIT)
-            except ObjectNotFound:
-                return None
-        return RouterLimit(limit=limit.limit, active=limit.active)
+            return await read_router_limit(self._client)
 
 
 def _by_id(runs: Iterable[FlowRun]) -> dict[UUID, JobRun]:

@@ -8,10 +8,13 @@ Each sentence names one thing that users can change; the first thing that stops 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tasks.batches import GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Stage
-from tasks.orchestration.pool_model import Pool
+from tasks.devices import DeviceReport, Quarantine
+from tasks.orchestration.pool_model import Pool, PoolHealth
 from tasks.orchestration.status import BatchState, BatchStatus
+from tasks.orchestration.summary import duration
 
 BEFORE_DEVICE = (Stage.UPLOADED, Stage.CONVERTING, Stage.QUEUED)
 ON_DEVICE = (Stage.TRANSCRIBING, Stage.STORING)
@@ -153,3 +156,29 @@ def gpu_problem(pools: Sequence[Pool], advice: Advice) -> str:
 def _counted(pools: Iterable[Pool]) -> str:
     counts = Counter(pool.condition for pool in pools)
     return ", ".join(f"{count} {condition}" for condition, count in counts.most_common())
+
+
+def quarantine_of(pool: Pool, report: DeviceReport | None) -> Quarantine | None:
+    """Return the quarantine that the pool's worker reports; None if it is well, or its report is of no account."""
+    return report.quarantine if report is not None and pool.online and not pool.paused else None
+
+
+def pool_advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str:
+    """Return why *pool* gets no jobs and what to do about it; empty if it takes jobs as usual."""
+    where = f" on {pool.machine}" if pool.machine else ""
+    if pool.health is PoolHealth.GONE:
+        return f"Its device was not found at the last start{where}. Put it back and run make up there."
+    if pool.condition == "offline":
+        ours = f"make up, or make worker POOL={pool.work_pool} beside a stack"
+        start = ours if pool.warm else f"prefect worker start --pool {pool.work_pool}"
+        return f"Its worker does not answer. Start it{where}: {start}."
+    if pool.condition == "paused" and not pool.paused:
+        return "Its concurrency limit is 0. Raise it in Prefect when it should take jobs again."
+    if pool.condition == "paused":
+        return "Somebody paused it. Resume it in Prefect when it should take jobs again."
+    if quarantine is None:
+        return "Its device failed several times in a row." if pool.condition == "quarantined" else ""
+    seconds = (quarantine.probe_at - now).total_seconds()
+    when = f"It is tried with one job in {duration(seconds)}." if seconds > 0 else "It is being tried with one job."
+    last = f", the last time: {quarantine.reason.rstrip('.')}" if quarantine.reason else ""
+    return f"Its device failed {quarantine.failures} times in a row{last}. {when} Look at the GPU if that goes on."

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from dashboard.services.pools import advice
 from tasks.devices import Quarantine
+from tasks.orchestration.notices import pool_advice
 from tasks.orchestration.pool_model import Pool, PoolHealth
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ CONDITIONS = {
 
 def told(condition, *, quarantine=None, **more):
     known = {"slots": 2, "work_pool": "gpu-1", "real_time_factor": 1.0, "runs": (), "machine": "attic"}
-    return advice(Pool(**known | CONDITIONS[condition] | more), quarantine, NOW)
+    return pool_advice(Pool(**known | CONDITIONS[condition] | more), quarantine, NOW)
 
 
 def quarantine(seconds):
