@@ -30,6 +30,12 @@ worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker 
 deploy: $(VENV)/$(RUN).stamp  ## Set up a Prefect server of your own, or Cloud: make deploy PREFECT_API_URL=http://…/api
 	@exec $(BIN)/python -m deployments.local.deploy
 
+# With what is installed, or with the system's Python as long as nothing is: it installs and changes nothing.
+.PHONY: doctor
+doctor:  ## Say what is right, what is wrong and what to do: make doctor [POOL=gpu-3 PREFECT_API_URL=…] [JSON=1]
+	@$(if $(wildcard $(VENV)/$(RUN).stamp),$(BIN)/python,$(PYTHON)) -m deployments.doctor \
+		$(if $(POOL),--worker $(POOL)) $(if $(JSON),--json)
+
 # Three test files at a time: most of them wait, for processes to start and jobs to end. At the end: what took longest.
 SIDE_BY_SIDE := -n 3 --dist loadfile --durations 12 --durations-min 10
 

@@ -9,14 +9,13 @@ checks the store, then keeps the pool's worker running until Ctrl-C. A server or
 
 import asyncio
 import os
-import re
 import signal
 import sys
 
 from pydantic import ValidationError
 
 from deployments.local.console import Console
-from deployments.local.devices import DeviceUnavailable, find_devices
+from deployments.local.devices import DeviceUnavailable, WrongPool, checked_name, find_devices
 from deployments.local.environment import ServerUnclear, device_worker_environment, with_named_server
 from deployments.local.models import ModelIncomplete
 from deployments.local.stack import PROJECT, WORKER_STOP_SECONDS
@@ -24,20 +23,6 @@ from deployments.local.supervisor import Command, GaveUp, KeptProcess, end_with_
 from deployments.worker.by_hand import device_for, fetch_missing
 from tasks.devices import Device
 from tasks.settings import Settings, faults_in
-
-_POOL = re.compile(r"gpu-\d{1,4}")
-
-
-class WrongPool(Exception):
-    """The name given is not that of a device's pool."""
-
-
-def checked_name(pool: str) -> str:
-    """Return *pool* if it is the name of a pool of a device. Raises `WrongPool`."""
-    if not _POOL.fullmatch(pool):
-        msg = f"{pool} is no pool of a device. Name one as gpu- and a number, for example: make worker POOL=gpu-3"
-        raise WrongPool(msg)
-    return pool
 
 
 class Added:

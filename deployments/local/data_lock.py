@@ -119,6 +119,17 @@ class DataFolder:
             self._file.flush()
 
 
+def holder_of(folder: Path) -> int | None:
+    """Return the id of the process that has the data folder, None if none has; nothing is locked or written."""
+    try:
+        with (folder / "up.lock").open(encoding="utf-8") as file:
+            state = _read(file)
+    except OSError:
+        return None
+    alive = state is not None and state.holder.started and mark_of(state.holder.pid) == state.holder
+    return state.holder.pid if state is not None and alive else None
+
+
 def _read(file: TextIOWrapper) -> Holder | None:
     file.seek(0)
     try:

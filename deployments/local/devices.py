@@ -8,6 +8,7 @@ way, so that PyTorch and the CUDA driver's memory stay out of the process that l
 import importlib.util
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,10 +21,23 @@ MAX_CPU_DEVICES = 4
 """More models at once than this read so much memory that they slow each other down."""
 
 GIB = 2**30
+_POOL = re.compile(r"gpu-\d{1,4}")
 
 
 class DeviceUnavailable(Exception):
     """The setting names a device that this machine does not have."""
+
+
+class WrongPool(Exception):
+    """The name given is not that of a device's pool."""
+
+
+def checked_name(pool: str) -> str:
+    """Return *pool* if it is the name of a pool of a device. Raises `WrongPool`."""
+    if not _POOL.fullmatch(pool):
+        msg = f"{pool} is no pool of a device. Name one as gpu- and a number, for example: make worker POOL=gpu-3"
+        raise WrongPool(msg)
+    return pool
 
 
 @dataclass(frozen=True, slots=True)

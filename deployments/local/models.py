@@ -63,7 +63,13 @@ def missing_models(settings: Settings, devices: Iterable[Device]) -> tuple[Pinne
 def is_complete(model: PinnedModel, models_folder: Path) -> bool:
     """Return whether all files of *model* are in their place and have the right sha256."""
     folder = models_folder / model.name
-    return all((folder / file).is_file() and _sha256(folder / file) == digest for file, digest in model.sha256.items())
+    return all((folder / file).is_file() for file in model.sha256) and not damaged_files(model, models_folder)
+
+
+def damaged_files(model: PinnedModel, models_folder: Path) -> list[str]:
+    """Return the files of *model* that are in their place with another sha256 than the published one."""
+    paths = {file: models_folder / model.name / file for file in model.sha256}
+    return [file for file, path in paths.items() if path.is_file() and _sha256(path) != model.sha256[file]]
 
 
 def provide(model: PinnedModel, models_folder: Path, *, warn: Callable[[str], None]) -> None:

@@ -45,10 +45,10 @@ class PortTaken(Exception):
     """The port to listen on is taken, or cannot be used."""
 
 
-def check_port(host: str, port: int, setting: str) -> None:
-    """Raise `PortTaken` if nothing can listen at the address."""
+def check_port(host: str, port: int, setting: str, *, seconds: float = PORT_SECONDS) -> None:
+    """Raise `PortTaken` if nothing can listen at the address; one that is taken is waited for."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    deadline = time.monotonic() + PORT_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

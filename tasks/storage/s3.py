@@ -45,13 +45,24 @@ _EXPIRED = (
     "refused the credentials because they have expired ({code}). Renew them, in their block or in the environment; "
     "then start again what was started with them: make up"
 )
+_ELSEWHERE = (
+    "refused the request, since the bucket is in another region ({code}). Set AWS_DEFAULT_REGION, or the region of the "
+    "credentials' block, to the one of the bucket."
+)
+_SKEWED = (
+    "refused the request: its clock and that of this machine are more than 15 minutes apart. Have this machine set its "
+    "clock by NTP: timedatectl set-ntp true"
+)
 _COMPLAINTS = {
     "InvalidAccessKeyId": _REFUSED,
     "SignatureDoesNotMatch": _REFUSED,
     "InvalidToken": _REFUSED,
     "ExpiredToken": _EXPIRED,
     "TokenRefreshRequired": _EXPIRED,
-    "RequestTimeTooSkewed": "refused the request: its clock and that of this machine differ. Set this machine's clock.",
+    "RequestTimeTooSkewed": _SKEWED,
+    "AuthorizationHeaderMalformed": _ELSEWHERE,
+    "PermanentRedirect": _ELSEWHERE,
+    "IllegalLocationConstraintException": _ELSEWHERE,
     "NoSuchBucket": "has no such bucket. Create the bucket, or correct BATCHSCRIBE_STORE.",
     "KMS.NotFoundException": "has no such key. Correct BATCHSCRIBE_STORE_ENCRYPTION_KEY.",
     "KMS.DisabledException": "may not use the key that encrypts ({code}). Enable it in KMS.",

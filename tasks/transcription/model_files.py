@@ -71,15 +71,11 @@ def locate_model(model: str, models_folder: Path) -> Path:
     Raises `ModelUnavailable` if there is none and it cannot be downloaded.
     """
     own_folder = models_folder / model
-    if (own_folder / "model.bin").is_file():
-        return own_folder
-    if "/" not in model and model not in available_models():
+    if (found := find_model(model, models_folder)) is not None:
+        return found
+    if not _has_name(model):
         msg = f"There is no Whisper model {model}. Choose one of {', '.join(available_models())}."
         raise ModelUnavailable(msg)
-    try:
-        return _downloaded(model, models_folder, local_files_only=True)
-    except OSError:
-        pass  # not downloaded yet
     try:
         return _downloaded(model, models_folder, local_files_only=False)
     except (OSError, ValueError, httpx2.HTTPError) as exc:
@@ -88,6 +84,22 @@ def locate_model(model: str, models_folder: Path) -> Path:
             f"Connect the machine to the internet once, or put the model's files into {own_folder}."
         )
         raise ModelUnavailable(msg) from exc
+
+
+def find_model(model: str, models_folder: Path) -> Path | None:
+    """Return the folder of *model*, or None if it is not on this machine. Nothing is downloaded."""
+    own_folder = models_folder / model
+    if (own_folder / "model.bin").is_file():
+        return own_folder
+    try:
+        return _downloaded(model, models_folder, local_files_only=True) if _has_name(model) else None
+    except OSError:  # not downloaded yet
+        return None
+
+
+def _has_name(model: str) -> bool:
+    """Return whether *model* is the name of a Whisper model, or of a repository on the hub."""
+    return "/" in model or model in available_models()
 
 
 def _downloaded(model: str, models_folder: Path, *, local_files_only: bool) -> Path:

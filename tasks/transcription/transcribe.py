@@ -12,6 +12,7 @@ from tasks.batches import Gap, TranscriptionOptions
 from tasks.errors import NoSpeech
 from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats, TranscriptionCancelled
 from tasks.transcription.gaps import merged, not_understood
+from tasks.transcription.known_answer import check_answer
 from tasks.transcription.languages import LanguageVote, elect_language
 from tasks.transcription.model_manager import ENGINES, LoadedModel, PlacedModel
 from tasks.transcription.review import Reviewed, Reviewer, voiced_stretches, worded_stretches
@@ -40,14 +41,14 @@ class _Heard:
 
 def load_engine(engine: PlacedModel) -> None:
     """
-    Load the model, unless it is there already. A GPU also hears a moment of silence, so that its libraries are loaded.
+    Load the model, unless it is there already, and have it hear the known clip, which also loads a GPU's libraries.
 
     This may take a while: the model may have to be downloaded, and where jobs use another model on the device, they
-    end first. Raises `ModelUnavailable` or `DeviceFailed`.
+    end first. Raises `ModelUnavailable`, or `DeviceFailed` if it does not hear what is said.
     """
     with ENGINES.use(engine) as loaded:
-        if engine.device.kind == "cuda":
-            loaded.engine.ask(loaded.backend.hear_silence, cancelled=lambda: False)
+        seconds = check_answer(loaded)
+    logger.info("%s on %s passed the known-answer test in %.2f s", engine.model, engine.device.name, seconds)
 
 
 def unload_idle() -> None:

@@ -32,7 +32,6 @@ from tasks.transcription.backend import (
 )
 from tasks.transcription.languages import LanguageVote, is_mixed, language_of_passage
 from tasks.transcription.model_files import load_model, smaller_numbers
-from tasks.transcription.sound import SAMPLE_RATE
 from tasks.transcription.vad import CHUNK_SECONDS, SpokenChunk
 
 
@@ -97,10 +96,17 @@ class WhisperBackend:
             raise TranscriptionError(msg)
         return Decoding(language, task, tuple(vocabulary), any_language)
 
-    def chunk(self, spoken: SpokenChunk, decoding: Decoding, *, encoded: Floats | None = None) -> Chunk:
-        """Return *spoken* as the model takes it."""
+    def chunk(
+        self,
+        spoken: SpokenChunk,
+        decoding: Decoding,
+        *,
+        encoded: Floats | None = None,
+        window_seconds: int = CHUNK_SECONDS,
+    ) -> Chunk:
+        """Return *spoken* as the model takes it; a window of less than 30 s is for tests of the device."""
         return Chunk(
-            features=self._features(spoken),
+            features=self._features(spoken, window_seconds),
             start_seconds=spoken.start_seconds,
             speech_seconds=spoken.speech_seconds,
             prompt=self._prompt(decoding),
@@ -120,14 +126,6 @@ class WhisperBackend:
         """
         seconds = min(math.ceil(piece.speech_seconds) + VOTE_PADDING_SECONDS, CHUNK_SECONDS)
         return self._vote_on(piece, seconds)[0]
-
-    def hear_silence(self) -> None:
-        """Encode a silent chunk: a GPU loads its libraries when the model is first called. Raises `DeviceFailed`."""
-        try:
-            with self._calls:
-                self._encode_on_host(pad_or_trim(self._model.feature_extractor(np.zeros(SAMPLE_RATE, np.float32))))
-        except (RuntimeError, MemoryError) as exc:
-            raise device_error(exc) from exc
 
     def forward(self, batch: Sequence[Chunk]) -> list[ChunkText]:
         """Return the text of each chunk; see `Backend`."""

@@ -1,5 +1,6 @@
 """The worker of a further machine."""
 
+import json
 import os
 import signal
 import subprocess
@@ -30,7 +31,7 @@ class Machine:
         self.server, self.store = stack.prefect_address, stack.data / "store"
         folder.mkdir()
         (folder / "models").symlink_to(stack.data / "models")
-        self._environment = stack.environment | {
+        self.environment = stack.environment | {
             "BATCHSCRIBE_DATA": str(folder),
             "BATCHSCRIBE_STORE": str(self.store),
             "BATCHSCRIBE_DEVICES": "cpu",
@@ -47,14 +48,14 @@ class Machine:
             return subprocess.Popen(
                 [sys.executable, "-m", "deployments.local.add_worker", POOL],
                 cwd=PROJECT,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
 
     def workers(self):
-        lines = processes_with(f"BATCHSCRIBE_DATA={self._environment['BATCHSCRIBE_DATA']}")
+        lines = processes_with(f"BATCHSCRIBE_DATA={self.environment['BATCHSCRIBE_DATA']}")
         return [pid for pid, line in lines.items() if f"deployments.worker {POOL}" in line]
 
     def heartbeat(self):
@@ -65,9 +66,10 @@ class Machine:
 @pytest.fixture
 def machine(stack, tmp_path):
     yield Machine(stack, tmp_path / "data")
-    deployment = stack.prefect.get(f"/deployments/name/transcribe-recording/{POOL}").json()
-    stack.prefect.delete(f"/deployments/{deployment['id']}").raise_for_status()
-    stack.prefect.delete(f"/work_pools/{POOL}").raise_for_status()
+    deployment = stack.prefect.get(f"/deployments/name/transcribe-recording/{POOL}")
+    if deployment.is_success:
+        stack.prefect.delete(f"/deployments/{deployment.json()['id']}").raise_for_status()
+        stack.prefect.delete(f"/work_pools/{POOL}").raise_for_status()
 
 
 def test_a_worker_that_dies_is_started_again_and_one_that_is_told_to_stops(machine):
@@ -84,6 +86,34 @@ def test_a_worker_that_dies_is_started_again_and_one_that_is_told_to_stops(machi
         keeper.send_signal(signal.SIGTERM)
         assert keeper.wait(60) == 0
     assert not machine.workers()
+
+
+def doctor(environment, *arguments):
+    """What the doctor finds, by subject, and whether all is well."""
+    command = [sys.executable, "-m", "deployments.doctor", "--json", *arguments]
+    said = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    report = json.loads(said.stdout)
+    assert (said.returncode == 0) == report["ok"], said.stderr
+    return report["ok"], {finding["subject"]: finding for finding in report["findings"]}
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_stack_that_runs(stack):
+    well, found = doctor(stack.environment)
+    assert well, found
+    assert f"{stack.prefect_address}/api has Prefect" in found["Prefect"]["text"]
+    assert {"ffmpeg", "model", "known answer", "store", "clock", "dashboard", "batches", "gpu-0", "gpu-1"} <= set(found)
+
+
+def test_the_doctor_tells_a_machine_of_a_worker_that_its_installation_is_away(machine):
+    away = machine.environment | {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    well, found = doctor(away, "--worker", POOL)
+    assert not well
+    assert found["Prefect"]["mark"] == "wrong"
+    assert "http://127.0.0.1:9/api does not answer" in found["Prefect"]["text"]
+    assert found["known answer"]["mark"] == "right"
+    assert "ports" not in found
 
 
 def test_a_pool_gets_no_second_worker(machine):

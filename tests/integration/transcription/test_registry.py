@@ -1,22 +1,26 @@
 """Loading and unloading of models on a device."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from tasks.devices import Device
 from tasks.errors import ModelUnavailable
 from tasks.transcription.backend import TranscriptionCancelled
+from tasks.transcription.known_answer import WrongAnswer
 from tasks.transcription.model_files import locate_model
 from tasks.transcription.model_manager import Engines, PlacedModel
 from tasks.transcription.transcribe import load_engine
 from tasks.transcription.whisper import WhisperBackend
 
+SPOILED_BYTES = 20_000_000
+EMBEDDINGS = b"decoder/embeddings/weight"
 DEADLINE_SECONDS = 60
 
 
@@ -39,21 +43,6 @@ class SlowLoading:
         self.begun.set()
         assert self.goes_on.wait(DEADLINE_SECONDS)
         return WhisperBackend(*arguments)
-
-
-class QuietBackend:
-    """A model that notes on which kinds of devices it heard silence."""
-
-    heard_on: ClassVar[list[str]] = []
-
-    def __init__(self, device: Device, *_: Any) -> None:
-        self._kind = device.kind
-
-    def hear_silence(self) -> None:
-        self.heard_on.append(self._kind)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -139,18 +128,25 @@ def test_a_job_of_another_model_waits_for_a_load_that_was_left_behind(engines, t
     assert slow_loading.loads == 2
 
 
-def test_a_gpu_hears_silence_when_its_model_is_loaded_so_that_the_first_job_finds_its_libraries(monkeypatch, tmp_path):
-    monkeypatch.setattr("tasks.transcription.model_manager.WhisperBackend", QuietBackend)
-    monkeypatch.setattr("tasks.transcription.transcribe.ENGINES", engines := Engines())
-    for kind in ("cuda", "cpu"):
-        load_engine(PlacedModel(Device(name=kind, kind=kind), "tiny.en", tmp_path))
-
-    assert QuietBackend.heard_on == ["cuda"]
+def test_a_healthy_model_passes_the_known_answer_test_whenever_it_is_asked(monkeypatch, engines, tiny):
+    monkeypatch.setattr("tasks.transcription.transcribe.ENGINES", engines)
+    load_engine(tiny)
+    load_engine(tiny)
     engines.unload_idle()
 
 
-def test_a_model_hears_silence(device, models_folder):
-    WhisperBackend(device, "tiny.en", models_folder).hear_silence()
+def test_a_spoiled_model_fails_the_known_answer_test_without_any_error_of_its_own(
+    monkeypatch, engines, device, small_model, tmp_path
+):
+    monkeypatch.setattr("tasks.transcription.transcribe.ENGINES", engines)
+    spoiled = tmp_path / "tiny.en"
+    shutil.copytree(small_model, spoiled)
+    weights = bytearray((spoiled / "model.bin").read_bytes())
+    begin = weights.index(EMBEDDINGS) + 200  # behind its head
+    weights[begin : begin + SPOILED_BYTES] = bytes(reversed(weights[begin : begin + SPOILED_BYTES]))
+    (spoiled / "model.bin").write_bytes(weights)
+    with pytest.raises(WrongAnswer, match=r"no known-answer test.* tiny\.en made"):
+        load_engine(PlacedModel(device, "tiny.en", tmp_path))
 
 
 def test_idle_models_are_unloaded_and_used_ones_are_not(engines, tiny):
