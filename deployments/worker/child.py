@@ -46,6 +46,7 @@ from deployments.worker.messages import (
     RunEnded,
     StartRun,
     WarmedUp,
+    WarmUp,
 )
 from deployments.worker.upkeep import IDLE_VARIABLE, SLOTS_VARIABLE, WARM_UP_VARIABLE, IdleTime, code_changed, do
 from tasks.batches import ALREADY_PUBLISHED
@@ -113,9 +114,9 @@ class WarmChild:
     def _warm_up(self) -> None:
         try:
             do(os.environ.get(WARM_UP_VARIABLE, ""))
-        except Exception:
-            logger.exception("The warm-up failed; the first run tries again")
-            self._report(WarmedUp(well=False))
+        except Exception as error:
+            logger.exception("The warm-up failed")
+            self._report(WarmedUp(well=False, detail=str(error) or type(error).__name__))
         else:
             self._report(WarmedUp(well=True))
 
@@ -130,6 +131,8 @@ class WarmChild:
                     token.cancel()
             case LookForNewCode():
                 _in_background(self._look_for_new_code)
+            case WarmUp():
+                _in_background(self._warm_up)
             case StartRun():
                 self._start(request)
 

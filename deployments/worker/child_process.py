@@ -27,6 +27,7 @@ from deployments.worker.messages import (
     RunEnded,
     StartRun,
     WarmedUp,
+    WarmUp,
 )
 
 logger = logging.getLogger("batchscribe.warm_worker")
@@ -116,6 +117,16 @@ class WarmProcess:
     def worn_out(self, runs_each: int) -> bool:
         """Return whether another process should take its place: its code is old, or it has had *runs_each* runs."""
         return self.code_changed or 0 < runs_each <= self.runs_taken
+
+    @property
+    def is_warm(self) -> bool:
+        """True if its last warm-up was well: its device works."""
+        return self.warmed_up is not None and self.warmed_up.well
+
+    def warm_up(self) -> None:
+        """Have it warm up once more; it is not warm until it says so."""
+        self.warmed_up = None
+        self._ask(WarmUp())
 
     @property
     def leaves_too_slowly(self) -> bool:

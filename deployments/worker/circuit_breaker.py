@@ -23,7 +23,7 @@ from tasks.orchestration.pool_variables import health_of, with_health
 REMEMBERED_RUNS = 50
 REASONS = {
     PoolHealth.HEALTHY: "its device works again",
-    PoolHealth.QUARANTINED: "its device failed several times in a row",
+    PoolHealth.QUARANTINED: "its device failed",
     PoolHealth.PROBE: "its device is tried with one run",
 }
 
@@ -38,6 +38,7 @@ class CircuitBreaker:
         self._slots = slots
         self._ended: deque[EndedRun] = deque(maxlen=REMEMBERED_RUNS)
         self._told: PoolHealth | None = None
+        self._test_due = False
         self._monotonic_zero = time.time() - time.monotonic()
 
     def note(self, outcome: Outcome, reason: str = "") -> None:
@@ -54,9 +55,16 @@ class CircuitBreaker:
         probe_at = datetime.fromtimestamp(self._monotonic_zero + ill.quarantine_ends_at, UTC)
         return Quarantine(failures=ill.failures, reason=ill.reason, probe_at=probe_at)
 
+    def take_test(self) -> bool:
+        """Return True once after each quarantine: the device is to pass a known-answer test before it gets its run."""
+        due, self._test_due = self._test_due, False
+        return due
+
     async def may_work(self, client: PrefectClient, limiter: anyio.CapacityLimiter) -> bool:
         """Return whether runs may be taken now: none in quarantine, one at a time to probe the device after it."""
         health = pool_health(self._work_pool, self._ended, now=time.monotonic())
+        if health is PoolHealth.QUARANTINED:
+            self._test_due = True
         limiter.total_tokens = self._slots if health is PoolHealth.HEALTHY else 1
         await self._tell(client, health)
         return health is not PoolHealth.QUARANTINED

@@ -27,6 +27,11 @@ class LookForNewCode:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """Request: warm up once more, which shows whether the device still works."""
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Request: no more runs will come; end once all logs are on their way."""
 
@@ -38,9 +43,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class WarmedUp:
-    """Report: the warm-up of a fresh process before its first run is over, *well* or not."""
+    """Report: a warm-up is over, *well* or not; if not, ``detail`` says why."""
 
     well: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +77,5 @@ class RunEnded:
     detail: str = ""
 
 
-Request = StartRun | CancelRun | LookForNewCode | Leave
+Request = StartRun | CancelRun | LookForNewCode | WarmUp | Leave
 Report = Ready | WarmedUp | CodeChanged | Alive | RunEnded

@@ -60,6 +60,9 @@ class WarmProcesses:
 
     *on_failed_start* is called for a process that died before it was ready, while there was no other. *start* may
     return None, to be called again. *may_add* gives a run that must be alone a process in addition to the wanted ones.
+
+    With *on_unfit* a process takes runs only after its warm-up was well. It is called with the reason if one was not;
+    that process then waits for `test_again`.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class WarmProcesses:
         on_failed_start: Callable[[], None],
         start: Callable[[], WarmProcess | None] = start_process,
         may_add: bool = False,
+        on_unfit: Callable[[str], None] | None = None,
     ) -> None:
         self._wanted = wanted
         self._slots = slots
@@ -80,6 +84,8 @@ class WarmProcesses:
         self._on_failed_start = on_failed_start
         self._start = start
         self._may_add = may_add
+        self._on_unfit = on_unfit
+        self._judged: set[int] = set()
         self._all: list[WarmProcess] = []
         self._succession: Succession | None = None
         self._next_successor_at = 0.0
@@ -96,7 +102,7 @@ class WarmProcesses:
     @property
     def any_ready(self) -> bool:
         """True if a process is there to take runs, now or when it has room."""
-        return any(process.ready and not process.killed for process in self.all)
+        return any(self._can_work(process) and not process.killed for process in self.all)
 
     @property
     def slots(self) -> int:
@@ -110,6 +116,7 @@ class WarmProcesses:
                 self._end_if_due(process)
             if not self._stopped:
                 self._count_failed_starts()
+                self._judge_warm_ups()
             self._all = list(self.all)
             if not self._stopped:
                 self._replace_worn_out()
@@ -161,6 +168,14 @@ class WarmProcesses:
         for process in self.all:
             process.look_for_new_code()
 
+    def test_again(self) -> None:
+        """Have the device tested by another warm-up, in a fresh process where the last one failed."""
+        for process in self.all:
+            if process.warmed_up is not None and not process.warmed_up.well:
+                process.kill("its device is tried in a fresh process")
+            elif process.is_warm:
+                process.warm_up()
+
     def stop(self) -> None:
         """End all processes, with their runs, and start no more."""
         self._stopped = True
@@ -169,13 +184,27 @@ class WarmProcesses:
 
     def _takes_run(self, process: WarmProcess, *, alone: bool) -> bool:
         return (
-            process.ready
+            self._can_work(process)
             and len(process.runs) < (1 if alone or process.loner else self._slots)
             and not process.cancelled_at
             and not process.killed
             and not process.retiring
             and not self._is_successor(process)
         )
+
+    def _can_work(self, process: WarmProcess) -> bool:
+        return process.ready and (self._on_unfit is None or process.is_warm)
+
+    def _judge_warm_ups(self) -> None:
+        """Tell once of each failed warm-up, but for a successor's: while there are two, memory may have been short."""
+        self._judged &= {process.pid for process in self.all}
+        for process in self.all:
+            if process.warmed_up is None or process.warmed_up.well or self._is_successor(process):
+                self._judged.discard(process.pid)
+                continue
+            if self._on_unfit is not None and process.pid not in self._judged:
+                self._judged.add(process.pid)
+                self._on_unfit(process.warmed_up.detail)
 
     def _is_successor(self, process: WarmProcess) -> bool:
         return self._succession is not None and self._succession.new is process
@@ -185,7 +214,7 @@ class WarmProcesses:
         if self.any_ready:
             self._failed_starts = 0
             return
-        for _ in (process for process in self._all if process.dead and not process.ready):
+        for _ in (process for process in self._all if process.dead and not process.warmed_up):
             self._failed_starts += 1
             pause = min(0.5 * 2**self._failed_starts, LONGEST_PAUSE_SECONDS)
             self._next_start_at = time.monotonic() + pause
@@ -210,6 +239,8 @@ class WarmProcesses:
             old.retiring = True
         if old.dead or new.dead or (new.warmed_up is not None and new.warmed_up.well):
             self._succession = None
+            if not new.dead and not new.is_warm:
+                new.warm_up()  # it has the device for itself now
 
     def _begin_succession(self) -> None:
         worn_out = [process for process in self._all if not process.retiring and process.worn_out(self._runs_each)]

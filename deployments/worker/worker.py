@@ -105,6 +105,7 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
             on_failed_start=lambda: self._note_device_failure("its process does not start"),
             start=self._template.start_process if self._template else start_process,
             may_add=self._shares,
+            on_unfit=None if self._shares else lambda reason: self._breaker.note(Outcome.UNFIT, reason),
         )
         named["limit"] = named.get("limit") or self._processes.slots
         super().__init__(*arguments, **named)
@@ -177,7 +178,11 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
         if not self._orphans_settled:
             await requeue_all(self.client, self._pool_name, "The worker was lost and is back; starting again.")
             self._orphans_settled = True
-        return await self._breaker.may_work(self.client, self.limiter) and self._processes.any_ready
+        if not await self._breaker.may_work(self.client, self.limiter):
+            return False
+        if self._breaker.take_test():
+            self._processes.test_again()
+        return self._processes.any_ready
 
     # ---- one run
 

@@ -180,5 +180,8 @@ def pool_advice(pool: Pool, quarantine: Quarantine | None, now: datetime) -> str
         return "Its device failed several times in a row." if pool.condition == "quarantined" else ""
     seconds = (quarantine.probe_at - now).total_seconds()
     when = f"It is tried with one job in {duration(seconds)}." if seconds > 0 else "It is being tried with one job."
-    last = f", the last time: {quarantine.reason.rstrip('.')}" if quarantine.reason else ""
-    return f"Its device failed {quarantine.failures} times in a row{last}. {when} Look at the GPU if that goes on."
+    once = quarantine.failures == 1
+    told = ": " if once else ", the last time: "
+    last = f"{told}{quarantine.reason.rstrip('.')}" if quarantine.reason else ""
+    often = "" if once else f" {quarantine.failures} times in a row"
+    return f"Its device failed{often}{last}. {when} Look at the GPU if that goes on."

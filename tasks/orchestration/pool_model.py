@@ -173,11 +173,12 @@ def without_pool(queued: Mapping[str, str], pools: Sequence[Pool]) -> set[str]:
 
 
 class Outcome(StrEnum):
-    """The outcome of a run, and whose fault it was."""
+    """The outcome of a run, and whose fault it was; or that of a known-answer test which the device failed."""
 
     DONE = "done"
     MEDIA = "media"
     DEVICE = "device"
+    UNFIT = "unfit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +204,10 @@ def pool_health(work_pool: str, ended: Iterable[EndedRun], *, now: float) -> Poo
     """
     Return whether *work_pool* is well, judged by the newest runs that ended on it.
 
-    Three failures in a row that are not the media's fault put it into quarantine for a minute; then it is probed with
-    one job. If the probe fails the quarantine doubles, up to an hour; if it succeeds the pool is healthy. Failures of
-    the media say nothing about the device, as most never reach it. *now* is a time on the clock of ``ended_at``.
+    Three failures in a row that are not the media's fault put it into quarantine for a minute, a failed known-answer
+    test does so at once; then it is probed with one job. If the probe fails the quarantine doubles, up to an hour; if
+    it succeeds the pool is healthy. Failures of the media say nothing about the device, as most never reach it. *now*
+    is a time on the clock of ``ended_at``.
     """
     ill = illness(work_pool, ended)
     if ill is None:
@@ -218,11 +220,12 @@ def illness(work_pool: str, ended: Iterable[EndedRun]) -> Illness | None:
     telling = [run for run in ended if run.work_pool == work_pool and run.outcome is not Outcome.MEDIA]
     telling.sort(key=lambda run: run.ended_at)
     failures = 0
-    while failures < len(telling) and telling[-1 - failures].outcome is Outcome.DEVICE:
+    while failures < len(telling) and telling[-1 - failures].outcome in (Outcome.DEVICE, Outcome.UNFIT):
         failures += 1
-    if failures < FAILURES_TO_QUARANTINE:
+    unfit = any(run.outcome is Outcome.UNFIT for run in telling[len(telling) - failures :])
+    if failures < FAILURES_TO_QUARANTINE and not unfit:
         return None
-    doublings = min(failures - FAILURES_TO_QUARANTINE, 16)
+    doublings = min(max(failures - FAILURES_TO_QUARANTINE, 0), 16)
     quarantine_seconds = min(QUARANTINE_SECONDS * 2**doublings, LONGEST_QUARANTINE_SECONDS)
     newest = telling[-1]
     return Illness(failures, newest.reason, newest.ended_at + quarantine_seconds)

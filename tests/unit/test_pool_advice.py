@@ -49,6 +49,13 @@ def test_a_quarantine_says_why_and_when_the_device_is_tried():
     )
 
 
+def test_a_failed_known_answer_test_is_told_as_the_one_failure_that_it_is():
+    failed = Quarantine(failures=1, reason="It heard nothing.", probe_at=NOW + timedelta(seconds=60))
+    assert told("quarantined", quarantine=failed) == (
+        "Its device failed: It heard nothing. It is tried with one job in 1 min 00 s. Look at the GPU if that goes on."
+    )
+
+
 def test_a_device_on_trial_is_told_apart_from_one_that_is_well():
     assert "It is being tried with one job." in told("online", quarantine=quarantine(-5))
 

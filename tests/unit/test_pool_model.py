@@ -94,6 +94,26 @@ def test_a_pool_is_quarantined_after_three_failures_of_its_own_and_then_probed(o
     assert pool_health("gpu-0", [*others, *reversed(ended)], now=now) == health
 
 
+@pytest.mark.parametrize(
+    ("earlier", "seconds"),
+    [
+        ([], 60),
+        ([Outcome.DONE], 60),  # whatever it did before
+        ([Outcome.DEVICE, Outcome.DEVICE], 60),
+        ([Outcome.UNFIT] * 3, 120),  # a device that stays wrong is asked less and less often
+    ],
+)
+def test_a_failed_known_answer_test_quarantines_at_once(earlier, seconds):
+    ended = [EndedRun("gpu-0", float(at), outcome) for at, outcome in enumerate([*earlier, Outcome.UNFIT])]
+    last = len(earlier)
+    assert pool_health("gpu-0", ended, now=last + seconds - 1) is PoolHealth.QUARANTINED
+    assert pool_health("gpu-0", ended, now=last + seconds) is PoolHealth.PROBE
+    assert (
+        pool_health("gpu-0", [*ended, EndedRun("gpu-0", last + 61.0, Outcome.DONE)], now=last + 62)
+        is PoolHealth.HEALTHY
+    )
+
+
 def test_an_ill_pool_says_why_and_until_when():
     ended = [EndedRun("gpu-0", float(time), Outcome.DEVICE, f"CUDA error {time}") for time in range(4)]
     assert illness("gpu-0", ended) == Illness(4, "CUDA error 3", 3 + 120)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.devices import report_name
 from tests.support.waiting import wait_until
 
 SEVERAL_RUNS = 2
+NO_MEMORY = "there is no memory left"
+"""Words of `warm_cases.warm_up_in_vain`."""
 
 
 def ended(state):
@@ -56,14 +59,16 @@ def test_a_process_goes_on_until_its_successor_is_warm_and_ends_with_its_last_ru
 
 
 def test_a_successor_that_found_no_memory_waits_for_the_end_of_the_old_process(pool, tmp_path):
-    pool.restart_worker(BATCHSCRIBE_WARM_RUNS="1", BATCHSCRIBE_WARM_UP="warm_cases:warm_up_in_vain")
-    end = tmp_path / "end"
+    full, end = tmp_path / "full", tmp_path / "end"
+    settings = {"BATCHSCRIBE_WARM_UP": "warm_cases:warm_up_in_vain", "WARM_UP_FAILS_BY": str(full)}
+    pool.restart_worker(BATCHSCRIBE_WARM_RUNS=str(SEVERAL_RUNS), **settings)
+    pid_of_next_run(pool)  # its own warm-up was well
+    full.touch()
     lasting = pool.create("counted", log=str(tmp_path / "log"), end=str(end))
     first = int(pool.wait(lasting, lambda state: state.is_running()).infrastructure_pid)
-    wait_until(
-        lambda: pool.log.read_text().count("The warm-up failed") >= SEVERAL_RUNS, "two attempts"
-    )  # its own, its successor's
+    wait_until(lambda: "The warm-up failed" in pool.log.read_text(), "the successor's warm-up")
     waiting = pool.create("polite", seconds=0)
+    full.unlink()
     end.touch()
 
     after = pool.wait(waiting, ended)
@@ -71,6 +76,27 @@ def test_a_successor_that_found_no_memory_waits_for_the_end_of_the_old_process(p
     assert pool.wait(lasting, ended).run_count == 1
     assert after.run_count == 1
     wait_until(lambda: is_gone(first), "the end of the first process")
+
+
+def test_a_device_that_fails_its_warm_up_gets_no_run_before_it_passes_a_second_one(pool, tmp_path):
+    broken = tmp_path / "broken"
+    broken.touch()
+    pool.restart_worker(BATCHSCRIBE_WARM_UP="warm_cases:warm_up_in_vain", WARM_UP_FAILS_BY=str(broken))
+    waiting = pool.create("polite", seconds=0)
+
+    wait_until(lambda: pool.client.read_work_pool(pool.name).is_paused, "the quarantine")
+    wait_until(lambda: report_of(pool) == (1, NO_MEMORY), "its report")
+    assert pool.client.read_flow_run(waiting.id).state.is_scheduled()
+    broken.unlink()
+    assert pool.wait(waiting, ended).run_count == 1  # after a minute, at the end of the quarantine
+    assert not pool.client.read_work_pool(pool.name).is_paused
+
+
+def report_of(pool):
+    """The failures and the reason of the quarantine that the worker reports; None as long as it reports none."""
+    variable = pool.client.read_variable_by_name(report_name(pool.name))
+    told = variable and variable.value["quarantine"]
+    return told and (told["failures"], told["reason"])
 
 
 CHANGING = """

@@ -148,5 +148,7 @@ def warm_up_once_let() -> None:
 
 
 def warm_up_in_vain() -> None:
-    """A warm-up that fails, for want of memory for instance."""
-    raise MemoryError
+    """A warm-up that fails as long as a file is there, for want of memory for instance."""
+    if Path(os.environ["WARM_UP_FAILS_BY"]).exists():
+        msg = "there is no memory left"
+        raise MemoryError(msg)
