@@ -99,6 +99,16 @@ $(BENCHMARKS): bench-%: $(VENV)/dev.stamp
 	@mkdir -p $(BENCHMARK_RESULTS)
 	$(BIN)/python benchmarks/$*.py --json $(BENCHMARK_RESULTS)/$*.json
 
+# Beside the others, since it is for another machine: with WHEELS=folder everything is installed from that folder.
+ifdef WHEELS
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELS))
+endif
+.PHONY: bench-gpu
+bench-gpu: $(VENV)/$(RUN).stamp  ## Try a GPU, or with DEVICE=cpu the CPU, in ten minutes: formats, faults, throughput, memory
+	@mkdir -p $(BENCHMARK_RESULTS)
+	$(BIN)/python benchmarks/gpu.py --json $(BENCHMARK_RESULTS)/gpu.json $(if $(DEVICE),--device $(DEVICE)) $(if $(MODEL),--model $(MODEL))
+
 .PHONY: schema
 schema: $(VENV)/dev.stamp  ## Write docs/transcript.schema.json from the models of the JSON document
 	$(BIN)/python -c 'from tasks.documents.json_document import json_schema; print(json_schema(), end="")' \

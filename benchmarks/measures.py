@@ -35,14 +35,21 @@ def arguments_of(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def conclude(measures: Mapping[str, Measure], json_file: Path | None) -> None:
-    """Print the measures, write them to *json_file* if there is one, and exit with 1 if a goal is missed."""
+def conclude(
+    measures: Mapping[str, Measure], json_file: Path | None, *, found: Mapping[str, object] | None = None
+) -> None:
+    """
+    Print the measures, write them to *json_file* if there is one, and exit with 1 if a goal is missed.
+
+    *found* is written beside them, under its own name: what a benchmark has seen that is no measure.
+    """
     print()
     width = max(map(len, measures), default=0)
     for name, measure in measures.items():
         print(f"{name:{width}}{measure}")
     if json_file is not None:
-        record = {name: {"value": one.value, "goal": one.goal, "holds": one.holds} for name, one in measures.items()}
+        record: dict[str, object] = {"found": found} if found else {}
+        record |= {name: {"value": one.value, "goal": one.goal, "holds": one.holds} for name, one in measures.items()}
         json_file.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if not all(measure.holds for measure in measures.values()):
         raise SystemExit(1)
