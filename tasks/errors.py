@@ -10,6 +10,8 @@ Everything that can go wrong with a job, as one tree of exceptions.
     │   ├── NotMedia               its name is not that of an audio or video file
     │   ├── UploadTooLarge         over a limit of this installation
     │   ├── PathTaken              the batch holds another file under this path
+    │   ├── UploadUnderWay         the same file is being received                    (retryable)
+    │   ├── UploadOffsetWrong      the request goes on elsewhere than the file ends   (retryable)
     │   ├── TooManyUploads         as many are being received as may be               (retryable)
     │   ├── UploadsUnavailable     the disk for uploads cannot be written             (retryable)
     │   └── DiskFull               no room for it                                     (retryable)
@@ -79,6 +81,18 @@ class UploadTooLarge(UploadRejected):
 
 class PathTaken(UploadRejected):
     """The batch holds a file with other content under the same path."""
+
+
+class UploadUnderWay(UploadRejected):
+    """The same file is being received over another connection, of another tab or one that has not ended yet."""
+
+    retryable = True
+
+
+class UploadOffsetWrong(UploadRejected):
+    """The rest of a file does not begin where what has arrived of it ends."""
+
+    retryable = True
 
 
 class TooManyUploads(UploadRejected):

@@ -154,7 +154,9 @@ class BatchQueries:
             except WrongStage:  # started in this moment
                 manifest = await self._records.manifest(batch_id)
             else:
-                return batch_status(self._open(batch), [JobFacts(job=job) for job in uploads])
+                partial = await self._intake.partial_uploads(batch_id)
+                status = batch_status(self._open(batch), [JobFacts(job=job) for job in uploads])
+                return status.model_copy(update={"partial_files": len(partial), "partial_bytes": sum(partial)})
         if manifest is None:
             return batch_status(self._open(batch), [])
         return await self._read_started(manifest)

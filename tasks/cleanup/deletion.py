@@ -22,6 +22,7 @@ from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys, result_keys
 from tasks.storage.part_file import PART_ENDING
 from tasks.storage.records import parse_record, read_publication
+from tasks.storage.resumable_file import is_resumable
 from tasks.storage.revisions import read_revisions
 
 logger = logging.getLogger(__name__)
@@ -140,13 +141,15 @@ def sweep_uploads(store: Store, uploads_folder: Path) -> None:
     """
     Delete half-received files, and files that no record in the store accounts for.
 
-    Files of started batches stay: they belong to the batch run. Those of batches that the store does not know are left
+    Uploads that can go on stay until their batch is started, or the clean-up finds that it was left alone. Files of
+    started batches stay: they belong to the batch run. Those of batches that the store does not know are left
     to `clean_up`, which waits for days: with the wrong store that is all of them. A file that a process is receiving is
     locked until its record is written, so it stays as well. Raises `StoreUnavailable`, after removing the half-received
     files.
     """
     for path in sorted(uploads_folder.glob(f"*/*{PART_ENDING}")):
-        _sweep(path)
+        if not is_resumable(path.name):
+            _sweep(path)
     for path in sorted(uploads_folder.glob("*/*")):
         job = JOB_ID.fullmatch(path.name)
         if job is not None and job["batch_id"] == path.parent.name:

@@ -22,6 +22,7 @@ from tasks.storage.base import Store, StoredObject
 from tasks.storage.edits import read_edits
 from tasks.storage.keys import BATCHES, EDITS, BatchKeys, jobs_without_results, result_keys
 from tasks.storage.records import parse_record, read_publication
+from tasks.storage.resumable_file import is_resumable
 from tasks.storage.revisions import read_revision
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -147,6 +148,10 @@ class BatchInventory:
         """Return whether the upload has a record of its own: without one it did not arrive."""
         name = PurePosixPath(upload.name).name
         return JOB_ID.fullmatch(name) is not None and self.keys.upload(name) in self.objects
+
+    def can_go_on(self, upload: StoredItem) -> bool:
+        """Return whether the upload is the part of one that broke off and can go on where it ended."""
+        return is_resumable(PurePosixPath(upload.name).name)
 
     def unrecorded_recordings(self, jobs: Iterable[str]) -> tuple[StoredItem, ...]:
         """Return the recordings that have no record, or belong to none of the *jobs*."""

@@ -100,7 +100,7 @@ def _left_of_dismissed(inventory: BatchInventory, rules: RetentionRules, now: da
 def _not_started(inventory: BatchInventory, rules: RetentionRules, now: datetime) -> RemovalPlan:
     if inventory.last_change + rules.unstarted <= now:
         return _whole(inventory, f"Its batch was not started within {span(rules.unstarted)} of its last upload.")
-    unrecorded = [item for item in inventory.uploads if not inventory.recorded(item)]
+    unrecorded = [item for item in inventory.uploads if not (inventory.recorded(item) or inventory.can_go_on(item))]
     return RemovalPlan(removals=_old(unrecorded, rules.leftover, now, "An upload that did not arrive completely."))
 
 

@@ -138,6 +138,8 @@ class BatchStatus(BatchListEntry):
     notice: str = Field(default="", description="why the batch does not go on and what to do; empty while it does")
     attempts: tuple[AttemptStatus, ...] = Field(default=(), description="the tries of the batch, the oldest first")
     causes: tuple[Cause, ...] = Field(default=(), description="of the failed jobs, the most frequent first")
+    partial_files: int = Field(default=0, description="uploads that broke off, and can go on where they ended")
+    partial_bytes: int = Field(default=0, description="what has arrived of these")
     jobs: tuple[JobStatus, ...] = ()
 
     @cached_property

@@ -51,15 +51,15 @@ class PartFile:
 
     def open(self, expected_bytes: int) -> None:
         """Make the file and reserve its space. Raises `DiskFull` before the first byte is sent."""
-        with self._guard, _errors_translated(self.path.parent):
+        with self._guard, errors_translated(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = _created_and_locked(self.path)
             self._open = True
-            _reserve(self._descriptor, expected_bytes)
+            reserve(self._descriptor, expected_bytes)
 
     def write(self, content: bytes | memoryview) -> None:
         """Append *content*. Raises `UploadTooLarge` or `DiskFull`."""
-        with self._guard, _errors_translated(self.path.parent):
+        with self._guard, errors_translated(self.path.parent):
             if not self._open:  # the request was given up while this thread waited for its turn
                 return
             self._size += len(content)
@@ -70,17 +70,18 @@ class PartFile:
             rest = memoryview(content)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+            self._note(content)
 
     def complete(self) -> Received:
         """Make the content durable and return its size and checksum. The file stays locked until it is closed."""
-        with self._guard, _errors_translated(self.path.parent):
+        with self._guard, errors_translated(self.path.parent):
             os.ftruncate(self._descriptor, self._size)  # more may have been reserved
             os.fsync(self._descriptor)
             return Received(size=self._size, sha256=self._digest.hexdigest())
 
     def move_to(self, path: Path) -> None:
         """Give the file its own name; an earlier file of this name goes."""
-        with _errors_translated(path.parent):
+        with errors_translated(path.parent):
             self.path.replace(path)
             folder = os.open(path.parent, os.O_RDONLY)
             try:
@@ -94,8 +95,17 @@ class PartFile:
             if not self._open:
                 return
             self._open = False
-            self.path.unlink(missing_ok=True)
+            if not self._stays:
+                self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
+
+    @property
+    def _stays(self) -> bool:
+        """True if the file is left on the disk when it is closed."""
+        return False
+
+    def _note(self, content: bytes | memoryview) -> None:
+        """Note that *content* was appended."""
 
 
 def _created_and_locked(path: Path) -> int:
@@ -116,12 +126,12 @@ def _created_and_locked(path: Path) -> int:
 def free_bytes(settings: Settings) -> int:
     """Return the bytes that may still be uploaded: the free space of the disk without the reserve."""
     folder = settings.uploads_folder
-    with _errors_translated(folder):
+    with errors_translated(folder):
         folder.mkdir(parents=True, exist_ok=True)
         return max(0, shutil.disk_usage(folder).free - settings.disk_reserve_bytes)
 
 
-def _reserve(descriptor: int, size: int) -> None:
+def reserve(descriptor: int, size: int) -> None:
     """Reserve the space of the file where the file system can: a full disk then shows before the first byte."""
     if size == 0 or not hasattr(os, "posix_fallocate"):  # macOS has none
         return
@@ -133,7 +143,8 @@ def _reserve(descriptor: int, size: int) -> None:
 
 
 @contextlib.contextmanager
-def _errors_translated(folder: Path) -> Iterator[None]:
+def errors_translated(folder: Path) -> Iterator[None]:
+    """Raise `DiskFull` and `UploadsUnavailable` in place of what the system says about files of *folder*."""
     try:
         yield
     except OSError as error:

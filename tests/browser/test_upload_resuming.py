@@ -1,5 +1,6 @@
 """An upload that ended on the way goes on, and no tab takes away what another one sends."""
 
+import os
 import re
 
 from playwright.sync_api import expect
@@ -152,3 +153,28 @@ def test_what_one_tab_goes_on_with_is_not_discarded_by_another(stopped_upload, o
     upload.button("Upload the Rest").click()
     assert upload.opened_batch() == batch_id
     assert paths_on_server(stack, batch_id) == ALL
+
+
+def test_a_large_file_goes_on_where_a_reload_broke_it_off(open_upload, stack, tmp_path):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(os.urandom(30_000_000))
+    upload = open_upload()
+    upload.choose(film)
+    upload.send_at(10_000_000)
+    upload.button("Upload All").click()
+    batch_id = upload.batch_id()
+    upload.wait_until(lambda: stack.api.get(f"/batch/{batch_id}").json()["partial_bytes"] > 8_000_000)
+    upload.page.reload()
+    upload.send_at(-1)
+    note = upload.page.get_by_text("The upload of “film.mp4” was interrupted: 0 of 1 file are on the server, and")
+    expect(note).to_be_visible()
+    upload.button("Continue").click()
+    expect(upload.row("film.mp4")).to_contain_text("Missing")
+    sent = []
+    upload.page.on("request", lambda request: request.method == "PATCH" and sent.append(request.headers))
+    upload.choose(film)
+    upload.button("Upload the Rest").click()
+    assert upload.opened_batch() == batch_id
+    (job,) = stack.api.get(f"/batch/{batch_id}").json()["jobs"]
+    assert (job["path"], job["size"]) == ("film.mp4", 30_000_000)
+    assert int(sent[-1]["upload-offset"]) > 8_000_000, "what had arrived was not sent again"

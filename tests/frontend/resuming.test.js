@@ -6,7 +6,7 @@ import test from "node:test";
 import { BatchUpload } from "../../dashboard/frontend/uploader/batch_upload.js";
 import { Interruption } from "../../dashboard/frontend/uploader/interruption.js";
 import { Status } from "../../dashboard/frontend/uploader/queue.js";
-import { verdictText } from "../../dashboard/frontend/uploader/wording.js";
+import { interruptedText, verdictText } from "../../dashboard/frontend/uploader/wording.js";
 import { answering } from "./server.js";
 
 const OPEN = "batchscribe.open.";
@@ -34,7 +34,8 @@ test("the newest one that is still open and has files is offered, with what the 
   remembering({ "2026-a": { files: 3 }, "2026-b": { files: 9 } });
   const jobs = [{ path: "a.mp3", size: 1, job_id: "job" }];
   answering({ "GET /batch/2026-b": [[200, { name: "Talks", state: "uploading", jobs }]] });
-  assert.deepEqual(await offered(), { batchId: "2026-b", notes: { files: 9 }, name: "Talks", jobs });
+  const expected = { batchId: "2026-b", notes: { files: 9 }, name: "Talks", jobs, parts: 0, partBytes: 0 };
+  assert.deepEqual(await offered(), expected);
 });
 
 test("one that was started or dismissed elsewhere is forgotten", async () => {
@@ -49,6 +50,14 @@ test("one without files is left alone: its first may be on the way", async () =>
   answering({ "GET /batch/2026-a": [[200, { state: "uploading", jobs: [] }]] });
   assert.equal(await offered(), null);
   assert.deepEqual(left(), ["2026-a"]);
+});
+
+test("one of which only the beginning of a large file arrived is offered, and says how much that is", async () => {
+  remembering({ "2026-a": { files: 1 } });
+  const status = { name: "film.mp4", state: "uploading", jobs: [], partial_files: 1, partial_bytes: 1.9e9 };
+  answering({ "GET /batch/2026-a": [[200, status]] });
+  const text = "The upload of “film.mp4” was interrupted: 0 of 1 file are on the server, and 1.9 GB of one more. ";
+  assert.ok(interruptedText(await offered()).startsWith(text));
 });
 
 test("a server that refuses makes nothing forgotten", async () => {

@@ -154,6 +154,7 @@ def test_batches_are_kept_until_they_are_dismissed_unless_told_otherwise():
 
 
 PART = f"{BATCH}/0123456789abcdef.part"
+BROKEN_OFF = f"{UPLOAD}-{'0f' * 16}.part"
 STRANGER = job_id_for(BATCH, "sent after the start.mp3")
 LATE = f"{KEYS.documents}talks/lecture_refined.late.srt"
 
@@ -195,6 +196,14 @@ def test_an_upload_without_a_record_goes_before_its_batch_is_started():
         started=False,
     )
     assert names(inventory, Activity(active=False, ended_at=None)) == {f"{BATCH}/{STRANGER}"}
+
+
+def test_a_large_upload_that_broke_off_can_go_on_as_long_as_its_batch_is_open():
+    activity = Activity(active=False, ended_at=None)
+    inventory = batch_of(keys={}, uploads={BROKEN_OFF: ago(hours=47)}, started=False)
+    assert names(inventory, activity) == set()
+    assert BROKEN_OFF in names(batch_of(keys={}, uploads={BROKEN_OFF: ago(hours=48)}, started=False), activity)
+    assert names(batch_of(keys={}, uploads={BROKEN_OFF: ago(hours=1)}), ended(minutes=10)) == {BROKEN_OFF}
 
 
 def test_what_is_left_of_a_dismissed_batch_goes():

@@ -1,7 +1,7 @@
 // Calls of the HTTP API. A call never throws: a connection that breaks is an answer with status 0.
 
 export const API = "/api";
-const PASSING = new Set([0, 408, 429, 502, 503, 504]);
+const PASSING = new Set([0, 408, 423, 429, 502, 503, 504]);
 const SECONDS_BETWEEN_TRIES = [1, 2, 4, 8, 15, 30, 30, 30];
 const CALL_SECONDS = 60;
 const NO_CONNECTION = "The server cannot be reached. Check the connection, then try again.";

@@ -8,7 +8,7 @@ import { Beacon } from "../shared/beacon.js";
 import { callPatiently, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
 import { deleteBatch, deleteUpload } from "./transfer.js";
 import { sortOut } from "./choosing.js";
-import { Sender, Speed } from "./delivery.js";
+import { keptBytes, Sender, Speed } from "./delivery.js";
 import { Interruption } from "./interruption.js";
 import { memory } from "./memory.js";
 import { forgetName } from "./options_form.js";
@@ -95,8 +95,10 @@ export class BatchUpload {
   // Stops sending. What has arrived stays on the server until the person decides.
   stop() {
     this.#interrupt();
-    for (const item of this.queue.having(...UNDER_WAY)) this.queue.set(item, { status: Status.PENDING, sent: 0 });
-    if (this.batch && !this.queue.count(Status.UPLOADED)) this.#leaveBatch();
+    for (const item of this.queue.having(...UNDER_WAY)) {
+      this.queue.set(item, { status: Status.PENDING, sent: keptBytes(item) });
+    }
+    if (this.batch && !this.queue.filesThere) this.#leaveBatch();
     this.#enter(this.batch ? Phase.STOPPED : Phase.CHOOSING);
   }
 
@@ -258,14 +260,14 @@ export class BatchUpload {
       if (wasStarted) this.queue.remove(item);
       else this.queue.sendAgain(item);
     }
-    for (const item of this.queue.items) item.checked = false;
+    this.queue.leaveBatch();
   }
 
   #leaveBatch() {
     const { batchId } = this.batch;
     memory.forget(batchId);
     this.batch = null;
-    for (const item of this.queue.items) item.checked = false;
+    this.queue.leaveBatch();
     deleteBatch(batchId);
   }
 
@@ -339,7 +341,7 @@ export class BatchUpload {
     this.tellsNext = false;
     this.leftOut = [];
     this.removedPaths.clear();
-    for (const item of this.queue.items) item.checked = false;
+    this.queue.leaveBatch();
     this.started = started;
     this.#enter(Phase.CHOOSING);
     for (const view of this.views) view.lead(started);

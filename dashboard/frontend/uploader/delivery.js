@@ -1,7 +1,7 @@
 // Files on their way to the server: a few at a time, each sent again when the connection broke.
 
 import { call, isPassing, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
-import { FileTransfer, isReadable } from "./transfer.js";
+import { FileTransfer, isReadable, isResumable, lookForRest } from "./transfer.js";
 import { Status } from "./queue.js";
 
 const GONE = "The file cannot be read any more: it was moved, renamed or changed. Remove it here, then add it again.";
@@ -62,7 +62,7 @@ async function deliver(item, { queue, batchId, speed, notify }) {
     const end = wasAccepted(answer) ? arrivedAs(item, answer.body.job_id) : await reasonToEnd(item, answer);
     if (end) return settle(end);
     const wasComplete = item.sent === item.size;
-    const waiting = { status: Status.WAITING, sent: 0, reason: reasonOf(answer) };
+    const waiting = { status: Status.WAITING, sent: keptBytes(item), reason: reasonOf(answer) };
     const onWait = (seconds) => settle({ ...waiting, retryAt: Date.now() + seconds * 1000 });
     await waitBefore(tries, answer, stopper.signal, onWait);
     if (stopper.signal.aborted) return;
@@ -71,14 +71,23 @@ async function deliver(item, { queue, batchId, speed, notify }) {
   }
 }
 
+// What the server keeps of a file that is not sent to its end, as far as the browser knows.
+export function keptBytes(item) {
+  return isResumable(item) ? item.sent : 0;
+}
+
 async function sendOnce(item, batchId, stopper, settle, speed) {
-  settle({ status: Status.UPLOADING, sent: 0, reason: "" });
-  let before = 0;
-  item.transfer = new FileTransfer(item.file, item.path, batchId, (sent) => {
+  settle({ status: Status.UPLOADING, sent: keptBytes(item), reason: "" });
+  const found = isResumable(item) ? await lookForRest(item.file, item.path, batchId) : null;
+  if (stopper.signal.aborted || (found && !found.rest)) return found;
+  let before = found?.rest.offset ?? 0;
+  settle({ sent: before });
+  const onProgress = (sent) => {
     speed.add(sent - before);
     before = sent;
     settle({ status: sent < item.size ? Status.UPLOADING : Status.SAVING, sent: Math.min(sent, item.size) });
-  });
+  };
+  item.transfer = new FileTransfer(item.file, item.path, batchId, onProgress, found?.rest);
   stopper.signal.addEventListener("abort", () => item.transfer?.abort(), { once: true });
   const answer = await item.transfer.answer;
   item.transfer = null;
@@ -91,7 +100,8 @@ function arrivedAs(item, jobId) {
 
 async function reasonToEnd(item, answer) {
   if (answer.status === 0 && !(await isReadable(item.file))) return { status: Status.FAILED, sent: 0, reason: GONE };
-  if (isPassing(answer)) return null;
+  // 409 with a time to come back: more or less of the file had arrived than when it was asked about.
+  if (isPassing(answer) || (answer.status === 409 && answer.retryAfterSeconds)) return null;
   return { status: Status.FAILED, sent: 0, reason: reasonOf(answer) };
 }
 

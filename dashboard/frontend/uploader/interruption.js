@@ -38,14 +38,14 @@ export class Interruption {
   }
 }
 
-// An open batch without uploads is left alone: its first one may be on the way, and the server clears it away in time.
+// An open batch of which nothing arrived is left alone: its first one may be on the way, and the server clears it away in time.
 async function findInterrupted() {
   for (const { batchId, ...notes } of await memory.abandoned()) {
     const answer = await callPatiently("GET", `/batch/${batchId}`);
     if (!wasAccepted(answer) && answer.status !== 404) return null; // some other time
-    const { name, state, jobs } = answer.body ?? {};
+    const { name, state, jobs, partial_files: parts = 0, partial_bytes: partBytes = 0 } = answer.body ?? {};
     if (state !== "uploading") memory.forget(batchId);
-    else if (jobs.length) return { batchId, notes, name, jobs };
+    else if (jobs.length + parts) return { batchId, notes, name, jobs, parts, partBytes };
   }
   return null;
 }

@@ -47,6 +47,11 @@ export class Queue {
     return [...this.items].filter((item) => statuses.includes(item.status));
   }
 
+  // How many files the server has all, or the beginning, of.
+  get filesThere() {
+    return this.count(Status.UPLOADED) + this.having(Status.PENDING).filter(({ sent }) => sent).length;
+  }
+
   // Adds a file, unless it is there; then returns null. Another file of the same path gets a number in its name.
   add({ file, path }) {
     if (this.byPath.get(path)?.status === Status.MISSING) return this.#find(this.byPath.get(path), file);
@@ -100,6 +105,12 @@ export class Queue {
   sendAgain(item) {
     if (item.file) this.set(item, { status: Status.PENDING, sent: 0, reason: "", jobId: null, checked: false });
     else this.remove(item);
+  }
+
+  // What is left belongs to another batch from now on: nothing of it was checked, or has arrived there.
+  leaveBatch() {
+    for (const item of this.having(Status.PENDING)) this.sendAgain(item);
+    for (const item of this.items) item.checked = false;
   }
 
   remove(item) {

@@ -1,26 +1,48 @@
 // One file on its way, and what else is asked of the server about uploads.
 
-import { API, callPatiently, parsed } from "../shared/api.js";
+import { API, call, callPatiently, parsed } from "../shared/api.js";
 
+const RESUMABLE_BYTES = 2 ** 24; // what is smaller is sent again as a whole
+const HEAD_BYTES = 2 ** 20;
 const STALLED_SECONDS = 90;
 const SAVING_SECONDS = 900; // a proxy may take all of a file before it passes the first byte on
 
-// Sends one file as the body of one request. The browser streams it from the disk: it is never in memory as a whole.
+// Whether the server keeps what arrives of a file when the connection breaks.
+export function isResumable(file) {
+  return file.size >= RESUMABLE_BYTES;
+}
+
+// Asks from where on a large file is to be sent: an answer with its *rest*, or one that says why not. Only the same file
+// is continued, by the time it was changed and what it begins with.
+export async function lookForRest(file, path, batchId) {
+  const head = await file.slice(0, HEAD_BYTES).arrayBuffer().catch(() => null);
+  if (!head) return { status: 0 };
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", head));
+  const checksum = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const which = { size: file.size, fingerprint: `${file.lastModified}-${checksum}` };
+  const answer = await call("GET", `/upload?${new URLSearchParams({ batch_id: batchId, path, ...which })}`);
+  return answer.status === 200 ? { ...answer, rest: { ...which, offset: answer.body.arrived } } : answer;
+}
+
+// Sends one file, or the rest of it, as the body of one request. The browser streams it from the disk: it is never in
+// memory as a whole.
 export class FileTransfer {
-  constructor(file, path, batchId, onProgress) {
-    const query = new URLSearchParams({ batch_id: batchId, path });
+  constructor(file, path, batchId, onProgress, rest = null) {
+    const { offset = 0, ...which } = rest ?? {};
+    const query = new URLSearchParams({ batch_id: batchId, path, ...which });
     this.request = new XMLHttpRequest();
-    this.request.open("POST", `${API}/upload?${query}`);
+    this.request.open(rest ? "PATCH" : "POST", `${API}/upload?${query}`);
     this.request.setRequestHeader("Content-Type", "application/octet-stream");
-    this.request.upload.onprogress = (event) => this.#progressed(event.loaded, onProgress);
+    if (rest) this.request.setRequestHeader("Upload-Offset", offset);
+    this.request.upload.onprogress = (event) => this.#progressed(offset + event.loaded, onProgress);
     this.movedAt = performance.now();
-    this.sent = 0;
+    this.sent = offset;
     this.size = file.size;
     this.answer = new Promise((done) => {
       this.request.onload = () => done(this.#answer());
       this.request.onerror = this.request.onabort = () => done({ status: 0 });
     });
-    this.request.send(file);
+    this.request.send(offset ? file.slice(offset) : file);
   }
 
   abort() {

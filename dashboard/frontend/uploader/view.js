@@ -147,16 +147,16 @@ export class View {
   }
 
   #clear(event) {
-    const { queue, batch } = this.upload;
-    const arrived = batch ? queue.count(Status.UPLOADED) : 0;
-    if (arrived && !this.#isAgreed(Question.UPLOAD, arrived, event)) return;
+    const there = this.upload.batch ? this.upload.queue.filesThere : 0;
+    if (there && !this.#isAgreed(Question.UPLOAD, there, event)) return;
     this.question = null;
     this.upload.discard();
   }
 
   #discardInterrupted(event) {
     const { interruption } = this.upload;
-    if (this.#isAgreed(Question.INTERRUPTED, interruption.upload.jobs.length, event)) interruption.discard();
+    const { jobs, parts } = interruption.upload;
+    if (this.#isAgreed(Question.INTERRUPTED, jobs.length + parts, event)) interruption.discard();
   }
 
   // What has arrived on the server is not thrown away by one click, nor by a double one. Asks, or returns the answer.
@@ -220,9 +220,9 @@ export class View {
     this.#showIf("resume", !asked);
     this.#showIf("keep-interrupted", asked);
     if (!canResume) return;
-    const { length } = interruption.upload.jobs;
-    this.find("discard-interrupted").textContent = asked ? deleteText(length) : "Discard";
-    const text = asked ? discardText(interruption.upload.jobs.length) : interruptedText(interruption.upload);
+    const files = interruption.upload.jobs.length + interruption.upload.parts;
+    this.find("discard-interrupted").textContent = asked ? deleteText(files) : "Discard";
+    const text = asked ? discardText(files) : interruptedText(interruption.upload);
     this.find("interrupted").firstElementChild.textContent = text;
   }
 
@@ -282,10 +282,10 @@ export class View {
     this.#showIf("choose-missing", idle && missing);
     this.#showIf("upload", idle && (pending || (arrived && !lost && !missing)));
     this.find("choose-missing").classList.toggle("main", !pending);
-    this.find("clear").textContent = asked ? deleteText(arrived) : batch ? "Discard" : "Cancel";
+    this.find("clear").textContent = asked ? deleteText(queue.filesThere) : batch ? "Discard" : "Cancel";
     this.find("upload").textContent = pending ? (batch ? "Upload the Rest" : "Upload All") : "Start the Batch";
     this.find("without").textContent = `Start without ${counted(lost + pending + missing, "file")}`;
-    const verdict = asked ? discardText(arrived) : verdictText(this.upload);
+    const verdict = asked ? discardText(queue.filesThere) : verdictText(this.upload);
     this.find("verdict").textContent = verdict;
     this.#showIf("verdict", verdict);
   }

@@ -68,10 +68,14 @@ export function deleteText(files) {
   return `Delete the ${files === 1 ? "uploaded file" : `${number(files)} uploaded files`}`;
 }
 
-export function interruptedText({ name, jobs, notes }) {
-  const arrived = `${number(jobs.length)} of ${counted(Math.max(notes.files ?? 0, jobs.length), "file")}`;
+export function interruptedText({ name, jobs, notes, parts = 0, partBytes = 0 }) {
+  const files = Math.max(notes.files ?? 0, jobs.length + parts);
+  const arrived = `${number(jobs.length)} of ${counted(files, "file")} ${
+    jobs.length === 1 ? "is" : "are"
+  } on the server`;
+  const partly = parts ? `, and ${fileSize(partBytes)} of ${parts === 1 ? "one more" : `${number(parts)} more`}` : "";
   return (
-    `The upload of “${name}” was interrupted: ${arrived} ${jobs.length === 1 ? "is" : "are"} on the server. ` +
+    `The upload of “${name}” was interrupted: ${arrived}${partly}. ` +
     "Continue, then choose the missing ones, or the same folder again: what is there already is skipped."
   );
 }

@@ -211,12 +211,15 @@ def small_dashboard(run_dashboard, tmp_path_factory):
 class SlowUpload:
     """An upload over a plain socket that sends its head, and then what it is told to."""
 
-    def __init__(self, dashboard, batch_id, path, length):
+    def __init__(self, dashboard, batch_id, path, length, fingerprint):
         address = httpx.URL(dashboard.url)
+        method, identity, offset = "POST", "", ""
+        if fingerprint:
+            method, identity, offset = "PATCH", f"&size={length}&fingerprint={fingerprint}", "Upload-Offset: 0\r\n"
         self.socket = socket.create_connection((address.host, address.port), timeout=30)
         self.socket.sendall(
-            f"POST /api/upload?batch_id={batch_id}&path={path} HTTP/1.1\r\n"
-            f"Host: {address.host}:{address.port}\r\nContent-Length: {length}\r\n\r\n".encode()
+            f"{method} /api/upload?batch_id={batch_id}&path={path}{identity} HTTP/1.1\r\n"
+            f"Host: {address.host}:{address.port}\r\n{offset}Content-Length: {length}\r\n\r\n".encode()
         )
 
     def send(self, content):
@@ -241,8 +244,8 @@ class SlowUpload:
 def slow_upload():
     opened = []
 
-    def begin(dashboard, batch_id, path="a.mp3", length=10_000_000):
-        upload = SlowUpload(dashboard, batch_id, path, length)
+    def begin(dashboard, batch_id, path="a.mp3", length=10_000_000, fingerprint=""):
+        upload = SlowUpload(dashboard, batch_id, path, length, fingerprint)
         opened.append(upload)
         return upload
 

@@ -1,5 +1,7 @@
 """The process: who may talk to it, how it starts, what it cleans up, how it stops."""
 
+import hashlib
+import os
 import re
 import signal
 import subprocess
@@ -7,6 +9,8 @@ import sys
 import time
 
 import pytest
+
+from dashboard.services.upload_file import BLOCK_BYTES
 
 SECONDS_TO_STOP = 8
 
@@ -98,6 +102,32 @@ def test_a_start_sweeps_what_a_killed_process_left(run_dashboard, tmp_path, slow
         assert not orphan.exists()
         assert dashboard.upload_files(started) == [job_id]
         assert dashboard.upload(open_batch, "kept.mp3").status_code == 201
+
+
+def test_a_killed_process_costs_a_large_upload_no_more_than_the_last_block(run_dashboard, tmp_path, slow_upload, wait):
+    film = os.urandom(10_000_000)
+    which = {"path": "film.mp4", "size": len(film), "fingerprint": "1764500000-3f2a"}
+    with run_dashboard(tmp_path) as dashboard:
+        which["batch_id"] = dashboard.make_batch()
+        upload = slow_upload(dashboard, which["batch_id"], "film.mp4", len(film), which["fingerprint"])
+        assert dashboard.http.get("api/upload", params=which).status_code in (200, 423)
+        upload.send(film[: 2 * BLOCK_BYTES + 1])
+        wait(lambda: dashboard.status(which["batch_id"])["partial_bytes"] == 2 * BLOCK_BYTES, "two blocks on the disk")
+        taken = dashboard.http.get("api/upload", params=which)
+        assert (taken.status_code, "in another tab" in taken.json()["detail"]) == (423, True)
+        dashboard.process.send_signal(signal.SIGKILL)
+        dashboard.process.wait()
+    with run_dashboard(tmp_path) as dashboard:
+        status = dashboard.status(which["batch_id"])
+        assert (status["partial_files"], status["partial_bytes"], status["jobs"]) == (1, 2 * BLOCK_BYTES, [])
+        arrived = dashboard.http.get("api/upload", params=which).json()["arrived"]
+        assert arrived == 2 * BLOCK_BYTES
+        wrong = dashboard.http.patch("api/upload", params=which, headers={"Upload-Offset": "0"}, content=film)
+        assert (wrong.status_code, wrong.headers["retry-after"]) == (409, "2")
+        headers = {"Upload-Offset": str(arrived)}
+        answer = dashboard.http.patch("api/upload", params=which, headers=headers, content=film[arrived:])
+        assert (answer.status_code, answer.json()["sha256"]) == (201, hashlib.sha256(film).hexdigest())
+        assert dashboard.upload_files(which["batch_id"]) == [answer.json()["job_id"]]
 
 
 def test_it_stops_within_seconds_although_a_file_is_on_its_way(run_dashboard, tmp_path, slow_upload, wait):

@@ -1,0 +1,45 @@
+"""Files that a client wants to send: would they be accepted, before their first byte."""
+
+from collections.abc import Iterable
+
+from pydantic import Field
+
+from dashboard.services.uploads import UploadService, media_path
+from tasks.batches import StoredModel
+from tasks.errors import UploadRejected
+from tasks.names import file_size
+
+
+class OfferedFile(StoredModel):
+    """A file that a client offers for upload."""
+
+    path: str = Field(max_length=10_000)
+    size: int
+
+
+class RefusedFile(StoredModel):
+    """A file that would be refused, and why."""
+
+    path: str
+    reason: str
+
+
+async def refusals(
+    intake: UploadService, batch_id: str, files: Iterable[OfferedFile], *, free_bytes: int
+) -> list[RefusedFile]:
+    """Return the files that would be refused if all were sent in this order and nothing else happened."""
+    batch = await intake.rehearsal(batch_id)
+    refused: list[RefusedFile] = []
+    for file in files:
+        try:
+            intake.open_batches.check_room(batch, file.size, media_path(file.path))
+        except UploadRejected as error:
+            refused.append(RefusedFile(path=file.path, reason=str(error)))
+            continue
+        if batch.arriving_bytes + file.size > free_bytes:
+            reason = f"The server's disk has room for {file_size(free_bytes)}, which the files before this one need."
+            refused.append(RefusedFile(path=file.path, reason=reason))
+            continue
+        batch.arriving += 1
+        batch.arriving_bytes += file.size
+    return refused
