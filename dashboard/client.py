@@ -98,7 +98,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             records=records,
             intake=intake,
             overview=overview,
-            reading=TranscriptService(store, records, overview),
+            reading=TranscriptService(store, records, overview, settings),
             search=search,
             revisions=RevisionService(store, records),
             lifecycle=lifecycle,

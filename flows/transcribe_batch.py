@@ -109,7 +109,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         nonlocal next_search
         await take_converted(client, jobs, converted)
         await stop_cancelled(store, jobs, converted)
-        await collect(client, store, jobs, settings.uploads_folder)
+        await collect(client, store, jobs, settings.uploads_folder, keep_videos=settings.video_retention_hours > 0)
         await cancelled.remove_of_ended(jobs)
         await dispatch(client, dispatcher, jobs)
         for run in await take_over(store, dispatcher, jobs):
@@ -174,10 +174,11 @@ async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, c
     """Give running work a few seconds to stop: a batch that has ended holds no device and no ffmpeg."""
     jobs.restart_nothing()
     withdraw_conversions(jobs, converted)
+    settings = Settings()
 
     async def look() -> None:
         await take_converted(client, jobs, converted)
-        await collect(client, store, jobs, Settings().uploads_folder)
+        await collect(client, store, jobs, settings.uploads_folder, keep_videos=settings.video_retention_hours > 0)
 
     deadline = time.monotonic() + SECONDS_TO_STOP
     while (jobs.running or jobs.converting) and time.monotonic() < deadline:

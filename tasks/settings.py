@@ -171,6 +171,9 @@ class Settings(BaseSettings):
     retention_hours: float = Field(default=24.0, ge=0)
     """Hours that uploads and recordings of failed or cancelled jobs are kept for a retry, from the batch's end."""
 
+    video_retention_hours: float = Field(default=24.0, ge=0)
+    """Hours that the videos of done jobs are kept to be watched with their subtitles. 0: only their sound is kept."""
+
     recording_retention_days: float = Field(default=7.0, ge=0)
     """Days that recordings of jobs that are done are kept for the player. 0: they go with the next clean-up."""
 

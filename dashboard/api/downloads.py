@@ -93,6 +93,14 @@ async def play_mp4(request: Request, client: ClientOfProcess, job_id: str) -> Re
     return await _part(request, mp4.size, f'"{recording.sha256}.mp4"', read, media_type="audio/mp4")
 
 
+@router.get("/jobs/{job_id}/video", response_class=StreamingResponse)
+async def play_video(request: Request, client: ClientOfProcess, job_id: str) -> Response:
+    """Return the upload of a job while it is kept, if it is a video; Range works as for the recording."""
+    video = await client.reading.video(job_id)
+    etag = f'"{job_id}-{video.size}-{video.modified}"'
+    return await _part(request, video.size, etag, video.read_range, media_type=video.media_type)
+
+
 @router.get("/batch/{batch_id}/results.zip", response_class=StreamingResponse)
 async def download_results(client: ClientOfProcess, batch_id: str) -> Response:
     """Return all documents that exist so far, in the folders of the uploads; the manifest lists every job."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
 
 from cachetools import LRUCache
 
@@ -12,15 +14,18 @@ from dashboard.services.record_cache import RecordCache
 from dashboard.services.threads import STORE_THREADS, in_thread
 from tasks.batches import Batch, Job, Manifest, Publication, Recording, batch_id_of
 from tasks.errors import NotFound, RecordDamaged
+from tasks.media.formats import video_type
 from tasks.media.mp4 import find_frames, mp4_header
 from tasks.names import display_name
 from tasks.orchestration.status import JobStatus
+from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.edits import BatchEdits
 from tasks.storage.records import read_recording
 from tasks.storage.revisions import read_current
 
 NEWEST_BATCHES_LOOKED_AT = 20
+CHUNK_BYTES = 2**18
 MP4_HEADERS_KEPT = 8
 """One of a three-hour recording has 1.2 MB."""
 
@@ -34,11 +39,31 @@ class ReadableJob:
     publication: Publication
     recording: Recording | None
     edits: BatchEdits
+    video: "Video | None" = None
+    """The upload, while it is kept and if it has a picture that browsers may show."""
 
     @property
     def title(self) -> str:
         """The title that users gave the recording; empty if none."""
         return self.edits.titles.get(self.job.job_id, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """An upload to be watched: its file on this host, *size* in bytes, *modified* in nanoseconds."""
+
+    path: Path
+    size: int
+    modified: int
+    media_type: str
+
+    def read_range(self, start: int, stop: int) -> Iterator[bytes]:
+        """Return the bytes from *start* up to *stop* in chunks. Raises `NotFound` at once."""
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise _no_video(self.path.name) from error
+        return _chunks(file, start, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +114,11 @@ class TranscriptService:
     The store is read without asking Prefect, so that transcripts can be read while its server is away.
     """
 
-    def __init__(self, store: Store, records: RecordCache, overview: BatchQueries) -> None:
+    def __init__(self, store: Store, records: RecordCache, overview: BatchQueries, settings: Settings) -> None:
         self._store = store
         self._records = records
         self._overview = overview
+        self._settings = settings
         self._mp4s: LRUCache[str, asyncio.Future[Mp4]] = LRUCache(MP4_HEADERS_KEPT)
 
     async def job(self, job_id: str) -> ReadableJob | UnreadableJob:
@@ -104,13 +130,33 @@ class TranscriptService:
         job = _job_of(manifest, job_id)
         if publication is not None and job is not None:
             recording = await in_thread(STORE_THREADS, read_recording, self._store, batch_id, job_id)
-            return ReadableJob(batch, job, publication, recording, edits)
+            return ReadableJob(batch, job, publication, recording, edits, await self._video_of(job))
         jobs = (await self._overview.batch(batch_id)).jobs
         status = next((status for status in jobs if status.job_id == job_id), None)
         if status is None:
             msg = f"There is no job {display_name(job_id)} in its batch. Open the transcript from the page Batches."
             raise NotFound(msg)
         return UnreadableJob(batch, status, edits)
+
+    async def video(self, job_id: str) -> Video:
+        """Return the upload of a started job to be watched. Raises `NotFound` if it is gone, or no video."""
+        batch_id = batch_id_of(job_id)
+        await self._records.batch(batch_id)
+        job = _job_of(await self._records.manifest(batch_id), job_id)
+        video = await self._video_of(job) if job else None
+        if video is None:
+            raise _no_video(job_id)
+        return video
+
+    async def _video_of(self, job: Job) -> Video | None:
+        path = self._settings.uploads_folder / batch_id_of(job.job_id) / job.job_id
+        if not (media_type := video_type(job.path)):
+            return None
+        try:
+            status = await in_thread(STORE_THREADS, path.stat)
+        except OSError:
+            return None
+        return Video(path, status.st_size, status.st_mtime_ns, media_type)
 
     async def newest(self, *, batches: int) -> tuple[ReadableBatch, ...]:
         """
@@ -145,6 +191,17 @@ class TranscriptService:
 
 def _job_of(manifest: Manifest | None, job_id: str) -> Job | None:
     return next((job for job in manifest.jobs if job.job_id == job_id), None) if manifest else None
+
+
+def _no_video(job_id: str) -> NotFound:
+    return NotFound(f"There is no video of job {display_name(job_id)}: it was removed, or the upload is none.")
+
+
+def _chunks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while chunk := file.read(min(CHUNK_BYTES, stop - file.tell())):
+            yield chunk
 
 
 def _read_mp4(store: Store, recording: Recording) -> Mp4:

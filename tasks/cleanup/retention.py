@@ -17,6 +17,7 @@ from typing import Self
 
 from tasks.batches import Job, Manifest
 from tasks.cleanup.inventory import LONG_AGO, Activity, BatchInventory, StoredItem
+from tasks.media.formats import video_type
 from tasks.names import display_name, file_size
 from tasks.settings import Settings
 
@@ -38,6 +39,8 @@ class RetentionRules:
     """Batches with all that is theirs, from their end; None until they are dismissed."""
     leftover: timedelta
     """Minimum age of a thing that nothing accounts for before it counts as left behind."""
+    video_retention: timedelta = timedelta(0)
+    """Uploads of jobs that are done and have a picture to show, from the publication of their documents."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -49,6 +52,7 @@ class RetentionRules:
             unstarted=timedelta(hours=settings.unstarted_hours),
             batch_retention=timedelta(days=days) if days else None,
             leftover=timedelta(hours=settings.leftover_hours),
+            video_retention=timedelta(hours=settings.video_retention_hours),
         )
 
 
@@ -132,7 +136,9 @@ def _ended(inventory: BatchInventory, manifest: Manifest, rules: RetentionRules,
 def _of_done(
     inventory: BatchInventory, job: Job, rules: RetentionRules, *, now: datetime, published_at: datetime
 ) -> dict[StoredItem, str]:
-    going = dict.fromkeys(inventory.upload(job.job_id), "Its documents are stored and verified.")
+    going: dict[StoredItem, str] = {}
+    if not video_type(job.path) or published_at + rules.video_retention <= now:
+        going = dict.fromkeys(inventory.upload(job.job_id), "Its documents are stored and verified.")
     if published_at + rules.recording_retention <= now:
         why = f"Recordings are kept for {span(rules.recording_retention)} after their documents are published."
         going |= dict.fromkeys(inventory.recording(job.job_id), why)

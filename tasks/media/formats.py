@@ -43,6 +43,22 @@ def is_media(path: str) -> bool:
     return PurePosixPath(path).suffix.lower().removeprefix(".") in MEDIA_ENDINGS
 
 
+VIDEO_TYPES = {
+    "mp4": "video/mp4",
+    "m4v": "video/mp4",
+    "mov": "video/mp4",  # browsers that don't know QuickTime's own type play what is in it all the same
+    "webm": "video/webm",
+    "mkv": "video/x-matroska",
+    "ogv": "video/ogg",
+}
+"""Media types of the videos that browsers may play, by ending."""
+
+
+def video_type(path: str) -> str:
+    """Return the media type of a video that browsers may play, by the name at the end of *path*; empty for others."""
+    return VIDEO_TYPES.get(PurePosixPath(path).suffix.lower().removeprefix("."), "")
+
+
 LONGEST_START = 16
 """Bytes from the start of a file that tell such a format."""
 

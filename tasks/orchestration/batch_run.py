@@ -26,6 +26,7 @@ from prefect.exceptions import ObjectNotFound
 from tasks.batches import Batch, Job, Manifest, Recording, Stage
 from tasks.cancellation import current_token
 from tasks.errors import Unreadable
+from tasks.media.formats import video_type
 from tasks.names import display_name
 from tasks.orchestration.conversions import Conversions
 from tasks.orchestration.dispatcher import Dispatcher
@@ -200,8 +201,14 @@ async def dispatch(client: PrefectClient, dispatcher: Dispatcher, jobs: OpenJobs
         jobs.put(Running(waiting.job, run, waiting.recording))
 
 
-async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path) -> list[Ending]:
-    """Look at all runs under way in one read, and return the jobs that ended since the last look."""
+async def collect(
+    client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path, *, keep_videos: bool = False
+) -> list[Ending]:
+    """
+    Look at all runs under way in one read, and return the jobs that ended since the last look.
+
+    Uploads of jobs that are done go; with *keep_videos* those with a picture to show are left to the clean-up.
+    """
     if not jobs.running:
         return []
     found = {run.run_id: run for run in await looks_with(client).runs(client, jobs.runs.values())}
@@ -218,7 +225,7 @@ async def collect(client: PrefectClient, store: Store, jobs: OpenJobs, uploads_f
         elif ended := await _end_of(client, store, jobs.manifest.batch.batch_id, running, run):
             jobs.put(ended)
             endings.append(ended.ending)
-            if ended.ending.stage is Stage.DONE:
+            if ended.ending.stage is Stage.DONE and not (keep_videos and video_type(running.job.path)):
                 upload = uploads_folder / jobs.manifest.batch.batch_id / running.job.job_id
                 await asyncio.to_thread(_remove_upload, upload)
     return endings

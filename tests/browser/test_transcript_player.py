@@ -1,9 +1,13 @@
 """The player of the transcript page: the recording, the words that follow it, and the keys that steer it."""
 
 import json
+import subprocess
 
+import imageio_ffmpeg
 import pytest
 from playwright.sync_api import expect
+
+from tests.support.looks import barriers
 
 LECTURE = "talks/week 1/lecture-subtitles.opus"
 
@@ -261,3 +265,61 @@ def test_a_reload_keeps_the_place_and_the_speed(open_transcript, words):
     reach(page, words[60]["start"])
     expect(page.get_by_label("Playback speed")).to_have_value("1.5")
     expect(page.locator("audio")).to_have_js_property("playbackRate", 1.5)
+
+
+@pytest.fixture(scope="module")
+def film_job(stack, new_batch, clips, tmp_path_factory):
+    """The job of a video that is transcribed, and whose upload is still kept."""
+    film = tmp_path_factory.mktemp("film") / "film.webm"
+    picture = ("-f", "lavfi", "-i", "testsrc=s=320x180:r=10")
+    codecs = ("-c:v", "libvpx", "-b:v", "200k", "-deadline", "realtime", "-c:a", "libopus", "-shortest")
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *picture, "-i", clips["short-answer.mp3"].path, *codecs]
+    subprocess.run([*command, film], check=True)
+    batch = new_batch(stack, "Watching")
+    batch.upload("film.webm", film.read_bytes())
+    batch.start()
+    assert batch.finished()["state"] == "completed"
+    return batch.job_ids["film.webm"]
+
+
+SHOWN = "video => video.videoWidth === 320 && video.textTracks[0]?.cues?.length > 0"
+CORRECTED = "video => [...video.textTracks[0]?.cues ?? []].some(cue => cue.text.includes('Corrected'))"
+
+
+def test_a_video_is_watched_with_its_subtitles_which_follow_corrections(open_page, film_job):
+    page = open_page(f"/transcript?job={film_job}", width=360, dark=True)
+    video = page.locator("video")
+    page.wait_for_function(SHOWN, arg=video.element_handle())
+    assert video.evaluate("video => video.textTracks[0].mode") == "showing"
+    box = video.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+    assert box["height"] > 100
+    assert barriers(page) == []
+    page.locator(".word").first.click()
+    page.keyboard.press("Space")
+    page.wait_for_function("video => !video.paused && video.currentTime > 0", arg=video.element_handle())
+    page.keyboard.press("Space")
+    page.keyboard.press("e")
+    page.locator(".player[data-state=editing]").wait_for()
+    page.wait_for_function(SHOWN, arg=video.element_handle())
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("Corrected: ")
+    page.keyboard.press("Control+s")
+    page.keyboard.type("Grace Hopper")
+    page.keyboard.press("Enter")
+    page.wait_for_function(CORRECTED, arg=video.element_handle())
+
+
+def test_a_video_that_the_browser_cannot_play_is_heard_and_the_page_says_so(open_page, stack, film_job):
+    page = open_page("/gpus")
+    page.route("**/video", lambda route: route.fulfill(body=b"no film", content_type="video/webm"))
+    page.goto(f"{stack.address}/transcript?job={film_job}")
+    expect(page.get_by_text("This browser cannot play the video as it was uploaded: only its sound")).to_be_visible()
+    video = page.locator("video")
+    page.wait_for_function("video => video.duration > 0", arg=video.element_handle())
+    assert video.evaluate("video => video.currentSrc").endswith("/audio.mp4")
+    box = video.bounding_box()
+    assert box is not None
+    assert box["height"] < 60

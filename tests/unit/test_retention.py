@@ -39,12 +39,18 @@ def item(location: Location, name: str, modified: datetime) -> StoredItem:
 
 
 def batch_of(
-    *, keys: dict[str, datetime], uploads: dict[str, datetime], started=True, named=frozenset({DOCUMENT}), **more
+    *,
+    keys: dict[str, datetime],
+    uploads: dict[str, datetime],
+    started=True,
+    named=frozenset({DOCUMENT}),
+    path="talks/lecture.mp3",
+    **more,
 ) -> BatchInventory:
     """A batch of one job; its records are as old as the batch."""
     records = [KEYS.batch, KEYS.upload(JOB), *([KEYS.manifest, KEYS.run] if started else [])]
     objects = dict.fromkeys(records, ago(days=4)) | keys
-    upload = Upload(job_id=JOB, path="talks/lecture.mp3", size=1000, sha256="0", uploaded_at=ago(days=4))
+    upload = Upload(job_id=JOB, path=path, size=1000, sha256="0", uploaded_at=ago(days=4))
     batch = Batch(batch_id=BATCH, name="talks", created_at=ago(days=4))
     return BatchInventory(
         batch_id=BATCH,
@@ -115,6 +121,16 @@ def test_what_a_job_that_is_done_gives_up_relies_on_its_documents():
     assert going.relying == {JOB}
     assert going.expiring == ()
     assert planned(done(days=8), ended(days=8), damaged=frozenset({JOB})).removals == {}
+
+
+def test_a_video_that_can_be_watched_stays_a_day_longer_than_what_is_only_heard():
+    heard = replace(RULES, video_retention=timedelta(0))
+    published = {KEYS.publication(JOB): ago(hours=23), DOCUMENT: ago(hours=23)}
+    for path, rules, going in (("a.mp4", RULES, set()), ("a.avi", RULES, {UPLOAD}), ("a.mp4", heard, {UPLOAD})):
+        inventory = batch_of(keys=published, uploads={UPLOAD: ago(days=2)}, path=path)
+        assert names(inventory, ended(hours=22), rules) == going
+    day_old = batch_of(keys=dict.fromkeys(published, ago(hours=24)), uploads={UPLOAD: ago(days=2)}, path="a.mp4")
+    assert names(day_old, ended(hours=22)) == {UPLOAD}
 
 
 def test_a_recording_goes_with_the_upload_if_recordings_are_not_kept():

@@ -1,5 +1,6 @@
 // One transcript that is edited, from the moment it is asked for until the editor is done.
 
+import { tellListener } from "../player/listening.js";
 import { make } from "../shared/dom.js";
 import { Archive } from "./archive.js";
 import { Bar } from "./bar.js";
@@ -48,6 +49,7 @@ export class Editor {
       bar: this.bar,
       panel: this.revisions,
       changed: () => this.tellState(),
+      saved: () => this.sounding?.picture.subtitle(),
       reopen: this.reopen,
     });
     this.listen();
@@ -178,8 +180,7 @@ export class Editor {
     this.sounding?.close();
     this.sounding = null;
     this.root.classList.add("silent");
-    this.find("sound-notice").textContent = sentence;
-    this.find("sound-notice").hidden = false;
+    tellListener(this.find, sentence);
   }
 
   paragraph(id) {

@@ -8,9 +8,10 @@ import { contentOf, transcriptOf } from "./model.js";
 import { titleOf } from "./panels.js";
 
 export class Saving {
-  /** *changed* is called when there is something else to tell; *reopen* opens the newest revision. */
-  constructor({ root, archive, session, bar, panel, changed, reopen }) {
-    Object.assign(this, { root, archive, session, bar, panel, changed, reopen, isSaving: false, savedNumber: null });
+  /** *changed* is called when there is something else to tell, *saved* after a revision was made; *reopen* opens the newest revision. */
+  constructor({ root, archive, session, bar, panel, changed, saved, reopen }) {
+    Object.assign(this, { root, archive, session, bar, panel, changed, saved, reopen });
+    Object.assign(this, { isSaving: false, savedNumber: null });
   }
 
   async save({ withNote = false } = {}) {
@@ -34,6 +35,7 @@ export class Saving {
       this.session.saved(transcript, numberOf(body, base));
       this.savedNumber = this.session.revision;
       this.changed();
+      this.saved();
       this.refresh();
       await this.settle(this.session.revision);
     } else if (isStale) {

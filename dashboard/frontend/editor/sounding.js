@@ -2,6 +2,7 @@
 // the caret.
 
 import { answerMediaKeys, answersOfSound, resume } from "../player/listening.js";
+import { Picture } from "../player/picture.js";
 import { Follower, Playback } from "../player/playback.js";
 import { press } from "../player/toggle.js";
 import { rectangleOf } from "./caret.js";
@@ -15,10 +16,12 @@ export class Sounding {
     Object.assign(this, { find, on, mark, spanOf, onSilence, stepBackSeconds, words: [] });
     const audio = find("audio");
     this.audio = audio;
+    this.picture = new Picture(audio, { find, on });
     this.playback = new Playback(audio, {
       ...recording,
       starts: new Float64Array(),
       onWord: () => this.markSaid(),
+      onSource: (source) => this.picture.show(source),
       onRefused: async () => onSilence((await recording.whyNot()) ?? NO_RECORDING),
       signal,
     });

@@ -46,6 +46,7 @@ def show_player(readable: ReadableJob, *, at: float | None = None) -> None:
                 for document in readable.publication.documents
             ],
             "has_recording": recording is not None,
+            "has_video": readable.video is not None,
             "offset_seconds": recording.offset_seconds if recording else 0.0,
             "at": at,
         },

@@ -25,7 +25,7 @@ export function wish(event, host) {
   const target = event.composedPath()[0];
   const inside = host.contains(target);
   if (!inside && !target.contains?.(host.getRootNode().host)) return null;
-  if (target.matches?.("input, textarea, select, audio")) return null;
+  if (target.matches?.("input, textarea, select, audio, video")) return null;
   const wanted = (event.shiftKey ? SHIFTED_KEYS : KEYS)[event.key] ?? null;
   const isWord = target.matches?.(".word");
   if (wanted === "choose") return isWord ? wanted : null;

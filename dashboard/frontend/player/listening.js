@@ -38,6 +38,12 @@ export function resume(audio, speed, { jobId, on, signal }) {
   });
 }
 
+/** Say why there is no sound, or not all there could be. */
+export function tellListener(find, sentence) {
+  find("sound-notice").textContent = sentence;
+  find("sound-notice").hidden = !sentence;
+}
+
 /** Choose the next slower (-1) or faster (1) speed. */
 function changeSpeed(speed, direction) {
   const wanted = speed.selectedIndex + direction;

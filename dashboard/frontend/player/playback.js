@@ -14,31 +14,37 @@ const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 /**
  * Plays a recording and tells which word is spoken.
  *
- * Words are timed from the start of the upload, the recording from its own: the offset lies between them.
+ * Words are timed from the start of the upload, and so is a video, the recording from its own: the offset of each source
+ * lies between them. Those that the browser cannot play are followed by the next.
  */
 export class Playback {
-  constructor(audio, { urls, offset, starts, onWord, onRefused, signal }) {
-    Object.assign(this, { audio, offset, starts, onWord });
-    const others = [...urls];
+  constructor(audio, { sources, starts, onWord, onSource, onRefused, signal }) {
+    Object.assign(this, { audio, starts, onWord, onSource });
+    this.others = [...sources];
     this.current = -1;
     this.frame = 0;
     const listen = (name, listener) => audio.addEventListener(name, listener, { signal });
     listen("play", () => this.watch());
     listen("seeking", () => this.look());
     listen("pause", () => this.look());
-    listen("error", () => {
-      if (others.length) this.goOnWith(others.shift());
-      else onRefused();
-    });
-    audio.src = others.shift();
+    listen("error", () => this.others.length ? this.goOn() : onRefused());
+    this.load();
   }
 
-  /** Play another form of the recording, from where the one before broke off. */
-  goOnWith(url) {
-    const { currentTime, paused, playbackRate } = this.audio;
-    this.audio.src = url;
-    Object.assign(this.audio, { currentTime, playbackRate });
+  /** Play the next form of the recording, from where the one before broke off. */
+  goOn() {
+    const { seconds } = this;
+    const { paused, playbackRate } = this.audio;
+    this.load();
+    Object.assign(this.audio, { currentTime: Math.max(0, seconds - this.offset), playbackRate });
     if (!paused) this.start();
+  }
+
+  load() {
+    this.source = this.others.shift();
+    this.offset = this.source.offset;
+    this.audio.src = this.source.url;
+    this.onSource?.(this.source);
   }
 
   /** The time on the upload's clock. */

@@ -6,6 +6,7 @@ import { make } from "../shared/dom.js";
 import { dayAndTime, timeOfDay } from "../shared/formats.js";
 import { forgetGoneDrafts } from "../shared/gone_drafts.js";
 import { RecordingName } from "./naming.js";
+import { makeRoomForPicture } from "./picture.js";
 import { AWAY, readable, Refused } from "./readable.js";
 import { Reader } from "./reader.js";
 import { press } from "./toggle.js";
@@ -24,6 +25,7 @@ class Player {
     this.on = (target, name, listener) => target.addEventListener(name, listener, { signal: this.leaving.signal });
     new RecordingName(this.find, data);
     this.find("downloads").prepend(...data.formats.map((format) => this.downloadLink(format)));
+    if (data.has_video) makeRoomForPicture(this.find("audio"));
     this.on(this.find("again"), "click", () => this.load());
     this.on(this.find("edit"), "click", () => this.edit());
     this.load();
@@ -202,8 +204,11 @@ class Player {
     return {
       // In the MP4 every moment is found exactly. In the MP3, for browsers that can't play MP3 inside of MP4, a click
       // can miss by seconds, since its bit rate varies.
-      urls: [this.url("audio.mp4"), this.url("audio")],
-      offset: this.data.offset_seconds,
+      sources: [
+        ...(this.data.has_video ? [{ url: this.url("video"), offset: 0, subtitles: this.url("documents/vtt") }] : []),
+        { url: this.url("audio.mp4"), offset: this.data.offset_seconds },
+        { url: this.url("audio"), offset: this.data.offset_seconds },
+      ],
       /** Return why the recording cannot be heard; null if it is no longer kept. */
       whyNot: async () => {
         try {

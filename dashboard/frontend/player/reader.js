@@ -3,7 +3,8 @@
 import { make } from "../shared/dom.js";
 import { SOUND_WISHES, wish } from "./keys.js";
 import { layOut, wordAt } from "./layout.js";
-import { answerMediaKeys, answersOfSound, resume } from "./listening.js";
+import { answerMediaKeys, answersOfSound, resume, tellListener } from "./listening.js";
+import { Picture } from "./picture.js";
 import { Follower, Playback } from "./playback.js";
 import { Searching } from "./searching.js";
 import { press } from "./toggle.js";
@@ -56,10 +57,12 @@ export class Reader {
 
   play() {
     const audio = this.find("audio");
+    this.picture = new Picture(audio, { find: this.find, on: this.on });
     this.playback = new Playback(audio, {
       ...this.recording,
       starts: Float64Array.from(this.text.words, (word) => word.start),
       onWord: (word, before) => this.highlight(word, before),
+      onSource: (source) => this.picture.show(source),
       onRefused: () => this.explainSilence(),
       signal: this.signal,
     });
@@ -84,7 +87,7 @@ export class Reader {
   async explainSilence() {
     const sentence = await this.recording.whyNot();
     if (sentence === null) this.tellNoRecording();
-    else this.tell(sentence);
+    else tellListener(this.find, sentence);
   }
 
   tellNoRecording() {
@@ -93,12 +96,7 @@ export class Reader {
     this.putCursor(this.cursor);
     this.root.classList.add("silent");
     this.find("follow").hidden = true;
-    this.tell("The recording is no longer kept, so the text can be read but not listened to.");
-  }
-
-  tell(sentence) {
-    this.find("sound-notice").textContent = sentence;
-    this.find("sound-notice").hidden = !sentence;
+    tellListener(this.find, "The recording is no longer kept, so the text can be read but not listened to.");
   }
 
   go(word) {

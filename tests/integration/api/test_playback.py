@@ -80,3 +80,18 @@ def test_a_recording_that_is_no_mp3_has_no_mp4(dashboard, publish):
     answer = dashboard.http.get(f"api/jobs/{job}/audio.mp4")
     assert answer.status_code == 404
     assert answer.json()["detail"].startswith("There is no MP4 of job")
+
+
+def test_the_upload_of_a_video_is_watched_while_it_is_kept(dashboard, publish, job_id):
+    batch_id = dashboard.make_batch(name="Watching")
+    film = dashboard.upload(batch_id, "film.MP4", bytes(range(256)) * 4000).json()["job_id"]
+    dashboard.start(batch_id)
+    publish(dashboard, batch_id, film)
+    part = dashboard.http.get(f"api/jobs/{film}/video", headers={"Range": "bytes=510-513"})
+    assert (part.status_code, part.content, part.headers["content-type"]) == (206, b"\xfe\xff\x00\x01", "video/mp4")
+    whole = dashboard.http.get(f"api/jobs/{film}/video")
+    assert (whole.status_code, len(whole.content)) == (200, 1_024_000)
+    (dashboard.data / "uploads" / batch_id / film).unlink()
+    for gone in (film, job_id):  # the other one is sound
+        answer = dashboard.http.get(f"api/jobs/{gone}/video")
+        assert (answer.status_code, "There is no video" in answer.json()["detail"]) == (404, True)
