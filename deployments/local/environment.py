@@ -74,6 +74,7 @@ def shared_environment(settings: Settings, inherited: Mapping[str, str] = os.env
         "PREFECT_API_URL": settings.prefect_api_url,
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_LOGGING_COLORS": "false",
+        "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "5",  # not 2: fewer requests with log lines
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

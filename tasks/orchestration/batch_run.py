@@ -205,13 +205,15 @@ async def collect(
     client: PrefectClient, store: Store, jobs: OpenJobs, uploads_folder: Path, *, keep_videos: bool = False
 ) -> list[Ending]:
     """
-    Look at all runs under way in one read, and return the jobs that ended since the last look.
+    Look at all runs under way, in one read at most, and return the jobs that ended since the last look.
 
     Uploads of jobs that are done go; with *keep_videos* those with a picture to show are left to the clean-up.
     """
     if not jobs.running:
         return []
-    found = {run.run_id: run for run in await looks_with(client).runs(client, jobs.runs.values())}
+    looks, dispatches = looks_with(client), bool(jobs.waiting)
+    read = await looks.runs(client, jobs.runs.values(), pools_are_looked_at=dispatches)
+    found = {run.run_id: run for run in read}
     endings = []
     for running in list(jobs.running.values()):
         run = found.get(running.run.run_id)  # None if it was deleted in Prefect

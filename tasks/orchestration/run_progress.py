@@ -4,7 +4,9 @@ Read the progress of runs, and remember what they told a moment ago: from the tw
 Only how fast it is rests on what is remembered. A batch run that starts again learns it within seconds.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -16,7 +18,17 @@ from tasks.orchestration.job_run import LONG_AGO, JobRun, RunProgress, RunState
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_speed import remembered, since_earlier
 
-_told: WeakKeyDictionary[PrefectClient, dict[UUID, tuple[RunProgress, ...]]] = WeakKeyDictionary()
+SECONDS_GOOD = 1.8
+"""Maximum age of a look at the progress of the runs on pools: a run tells it every two seconds (`progress`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    at: float
+    by_run: Mapping[UUID, tuple[RunProgress, ...]]
+
+
+_told: WeakKeyDictionary[PrefectClient, _Told] = WeakKeyDictionary()
 
 
 async def read_progress(client: PrefectClient, runs: Iterable[JobRun]) -> dict[UUID, RunProgress]:
@@ -41,11 +53,16 @@ async def read_progress(client: PrefectClient, runs: Iterable[JobRun]) -> dict[U
 
 
 async def read_progress_since(client: PrefectClient, runs: Iterable[JobRun]) -> dict[UUID, RunProgress]:
-    """Return the progress of all runs that are on pools, with what they told before."""
-    latest, known = await read_progress(client, runs), _told.get(client, {})
-    told = {run_id: remembered(known.get(run_id, ()), progress) for run_id, progress in latest.items()}
-    _told[client] = told
-    return {run_id: since_earlier(each) for run_id, each in told.items()}
+    """Return the progress of all runs that are on pools, as of two seconds ago, with what they told before."""
+    runs = list(runs)
+    earlier = _told.get(client)
+    if earlier is None or time.monotonic() - earlier.at > SECONDS_GOOD:
+        began, known = time.monotonic(), earlier.by_run if earlier else {}
+        latest = await read_progress(client, runs)
+        told = {run_id: remembered(known.get(run_id, ()), progress) for run_id, progress in latest.items()}
+        earlier = _told[client] = _Told(began, told)
+    under_way = {run.run_id for run in runs if run.state is RunState.RUNNING}
+    return {run_id: since_earlier(each) for run_id, each in earlier.by_run.items() if run_id in under_way}
 
 
 def _share(percent: object) -> float:

@@ -23,6 +23,9 @@ from tasks.single_flight import SingleFlightCache
 SECONDS_GOOD = 0.9
 """Maximum age of a shared look: a little less than the time between two looks of a batch."""
 
+SECONDS_BATCHES_GOOD = 5.0
+"""Maximum age of the look at which batches run: it decides how many jobs of one go ahead, not where any goes."""
+
 GATHERING_SECONDS = 0.05
 """Time that a look at runs waits for other batches to join it; all look at the same moments (`Pace`)."""
 
@@ -70,11 +73,23 @@ class Looks:
         self._pools.forget("pools")
 
     async def running_batches(self, client: PrefectClient) -> RunningBatches:
-        """Return the running batches, as of a second ago at the most."""
-        return await self._batches.get("batches", lambda: read_running_batches(client), max_age=SECONDS_GOOD)
+        """Return the running batches, as of five seconds ago at the most."""
+        return await self._batches.get("batches", lambda: read_running_batches(client), max_age=SECONDS_BATCHES_GOOD)
 
-    async def runs(self, client: PrefectClient, known: Iterable[JobRun]) -> list[JobRun]:
-        """Return the present state of the runs, read together with those of the other batches."""
+    async def runs(
+        self, client: PrefectClient, known: Iterable[JobRun], *, pools_are_looked_at: bool = False
+    ) -> list[JobRun]:
+        """
+        Return the present state of the runs, read together with those of the other batches.
+
+        Where the batch looks at the pools as well, what is under way on them is known from there, and only what has
+        ended, or is on none of them, is read by its id.
+        """
+        known = list(known)
+        if pools_are_looked_at and known:
+            under_way = {run.run_id: run for pool in await self.pools(client) for run in pool.runs}
+            seen = [under_way[run.run_id] for run in known if run.run_id in under_way]
+            return seen + await self.runs(client, (run for run in known if run.run_id not in under_way))
         wanted = {run.run_id: run for run in known}
         if not wanted:
             return []

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from unittest.mock import AsyncMock
 from uuid import UUID, uuid4
 
 import httpx
@@ -10,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from tasks.batches import job_tag
 from tasks.orchestration.prefect_runs import job_run_of
 from tasks.orchestration.shared_looks import looks_with
+from tests.support.runs import pool_at_noon
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -90,3 +92,14 @@ def test_the_pools_are_read_once_for_all_batches_and_again_after_a_run_was_creat
 
     assert asyncio.run(look()) == 1
     assert server.looks_at_pools == 2
+
+
+def test_runs_that_the_look_at_the_pools_has_found_are_not_read_again(monkeypatch):
+    on_a_pool, elsewhere = run_of("on a pool"), run_of("ended, or on none")
+    pool = pool_at_noon("gpu-0", job_run_of(on_a_pool))
+    monkeypatch.setattr("tasks.orchestration.shared_looks.read_pools", AsyncMock(return_value=(pool,)))
+    server = Server(on_a_pool, elsewhere)
+    known = [job_run_of(on_a_pool), job_run_of(elsewhere)]
+    found = asyncio.run(looks_with(server).runs(server, known, pools_are_looked_at=True))
+    assert [run.job_id for run in found] == ["on a pool", "ended, or on none"]
+    assert server.reads == [frozenset({elsewhere.id})]
