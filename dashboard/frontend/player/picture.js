@@ -34,6 +34,7 @@ export class Picture {
 
   /** Take the subtitles as they are saved now. */
   subtitle() {
+    for (const { track } of this.video.children) track.mode = "disabled"; // or what is on the picture would stay there
     this.video.replaceChildren();
     if (!this.isShown) return;
     const track = make("track", { kind: "subtitles", label: "Transcript", default: true });
