@@ -20,6 +20,7 @@ from streamlit import config
 from dashboard.api.service import make_api
 from dashboard.client import Client, open_client
 from dashboard.frontend.modules import ROUTES as FRONTEND_ROUTES
+from dashboard.frontend.shell import ROUTES as PAGE_ROUTES
 from dashboard.middleware import RequestLimits
 from dashboard.services.threads import STORE_THREADS, in_thread
 from dashboard.theme import THEME
@@ -89,7 +90,7 @@ for _name, _value in (STREAMLIT_OPTIONS | THEME).items():
 api = make_api()
 app = st.App(
     PAGES,
-    routes=[Mount("/api", app=api), *FRONTEND_ROUTES],
+    routes=[Mount("/api", app=api), *FRONTEND_ROUTES, *PAGE_ROUTES],
     middleware=[
         Middleware(RequestLimits),
         Middleware(CrossOriginProtection, server="The dashboard", instead="Open it as 127.0.0.1 or localhost."),
