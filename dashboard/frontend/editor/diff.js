@@ -22,6 +22,7 @@ export function partnersOf(before, after) {
 /** Return the pairs of indexes of what is common to both, last first. */
 function common(before, after) {
   if (!before.length || !after.length) return [];
+  if (Math.abs(before.length - after.length) > MOST_DIFFERENCES) return []; // so many differences at least
   const furthest = new Int32Array(2 * (before.length + after.length) + 3);
   const centre = before.length + after.length + 1;
   const steps = [];
