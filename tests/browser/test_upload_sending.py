@@ -158,6 +158,15 @@ def test_a_refused_file_is_named_and_the_batch_starts_only_when_it_is_told_to(op
     expect(upload.row("large.mp4")).to_contain_text("Refused")
     expect(upload.row("large.mp4")).to_contain_text("are accepted. Upload a shorter or smaller file.")
     expect(upload.page.get_by_text("1 of 2 files could not be uploaded.").first).to_be_visible()
+    upload.button("Failed (1)").click()
+    expect(upload.row("a.mp3")).to_be_hidden()
+    expect(upload.row("large.mp4")).to_be_visible()
+    upload.button("Failed (1)").click()
+    expect(upload.row("a.mp3")).to_be_visible()
+    upload.page.set_viewport_size({"width": 1280, "height": 300})
+    upload.button("Start without 1 file").scroll_into_view_if_needed()
+    expect(upload.progress).to_be_in_viewport()  # it stays while the list is scrolled
+    upload.page.set_viewport_size({"width": 1280, "height": 900})
     batch_id = upload.batch_id()
     assert state_on_server(stack, batch_id) == "uploading"
     upload.button("Retry Failed").click()

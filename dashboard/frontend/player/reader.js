@@ -1,6 +1,6 @@
 // A transcript that is shown: what its words, its keys and its recording do with each other.
 
-import { make } from "../shared/dom.js";
+import { make, stickBelowHeader } from "../shared/dom.js";
 import { SOUND_WISHES, wish } from "./keys.js";
 import { layOut, wordAt } from "./layout.js";
 import { answerMediaKeys, answersOfSound, resume, tellListener } from "./listening.js";
@@ -51,8 +51,7 @@ export class Reader {
     const onYield = () => this.setFollow(false);
     this.follower = new Follower(text, this.find("bar"), { onYield, signal: this.signal });
     this.on(this.find("follow"), "click", () => this.setFollow(press(this.find("follow"))));
-    this.stick();
-    this.on(window, "resize", () => this.stick());
+    stickBelowHeader(this.root, this.signal);
   }
 
   play() {
@@ -173,12 +172,6 @@ export class Reader {
   }
 
   /** Keep the bar below what covers the top of the page. */
-  stick() {
-    const cover = document.querySelector("[data-testid=stHeader]")?.getBoundingClientRect().bottom ?? 0;
-    const top = cover - this.follower.scroller.getBoundingClientRect().top;
-    this.root.style.setProperty("--cover", `${Math.max(0, top)}px`);
-  }
-
   close() {
     this.searching.close();
     this.playback?.close();

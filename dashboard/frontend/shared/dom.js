@@ -58,6 +58,17 @@ export function scrollerOf(element) {
   return document.scrollingElement;
 }
 
+/** Let what sticks to the top of *element* stay below Streamlit's header: `--cover` is how far that reaches into it. */
+export function stickBelowHeader(element, signal) {
+  const measure = () => {
+    const cover = document.querySelector("[data-testid=stHeader]")?.getBoundingClientRect().bottom ?? 0;
+    const top = cover - scrollerOf(element).getBoundingClientRect().top;
+    element.style.setProperty("--cover", `${Math.max(0, top)}px`);
+  };
+  measure();
+  addEventListener("resize", measure, { signal });
+}
+
 /**
  * Have a plain click on *link* do *follow*: loading a page again would end uploads that are under way.
  *

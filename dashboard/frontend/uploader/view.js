@@ -1,5 +1,6 @@
 // What a person sees of the upload. A page switch takes the view away; the upload goes on, and the next view shows it.
 
+import { stickBelowHeader } from "../shared/dom.js";
 import { counted, fileSize, number, percentOf } from "../shared/formats.js";
 import { TellMe } from "../notices/tell_me.js";
 import { LEFT_OUT } from "./choosing.js";
@@ -49,6 +50,7 @@ export class View {
     if (this.upload.views.has(this)) return;
     this.detached = new AbortController();
     this.entrance.listenToDrops(this.detached.signal);
+    stickBelowHeader(this.root.firstElementChild, this.detached.signal);
     this.upload.views.add(this);
     this.rows.paint(this.upload.queue.items);
     this.#paint();
