@@ -18,7 +18,7 @@ import numpy as np
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 from processes import peak_memory_mb
 
-from tasks.batches import TranscriptionOptions
+from tasks.options import TranscriptionOptions
 from tasks.transcription.model_files import load_model
 from tasks.transcription.model_manager import ENGINES, PlacedModel
 from tasks.transcription.sound import SAMPLE_RATE, decode

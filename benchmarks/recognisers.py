@@ -13,9 +13,9 @@ from typing import Any
 
 import faster_whisper
 
-from tasks.batches import TranscriptionOptions
 from tasks.devices import Device
 from tasks.errors import NoSpeech
+from tasks.options import TranscriptionOptions
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.transcribe import transcribe
 

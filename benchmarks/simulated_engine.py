@@ -15,7 +15,7 @@ from typing import Any
 from simulated_batch import AUDIO_PER_DEVICE_SECOND
 
 import flows.transcribe_recording as real
-from tasks.batches import TranscriptionOptions
+from tasks.options import TranscriptionOptions
 from tasks.settings import Settings
 from tasks.transcription.transcript import Segment, Transcript, Word
 

@@ -29,8 +29,8 @@ from measures import Measure, arguments_of, conclude
 from numpy.typing import NDArray
 
 from tasks.media.ffmpeg import ffmpeg_program
+from tasks.options import SpeakerChoice
 from tasks.settings import Settings
-from tasks.speaker_choice import SpeakerChoice
 from tasks.transcription.sound import SAMPLE_RATE, Sound, decode
 from tasks.transcription.speakers import Turn, find_turns
 from tasks.transcription.vad import find_speech

@@ -30,7 +30,7 @@ from prefect.exceptions import Abort
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from tasks.batches import ALREADY_PUBLISHED, REJECTED, Job, Recording, TranscriptionOptions
+from tasks.batches import ALREADY_PUBLISHED, REJECTED, Job, Recording
 from tasks.cancellation import DeviceLost, RunCancelled, current_token, reason_told, unless_cancelled
 from tasks.devices import Device
 from tasks.documents.formats import render_stored
@@ -39,6 +39,7 @@ from tasks.documents.publish import publish_documents
 from tasks.documents.stored_transcript import StoredTranscript
 from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, NoSpeech, TranscriptionError
 from tasks.media.streams import where_nothing_was_said
+from tasks.options import TranscriptionOptions
 from tasks.orchestration.look_up import Found, look_up_job
 from tasks.orchestration.prefect_runs import is_attempt_under_way, read_retry
 from tasks.orchestration.progress import progress_shown
@@ -46,6 +47,7 @@ from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.cancel_requests import forget_cancel
 from tasks.storage.keys import attempt_token
+from tasks.subtitles.spacing import text_length
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.fetch import fetch_recording
 from tasks.transcription.gaps import told
@@ -217,7 +219,7 @@ def _tell_of_setback(device: Device, processing: Processing) -> None:
 
 def _told(transcript: Transcript, seconds: float) -> str:
     audio = transcript.audio_seconds
-    message = f"{audio:.1f} s of audio in {seconds:.1f} s (RTF {seconds / audio:.2f}), {len(transcript.words)} words"
+    message = f"{audio:.1f} s of audio in {seconds:.1f} s (RTF {seconds / audio:.2f}), {text_length(transcript.text)}"
     if transcript.gaps:
         message += f", {told(transcript.gaps)}"
     for note in transcript.notes:

@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.errors import NotFound
-from tasks.names import DEFAULT_FORMATS, DocumentFormat, DocumentNames, display_name, document_stems
+from tasks.names import DocumentFormat, DocumentNames, display_name, document_stems
+from tasks.options import TranscriptionOptions
 from tasks.result_template import ResultTemplate
-from tasks.speaker_choice import SpeakerChoice
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
 JOB_ID = re.compile(r"(?P<batch_id>\d{8}-\d{6}-[a-z2-7]{6})-[a-z2-7]{10}")
@@ -77,44 +76,6 @@ class Stage(StrEnum):
     def ended(self) -> bool:
         """True if nothing more happens to the job unless a user asks for it."""
         return self in (Stage.DONE, Stage.FAILED, Stage.CANCELLED)
-
-
-class WhisperTask(StrEnum):
-    """Whisper's task: transcribe the speech, or translate it into English."""
-
-    TRANSCRIBE = "transcribe"
-    TRANSLATE = "translate"
-
-
-Term = Annotated[str, Field(max_length=100)]
-"""A word to expect. Whisper reads some 200 tokens of such words; Prefect takes 512 KiB of a run's parameters."""
-
-
-MOST_AUDIO_STREAMS = 50
-
-
-class TranscriptionOptions(StoredModel):
-    """The transcription options for the uploads of a batch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str = Field(default="auto", pattern=r"^[A-Za-z0-9._/-]{1,100}$", description="Whisper model, or auto")
-    language: str = Field(default="auto", pattern=r"^(auto|[a-z]{2,3})$", description="Language code, or auto")
-    task: WhisperTask = WhisperTask.TRANSCRIBE
-    vocabulary: tuple[Term, ...] = Field(default=(), max_length=200, description="Words to expect: names, terms")
-    formats: tuple[DocumentFormat, ...] = Field(default=DEFAULT_FORMATS, min_length=1)
-    audio_stream: int = Field(
-        default=0,
-        ge=0,
-        le=MOST_AUDIO_STREAMS,
-        description="Audio stream to transcribe, counted from 1; 0, or auto, takes the one with speech",
-    )
-    speakers: SpeakerChoice = Field(default="off", description="Tell them apart: off, auto, or how many there are")
-
-    @field_validator("audio_stream", mode="before")
-    @classmethod
-    def _auto_is_zero(cls, chosen: object) -> object:
-        return 0 if chosen == "auto" else chosen
 
 
 class Batch(StoredModel):

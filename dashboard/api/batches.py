@@ -8,7 +8,8 @@ from pydantic import ConfigDict, Field
 from dashboard.api.client import ClientOfProcess
 from dashboard.services.batch_filter import Wanted
 from dashboard.services.prefect_links import flow_run_url
-from tasks.batches import StoredModel, TranscriptionOptions
+from tasks.batches import StoredModel
+from tasks.options import TranscriptionOptions
 from tasks.orchestration.status import BatchPage, BatchState, BatchStatus
 
 router = APIRouter(prefix="/batch", tags=["batches"])

@@ -16,7 +16,7 @@ from dashboard.services.queries import BatchQueries
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.runs import PrefectService
 from dashboard.services.uploads import UploadService
-from tasks.batches import Batch, KeepMark, StartedRun, TranscriptionOptions, new_batch_id
+from tasks.batches import Batch, KeepMark, StartedRun, new_batch_id
 from tasks.errors import (
     DiskFull,
     NotFound,
@@ -26,6 +26,7 @@ from tasks.errors import (
     TranscriptionError,
     WrongStage,
 )
+from tasks.options import TranscriptionOptions
 from tasks.orchestration.status import BatchState, BatchStatus
 from tasks.settings import Settings
 from tasks.storage.base import Store

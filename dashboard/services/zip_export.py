@@ -17,12 +17,13 @@ from pydantic import Field
 from zipstream.ng import ZipStream
 
 from dashboard.services.zip_names import MANIFEST_NAME, member_stems
-from tasks.batches import Document, Gap, Job, Manifest, Publication, Stage, StoredModel, TranscriptionOptions
+from tasks.batches import Document, Gap, Job, Manifest, Publication, Stage, StoredModel
 from tasks.documents.formats import render_stored
 from tasks.documents.results import document_uri
 from tasks.documents.stored_transcript import read_stored_transcript
 from tasks.errors import NotFound, RecordDamaged
 from tasks.names import DocumentFormat, document_name
+from tasks.options import TranscriptionOptions
 from tasks.storage.base import Store
 from tasks.storage.keys import is_revision_token
 

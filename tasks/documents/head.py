@@ -2,8 +2,8 @@
 
 import re
 
-from tasks.batches import WhisperTask
 from tasks.documents.material import Material
+from tasks.options import WhisperTask
 from tasks.transcription.gaps import clock
 
 _NAMES = (

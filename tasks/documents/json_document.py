@@ -7,9 +7,10 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from tasks.batches import AudioStream, Gap, Job, StoredModel, WhisperTask
+from tasks.batches import AudioStream, Gap, Job, StoredModel
 from tasks.documents.paragraphs import Paragraph
 from tasks.documents.voices import heard_speakers, speaker_seconds
+from tasks.options import WhisperTask
 from tasks.subtitles.formats import Compliance
 from tasks.subtitles.tokens import timed_words
 from tasks.transcription.transcript import RemovedText, Segment, Transcript, is_empty

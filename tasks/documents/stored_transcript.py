@@ -11,13 +11,14 @@ from datetime import datetime
 
 from pydantic import Field
 
-from tasks.batches import Document, Publication, StoredModel, WhisperTask
+from tasks.batches import Document, Publication, StoredModel
 from tasks.documents.json_document import JsonDocument, Processing
 from tasks.documents.paragraphs import Paragraph, ParagraphStart, divided, paragraphs
 from tasks.documents.sentences import language_turns, sentences
 from tasks.documents.voices import speaker_turns
 from tasks.errors import NotFound, RecordDamaged, WrongStage
 from tasks.names import DocumentFormat
+from tasks.options import WhisperTask
 from tasks.storage.base import Store
 from tasks.storage.records import parse_record
 from tasks.subtitles.standards import SubtitleStandard, standard_for

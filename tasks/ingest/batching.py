@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tasks.batches import TranscriptionOptions, job_id_for, new_batch_id
+from tasks.batches import job_id_for, new_batch_id
 from tasks.errors import NotFound, RecordDamaged
 from tasks.ingest.context import ScanContext, pause_after
 from tasks.ingest.folder_options import FolderOptions
@@ -15,6 +15,7 @@ from tasks.ingest.outcomes import fate_of, read_ended
 from tasks.ingest.records import Claim, Plan, PlannedFile
 from tasks.ingest.sources import SourceChanged, SourceDenied, numbered
 from tasks.names import clean_path, file_size
+from tasks.options import TranscriptionOptions
 from tasks.storage.keys import BatchKeys
 from tasks.storage.part_file import free_bytes
 from tasks.storage.records import parse_record

@@ -10,13 +10,13 @@ from functools import cached_property
 
 from pydantic import ValidationError
 
-from tasks.batches import TranscriptionOptions
 from tasks.errors import InboxInvalid
 from tasks.ingest import clock
 from tasks.ingest.inboxes import first_fault, parsed_toml
 from tasks.ingest.index import Index
 from tasks.ingest.records import fingerprint_of
 from tasks.ingest.sources import Source, SourceChanged, SourceDenied
+from tasks.options import TranscriptionOptions
 
 OPTIONS_FILE = ".batchscribe.toml"
 SKIP_FILE = ".batchscribe-skip"

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from tasks.batches import StoredModel, TranscriptionOptions
+from tasks.batches import StoredModel
 from tasks.errors import InboxInvalid
 from tasks.names import MAX_PATH_DEPTH
+from tasks.options import TranscriptionOptions
 from tasks.settings import DEFAULT_INBOXES, Settings
 
 DEMO_INBOX = "inbox"

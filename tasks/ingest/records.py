@@ -20,8 +20,9 @@ from datetime import datetime
 
 from pydantic import Field
 
-from tasks.batches import Stage, StoredModel, TranscriptionOptions
+from tasks.batches import Stage, StoredModel
 from tasks.ingest.report import report_key
+from tasks.options import TranscriptionOptions
 
 FINGERPRINT_CHARACTERS = 12
 

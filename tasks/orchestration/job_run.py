@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from tasks.batches import WhisperTask
+from tasks.options import WhisperTask
 from tasks.transcription.models import AUTO
 
 CRASH_SETTLES = timedelta(seconds=20)

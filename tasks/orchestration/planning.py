@@ -8,7 +8,7 @@ from itertools import takewhile
 from operator import attrgetter, itemgetter
 from typing import Self
 
-from tasks.batches import WhisperTask
+from tasks.options import WhisperTask
 from tasks.orchestration.pool_model import Pool
 
 BEGIN_SECONDS = 5.0

@@ -12,8 +12,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Literal
 
-from tasks.batches import WhisperTask
 from tasks.errors import ModelUnavailable
+from tasks.options import WhisperTask
 from tasks.orchestration.job_run import LONG_AGO, JobRun, RunState
 from tasks.transcription.models import AUTO, model_for
 

@@ -38,7 +38,8 @@ from prefect.client.schemas.objects import (
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 
-from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW, WhisperTask
+from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW
+from tasks.options import WhisperTask
 from tasks.orchestration.job_run import JobRun, RunProgress
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT, WARM, Pool, PoolHealth

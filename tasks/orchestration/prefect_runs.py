@@ -27,7 +27,8 @@ from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from tasks.batches import BATCH_FLOW, WhisperTask, batch_tag, inbox_tag, job_tag
+from tasks.batches import BATCH_FLOW, batch_tag, inbox_tag, job_tag
+from tasks.options import WhisperTask
 from tasks.orchestration.job_run import LONG_AGO, Attempt, JobRun, RunState
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches

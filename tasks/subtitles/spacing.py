@@ -48,6 +48,16 @@ tex tiff toml ts tsv tsx txt vtt wav webm webp xls xlsx xml yaml yml zip
 _NAMES_AFTER_A_DOT = frozenset((*_DOMAINS.split(), *_FILE_ENDINGS.split()))
 
 
+def text_length(text: str) -> str:
+    """Return the length of *text* as told: "120 words", or "312 characters" where no spaces are between words."""
+    characters = sum(sign.isalpha() for sign in SPACELESS.findall(text))
+    words = sum(any(map(str.isalnum, word)) for word in SPACELESS.sub(" ", text).split())
+    parts = [f"{words} word{'s' * (words != 1)}"] if words or not characters else []
+    if characters:
+        parts.append(f"{characters} character{'s' * (characters != 1)}")
+    return ", ".join(parts)
+
+
 def spaced_sentences(words: Sequence[Word]) -> tuple[Word, ...]:
     """
     Return *words* with a space where two sentences are glued together, within a word or between two.

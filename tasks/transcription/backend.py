@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.batches import WhisperTask
 from tasks.errors import DeviceFailed
+from tasks.options import WhisperTask
 
 Samples = NDArray[np.float32]
 """Mono sound at 16 kHz, between -1 and 1."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from faster_whisper import available_models
 
-from tasks.batches import WhisperTask
 from tasks.errors import DeviceFailed
+from tasks.options import WhisperTask
 from tasks.transcription.backend import ChunkText
 from tasks.transcription.model_manager import LoadedModel
 from tasks.transcription.sound import decode

@@ -3,8 +3,8 @@
 import re
 from typing import Literal
 
-from tasks.batches import WhisperTask
 from tasks.errors import ModelUnavailable
+from tasks.options import WhisperTask
 
 AUTO = "auto"
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-from tasks.speaker_choice import SpeakerChoice
+from tasks.options import SpeakerChoice
 from tasks.transcription.clustering import Labels, Vectors, tell_apart
 from tasks.transcription.sound import SAMPLE_RATE
 from tasks.transcription.speaker_embeddings import (

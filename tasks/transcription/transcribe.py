@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tasks.batches import Gap, TranscriptionOptions
+from tasks.batches import Gap
 from tasks.errors import NoSpeech
+from tasks.options import TranscriptionOptions
 from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats, TranscriptionCancelled
+from tasks.transcription.chinese import in_one_script
 from tasks.transcription.gaps import merged, not_understood
 from tasks.transcription.known_answer import check_answer
 from tasks.transcription.languages import LanguageVote, elect_language
@@ -105,7 +107,7 @@ def transcribe(
         voiced_stretches(speech.spans, offset_seconds=initial_offset_seconds), worded_stretches(segments)
     )
     segments, speakers, notes = told_apart(segments, turns, offset_seconds=initial_offset_seconds)
-    return Transcript(
+    transcript = Transcript(
         segments=segments,
         language=heard.decoding.language,
         language_probability=heard.probability,
@@ -119,6 +121,7 @@ def transcribe(
         compute_type=compute_type,
         batch_size=batch_size,
     )
+    return in_one_script(transcript, options.chinese_script)
 
 
 def _speech_in(sound: Sound, plan: SpeechPlan | None, *, cancelled: Callable[[], bool]) -> Speech:

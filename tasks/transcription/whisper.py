@@ -17,9 +17,9 @@ from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_compression_ratio, get_suppressed_tokens
 
-from tasks.batches import WhisperTask
 from tasks.devices import Device
 from tasks.errors import TranscriptionError
+from tasks.options import WhisperTask
 from tasks.transcription.backend import (
     FRAMES_PER_SECOND,
     Chunk,

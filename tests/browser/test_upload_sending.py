@@ -42,6 +42,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
         "vocabulary": ["Whisper", "subtitles", "silence"],
         "formats": ["txt", "srt", "vtt", "docx"],
         "audio_stream": 0,
+        "chinese_script": "auto",
         "speakers": 2,
     }
     status = stack.api.get(f"/batch/{batch_id}").json()

@@ -11,6 +11,7 @@ import {
   fileSize,
   percentage,
   percentOf,
+  textLength,
   timeLeft,
 } from "../../dashboard/frontend/shared/formats.js";
 
@@ -19,6 +20,16 @@ const rules = (name, write, cases) => {
     for (const [value, text] of cases) assert.equal(write(value), text, `of ${value}`);
   });
 };
+
+rules("a text has words, and characters where no spaces are between words", textLength, [
+  ["", "0 words"],
+  ["One two – three.", "3 words"],
+  ["上个星期我们谈到了。", "9 characters"],
+  ["エドワード・ジェンナー、", "10 characters"], // ー is one, ・ is not
+  ["สวัสดี", "4 characters"], // vowels above and below are no characters of their own
+  ["나는 학교에 간다", "3 words"],
+  ["What is it? 今天天气 AI技术", "4 words, 6 characters"],
+]);
 
 rules("a size has one unit and three digits at most", fileSize, [
   [0, "0 bytes"],

@@ -5,19 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.batches import (
-    Batch,
-    Job,
-    Manifest,
-    TranscriptionOptions,
-    Upload,
-    batch_id_of,
-    job_id_for,
-    manifest_of,
-    new_batch_id,
-)
+from tasks.batches import Batch, Job, Manifest, Upload, batch_id_of, job_id_for, manifest_of, new_batch_id
 from tasks.errors import NotFound, UploadRejected
 from tasks.names import DocumentFormat, DocumentNames, clean_path, document_name, document_stems
+from tasks.options import TranscriptionOptions
 from tasks.storage.keys import BatchKeys, attempt_token, result_key
 
 NOON = datetime(2026, 1, 2, 12, 30, 59, tzinfo=UTC)

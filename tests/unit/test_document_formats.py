@@ -10,10 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
-from tasks.batches import Gap, GapReason, Job, WhisperTask
+from tasks.batches import Gap, GapReason, Job
 from tasks.documents.formats import render
 from tasks.documents.json_document import JsonDocument, Processing, json_schema
 from tasks.names import DocumentFormat
+from tasks.options import WhisperTask
 from tasks.transcription.transcript import RemovedText, Segment, Transcript, Word
 
 JOB = Job(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tasks.batches import TranscriptionOptions, WhisperTask
 from tasks.errors import InboxInvalid
 from tasks.ingest.context import pause_after
 from tasks.ingest.inboxes import Inbox, inboxes_of, read_inboxes
@@ -15,6 +14,7 @@ from tasks.ingest.records import fingerprint_of
 from tasks.ingest.report import IgnoredFiles, InboxReport, WaitingFile
 from tasks.ingest.reporting import markdown, summary
 from tasks.ingest.sources import numbered
+from tasks.options import TranscriptionOptions, WhisperTask
 from tasks.settings import Settings
 
 PROJECT = Path(__file__).parents[2]

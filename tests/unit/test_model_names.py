@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.batches import WhisperTask
 from tasks.errors import ModelUnavailable
+from tasks.options import WhisperTask
 from tasks.transcription.models import model_for
 
 

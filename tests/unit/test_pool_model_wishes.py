@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.batches import WhisperTask
+from tasks.options import WhisperTask
 from tasks.orchestration.job_run import RunState
 from tasks.orchestration.planning import WaitingJob
 from tasks.orchestration.pool_model import Pool, PoolHealth

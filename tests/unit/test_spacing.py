@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.subtitles.spacing import missing_spaces, spaced_sentences
+from tasks.subtitles.spacing import missing_spaces, spaced_sentences, text_length
 from tasks.subtitles.tokens import timed_words
 from tasks.transcription.transcript import Segment, Word
 
@@ -91,3 +91,18 @@ def test_nothing_but_spaces_is_added_and_none_twice(texts: list[str]):
     assert "".join(joined.split()) == "".join("".join(texts).split())
     assert missing_spaces(joined) == ()
     assert all(word.start <= word.end for word in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("", "0 words"),
+        ("One two - three.", "3 words"),
+        ("上个星期我们谈到了。", "9 characters"),
+        ("エドワード・ジェンナー、", "10 characters"),
+        ("나는 학교에 간다", "3 words"),
+        ("AI技术 is 人", "2 words, 3 characters"),
+    ],
+)
+def test_a_text_is_measured_in_words_or_in_characters_without_spaces(text, length):
+    assert text_length(text) == length

@@ -107,10 +107,9 @@ class Player {
       jobId: this.data.job_id,
       recording: this.data.has_recording ? this.recording() : null,
     });
-    const { words } = this.reader.text;
-    this.find("facts").replaceChildren(...factsOf(transcript, words.length));
+    this.find("facts").replaceChildren(...factsOf(transcript));
     this.offerCopy(transcript.text);
-    this.offerViews((transcript.removed ?? []).length);
+    this.offerViews(transcript);
     this.find("edit").hidden = false;
     this.offerDraft();
     this.become("ready");
@@ -237,18 +236,18 @@ class Player {
     };
   }
 
-  offerViews(removedCount) {
+  offerViews({ text, removed = [] }) {
     const { words, elements } = this.reader.text;
     const [doubts, removals, legend] = ["doubts", "removals", "legend"].map(this.find);
     this.find("shown").hidden = false;
     const showDoubts = (shown) => {
-      legend.replaceChildren(...legendOf(markDoubts(words, elements, shown), words.length));
+      legend.replaceChildren(...legendOf(markDoubts(words, elements, shown), text));
       legend.hidden = !shown;
     };
     showDoubts(doubts.getAttribute("aria-pressed") === "true");
     doubts.onclick = () => showDoubts(press(doubts));
-    removals.hidden = !removedCount;
-    removals.textContent = `Removed text (${removedCount})`;
+    removals.hidden = !removed.length;
+    removals.textContent = `Removed text (${removed.length})`;
     removals.onclick = () => this.root.classList.toggle("with-removed", press(removals));
   }
 

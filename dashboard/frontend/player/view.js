@@ -1,7 +1,7 @@
 // The elements of a transcript. Names and texts are set as text, never as HTML.
 
 import { make } from "../shared/dom.js";
-import { clock, counted, dayAndTime, duration } from "../shared/formats.js";
+import { clock, dayAndTime, duration, textLength } from "../shared/formats.js";
 import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
 import { areSeveral, nameOf } from "./speakers.js";
@@ -107,7 +107,7 @@ export function audioStreamOf(processing) {
 }
 
 /** Return the facts of the transcript's head, each with what it means where that is not plain. */
-export function factsOf(transcript, wordCount) {
+export function factsOf(transcript) {
   const { language, model, audio_seconds: seconds, real_time_factor: factor, processing } = transcript;
   const translated = processing?.task === "translate";
   const several = Object.keys(transcript.languages ?? {});
@@ -117,7 +117,7 @@ export function factsOf(transcript, wordCount) {
       ? { text: `Translated from ${spoken} into English`, className: "badge" }
       : { text: spoken, title: `Language, ${Math.round(transcript.language_probability * 100)} % sure` },
     { text: clock(seconds), title: "Duration" },
-    { text: `${counted(wordCount, "word")}` },
+    { text: textLength(transcript.text) },
     { text: `Model ${model}`, title: processing ? `${processing.device}, ${processing.compute_type}` : "" },
   ];
   const { revision = 0, revised_at: revisedAt, revised_by: revisedBy } = transcript;
@@ -138,28 +138,28 @@ export function factsOf(transcript, wordCount) {
   });
 }
 
-/** Mark the words of which the model was not sure, or take the marks away; return how many they are. */
+/** Mark the words of which the model was not sure, or take the marks away; return them as a text. */
 export function markDoubts(words, elements, shown) {
-  let doubted = 0;
+  const doubted = [];
   words.forEach(({ probability }, index) => {
     if (probability === null || probability >= DOUBTED) return;
-    doubted++;
+    doubted.push(words[index].text);
     const element = elements[index];
     element.classList.toggle(probability < UNLIKELY ? "unlikely" : "doubted", shown);
     if (shown) element.title = `${Math.round(probability * 100)} % sure`;
     else element.removeAttribute("title");
   });
-  return doubted;
+  return doubted.join(" ");
 }
 
 /** Return what the marks of doubted words mean. */
-export function legendOf(count, total) {
+export function legendOf(doubted, text) {
   const percent = (share) => `${Math.round(share * 100)} %`;
   return [
     "The model was less than ",
     make("span", { class: "doubted" }, `${percent(DOUBTED)} sure`),
     " or less than ",
     make("span", { class: "unlikely" }, `${percent(UNLIKELY)} sure`),
-    ` of ${count} of ${total} words. Point at one, or choose it with the keys, to see how sure.`,
+    ` of ${textLength(doubted)} out of ${textLength(text)}. Point at one, or choose it with the keys, to see how sure.`,
   ];
 }

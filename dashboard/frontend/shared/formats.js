@@ -8,6 +8,23 @@ export const number = new Intl.NumberFormat("en").format;
 /** So many things: "1 file", "12,345 files". */
 export const counted = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
+const SPACELESS =
+  "[\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Thai}\\p{scx=Laoo}\\p{scx=Khmr}\\p{scx=Mymr}\\p{scx=Tibt}]";
+const CHARACTERS = new RegExp(`(?=${SPACELESS})\\p{L}`, "gu");
+const SPACELESS_RUNS = new RegExp(`${SPACELESS}+\\p{M}*`, "gu");
+const WORDS = /\S*[\p{L}\p{N}]\S*/gu;
+
+/** The length of a text: "120 words"; where no spaces are written between words, "312 characters". */
+export function textLength(text) {
+  const characters = text.match(CHARACTERS)?.length ?? 0;
+  const words = text.replace(SPACELESS_RUNS, " ").match(WORDS)?.length ?? 0;
+  const parts = [
+    words || !characters ? counted(words, "word") : "",
+    characters ? counted(characters, "character") : "",
+  ];
+  return parts.filter(Boolean).join(", ");
+}
+
 /** A size in bytes: "812 bytes", "1.5 kB", "12.3 MB", "123 GB". */
 export function fileSize(bytes) {
   let [size, unit] = [bytes, 0];

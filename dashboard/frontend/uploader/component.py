@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.frontend.modules import SAMPLE_ADDRESS, component_script
-from dashboard.frontend.uploader.choices import LANGUAGES, MODELS, SPEAKER_COUNTS
+from dashboard.frontend.uploader.choices import AUDIO_STREAMS, LANGUAGES, MODELS, SPEAKER_COUNTS
 from tasks.media.formats import MEDIA_ENDINGS
 from tasks.names import DEFAULT_FORMATS, DocumentFormat
 
@@ -51,6 +51,7 @@ def uploader(*, parallel_uploads: int, max_file_bytes: int) -> StartedBatch | No
         "models": MODELS,
         "languages": LANGUAGES,
         "speakerCounts": SPEAKER_COUNTS,
+        "audioStreams": AUDIO_STREAMS,
         "formats": [
             {"value": each.value, "description": each.description, "usual": each in DEFAULT_FORMATS}
             for each in DocumentFormat

@@ -23,8 +23,9 @@ export class OptionsForm {
 
   // What the API takes.
   get value() {
-    const { name, language, task, vocabulary, formats, model, otherModel, speakers } = this.#choices();
-    const options = { language, task, formats, speakers, vocabulary: wordsOf(vocabulary).slice(0, MOST_WORDS) };
+    const { name, language, task, vocabulary, formats, model, otherModel, speakers, stream, chinese } = this.#choices();
+    const options = { language, task, formats, speakers, audio_stream: stream, chinese_script: chinese };
+    options.vocabulary = wordsOf(vocabulary).slice(0, MOST_WORDS);
     options.model = model === OTHER_MODEL ? otherModel.trim() || "auto" : model;
     return { name: name.trim() || this.suggestedName || "", options };
   }
@@ -46,18 +47,22 @@ export class OptionsForm {
     this.form.querySelector("fieldset").disabled = Boolean(batch);
     this.form.querySelector("#frozen").hidden = !batch;
     const { name, options } = batch ?? {};
-    if (batch) this.#show({ ...DEFAULT_CHOICES, ...options, name, vocabulary: options?.vocabulary?.join(", ") ?? "" });
+    const { audio_stream: stream = 0, chinese_script: chinese = "auto", vocabulary = [] } = options ?? {};
+    if (batch) this.#show({ ...DEFAULT_CHOICES, ...options, name, stream, chinese, vocabulary: vocabulary.join(", ") });
     else this.#show({ ...DEFAULT_CHOICES, formats: this.usualFormats, ...stored(CHOICES) });
     this.#describe();
   }
 
-  #offer({ models, languages, formats, speakerCounts }) {
+  #offer({ models, languages, formats, speakerCounts, audioStreams }) {
     const nameOf = new Intl.DisplayNames(["en"], { type: "language" });
     const known = languages.map((code) => [code, NAMES_BROWSERS_LACK[code] ?? nameOf.of(code)]);
     known.sort((one, other) => byPath(one[1], other[1]));
     this.fields.language.append(...known.map(([code, name]) => new Option(name, code)));
     this.fields.model.append(...models.map((model) => new Option(model, model)), new Option("Another…", OTHER_MODEL));
     this.fields.speakers.append(...speakerCounts.map((count) => new Option(`Tell ${count} apart`, count)));
+    this.fields.stream.append(
+      ...audioStreams.map((stream) => new Option(`Stream ${stream} of files with several`, stream)),
+    );
     this.usualFormats = formats.filter(({ usual }) => usual).map(({ value }) => value);
     const boxes = formats.map(({ value, description }) => {
       const label = document.createElement("label");
@@ -69,7 +74,7 @@ export class OptionsForm {
   }
 
   #choices() {
-    const { name, language, task, model, vocabulary, speakers } = this.fields;
+    const { name, language, task, model, vocabulary, speakers, stream, chinese } = this.fields;
     return {
       name: name.value,
       language: language.value,
@@ -78,11 +83,13 @@ export class OptionsForm {
       otherModel: this.fields["other-model"].value,
       vocabulary: vocabulary.value,
       speakers: Number(speakers.value) || speakers.value,
+      stream: Number(stream.value),
+      chinese: chinese.value,
       formats: this.#boxes().filter((box) => box.checked).map((box) => box.value),
     };
   }
 
-  #show({ name, language, task, model, otherModel, vocabulary, formats, speakers }) {
+  #show({ name, language, task, model, otherModel, vocabulary, formats, speakers, stream, chinese }) {
     const offered = [...this.fields.model.options].some((option) => option.value === model);
     this.fields.name.value = name ?? "";
     this.fields.language.value = language;
@@ -91,6 +98,8 @@ export class OptionsForm {
     this.fields["other-model"].value = offered ? otherModel ?? "" : model;
     this.fields.vocabulary.value = vocabulary;
     this.fields.speakers.value = speakers;
+    this.fields.stream.value = stream;
+    this.fields.chinese.value = chinese;
     this.#boxes().forEach((box) => (box.checked = (formats ?? this.usualFormats).includes(box.value)));
     if (!this.fields.language.value) this.fields.language.value = "auto"; // remembered from another version
   }
@@ -107,7 +116,7 @@ export class OptionsForm {
 
   // Tells in the heading, which stays when the form is folded, what differs from the usual.
   #describe() {
-    const { language, task, model, otherModel, vocabulary, formats, speakers } = this.#choices();
+    const { language, task, model, otherModel, vocabulary, formats, speakers, stream, chinese } = this.#choices();
     const words = wordsOf(vocabulary).length;
     const special = [
       language !== "auto" && this.fields.language.selectedOptions[0].text,
@@ -115,6 +124,8 @@ export class OptionsForm {
       model !== "auto" && (model === OTHER_MODEL ? otherModel : model),
       words > 0 && counted(words, "word"),
       speakers !== "off" && (speakers === "auto" ? "speakers" : counted(speakers, "speaker")),
+      stream > 0 && `audio stream ${stream}`,
+      chinese !== "auto" && this.fields.chinese.selectedOptions[0].text,
       formats.join() !== this.usualFormats.join() && formats.join(", "),
     ];
     this.details.querySelector("summary small").textContent = special.filter(Boolean).join(" · ");
@@ -133,6 +144,8 @@ const DEFAULT_CHOICES = {
   otherModel: "",
   vocabulary: "",
   speakers: "off",
+  stream: 0,
+  chinese: "auto",
 };
 
 // The next batch gets a name of its own; everything else stays as it was.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.batches import TranscriptionOptions
+from tasks.options import TranscriptionOptions
 from tasks.transcription.backend import device_error
 from tasks.transcription.model_manager import Engines, PlacedModel
 from tasks.transcription.transcribe import transcribe

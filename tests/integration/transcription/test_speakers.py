@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from faster_whisper import decode_audio
 
-from tasks.batches import TranscriptionOptions
+from tasks.options import TranscriptionOptions
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.transcribe import transcribe
 

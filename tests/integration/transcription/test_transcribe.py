@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
 
-from tasks.batches import Gap, GapReason, TranscriptionOptions, WhisperTask
+from tasks.batches import Gap, GapReason
 from tasks.devices import Device
 from tasks.errors import MediaRejected, NoSpeech, TranscriptionError
+from tasks.options import TranscriptionOptions, WhisperTask
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.sound import decode

@@ -14,12 +14,13 @@ from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import StateType
 
 import tasks.transcription.transcribe
-from tasks.batches import AudioStream, Job, Recording, TranscriptionOptions
+from tasks.batches import AudioStream, Job, Recording
 from tasks.cancellation import CancelToken, DeviceLost, set_current_token
 from tasks.devices import Device
 from tasks.documents.publish import publish
 from tasks.errors import StoreUnavailable
 from tasks.names import DocumentFormat
+from tasks.options import TranscriptionOptions
 from tasks.settings import Settings
 from tasks.storage.folder import FolderStore
 from tasks.storage.keys import BatchKeys, attempt_token

@@ -10,9 +10,9 @@ from pathlib import Path
 from prefect import flow, get_run_logger, runtime, task
 from prefect.states import Cancelled
 
-from tasks.batches import TranscriptionOptions
 from tasks.cancellation import RunCancelled, current_token
 from tasks.devices import Device
+from tasks.options import TranscriptionOptions
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.transcribe import transcribe
 
