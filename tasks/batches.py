@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.errors import NotFound
 from tasks.names import DocumentFormat, DocumentNames, display_name, document_stems
-from tasks.options import TranscriptionOptions
+from tasks.options import JobOptions, TranscriptionOptions
 from tasks.result_template import ResultTemplate
 
 BATCH_ID = re.compile(r"\d{8}-\d{6}-[a-z2-7]{6}")
@@ -105,6 +105,7 @@ class Upload(StoredModel):
     size: int = Field(ge=0, description="bytes")
     sha256: str
     uploaded_at: datetime
+    options: JobOptions = JobOptions()
 
 
 class Job(StoredModel):
@@ -117,6 +118,7 @@ class Job(StoredModel):
     document_stem: str = Field(description="path of its documents below documents/, without their endings")
     result_stem: str = Field(default="", description="the same in their stable addresses, if it is another")
     names: DocumentNames = Field(default=DocumentNames.REFINED, description="those of its batch")
+    options: JobOptions = Field(default=JobOptions(), description="what it has differently from its batch")
 
     @property
     def name(self) -> str:
@@ -256,6 +258,7 @@ def manifest_of(batch: Batch, uploads: Iterable[Upload], *, started_at: datetime
             document_stem=stems[upload.path],
             result_stem=numbered.get(stems[upload.path], ""),
             names=batch.names,
+            options=upload.options,
         )
         for upload in ordered
     )

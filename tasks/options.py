@@ -82,3 +82,29 @@ class TranscriptionOptions(BaseModel):
         description="Script of Chinese: simplified, traditional, auto (one for each recording: that of most of it), "
         "or off (as the model writes it)",
     )
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class JobOptions(BaseModel):
+    """The options that one upload has differently from its batch; what is null, or left out, is as in the batch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: LanguageCode | None = Field(default=None, exclude_if=_is_none)
+    model: ModelName | None = Field(default=None, exclude_if=_is_none)
+    speakers: SpeakerChoice | None = Field(default=None, exclude_if=_is_none)
+    audio_stream: StreamNumber | None = Field(default=None, exclude_if=_is_none)
+
+    def applied_to(self, options: TranscriptionOptions) -> TranscriptionOptions:
+        """Return the options of the upload in a batch with *options*."""
+        return options.model_copy(update=self.model_dump())
+
+    def differing_from(self, options: TranscriptionOptions) -> "JobOptions":
+        """Return these without the ones that are the same in *options*."""
+        chosen = self.model_dump(include=set(JobOptions.model_fields))
+        return JobOptions.model_validate(
+            {name: value for name, value in chosen.items() if value != getattr(options, name)}
+        )

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request, status
-from pydantic import ConfigDict, Field
+from fastapi import APIRouter, Header, Query, Request, status
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from dashboard.api.client import ClientOfProcess
@@ -15,6 +15,7 @@ from dashboard.services.upload_check import OfferedFile, RefusedFile, refusals
 from dashboard.services.upload_file import UploadBody
 from dashboard.services.uploads import FileIdentity
 from tasks.batches import StoredModel, Upload
+from tasks.options import JobOptions
 from tasks.storage.part_file import free_bytes
 
 router = APIRouter(tags=["uploads"])
@@ -49,6 +50,45 @@ larger one is ended instead: a client that is still sending may then see a broke
 """
 
 
+class SentFile(JobOptions):
+    """The batch and the path of a file that is sent, and the options that it has differently from its batch."""
+
+    batch_id: str
+    path: str = Field(default="", description="path below the folder; a form's file has its own name")
+
+
+PathOfFile = Annotated[str, Field(description="path below the folder")]
+SizeOfFile = Annotated[int, Field(ge=0, description="bytes of the whole file")]
+Fingerprint = Annotated[
+    str,
+    Field(
+        min_length=8,
+        max_length=200,
+        description="what tells the file from another one of its path and size, say its time and a checksum",
+    ),
+]
+
+
+class SoughtFile(BaseModel):
+    """The batch and the identity of a file of which a part may have arrived."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch_id: str
+    path: PathOfFile
+    size: SizeOfFile
+    fingerprint: Fingerprint
+
+
+class RestOfFile(JobOptions):
+    """The batch and the identity of a file whose rest is sent, and its options as in `SentFile`."""
+
+    batch_id: str
+    path: PathOfFile
+    size: SizeOfFile
+    fingerprint: Fingerprint
+
+
 class UploadReceived(StoredModel):
     """An upload that counts."""
 
@@ -56,6 +96,7 @@ class UploadReceived(StoredModel):
     path: str
     size: int
     sha256: str
+    options: JobOptions = Field(description="those that differ from its batch")
 
 
 class UploadArrived(StoredModel):
@@ -95,55 +136,38 @@ async def check_uploads(client: ClientOfProcess, offered: OfferedFiles) -> Uploa
 
 @router.post("/upload", status_code=status.HTTP_201_CREATED, openapi_extra=UPLOAD_BODY)
 async def receive_upload(
-    request: Request,
-    client: ClientOfProcess,
-    batch_id: str,
-    path: Annotated[str | None, Query(description="path below the folder; a form's file has its own name")] = None,
+    request: Request, client: ClientOfProcess, sent: Annotated[SentFile, Query()]
 ) -> UploadReceived:
     """
     Receive one file: as the raw body, or as the field ``file`` of a form.
 
-    Sending the same file again is harmless and answered the same. An empty file is accepted; its job fails and says so.
+    Sending the same file again is harmless and answered the same; its options are then those of the last time. An empty
+    file is accepted; its job fails and says so.
     """
-    async with _body(request, client, batch_id) as body:
-        return _received(await client.intake.receive(batch_id, path or "", body))
+    async with _body(request, client, sent.batch_id) as body:
+        return _received(await client.intake.receive(sent.batch_id, sent.path, body, sent))
 
 
-def _identity(
-    path: Annotated[str, Query(description="path below the folder")],
-    size: Annotated[int, Query(ge=0, description="bytes of the whole file")],
-    fingerprint: Annotated[
-        str,
-        Query(
-            min_length=8,
-            max_length=200,
-            description="what tells the file from another one of its path and size, say its time and a checksum",
-        ),
-    ],
-) -> FileIdentity:
-    return FileIdentity(path=path, size=size, fingerprint=fingerprint)
-
-
-Identity = Annotated[FileIdentity, Depends(_identity)]
+def _identity(file: SoughtFile | RestOfFile) -> FileIdentity:
+    return FileIdentity(path=file.path, size=file.size, fingerprint=file.fingerprint)
 
 
 @router.get("/upload")
-async def find_upload(client: ClientOfProcess, batch_id: str, identity: Identity) -> UploadArrived:
+async def find_upload(client: ClientOfProcess, sought: Annotated[SoughtFile, Query()]) -> UploadArrived:
     """
     Tell how much of a file has arrived by ``PATCH``, over connections that broke off.
 
     423 while it is being received: ask again in a moment.
     """
-    arrived = await client.intake.arrived(batch_id, identity)
-    return UploadArrived(path=identity.path, size=identity.size, arrived=arrived)
+    arrived = await client.intake.arrived(sought.batch_id, _identity(sought))
+    return UploadArrived(path=sought.path, size=sought.size, arrived=arrived)
 
 
 @router.patch("/upload", status_code=status.HTTP_201_CREATED, openapi_extra=REST_BODY)
 async def receive_rest_of_upload(
     request: Request,
     client: ClientOfProcess,
-    batch_id: str,
-    identity: Identity,
+    rest: Annotated[RestOfFile, Query()],
     upload_offset: Annotated[int, Header(ge=0, description="bytes that have arrived, as GET tells")],
 ) -> UploadReceived:
     """
@@ -153,8 +177,8 @@ async def receive_rest_of_upload(
     for as long as batches that are never started are kept. 409 if the file ends elsewhere, 423 while it is being
     received.
     """
-    async with _body(request, client, batch_id) as body:
-        return _received(await client.intake.receive_rest(batch_id, identity, upload_offset, body))
+    async with _body(request, client, rest.batch_id) as body:
+        return _received(await client.intake.receive_rest(rest.batch_id, _identity(rest), upload_offset, body, rest))
 
 
 @asynccontextmanager
@@ -174,7 +198,9 @@ async def _body(request: Request, client: Client, batch_id: str) -> AsyncIterato
 
 
 def _received(upload: Upload) -> UploadReceived:
-    return UploadReceived(job_id=upload.job_id, path=upload.path, size=upload.size, sha256=upload.sha256)
+    return UploadReceived(
+        job_id=upload.job_id, path=upload.path, size=upload.size, sha256=upload.sha256, options=upload.options
+    )
 
 
 def _content_length(request: Request) -> int:

@@ -305,10 +305,11 @@ def document_url(job_id: str, document_format: DocumentFormat) -> str:
 
 def _waiting(manifest: Manifest, batch: BatchFacts, jobs: Iterable[JobFacts]) -> list[WaitingJob]:
     """Return the jobs whose recording is ready and that have no run yet."""
-    batch_id, options, inbox = manifest.batch.batch_id, manifest.batch.options, bool(manifest.batch.inbox)
+    batch_id, usual, inbox = manifest.batch.batch_id, manifest.batch.options, bool(manifest.batch.inbox)
     return [
         WaitingJob(job.job.job_id, batch_id, job.recording_seconds, options.model, options.task, inbox=inbox)
         for job in jobs
+        for options in (job.job.options.applied_to(usual),)
         if job.run is None and job.recording_seconds is not None and not stage_of(job, batch).ended
     ]
 

@@ -32,6 +32,7 @@ from tasks.errors import (
 )
 from tasks.media.formats import is_media
 from tasks.names import clean_path, display_name, told_apart
+from tasks.options import JobOptions
 from tasks.settings import Settings
 from tasks.storage.part_file import PartFile, Received, free_bytes
 from tasks.storage.resumable_file import ResumableFile, arrived_bytes, kept_parts
@@ -96,9 +97,11 @@ class UploadService:
         finally:
             self._arriving -= 1
 
-    async def receive(self, batch_id: str, path: str, body: UploadBody) -> Upload:
+    async def receive(self, batch_id: str, path: str, body: UploadBody, options: JobOptions | None = None) -> Upload:
         """
         Receive a file into the batch, and return its record. A form's file without a *path* has its own name.
+
+        Sent again, it has the *options* of the last time.
 
         Raises what `arrival`, `UploadBody.receive` and `commit` raise.
         """
@@ -108,7 +111,7 @@ class UploadService:
             async with _open(part, body.length):
                 kept_path = await body.receive(path, part, media_path)
                 received = await in_thread(WRITE_THREADS, part.complete)
-                return await self.commit(batch, kept_path, part, received)
+                return await self.commit(batch, kept_path, part, received, options or JobOptions())
 
     async def arrived(self, batch_id: str, identity: FileIdentity) -> int:
         """Return how many bytes of the file have arrived. Raises `UploadUnderWay`, and what `arrival` raises."""
@@ -117,7 +120,14 @@ class UploadService:
             self.open_batches.check_room(batch, identity.size, media_path(identity.path))
         return await in_thread(WRITE_THREADS, part.arrived)
 
-    async def receive_rest(self, batch_id: str, identity: FileIdentity, offset: int, body: UploadBody) -> Upload:
+    async def receive_rest(
+        self,
+        batch_id: str,
+        identity: FileIdentity,
+        offset: int,
+        body: UploadBody,
+        options: JobOptions | None = None,
+    ) -> Upload:
         """
         Receive all of a file from *offset* on, where what has arrived of it ends, and return its record.
 
@@ -137,7 +147,7 @@ class UploadService:
             await body.receive(path, part, media_path)
             received = await in_thread(WRITE_THREADS, part.complete)
             try:
-                return await self.commit(batch, path, part, received)
+                return await self.commit(batch, path, part, received, options or JobOptions())
             except PathTaken:
                 part.give_up()
                 raise
@@ -153,7 +163,9 @@ class UploadService:
         folder = self._folder(batch_id)
         return ResumableFile(folder, job_id, size=identity.size, fingerprint=identity.fingerprint)
 
-    async def commit(self, batch: OpenBatch, path: str, part: PartFile, received: Received) -> Upload:
+    async def commit(
+        self, batch: OpenBatch, path: str, part: PartFile, received: Received, options: JobOptions
+    ) -> Upload:
         """
         Make a received file an upload of the batch, and return its record.
 
@@ -161,13 +173,14 @@ class UploadService:
         """
         batch_id = batch.batch.batch_id
         job_id = job_id_for(batch_id, path)
+        own = options.differing_from(batch.batch.options)
         async with batch.lock:  # it can't be closed: this upload counts as arriving
             known = batch.uploads.get(job_id)
             if known is not None and (known.size, known.sha256) != (received.size, received.sha256):
                 raise path_taken(path)
             final = self._folder(batch_id) / job_id
             await in_thread(WRITE_THREADS, part.move_to, final)
-            if known is not None:
+            if known is not None and known.options == own:
                 return known
             upload = Upload(
                 job_id=job_id,
@@ -175,6 +188,7 @@ class UploadService:
                 size=received.size,
                 sha256=received.sha256,
                 uploaded_at=datetime.now(UTC),
+                options=own,
             )
             try:
                 await self._records.write_upload(batch_id, upload)
@@ -182,10 +196,11 @@ class UploadService:
                 batch.stale = True
                 raise
             except (NotFound, DiskFull):
-                await in_thread(WRITE_THREADS, final.unlink, missing_ok=True)
+                if known is None:
+                    await in_thread(WRITE_THREADS, final.unlink, missing_ok=True)
                 raise
             batch.uploads[job_id] = upload
-            batch.held_bytes += upload.size
+            batch.held_bytes += upload.size - (known.size if known else 0)
         logger.info("upload of job %s received: %d bytes", job_id, upload.size)
         return upload
 

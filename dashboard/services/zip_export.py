@@ -23,7 +23,7 @@ from tasks.documents.results import document_uri
 from tasks.documents.stored_transcript import read_stored_transcript
 from tasks.errors import NotFound, RecordDamaged
 from tasks.names import DocumentFormat, document_name
-from tasks.options import TranscriptionOptions
+from tasks.options import JobOptions, TranscriptionOptions
 from tasks.storage.base import Store
 from tasks.storage.keys import is_revision_token
 
@@ -56,6 +56,7 @@ class JobEntry(StoredModel):
 
     job_id: str
     path: str
+    options: JobOptions = Field(description="what it has differently from its batch")
     stage: Stage
     error: str | None
     language: str | None
@@ -132,6 +133,7 @@ def _job_entry(
     return JobEntry(
         job_id=outcome.job.job_id,
         path=outcome.job.path,
+        options=outcome.job.options,
         stage=outcome.stage,
         error=error,
         language=publication.language if publication else None,

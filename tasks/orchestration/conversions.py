@@ -108,7 +108,7 @@ class Conversions:
         set_current_token(token)
         set_current_turn(turn)
         tagged = convert.with_options(tags=[job_tag(job.job_id)])
-        options = self._batch.options
+        options = job.options.applied_to(self._batch.options)
         return tagged.submit(
             job,
             self._batch.batch_id,

@@ -239,12 +239,13 @@ class Dispatcher:
     def _candidates(self, jobs: Mapping[str, Waiting]) -> Iterator[WaitingJob]:
         """Yield the jobs as the policy sees them. While no pool has room it looks at none, however many there are."""
         for job_id, ready in jobs.items():
+            options = ready.job.options.applied_to(self._batch.options)
             yield WaitingJob(
                 job_id,
                 self._batch.batch_id,
                 ready.recording.audio_seconds,
-                self._batch.options.model,
-                self._batch.options.task,
+                options.model,
+                options.task,
                 inbox=bool(self._batch.inbox),
             )
 
@@ -291,5 +292,5 @@ class Dispatcher:
             "batch_id": self._batch.batch_id,
             "job": ready.job.model_dump(mode="json"),
             "recording": ready.recording.model_dump(mode="json"),
-            "options": self._batch.options.model_dump(mode="json"),
+            "options": ready.job.options.applied_to(self._batch.options).model_dump(mode="json"),
         }

@@ -185,6 +185,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         job_id=facts.job.job_id,
         path=facts.job.path,
         size=facts.job.size,
+        options=facts.job.options,
         stage=stage,
         progress=_progress(stage, facts.progress),
         work_pool=(now.run.work_pool or None) if now.run else None,

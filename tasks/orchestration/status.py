@@ -9,6 +9,7 @@ from pydantic import Field
 from tasks.batches import Stage, StoredModel
 from tasks.devices import DeviceLoad, Quarantine
 from tasks.names import DocumentFormat
+from tasks.options import JobOptions
 
 
 class BatchState(StrEnum):
@@ -54,6 +55,7 @@ class JobStatus(StoredModel):
     path: str
     title: str = Field(default="", description="what users call the recording; empty if nothing but its path")
     size: int = Field(description="bytes of the upload")
+    options: JobOptions = Field(default=JobOptions(), description="what it has differently from its batch")
     stage: Stage
     progress: float = Field(ge=0, le=1, description="share of the audio that is transcribed")
     work_pool: str | None = None

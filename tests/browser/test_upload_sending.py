@@ -6,6 +6,7 @@ import re
 from playwright.sync_api import expect
 
 from tasks.storage.keys import BatchKeys
+from tests.support.looks import barriers
 
 JUNK = 400_000
 SLOW = 150_000
@@ -31,8 +32,24 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
     page.get_by_label("JSON").uncheck()
     page.get_by_label("Word document").check()
     upload.choose(*(clip.path for clip in list(clips.values())[:2]))
+    first, second = sorted(list(clips)[:2])
+    page.get_by_label("Select all").check()
+    upload.button("Options of 2 files…").click()
+    page.get_by_role("dialog").get_by_label("Speakers").select_option("Don't tell apart")
+    page.get_by_role("dialog").get_by_label("Audio stream").select_option("The one with speech")
+    upload.button("Use these").click()
+    upload.button(f"Options of {second}").click()
+    page.get_by_role("dialog").get_by_label("Spoken language").select_option("German")
+    assert barriers(page) == []
+    upload.button("Use these").click()
+    expect(upload.row(first)).to_contain_text("speakers not told apart")
+    expect(upload.row(second)).to_contain_text("German · speakers not told apart")
+    upload.button(f"Options of {first}").click()
+    upload.button("As for the batch").click()
+    expect(upload.row(first)).not_to_contain_text("speakers")
     upload.button("Upload All").click()
     batch_id = upload.opened_batch()
+    expect(page.get_by_role("row").filter(has_text=second)).to_contain_text("German · speakers not told apart")
     batch = json.loads((stack.data / "store" / BatchKeys.of(batch_id).batch).read_text())
     assert batch["name"] == "Two clips"
     assert batch["options"] == {
@@ -46,7 +63,8 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
         "speakers": 2,
     }
     status = stack.api.get(f"/batch/{batch_id}").json()
-    assert sorted(job["path"] for job in status["jobs"]) == sorted(list(clips)[:2])
+    options = {job["path"]: job["options"] for job in status["jobs"]}
+    assert options == {first: {}, second: {"language": "de", "speakers": "off"}}
     assert status["state"] != "uploading"
 
 

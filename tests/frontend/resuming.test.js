@@ -87,6 +87,25 @@ async function resumed(notes = { files: 5, listed: [1, 2, 3, 4, 5].map((each) =>
   return { upload, left, server, batchId };
 }
 
+test("options of single files are remembered, and come back with the files", async () => {
+  const listed = [[talk(1).path, 100], [talk(3).path, 100, { language: "de" }], [talk(4).path, 100]];
+  const { upload, batchId } = await resumed({ files: 3, listed });
+  const [, , third, fourth] = upload.queue.items;
+  assert.deepEqual([third.options, fourth.options], [{ language: "de" }, {}]);
+  upload.choose([third, fourth], { speakers: 2, language: undefined });
+  upload.add({ found: [{ path: talk(3).path, file: { size: 90 } }] });
+  assert.deepEqual(upload.queue.byPath.get(talk(3).path).options, { speakers: 2 });
+  const kept = JSON.parse(localStorage.getItem(OPEN + batchId)).listed;
+  assert.deepEqual(kept.filter(([, , options]) => options).map(([path]) => path).sort(), [talk(3).path, talk(4).path]);
+});
+
+test("what has arrived keeps the options it was sent with", async () => {
+  const { upload } = await resumed();
+  const [arrived] = upload.queue.items;
+  upload.choose([arrived], { model: "tiny" });
+  assert.deepEqual(arrived.options, {});
+});
+
 test("whoever goes on after a reload sees every file that was listed, and which of them are missing", async () => {
   const { upload } = await resumed();
   const { queue } = upload;

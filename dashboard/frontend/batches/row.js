@@ -2,6 +2,7 @@
 
 import { make, onPlainClick, setAttribute, setText } from "../shared/dom.js";
 import { duration, fileSize, number, percentage, timeLeft } from "../shared/formats.js";
+import { optionsText } from "../shared/options.js";
 import { badgeOfStage, makeBar, showBadge } from "./elements.js";
 import { deviceName, splitPath } from "./words.js";
 
@@ -44,6 +45,7 @@ export class JobRow {
         this.box,
         this.name,
         make("span", { class: "small" }, this.place, this.size),
+        make("span", { class: "small" }, optionsText(job.options ?? {})),
       ),
       make("td", { role: "cell", class: "stage" }, this.badge, this.attempt, this.note),
       make(

@@ -2,21 +2,12 @@
 
 import { make } from "../shared/dom.js";
 import { clock, dayAndTime, duration, textLength } from "../shared/formats.js";
+import { languageName } from "../shared/options.js";
 import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
 import { areSeveral, nameOf } from "./speakers.js";
 
 const CHARACTERS_PER_LINE = 70;
-
-const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
-
-function languageName(code) {
-  try {
-    return languageNames.of(code) ?? code;
-  } catch {
-    return code; // no code that the browser knows
-  }
-}
 
 /** Return the transcript's paragraphs and the elements of its words; nothing listens to any of them by itself. */
 export function makeText({ words, paragraphs }, { language, seekable, speakers = [] }) {

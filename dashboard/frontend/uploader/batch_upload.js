@@ -76,6 +76,13 @@ export class BatchUpload {
     this.notify();
   }
 
+  // Gives files options of their own.
+  choose(items, chosen) {
+    this.queue.choose(items, chosen);
+    this.#note();
+    this.notify();
+  }
+
   // Uploads what is pending. *name* and *options* count if this is what makes the batch.
   async begin({ name, options }) {
     if (this.busy) return;
@@ -131,7 +138,7 @@ export class BatchUpload {
     this.tellsNext = this.tells;
     this.removedPaths.clear();
     upload.jobs.forEach((job) => this.queue.addArrived(job));
-    (upload.notes.listed ?? []).forEach(([path, size]) => this.queue.addMissing({ path, size }));
+    this.queue.addMissing(upload.notes.listed ?? []);
     this.#enter(Phase.STOPPED);
   }
 
@@ -198,12 +205,7 @@ export class BatchUpload {
   // What the browser remembers of the upload, so that a reload does not lose sight of files that are yet to be sent.
   get #notes() {
     const { name, options } = this.batch;
-    return {
-      name,
-      options,
-      files: this.queue.size,
-      listed: [...this.queue.items].map(({ path, size }) => [path, size]),
-    };
+    return { name, options, files: this.queue.size, listed: this.queue.listed };
   }
 
   #note() {

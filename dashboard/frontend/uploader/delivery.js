@@ -87,7 +87,7 @@ async function sendOnce(item, batchId, stopper, settle, speed) {
     before = sent;
     settle({ status: sent < item.size ? Status.UPLOADING : Status.SAVING, sent: Math.min(sent, item.size) });
   };
-  item.transfer = new FileTransfer(item.file, item.path, batchId, onProgress, found?.rest);
+  item.transfer = new FileTransfer(item, batchId, onProgress, found?.rest);
   stopper.signal.addEventListener("abort", () => item.transfer?.abort(), { once: true });
   const answer = await item.transfer.answer;
   item.transfer = null;

@@ -1,13 +1,13 @@
 // The form beside the files: what the batch is called and how it is transcribed. The browser remembers what was chosen.
 
 import { counted } from "../shared/formats.js";
+import { languageName, optionsText } from "../shared/options.js";
 import { store, stored } from "../shared/storage.js";
 import { byPath } from "./choosing.js";
 
 const CHOICES = "batchscribe.options";
 const OTHER_MODEL = "other";
 const MOST_WORDS = 200;
-const NAMES_BROWSERS_LACK = { ba: "Bashkir", bo: "Tibetan", jw: "Javanese" };
 
 export class OptionsForm {
   constructor(root, constants) {
@@ -54,8 +54,7 @@ export class OptionsForm {
   }
 
   #offer({ models, languages, formats, speakerCounts, audioStreams }) {
-    const nameOf = new Intl.DisplayNames(["en"], { type: "language" });
-    const known = languages.map((code) => [code, NAMES_BROWSERS_LACK[code] ?? nameOf.of(code)]);
+    const known = languages.map((code) => [code, languageName(code)]);
     known.sort((one, other) => byPath(one[1], other[1]));
     this.fields.language.append(...known.map(([code, name]) => new Option(name, code)));
     this.fields.model.append(...models.map((model) => new Option(model, model)), new Option("Another…", OTHER_MODEL));
@@ -119,12 +118,14 @@ export class OptionsForm {
     const { language, task, model, otherModel, vocabulary, formats, speakers, stream, chinese } = this.#choices();
     const words = wordsOf(vocabulary).length;
     const special = [
-      language !== "auto" && this.fields.language.selectedOptions[0].text,
       task === "translate" && "into English",
-      model !== "auto" && (model === OTHER_MODEL ? otherModel : model),
+      optionsText({
+        language: language !== "auto" && language,
+        model: model !== "auto" && (model === OTHER_MODEL ? otherModel : model),
+        speakers: speakers !== "off" && speakers,
+        audio_stream: stream || null,
+      }),
       words > 0 && counted(words, "word"),
-      speakers !== "off" && (speakers === "auto" ? "speakers" : counted(speakers, "speaker")),
-      stream > 0 && `audio stream ${stream}`,
       chinese !== "auto" && this.fields.chinese.selectedOptions[0].text,
       formats.join() !== this.usualFormats.join() && formats.join(", "),
     ];

@@ -1,5 +1,6 @@
 // The files of a batch in the browser, in their order, with sums that are kept up to date instead of counted anew.
 
+import { optionsText } from "../shared/options.js";
 import { deleteUpload } from "./transfer.js";
 import { endingOf } from "./choosing.js";
 
@@ -23,6 +24,7 @@ export const Status = Object.freeze({
   MISSING: "missing", // listed before a reload, and to be chosen again
 });
 export const UNDER_WAY = [Status.UPLOADING, Status.SAVING, Status.WAITING];
+export const isOpenToChoice = ({ status }) => [Status.PENDING, Status.MISSING, Status.FAILED].includes(status);
 export const LOST = [Status.FAILED, Status.REFUSED];
 
 export class Queue {
@@ -64,28 +66,37 @@ export class Queue {
       }
       free = numbered(path, number);
     }
-    const item = { path: free, file, size: file.size, sent: 0, status: Status.PENDING, reason: "" };
+    const item = { path: free, file, size: file.size, sent: 0, status: Status.PENDING, reason: "", options: {} };
     this.#insert(item);
     return item;
   }
 
-  // Lists a file that was listed before a reload and did not arrive, unless it was chosen again already.
-  addMissing({ path, size }) {
-    if (!this.byPath.has(path)) this.#insert({ path, file: null, size, sent: 0, status: Status.MISSING, reason: "" });
+  // The files as the browser remembers them: path, size, and their own options if there are any.
+  get listed() {
+    return [...this.items].map(({ path, size, options }) => [path, size, ...(optionsText(options) ? [options] : [])]);
+  }
+
+  // Lists those of the *listed* files that did not arrive before a reload and were not chosen again already.
+  addMissing(listed) {
+    for (const [path, size, options = {}] of listed) {
+      if (this.byPath.has(path)) continue;
+      this.#insert({ path, file: null, size, sent: 0, status: Status.MISSING, reason: "", options });
+    }
   }
 
   // A missing file was chosen again; it may have been changed meanwhile.
   #find(item, file) {
     this.remove(item);
-    const found = { path: item.path, file, size: file.size, sent: 0, status: Status.PENDING, reason: "" };
+    const { path, options } = item;
+    const found = { path, file, size: file.size, sent: 0, status: Status.PENDING, reason: "", options };
     this.#insert(found);
     return found;
   }
 
   // Lists a file that arrived unseen: before the page was loaded, or when its connection had broken. The browser may
   // have it in the list; another file of the same path gets a number in its name.
-  addArrived({ path, size, job_id: jobId }) {
-    const arrived = { status: Status.UPLOADED, sent: size, reason: "", jobId };
+  addArrived({ path, size, job_id: jobId, options = {} }) {
+    const arrived = { status: Status.UPLOADED, sent: size, reason: "", jobId, options };
     const known = this.byPath.get(path);
     if (known?.size === size) return this.set(known, arrived);
     if (known) this.remove(known);
@@ -99,6 +110,19 @@ export class Queue {
     Object.assign(item, changes);
     this.#count(item, +1);
     this.changed.add(item);
+  }
+
+  // Selects files, to be given options together, or takes them out.
+  pick(items, picked) {
+    for (const item of items) this.set(item, { picked });
+  }
+
+  // Gives files options of their own, as long as that counts; undefined is as for the batch.
+  choose(items, chosen) {
+    for (const item of items.filter(isOpenToChoice)) {
+      const options = Object.entries({ ...item.options, ...chosen }).filter(([, value]) => value !== undefined);
+      this.set(item, { options: Object.fromEntries(options), picked: false });
+    }
   }
 
   // Makes a file pending as if it had never been tried; one that this browser does not have is dropped.

@@ -1,8 +1,9 @@
 // The list of files. A row is made once and painted only when its file has changed.
 
 import { fileSize, percentOf } from "../shared/formats.js";
+import { optionsText } from "../shared/options.js";
 import { endingOf } from "./choosing.js";
-import { Status } from "./queue.js";
+import { isOpenToChoice, Status } from "./queue.js";
 
 const VIDEO = new Set(
   "mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "),
@@ -10,14 +11,17 @@ const VIDEO = new Set(
 const ICONS = { uploaded: "uploaded", failed: "lost", refused: "lost", missing: "lost", pending: "pending" };
 
 export class Rows {
-  constructor(root, onRemove) {
+  constructor(root, { onRemove, onPick, onOptions }) {
     this.list = root.querySelector("#rows");
     this.template = root.querySelector("#row").content.firstElementChild;
     this.rows = new Map();
     this.list.replaceChildren();
     this.list.onclick = (event) => {
-      const button = event.target.closest("button");
-      if (button) this.#remove(button.closest(".row"), onRemove);
+      const control = event.target.closest("button, input");
+      const row = control?.closest(".row");
+      if (control?.matches(".remove")) this.#remove(row, onRemove);
+      if (control?.matches(".own")) onOptions(row.item);
+      if (control?.matches("input")) onPick(this.#upTo(row, event.shiftKey), control.checked);
     };
   }
 
@@ -48,7 +52,7 @@ export class Rows {
 
   #make(item) {
     const row = this.template.cloneNode(true);
-    const [kind, name, size, , remove] = row.children;
+    const [kind, name, size] = row.children;
     const ending = endingOf(item.path);
     const cut = item.path.lastIndexOf("/") + 1;
     const fileName = item.path.slice(cut);
@@ -57,9 +61,11 @@ export class Rows {
     kind.lastElementChild.textContent = ending;
     name.title = item.path;
     name.firstElementChild.textContent = fileName;
-    name.lastElementChild.textContent = item.path.slice(0, cut);
+    name.children[1].textContent = item.path.slice(0, cut);
     size.textContent = fileSize(item.size);
-    remove.setAttribute("aria-label", `Remove ${fileName}`);
+    row.querySelector(".remove").setAttribute("aria-label", `Remove ${fileName}`);
+    row.querySelector(".own").setAttribute("aria-label", `Options of ${fileName}`);
+    row.querySelector("input").setAttribute("aria-label", `Select ${fileName}`);
     row.querySelector("progress").setAttribute("aria-label", `Progress of ${fileName}`);
     row.item = item;
     this.rows.set(item, row);
@@ -76,14 +82,24 @@ export class Rows {
   #remove(row, onRemove) {
     const next = row.nextElementSibling ?? row.previousElementSibling;
     onRemove(row.item);
-    next?.querySelector("button").focus({ preventScroll: true });
+    next?.querySelector(".remove").focus({ preventScroll: true });
+  }
+
+  // The files from the one that was clicked before to this one, if the shift key is held; else this one.
+  #upTo(row, isRange) {
+    const rows = [...this.list.children];
+    const [from, to] = [isRange ? rows.indexOf(this.clicked) : -1, rows.indexOf(row)];
+    this.clicked = row;
+    const range = from < 0 ? [row] : rows.slice(Math.min(from, to), Math.max(from, to) + 1);
+    return range.map(({ item }) => item).filter(isOpenToChoice);
   }
 }
 
 function paintStatus(row, item) {
   const text = statusText(item);
   const done = item.status === Status.UPLOADED ? 100 : percentOf(item.sent, item.size);
-  const painted = `${item.status} ${done} ${text} ${item.reason}`;
+  const own = optionsText(item.options);
+  const painted = [item.status, done, text, item.reason, own, item.picked].join(" ");
   if (row.painted === painted) return;
   row.painted = painted;
   const [progress, icon, words] = row.children[3].children;
@@ -93,6 +109,10 @@ function paintStatus(row, item) {
   icon.firstElementChild.setAttribute("href", `#icon-${ICONS[item.status] ?? "working"}`);
   words.textContent = text;
   row.lastElementChild.textContent = item.reason;
+  row.children[1].lastElementChild.textContent = own;
+  const isOpen = isOpenToChoice(item);
+  row.querySelector(".own").disabled = row.querySelector("input").disabled = !isOpen;
+  row.querySelector("input").checked = Boolean(item.picked && isOpen);
 }
 
 function statusText(item) {

@@ -27,9 +27,9 @@ export async function lookForRest(file, path, batchId) {
 // Sends one file, or the rest of it, as the body of one request. The browser streams it from the disk: it is never in
 // memory as a whole.
 export class FileTransfer {
-  constructor(file, path, batchId, onProgress, rest = null) {
+  constructor({ file, path, options }, batchId, onProgress, rest = null) {
     const { offset = 0, ...which } = rest ?? {};
-    const query = new URLSearchParams({ batch_id: batchId, path, ...which });
+    const query = new URLSearchParams({ batch_id: batchId, path, ...options, ...which });
     this.request = new XMLHttpRequest();
     this.request.open(rest ? "PATCH" : "POST", `${API}/upload?${query}`);
     this.request.setRequestHeader("Content-Type", "application/octet-stream");

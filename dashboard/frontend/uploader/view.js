@@ -8,6 +8,7 @@ import { Entrance } from "./entrance.js";
 import { ignoreHeldKeys, paintKeepingFocus } from "./focus.js";
 import { OptionsForm } from "./options_form.js";
 import { LOST, Phase, Status, UNDER_WAY } from "./queue.js";
+import { OwnOptions } from "./own_options.js";
 import { Rows } from "./rows.js";
 import {
   deleteText,
@@ -32,7 +33,12 @@ export class View {
     this.upload = upload;
     this.find = (id) => root.getElementById?.(id) ?? root.querySelector(`#${id}`);
     this.form = new OptionsForm(root, constants);
-    this.rows = new Rows(root, (item) => upload.remove(item));
+    this.ownOptions = new OwnOptions(root, this.find, upload, this.form);
+    this.rows = new Rows(root, {
+      onRemove: (item) => upload.remove(item),
+      onPick: (items, picked) => this.ownOptions.pick(items, picked),
+      onOptions: (item) => this.ownOptions.ask([item]),
+    });
     this.expanded = true;
     this.onlyFailed = false;
     this.question = null; // what the person is asked: whether this is to be discarded
@@ -197,6 +203,7 @@ export class View {
     this.#paintMessages();
     this.#paintOverall();
     this.#paintLeftOut();
+    this.ownOptions.paint();
     this.#paintActions();
     this.tellMe.show();
     this.#announcePhase();

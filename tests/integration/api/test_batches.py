@@ -23,6 +23,39 @@ def test_a_batch_may_be_made_of_nothing(dashboard):
     assert dashboard.status(answer.json()["batch_id"])["name"].startswith("Batch of ")
 
 
+def test_an_upload_may_have_options_of_its_own(dashboard):
+    batch_id = dashboard.make_batch(options={"language": "de", "speakers": "auto"})
+    own = {"batch_id": batch_id, "path": "a.mp3", "language": "de", "model": "tiny", "speakers": "2"}
+    sent = dashboard.http.post("api/upload", params=own, content=b"sound").json()
+    assert sent["options"] == {"model": "tiny", "speakers": 2}  # German is the batch's own
+    dashboard.upload(batch_id, "b.mp3")
+    again = dashboard.http.post("api/upload", params=own | {"audio_stream": "2"}, content=b"sound").json()
+    assert again["job_id"] == sent["job_id"]
+    dashboard.start(batch_id)
+    manifest = dashboard.stored(f"batches/{batch_id}/manifest.json")
+    expected = [{"model": "tiny", "speakers": 2, "audio_stream": 2}, {}]
+    assert [job["options"] for job in manifest["jobs"]] == expected
+    assert [job["options"] for job in dashboard.status(batch_id)["jobs"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"language": "German"}, "language: "),
+        ({"speakers": "many"}, "speakers: Value error, write off, auto or the number of speakers, from 1 to 20"),
+        ({"speakers": "21"}, "speakers: Value error, write off, auto or the number of speakers, from 1 to 20"),
+        ({"audio_stream": "99"}, "audio_stream: Input should be less than or equal to 50"),
+        ({"task": "translate"}, "task: Extra inputs are not permitted"),
+    ],
+)
+def test_options_of_an_upload_that_are_none_are_named(dashboard, own, said):
+    batch_id = dashboard.make_batch()
+    answer = dashboard.http.post("api/upload", params={"batch_id": batch_id, "path": "a.mp3"} | own, content=b"sound")
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
+    assert dashboard.status(batch_id)["jobs"] == []
+
+
 WRONG_BODIES = [
     ({"options": {"language": "German"}}, "options.language"),
     ({"options": {"formats": ["pdf"]}}, "options.formats"),
