@@ -7,7 +7,7 @@ Everything that can go wrong with a job, as one tree of exceptions.
     ├── MediaRejected              the upload holds nothing that can be transcribed
     │   └── NoSpeech               it holds sound, but no speech
     ├── UploadRejected             an upload was refused before or while it was received
-    │   ├── NotMedia               its name is not that of an audio or video file
+    │   ├── NotMedia               neither its name nor its content is that of an audio or video file
     │   ├── UploadTooLarge         over a limit of this installation
     │   ├── PathTaken              the batch holds another file under this path
     │   ├── UploadUnderWay         the same file is being received                    (retryable)

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from dashboard.services.uploads import UploadService, media_path
+from dashboard.services.uploads import UploadService
 from tasks.batches import StoredModel
 from tasks.errors import UploadRejected
-from tasks.names import file_size
+from tasks.names import clean_path, file_size
 
 
 class OfferedFile(StoredModel):
@@ -27,12 +27,16 @@ class RefusedFile(StoredModel):
 async def refusals(
     intake: UploadService, batch_id: str, files: Iterable[OfferedFile], *, free_bytes: int
 ) -> list[RefusedFile]:
-    """Return the files that would be refused if all were sent in this order and nothing else happened."""
+    """
+    Return the files that would be refused if all were sent in this order and nothing else happened.
+
+    Whether one whose name tells nothing is media is only seen when it is sent.
+    """
     batch = await intake.rehearsal(batch_id)
     refused: list[RefusedFile] = []
     for file in files:
         try:
-            intake.open_batches.check_room(batch, file.size, media_path(file.path))
+            intake.open_batches.check_room(batch, file.size, clean_path(file.path))
         except UploadRejected as error:
             refused.append(RefusedFile(path=file.path, reason=str(error)))
             continue

@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect
 
 from dashboard.services.threads import WRITE_THREADS, in_thread
 from tasks.errors import UploadBrokenOff, UploadRejected, UploadStalled
-from tasks.storage.part_file import PartFile
 
 BLOCK_BYTES = 2**22
 
@@ -66,18 +65,20 @@ class UploadBody:
         """The file has so many bytes at least: a form has parts beside it."""
         return self.length if self.boundary is None else max(0, self.length - OVERHEAD_BYTES)
 
-    async def receive(self, path: str, part: PartFile, check_path: Callable[[str], str]) -> str:
+    async def receive(
+        self, path: str, write: Callable[[bytes | memoryview], None], check_path: Callable[[str], str]
+    ) -> str:
         """
-        Write the file to *part* and return its path: *path*, or the name that a form gives the file.
+        Give the file to *write* and return its path: *path*, or the name that a form gives the file.
 
         *check_path* returns a path as it is kept, or raises `UploadRejected`; it is called before the first byte.
-        Raises `UploadBrokenOff` and `UploadStalled` as well, and any error of *part*.
+        Raises `UploadBrokenOff` and `UploadStalled` as well, and any error of *write*.
         """
         if self.boundary is None:
             kept = check_path(path)
-            await self._feed(part.write)
+            await self._feed(write)
             return kept
-        form = FormFile(self.boundary, check_name=lambda name: check_path(path or name), write=part.write)
+        form = FormFile(self.boundary, check_name=lambda name: check_path(path or name), write=write)
         await self._feed(form.feed)
         form.finish()
         return check_path(path or form.name)

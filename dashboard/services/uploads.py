@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dashboard.services.media_check import MediaCheck
 from dashboard.services.open_batches import OpenBatch, OpenBatches, path_taken
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.threads import WRITE_THREADS, in_thread
@@ -30,7 +31,6 @@ from tasks.errors import (
     UploadRejected,
     WrongStage,
 )
-from tasks.media.formats import is_media
 from tasks.names import clean_path, display_name, told_apart
 from tasks.options import JobOptions
 from tasks.settings import Settings
@@ -103,13 +103,15 @@ class UploadService:
 
         Sent again, it has the *options* of the last time.
 
-        Raises what `arrival`, `UploadBody.receive` and `commit` raise.
+        Raises what `arrival`, `UploadBody.receive`, `MediaCheck` and `commit` raise.
         """
-        known_path = media_path(path) if body.boundary is None else None
+        known_path = clean_path(path) if body.boundary is None else None
         async with self.arrival(batch_id, body.least_file_bytes, known_path) as batch:
             part = PartFile(self._folder(batch_id), limit_bytes=self._settings.max_file_bytes)
             async with _open(part, body.length):
-                kept_path = await body.receive(path, part, media_path)
+                check = MediaCheck(part.write)
+                kept_path = await body.receive(path, check.write, check.path)
+                await in_thread(WRITE_THREADS, check.finish)
                 received = await in_thread(WRITE_THREADS, part.complete)
                 return await self.commit(batch, kept_path, part, received, options or JobOptions())
 
@@ -117,7 +119,7 @@ class UploadService:
         """Return how many bytes of the file have arrived. Raises `UploadUnderWay`, and what `arrival` raises."""
         part = self._resumable(batch_id, identity)
         async with self.open_batches.locked(batch_id) as batch:
-            self.open_batches.check_room(batch, identity.size, media_path(identity.path))
+            self.open_batches.check_room(batch, identity.size, clean_path(identity.path))
         return await in_thread(WRITE_THREADS, part.arrived)
 
     async def receive_rest(
@@ -135,7 +137,7 @@ class UploadService:
         raises.
         """
         part = self._resumable(batch_id, identity)
-        path = media_path(identity.path)
+        path = clean_path(identity.path)
         if body.boundary is not None or body.length != identity.size - offset:
             msg = f"The body has {body.length} bytes; send all {identity.size - offset} from {offset} on, as they are."
             raise UploadRejected(msg)
@@ -144,11 +146,15 @@ class UploadService:
             self.arrival(batch_id, identity.size, path, held_bytes=held_bytes) as batch,
             _open(part, body.length),
         ):
-            await body.receive(path, part, media_path)
-            received = await in_thread(WRITE_THREADS, part.complete)
+            check = MediaCheck(part.write)
+            write = part.write if offset else check.write  # the start of what has arrived was looked at
             try:
+                await body.receive(path, write, check.path)
+                if not offset:
+                    await in_thread(WRITE_THREADS, check.finish)
+                received = await in_thread(WRITE_THREADS, part.complete)
                 return await self.commit(batch, path, part, received, options or JobOptions())
-            except PathTaken:
+            except (NotMedia, PathTaken):
                 part.give_up()
                 raise
 
@@ -159,7 +165,7 @@ class UploadService:
         return [size for size in sizes if size]
 
     def _resumable(self, batch_id: str, identity: FileIdentity) -> ResumableFile:
-        job_id = job_id_for(batch_id, media_path(identity.path))
+        job_id = job_id_for(batch_id, clean_path(identity.path))
         folder = self._folder(batch_id)
         return ResumableFile(folder, job_id, size=identity.size, fingerprint=identity.fingerprint)
 
@@ -251,15 +257,6 @@ class UploadService:
 
     def _folder(self, batch_id: str) -> Path:
         return self._settings.uploads_folder / batch_id
-
-
-def media_path(raw: str) -> str:
-    """Return the path of an upload as it is kept. Raises `UploadRejected`, and `NotMedia` by the name's ending."""
-    path = clean_path(raw)
-    if not is_media(path):
-        msg = f"{display_name(path)} does not have the ending of an audio or video file. Upload only such files."
-        raise NotMedia(msg)
-    return path
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ So it need not survive a power failure, and a damaged one is removed and made ag
 import contextlib
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -252,6 +252,13 @@ class Index:
     def keep_fact(self, name: str, value: str) -> None:
         """Keep a fact."""
         self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def forget_facts(self, beginning: str, *, but: Container[str]) -> None:
+        """Forget the facts whose names begin so, except those named in *but*."""
+        names = self._connection.execute("SELECT name FROM facts WHERE name GLOB ?", (f"{beginning} *",)).fetchall()
+        with self.transaction():
+            gone = [(name,) for (name,) in names if name not in but]
+            self._connection.executemany("DELETE FROM facts WHERE name = ?", gone)
 
 
 class Seen:

@@ -10,13 +10,16 @@ from tasks.ingest.inboxes import Inbox
 from tasks.ingest.index import Index, Seen
 from tasks.ingest.patterns import Patterns
 from tasks.ingest.report import MAX_LISTED, IgnoredFiles, WaitingFile
-from tasks.ingest.sources import Entry, Kind, Source, SourceDenied
-from tasks.media.formats import is_media
+from tasks.ingest.sources import Entry, Kind, Source, SourceChanged, SourceDenied
+from tasks.media.formats import START_BYTES, begins_like_media, is_media
 from tasks.names import clean_path
 
 NOT_MEDIA = "not an audio or video file"
 NOT_INCLUDED = "not among those to include"
 TOO_DEEP = "deeper than max_depth"
+STARTS = "start of"
+"""Begins the names of the facts about files whose names tell nothing."""
+
 FILES_AT_ONCE = 1000
 """Noted in one transaction; a scan that is killed has to look again at no more."""
 
@@ -64,6 +67,7 @@ class Inventory:
         self._still_seconds = inbox.still_seconds if source.settles else -1.0
         self._own = {inbox.move_to: f"{inbox.move_to} (files that are done)"} if inbox.after == "move" else {}
         self._look = Look()
+        self._starts: set[str] = set()
 
     def look(self) -> Look:
         """Walk through the inbox. Raises `InboxUnavailable` if it can't be read."""
@@ -84,6 +88,7 @@ class Inventory:
                 continue
             folders += [(path, options) for path in sorted(subfolders, reverse=True)]
         self._index.forget_unseen(look.seen)
+        self._index.forget_facts(STARTS, but=self._starts)
         return look
 
     def _is_skipped(self, folder: str) -> bool:
@@ -132,9 +137,24 @@ class Inventory:
         parts = entry.path.count("/") + 1
         if entry.kind is Kind.FOLDER:
             return TOO_DEEP if parts >= self._inbox.max_depth else self._own.get(entry.path, "")
-        if not is_media(entry.path):
-            return NOT_MEDIA
-        return "" if self._patterns.includes(entry.path) else NOT_INCLUDED
+        if is_media(entry.path):
+            return "" if self._patterns.includes(entry.path) else NOT_INCLUDED
+        return "" if self._patterns.includes(entry.path) and self._begins_like_media(entry) else NOT_MEDIA
+
+    def _begins_like_media(self, entry: Entry) -> bool:
+        """Return whether the content of a file whose name tells nothing begins like media; each is read once."""
+        name = f"{STARTS} {printable(entry.path)}"
+        self._starts.add(name)
+        known, _, answer = self._index.fact(name).rpartition(" ")
+        if known == entry.signature:
+            return answer == "media"
+        try:
+            start = next(self._source.chunks(entry.path, entry.signature), b"")[:START_BYTES]
+        except (SourceChanged, SourceDenied):  # the next look may see more
+            return False
+        begins = begins_like_media(start)
+        self._index.keep_fact(name, f"{entry.signature} {'media' if begins else 'other'}")
+        return begins
 
 
 def _refusing(entry: Entry) -> str:

@@ -1,5 +1,6 @@
-"""Media file formats: the names that are accepted."""
+"""Media file formats: the names that are accepted, and what files begin with whose names tell nothing."""
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 MEDIA_ENDINGS = frozenset(
@@ -67,3 +68,65 @@ def why_unreadable(start: bytes) -> str:
     """Return what is to be said of a file with this start after its name; empty unless its format can't be read."""
     told = (said for offset, mark, said in UNREADABLE_STARTS if start[offset:].startswith(mark))
     return next(told, "")
+
+
+START_BYTES = 512
+"""Bytes from the start of a file that tell whether it is media."""
+
+_MPEG_SYNCS = (
+    "fffb",
+    "fffa",
+    "fff3",
+    "fff2",
+    "ffe3",
+    "ffe2",
+    "fffd",
+    "fffc",
+    "fff5",
+    "fff4",
+    "fff1",
+    "fff0",
+    "fff9",
+    "fff8",
+)
+_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"jp2 ")
+
+MEDIA_STARTS: tuple[tuple[tuple[int, bytes], ...], ...] = (
+    *(
+        ((0, b"RIFF"), (8, b"WAVE")),
+        ((0, b"RIFF"), (8, b"AVI ")),
+        ((0, b"RIFF"), (8, b"CDXA")),
+        ((0, b"RIFX"), (8, b"WAVE")),
+        ((0, b"RF64"), (8, b"WAVE")),
+        ((0, b"BW64"), (8, b"WAVE")),
+    ),
+    *(((0, b"FORM"), (8, b"AIFF")), ((0, b"FORM"), (8, b"AIFC"))),
+    *(
+        ((0, mark),)
+        for mark in (b"ID3", b"OggS", b"fLaC", b"\x1aE\xdf\xa3", b"FLV\x01", b"0&\xb2u\x8ef\xcf\x11", b"caff")
+    ),
+    *(
+        ((0, mark),)
+        for mark in (b".snd", b"wvpk", b"TTA1", b"DSD ", b"riff.\x91\xcf\x11", b"#!AMR", b"\x02dss", b"\x03dss")
+    ),
+    *(((0, mark),) for mark in (b"\x0bw", b"\x00\x00\x01\xba", b"\x06\x0e+4\x02\x05\x01", b"\x1f\x07\x00")),
+    *(((0, bytes.fromhex(sync)),) for sync in _MPEG_SYNCS),
+    *(((4, atom),) for atom in _ATOMS),
+    ((0, b"G"), (188, b"G"), (376, b"G")),  # MPEG transport stream
+    ((4, b"G"), (196, b"G"), (388, b"G")),  # of a camera or a disc: with a time before each packet
+    *(((offset, mark),) for offset, mark, _ in UNREADABLE_STARTS),
+)
+"""For each kind of media offsets and bytes of its start, all of which a file of it has."""
+
+OTHER_STARTS = tuple(((4, b"ftyp"), (8, brand)) for brand in _PICTURES)
+"""Starts of pictures whose containers are those of films."""
+
+
+def begins_like_media(start: bytes) -> bool:
+    """Return whether a file with this start, of `START_BYTES` if it is that long, may be audio or video."""
+    return any(_has(start, marks) for marks in MEDIA_STARTS) and not any(_has(start, marks) for marks in OTHER_STARTS)
+
+
+def _has(start: bytes, marks: Iterable[tuple[int, bytes]]) -> bool:
+    return all(start[offset : offset + len(mark)] == mark for offset, mark in marks)

@@ -3,7 +3,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { droppedFiles, endingOf, pickedFiles, sortOut } from "../../dashboard/frontend/uploader/choosing.js";
+import {
+  droppedFiles,
+  endingOf,
+  lookedInto,
+  pickedFiles,
+  sortOut,
+} from "../../dashboard/frontend/uploader/choosing.js";
 import { beaconText, suggestedName } from "../../dashboard/frontend/uploader/wording.js";
 
 const paths = (files) => files.map(({ path }) => path);
@@ -16,6 +22,27 @@ test("media files are kept in the order of people, everything else is named with
   );
   assert.deepEqual(paths(media), ["a2.mp3", "a10.WAV", "b.mp3"]);
   assert.deepEqual(leftOut, [{ path: "notes.txt", why: "other" }, { path: ".x/c.mp3", why: "hidden" }]);
+});
+
+test("files whose names tell nothing are looked into", async () => {
+  const starts = {
+    bytes: 12,
+    media: [[[0, "52494646"], [8, "57415645"]], [[4, "66747970"]]],
+    others: [[[8, "68656963"]]],
+  };
+  const files = Object.entries({
+    "memo": "RIFF....WAVE",
+    "memo.dat": "....ftypM4A ",
+    "photo.dat": "....ftypheic",
+    "notes.txt": "RIFF",
+    "talk.mp3": "by its name",
+    ".hidden": "RIFF....WAVE",
+  });
+  const chosen = files.map(([path, content]) => ({ path, file: new Blob([content]) }));
+  chosen.push({ path: "gone", file: { slice: () => ({ arrayBuffer: () => Promise.reject(new Error("gone")) }) } });
+  const { media, leftOut } = sortOut(await lookedInto(chosen, new Set(["mp3"]), starts), new Set(["mp3"]));
+  assert.deepEqual(paths(media), ["memo", "memo.dat", "talk.mp3"]);
+  assert.deepEqual(paths(leftOut), ["photo.dat", "notes.txt", ".hidden", "gone"]);
 });
 
 test("an ending is what follows the last dot of the name, if anything precedes it", () => {

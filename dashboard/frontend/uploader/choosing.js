@@ -62,13 +62,37 @@ export function endingOf(path) {
   return dot > 0 ? name.slice(dot + 1).toLowerCase() : "";
 }
 
+// Returns what was found, with the files marked as media whose names tell nothing and whose content begins like it.
+export async function lookedInto(found, endings, starts) {
+  const isNameless = ({ path }) => !endings.has(endingOf(path)) && !isHidden(path);
+  const looked = [];
+  for (const one of found) looked.push(isNameless(one) ? { ...one, isMedia: await begins(one.file, starts) } : one);
+  return looked;
+}
+
+async function begins(file, { bytes, media, others }) {
+  try {
+    const start = new Uint8Array(await file.slice(0, bytes).arrayBuffer());
+    return media.some((marks) => hasAll(start, marks)) && !others.some((marks) => hasAll(start, marks));
+  } catch {
+    return false; // it cannot be read
+  }
+}
+
+// *marks* are offsets with the bytes there, as hexadecimal digits.
+function hasAll(start, marks) {
+  return marks.every(([offset, digits]) =>
+    digits.match(/../g).every((pair, index) => start[offset + index] === parseInt(pair, 16))
+  );
+}
+
 // Splits what was found into media files, in the order of their paths, and what is left out and why.
 export function sortOut(found, endings) {
   const media = [];
   const leftOut = [];
   for (const one of found) {
     if (isHidden(one.path)) leftOut.push({ path: one.path, why: "hidden" });
-    else if (!endings.has(endingOf(one.path))) leftOut.push({ path: one.path, why: "other" });
+    else if (!one.isMedia && !endings.has(endingOf(one.path))) leftOut.push({ path: one.path, why: "other" });
     else media.push(one);
   }
   media.sort((one, other) => byPath(one.path, other.path));

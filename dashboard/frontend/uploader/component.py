@@ -5,6 +5,7 @@ It sends files itself, straight to ``POST /api/upload``: they never pass through
 which batch was started.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import streamlit as st
 
 from dashboard.frontend.modules import SAMPLE_ADDRESS, component_script
 from dashboard.frontend.uploader.choices import AUDIO_STREAMS, LANGUAGES, MODELS, SPEAKER_COUNTS
-from tasks.media.formats import MEDIA_ENDINGS
+from tasks.media.formats import MEDIA_ENDINGS, MEDIA_STARTS, OTHER_STARTS, START_BYTES
 from tasks.names import DEFAULT_FORMATS, DocumentFormat
 
 FOLDER = Path(__file__).parent
@@ -48,6 +49,7 @@ def uploader(*, parallel_uploads: int, max_file_bytes: int) -> StartedBatch | No
         "maxFileBytes": max_file_bytes,
         "sample": SAMPLE_ADDRESS,
         "endings": sorted(MEDIA_ENDINGS),
+        "starts": {"bytes": START_BYTES, "media": _marks(MEDIA_STARTS), "others": _marks(OTHER_STARTS)},
         "models": MODELS,
         "languages": LANGUAGES,
         "speakerCounts": SPEAKER_COUNTS,
@@ -61,6 +63,10 @@ def uploader(*, parallel_uploads: int, max_file_bytes: int) -> StartedBatch | No
     result = _component()(key="uploader", data=constants, on_started_change=_noticed)
     started = result.started
     return StartedBatch(started["batch_id"]) if started else None
+
+
+def _marks(starts: Iterable[Iterable[tuple[int, bytes]]]) -> list[list[tuple[int, str]]]:
+    return [[(offset, mark.hex()) for offset, mark in marks] for marks in starts]
 
 
 def _noticed() -> None:

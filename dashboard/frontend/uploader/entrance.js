@@ -1,19 +1,20 @@
 // The ways in: files and folders are picked, or dropped anywhere on the page.
 
 import { counted } from "../shared/formats.js";
-import { droppedEntries, droppedFiles, pickedFiles } from "./choosing.js";
+import { droppedEntries, droppedFiles, lookedInto, pickedFiles } from "./choosing.js";
 
 export class Entrance {
-  constructor(find, upload, endings, announce) {
+  constructor(find, upload, { endings, starts }, announce) {
     this.find = find;
     this.upload = upload;
     this.announce = announce;
-    this.#listenToChoosing(endings);
+    this.endings = new Set(endings);
+    this.starts = starts;
+    this.#listenToChoosing();
   }
 
-  #listenToChoosing(endings) {
+  #listenToChoosing() {
     const [files, folder] = [this.find("choose-files"), this.find("choose-folder")];
-    files.accept = ["audio/*", "video/*", ...endings.map((ending) => `.${ending}`)].join(",");
     this.find("files-button").onclick = () => files.click();
     this.find("folder-button").onclick = () => folder.click();
     files.onchange = folder.onchange = ({ target }) => {
@@ -55,8 +56,9 @@ export class Entrance {
     this.announce(looking.textContent);
   }
 
-  #add(chosen) {
-    const { added, leftOut } = this.upload.add(chosen);
+  async #add({ found, unreadable }) {
+    const looked = await lookedInto(found, this.endings, this.starts);
+    const { added, leftOut } = this.upload.add({ found: looked, unreadable });
     this.announce(`${counted(added, "file")} added${leftOut ? `, ${leftOut} left out` : ""}.`);
   }
 }

@@ -44,7 +44,7 @@ export class View {
     this.question = null; // what the person is asked: whether this is to be discarded
     this.find("options").open = root.firstElementChild.clientWidth >= WIDE_ENOUGH_FOR_OPTIONS;
     this.find("takes").textContent = takesText(constants.maxFileBytes);
-    this.entrance = new Entrance(this.find, upload, constants.endings, (text) => this.#announce(text));
+    this.entrance = new Entrance(this.find, upload, constants, (text) => this.#announce(text));
     this.tellMe = new TellMe({ isOn: () => upload.tells, set: (on) => upload.setTells(on) });
     this.find("tell").replaceChildren(this.tellMe.element);
     this.#listenToButtons(constants);

@@ -88,6 +88,27 @@ def test_other_names_are_refused(dashboard, name, status):
     assert dashboard.upload_files(batch_id) == []
 
 
+@pytest.mark.parametrize("name", ["memo", "memo.dat", "memo.txt", "memo.mp3.1"])
+def test_a_file_whose_name_tells_nothing_is_accepted_by_its_content(dashboard, name):
+    batch_id = dashboard.make_batch()
+    wav = b"RIFF\x24\x80\0\0WAVEfmt " + JUNK
+    assert dashboard.http.post(
+        "api/upload/check", json={"batch_id": batch_id, "files": [{"path": name, "size": len(wav)}]}
+    ).json()["accepted"] == [name]
+    raw = dashboard.upload(batch_id, name, wav).json()
+    assert (dashboard.data / "uploads" / batch_id / raw["job_id"]).read_bytes() == wav
+    form = dashboard.http.post("api/upload", params={"batch_id": batch_id}, files={"file": (name, wav)})
+    assert form.json() == raw
+    short = dashboard.upload(batch_id, f"short {name}", wav[:20]).json()
+    assert short["size"] == 20
+    refused = dashboard.upload(batch_id, f"x/{name}", JUNK[:1000] + b"#EXTM3U")
+    assert (refused.status_code, refused.json()["detail"]) == (
+        415,
+        f"x/{name} is no audio or video file: neither its name nor its content is like one. Upload only such files.",
+    )
+    assert dashboard.upload_files(batch_id) == sorted([raw["job_id"], short["job_id"]])
+
+
 def test_an_empty_file_is_accepted(dashboard):
     batch_id = dashboard.make_batch()
     assert dashboard.upload(batch_id, "a.mp3", b"").json()["size"] == 0

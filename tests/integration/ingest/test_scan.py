@@ -105,6 +105,20 @@ def test_names_that_other_programs_write_on_the_way_are_never_ingested_and_count
     assert sum(ignored(report).values()) == 15
 
 
+def test_recordings_whose_names_tell_nothing_are_ingested_by_their_content(watch):
+    inbox = watch()
+    wav = b"RIFF\x24\x80\0\0WAVEfmt " + bytes(100)
+    for number, name in enumerate(("memo", "memo.dat", "memo.txt", "[a]*?.bin")):
+        inbox.drop(name, wav + bytes([number]))
+    for name, content in {"notes": b"Hello", "list.dat": b"#EXTM3U\n/etc/passwd", "empty.bin": b""}.items():
+        inbox.drop(name, content)
+    report = inbox.ingest()
+    assert [*inbox.batches().values()] == [{"memo", "memo.dat", "memo.txt", "[a]*?.bin"}]
+    assert ignored(report) == {"not an audio or video file": 3}
+    inbox.drop("notes", wav)  # another file now
+    assert inbox.ingest().new == 1
+
+
 def test_a_pattern_that_keeps_everything_out_is_told(watch):
     inbox = watch(ignore=("*",))
     inbox.drop("talk.mp3")
