@@ -38,6 +38,7 @@ from tasks.documents.json_document import Processing
 from tasks.documents.publish import publish_documents
 from tasks.documents.stored_transcript import StoredTranscript
 from tasks.errors import DeviceFailed, MediaRejected, ModelUnavailable, NoSpeech, TranscriptionError
+from tasks.media.endings import CUT_OFF
 from tasks.media.streams import where_nothing_was_said
 from tasks.options import TranscriptionOptions
 from tasks.orchestration.look_up import Found, look_up_job
@@ -195,6 +196,8 @@ def _listen(
         finished_at=datetime.now(UTC),
     )
     _tell_of_setback(device, processing)
+    if recording.is_cut_off:
+        transcript = transcript.model_copy(update={"notes": (*transcript.notes, CUT_OFF)})
     return StoredTranscript(transcript=transcript, processing=processing)
 
 

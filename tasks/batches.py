@@ -192,6 +192,7 @@ class Recording(StoredModel):
     gaps: tuple[Gap, ...] = Field(default=(), description="what could not be read of the upload, in order of time")
     audio_stream: int = Field(default=1, ge=1, description="audio stream of the upload that it was made of, from 1")
     audio_streams: tuple[AudioStream, ...] = Field(default=(), description="all of them, if there are several")
+    is_cut_off: bool = Field(default=False, description="it breaks off at its end, and how much is missing is unknown")
     channel_turns: tuple[float, ...] = ()
     """Seconds at which the voice goes over to the other channel, from the left one; none: no channel has its own."""
     speech_sha256: str = Field(default="", description="checksum of its speech plan; empty: an older one without")

@@ -134,7 +134,7 @@ def _times(box: bytes, offset: int) -> tuple[int, int | None]:
 
 
 def _fragments_end(content: Sliceable, track: _Track, size: int) -> float | None:
-    """Return the end of a track in fragments: the start of its last one, as far as any can be found in the file."""
+    """Return the end of a track in fragments: that of its last one whose head is in the file."""
     last, place = None, 0
     while (place := content.find(b"moof", place)) >= 0:
         length = int.from_bytes(content[max(0, place - 4) : place])
@@ -144,20 +144,42 @@ def _fragments_end(content: Sliceable, track: _Track, size: int) -> float | None
                 head, time = boxes[b"tfhd"], boxes[b"tfdt"]
                 wide = content[time : time + 1] == b"\1"
                 if int.from_bytes(content[head + 4 : head + 8]) == track.number:
-                    last = int.from_bytes(content[time + 4 : time + (12 if wide else 8)]) / track.scale
+                    begin = int.from_bytes(content[time + 4 : time + (12 if wide else 8)])
+                    last = (begin + _run_ticks(content, start, end)) / track.scale
         place += 4
     return last
 
 
+def _run_ticks(content: Sliceable, start: int, stop: int) -> int:
+    """Return the length of the samples of a track's fragment, in its ticks."""
+    ticks = usual = 0
+    for name, begin, end in mp4_boxes(content, start, stop):
+        flags = int.from_bytes(content[begin + 1 : begin + 4])
+        if name == b"tfhd" and flags & 8:
+            place = begin + 8 + 8 * (flags & 1) + 4 * (flags >> 1 & 1)
+            usual = int.from_bytes(content[place : place + 4])
+        if name == b"trun":
+            samples = int.from_bytes(content[begin + 4 : begin + 8])
+            place = begin + 8 + 4 * (flags & 1) + 4 * (flags >> 2 & 1)
+            width = 4 * (flags >> 8 & 15).bit_count()
+            if flags & 0x100 and place + width * samples <= end:
+                ticks += sum(
+                    int.from_bytes(content[at : at + 4]) for at in range(place, place + width * samples, width)
+                )
+            elif not flags & 0x100:
+                ticks += samples * usual
+    return ticks
+
+
 def _matroska(content: Sliceable, size: int) -> Announced | None:
-    header, start = _vint(content, 4)
+    header, start = vint(content, 4)
     if header is None or content[start + header : start + header + 4] != b"\x18\x53\x80\x67":
         return None
-    length, segment = _vint(content, start + header + 4)
+    length, segment = vint(content, start + header + 4)
     return None if length is None else Announced(max(0, segment + length - size))
 
 
-def _vint(content: Sliceable, position: int) -> tuple[int | None, int]:
+def vint(content: Sliceable, position: int) -> tuple[int | None, int]:
     """Return the number at *position*, None if it is the one for unknown, and where it ends."""
     first = content[position : position + 1]
     if not first or not first[0]:

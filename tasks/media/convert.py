@@ -113,6 +113,7 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int, *, 
                 gaps=conversion.gaps,
                 channel_turns=conversion.channel_turns,
                 speech_sha256=hashlib.sha256(plan).hexdigest(),
+                is_cut_off=conversion.is_cut_off,
             ),
         )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from tasks.errors import MediaRejected, UploadMissing
 from tasks.media.announced import find_announced
 from tasks.media.channels import channel_arguments, channel_turns, read_channel_levels
+from tasks.media.endings import breaks_off
 from tasks.media.ffmpeg_log import RECORDING_RATE, Report, read_log
 from tasks.media.formats import LONGEST_START, why_unreadable
 from tasks.media.losses import (
@@ -96,6 +97,7 @@ def convert_file(
         report = take.report
         check_losses(report, losses, name=name, refuse_damaged=refuse_damaged)
         offset = _offset(ffmpeg, take, losses)
+        is_cut_off = not losses.reach(report.written.seconds) and breaks_off(content, size)
         turns = ffmpeg.channel_turns(take, limits) if measure_channels else ()
         take.recording.replace(folder / RECORDING_NAME)
         check_recording(report, ffmpeg.sound_seconds(), name=name)
@@ -110,6 +112,7 @@ def convert_file(
         wall_seconds=time.monotonic() - began,
         gaps=losses.gaps(offset),
         channel_turns=turns,
+        is_cut_off=is_cut_off,
     )
 
 

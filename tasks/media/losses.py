@@ -41,6 +41,10 @@ class Losses:
         """Length of all losses."""
         return self.at_start + sum(stretch.seconds for stretch in self.stretches)
 
+    def reach(self, end: float) -> bool:
+        """Return whether more is known to be lost behind the *end* of the recording than is let pass."""
+        return any(one.end >= end and one.seconds > TOLERANCE_SECONDS for one in self.stretches)
+
     def gaps(self, offset_seconds: float) -> tuple[Gap, ...]:
         """
         Return the losses longer than `TOLERANCE_SECONDS`, on the clock of a transcript with that offset.

@@ -125,6 +125,8 @@ class Conversion:
     """Stretches that could not be read, on the clock of the transcript."""
     channel_turns: tuple[float, ...] = ()
     """Those of `tasks.media.channels`, if they were asked for."""
+    is_cut_off: bool = False
+    """True if it breaks off at its end, and how much is missing is unknown."""
 
 
 def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:

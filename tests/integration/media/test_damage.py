@@ -65,6 +65,32 @@ def test_one_bad_packet_is_let_pass(zoo, work, ending):
     assert conversion.gaps == ()
 
 
+ENDLESS = {
+    "talk.ogg": ("-c:a", "libvorbis"),
+    "talk.opus": ("-c:a", "libopus"),
+    "talk.aac": (),
+    "talk.amr": ("-ar", "8000", "-ac", "1", "-c:a", "amr_nb"),
+    "talk.ts": ("-c:a", "aac"),
+    "talk.m2ts": ("-c:a", "aac"),
+    "live.webm": ("-c:a", "libopus", "-live", "1"),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_a_file_that_states_no_length_says_if_it_breaks_off(zoo, work, name):
+    whole = zoo.make(name, *zoo.tone, *ENDLESS[name])
+    assert not work.convert(whole).is_cut_off
+    content = whole.read_bytes()
+    cut = work.convert(zoo.write(f"cut {name}", content[: len(content) * 6 // 10 - 1]))
+    assert (cut.is_cut_off, cut.gaps) == (True, ())
+
+
+def test_a_stream_in_fragments_lacks_the_rest_of_its_last_one(zoo, work):
+    fragments = ("-c:a", "aac", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "2000000")
+    conversion = work.convert(zoo.cut_off(zoo.make("live.mp4", *zoo.tone, *fragments), 0.5))
+    assert gaps_of(conversion) == near((2.5, 4.1))
+
+
 BAD_PACKET = (0.62, 40)
 
 
