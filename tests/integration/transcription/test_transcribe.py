@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
+import jiwer
 import numpy as np
 import pytest
 from faster_whisper import BatchedInferencePipeline, WhisperModel, decode_audio
+from whisper_normalizer.basic import BasicTextNormalizer
 
 from tasks.batches import Gap, GapReason
 from tasks.devices import Device
@@ -95,6 +97,34 @@ def test_the_language_is_detected(recording, transcribed):
     assert transcript.language == "en"
     assert {segment.language for segment in transcript.segments} == {"en"}
     assert 0.9 < transcript.language_probability <= 1
+
+
+SPANISH = (
+    "Buenos días. La biblioteca tiene tres pisos, y los periódicos viejos están en el sótano. "
+    "Por favor, devuelvan los libros antes del viernes, porque el sábado está cerrado."
+)
+
+
+def test_each_part_of_a_recording_is_written_in_its_own_language(recording, clips, transcribed):
+    garden = clips["garden-podcast.mp3"].text
+    both = transcribed(recording("garden-podcast", "spanish-library"), TranscriptionOptions(), model="base")
+    alone = [
+        transcribed(recording(stem), TranscriptionOptions(), model="base")
+        for stem in ("garden-podcast", "spanish-library")
+    ]
+
+    assert [dict.fromkeys(one.language for one in each.segments) for each in alone] == [{"en": None}, {"es": None}]
+    assert list(dict.fromkeys(segment.language for segment in both.segments)) == ["en", "es"]
+    assert both.gaps == both.removed == ()
+    for language, said in (("en", garden), ("es", SPANISH)):
+        written = " ".join(segment.text for segment in both.segments if segment.language == language)
+        assert word_error_rate(said, written) <= 0.15
+    assert word_error_rate(garden, alone[0].text) <= 0.15
+
+
+def word_error_rate(said: str, written: str) -> float:
+    normalized = BasicTextNormalizer()
+    return jiwer.wer(normalized(said), normalized(written))
 
 
 def test_a_model_that_knows_english_only_takes_every_recording_for_english(clip, transcribed):
