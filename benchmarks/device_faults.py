@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tasks.batches import WhisperTask
 from tasks.errors import DeviceFailed
+from tasks.options import WhisperTask
 from tasks.transcription.backend import Chunk, device_error
 from tasks.transcription.known_answer import CLIP, check_answer
 from tasks.transcription.model_manager import Engines, LoadedModel, PlacedModel

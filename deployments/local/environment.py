@@ -97,7 +97,9 @@ def server_environment(settings: Settings, inherited: Mapping[str, str] = os.env
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # A job that waits for its turn is not late, and marking it contends with its worker for the database.
         "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
-        "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "5",  # not 20: a person waits for it
+        # A round costs some reads for each open run and each one cancelled within a day. Batch runs and pages cancel
+        # jobs themselves; this is for batches whose process is gone.
+        "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "20",
         # Runs of a job take a third of a megabyte, which nothing else removes. Batches and documents are in the store.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
