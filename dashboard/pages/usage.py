@@ -3,23 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import streamlit as st
 
 from dashboard.client import Client, ask
 from dashboard.frontend.gpus.cards import device_name
 from dashboard.pages.local_time import local_time, local_zone
 from dashboard.pages.markdown import plain
-from dashboard.theme import THEME
+from dashboard.pages.usage_plots import plot_days, plot_speeds
 from tasks.orchestration.summary import duration
 from tasks.orchestration.usage import Usage, UsageOfDay
 
 PERIODS = (7, 30, 90)
 USUAL_PERIOD = 30
 SECONDS_OF_AN_HOUR = 3600
-HEIGHT = 260
-HEIGHT_OF_A_BAR = 40
-HEIGHT_OF_AN_AXIS = 60
 DONE, FAILED = "done", "failed"
 COLOURS = {DONE: "#0f8a80", FAILED: "#c2410c"}
 """Both have a contrast of 3 on the light and on the dark background."""
@@ -92,7 +88,7 @@ def _show_audio(usage: Usage, names: Mapping[str, str]) -> None:
     if not shown:
         st.markdown("Nothing was transcribed.")
         return
-    _plot_days(rows, shown, "Hours", alt.Color("Device:N", legend=alt.Legend(orient="top", title=None)))
+    plot_days(rows, shown, "Hours", by="Device")
     _table(
         [
             {"Day": row["Day"], "Device": row["Device"], "Audio": _hours(row["Hours"] * SECONDS_OF_AN_HOUR)}
@@ -108,8 +104,7 @@ def _show_jobs(usage: Usage) -> None:
         for day in usage.by_day
         for outcome, jobs in ((DONE, day.done), (FAILED, day.failed))
     ]
-    scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
-    _plot_days(rows, rows, "Jobs", alt.Color("Outcome:N", scale=scale, legend=alt.Legend(orient="top", title=None)))
+    plot_days(rows, rows, "Jobs", by="Outcome", colours=COLOURS)
     ended = [day for day in reversed(usage.by_day) if day.done or day.failed]
     _table([{"Day": _day(day), "Done": f"{day.done:,}", "Failed": f"{day.failed:,}"} for day in ended])
 
@@ -125,13 +120,7 @@ def _show_devices(usage: Usage, names: Mapping[str, str]) -> None:
         if device.real_time_factor is not None
     ]
     if rows:
-        bars = _chart(rows).mark_bar(color=COLOURS[DONE])
-        bars = bars.encode(
-            x=alt.X("Real-time factor:Q", axis=alt.Axis(tickCount=4)),
-            y=alt.Y("Device:N", title=None, sort=None),
-            tooltip=["Device:N", "Real-time factor:Q"],
-        )
-        st.altair_chart(bars.properties(height=HEIGHT_OF_AN_AXIS + HEIGHT_OF_A_BAR * len(rows)))
+        plot_speeds(rows)
     _table(
         [
             {
@@ -152,28 +141,6 @@ def _show_causes(usage: Usage) -> None:
         st.markdown("No job failed.")
         return
     st.table([{"Jobs": f"{cause.jobs:,}", "Cause": plain(cause.reason)} for cause in usage.causes])
-
-
-def _plot_days(rows: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]], what: str, colour: Any) -> None:
-    """Plot *shown* as stacked bars over the days of *rows*, of which some may have nothing to show."""
-    days = list(dict.fromkeys(row["Day"] for row in rows))
-    axis = alt.Axis(labelOverlap="parity", labelAngle=0, title=None)
-    bars = _chart(shown).mark_bar()
-    bars = bars.encode(
-        x=alt.X("Day:O", scale=alt.Scale(domain=days), axis=axis),
-        y=alt.Y(f"{what}:Q", stack="zero", axis=alt.Axis(tickCount=4)),
-        color=colour,
-        tooltip=["Day:O", str(colour.shorthand), alt.Tooltip(f"{what}:Q", format=".3~r")],
-    )
-    st.altair_chart(bars.properties(height=HEIGHT))
-
-
-def _chart(rows: Sequence[Mapping[str, Any]]) -> alt.Chart:
-    """Return a chart of *rows* whose words have the colour of other text, in light and in dark."""
-    text = str(THEME[f"theme.{st.context.theme.type or 'light'}.textColor"])
-    plain_chart = alt.Chart(alt.Data(values=list(rows)))  # type: ignore[no-untyped-call]  # generated without types
-    chart: alt.Chart = plain_chart.configure_axis(labelColor=text, titleColor=text).configure_legend(labelColor=text)
-    return chart
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> None:
