@@ -12,8 +12,8 @@ waiting.
 
 import argparse
 import asyncio
+import contextlib
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any
 
 import httpx
+from prefect.cli import app as prefect_program
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import WorkPool
@@ -216,15 +217,24 @@ def _is_of_this_machine(pool: WorkPool) -> bool:
 
 async def _deploy_file() -> None:
     """Deploy prefect.yaml with Prefect's own command, which alone knows all that the file may say."""
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    deploying = await asyncio.create_subprocess_exec(
-        *command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    output, _ = await deploying.communicate()
-    sys.stdout.write(output.decode(errors="replace"))
-    if deploying.returncode != 0:
-        msg = f"Deploying prefect.yaml ended with {deploying.returncode}. The lines above say why."
+    with contextlib.chdir(PROJECT):
+        status = await asyncio.to_thread(_run_prefect, "--no-prompt", "deploy", "--all")
+    if status:
+        msg = f"Deploying prefect.yaml ended with {status}. The lines above say why."
         raise SetUpFailed(msg)
+
+
+def _run_prefect(*arguments: str) -> str | int | None:
+    """Run a command of Prefect's in this process, which has imported most of it by now; return its exit status."""
+    ours = sys.argv
+    sys.argv = ["prefect", *arguments]
+    try:
+        prefect_program()
+    except SystemExit as end:
+        return end.code
+    finally:
+        sys.argv = ours
+    return None
 
 
 async def _deploy_like_pattern(client: PrefectClient, pool: str) -> None:
