@@ -1,10 +1,11 @@
 """The whole installation as a user starts it, on free ports and in a data folder of its own, and batches of it."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,6 +92,14 @@ class RunningStack:
     def pids(self, command: str) -> list[int]:
         """Return the ids of the processes with *command* in their command lines."""
         return [pid for pid, line in self.processes().items() if command in line]
+
+    @contextlib.contextmanager
+    def as_prefect_server(self) -> Iterator[None]:
+        """Have this process speak to its Prefect server until the end of the block."""
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: f"{self.prefect_address}/api"}):
+            yield
 
     def answers(self) -> bool:
         """Return whether both servers answer."""

@@ -17,7 +17,6 @@ from types import SimpleNamespace
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tasks.announcements.unannounced import announce_untold
 from tasks.settings import Settings
@@ -348,7 +347,7 @@ def _announce_untold(stack):
         async with get_client() as client:
             return await announce_untold(client, open_store(settings), settings, ended_before=datetime.now(UTC))
 
-    with temporary_settings({PREFECT_API_URL: f"{stack.prefect_address}/api"}):
+    with stack.as_prefect_server():
         return asyncio.run(announce())
 
 

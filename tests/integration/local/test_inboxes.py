@@ -1,11 +1,13 @@
 """The deployments of the inboxes follow their file; a person's pause stays."""
 
-import subprocess
+import asyncio
 import sys
 
 import pytest
+from prefect.client.orchestration import get_client
 
-from deployments.local.environment import shared_environment
+from deployments.local import provision
+from deployments.local.inboxes import deploy_inboxes
 from tasks.settings import Settings
 
 FILE = """
@@ -22,21 +24,22 @@ cron = "0 2 * * *"
 
 
 @pytest.fixture
-def set_up(stack, tmp_path):
-    """Sets up the stack's server with other inboxes; afterwards only the demo inbox is left."""
-    settings = Settings(data=stack.data, prefect_port=stack.prefect_port)
+def deploy(stack, tmp_path):
+    """Deploys other inboxes on the stack's server; afterwards only the demo inbox is left."""
     file = tmp_path / "inboxes.toml"
+    settings = Settings(data=stack.data, inboxes=file)
 
-    def with_inboxes(content: str) -> str:
+    async def deploy_them() -> None:
+        async with get_client() as client:
+            await deploy_inboxes(client, settings)
+
+    def with_inboxes(content: str) -> None:
         file.write_text(content)
-        own = {"BATCHSCRIBE_INBOXES": str(file), "BATCHSCRIBE_DEVICES": "cpu,cpu"}
-        environment = shared_environment(settings) | own
-        command = [sys.executable, "-m", "deployments.local.provision"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        return done.stderr.strip().splitlines()[-1] if done.returncode else ""
+        with stack.as_prefect_server():
+            asyncio.run(deploy_them())
 
     yield with_inboxes
-    assert with_inboxes("") == ""
+    with_inboxes("")
 
 
 def deployment(stack, name: str) -> dict:
@@ -44,8 +47,8 @@ def deployment(stack, name: str) -> dict:
     return answer.json() if answer.is_success else {}
 
 
-def test_inboxes_of_the_file_are_deployments_until_they_leave_it(stack, set_up, tmp_path):
-    assert set_up(FILE.format(folder=tmp_path)) == ""
+def test_inboxes_of_the_file_are_deployments_until_they_leave_it(stack, deploy, tmp_path):
+    deploy(FILE.format(folder=tmp_path))
     lectures = deployment(stack, "lectures")
     wanted = {"name": "lectures", "path": str(tmp_path), "interval": 3600, "after": "move", "still_seconds": 30}
     defined = lectures["parameters"]["inbox"]
@@ -55,24 +58,31 @@ def test_inboxes_of_the_file_are_deployments_until_they_leave_it(stack, set_up, 
     assert deployment(stack, "nightly")["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
     assert (lectures["work_pool_name"], lectures["paused"]) == ("cpu", False)
 
-    assert set_up("") == ""
+    deploy("")
     gone = deployment(stack, "lectures")
     assert (gone["paused"], gone["tags"]) == (True, ["inboxes", "gone"])
     assert gone["description"] == f"Gone: Scans the inbox {tmp_path}."
     assert not deployment(stack, "inbox")["paused"]
-    assert set_up(FILE.format(folder=tmp_path)) == ""
+    deploy(FILE.format(folder=tmp_path))
     back = deployment(stack, "lectures")
     assert (back["paused"], back["tags"], back["schedules"][0]["active"]) == (False, ["inboxes"], True)
 
 
-def test_an_inbox_that_a_person_paused_stays_paused(stack, set_up):
+def test_an_inbox_that_a_person_paused_stays_paused(stack, deploy):
     inbox = deployment(stack, "inbox")
     stack.prefect.post(f"/deployments/{inbox['id']}/pause_deployment").raise_for_status()
-    assert set_up("") == ""
+    deploy("")
     assert deployment(stack, "inbox")["paused"]
     stack.prefect.post(f"/deployments/{inbox['id']}/resume_deployment").raise_for_status()
 
 
-def test_a_fault_in_the_file_is_one_sentence_with_its_key(set_up):
-    said = set_up('[inboxes.talks]\npath = "/srv/talks"\nmax_fles = 3\n')
-    assert said.endswith("inboxes.toml: inboxes.talks.max_fles is no key. Correct its name, or remove it.")
+def test_a_fault_in_the_file_ends_the_set_up_with_one_sentence_that_names_its_key(stack, tmp_path, monkeypatch):
+    file = tmp_path / "inboxes.toml"
+    file.write_text('[inboxes.talks]\npath = "/srv/talks"\nmax_fles = 3\n')
+    monkeypatch.setattr(sys, "argv", ["provision"])
+    own = {name: value for name, value in stack.environment.items() if name.startswith("BATCHSCRIBE_")}
+    for name, value in {**own, "BATCHSCRIBE_INBOXES": str(file)}.items():
+        monkeypatch.setenv(name, value)
+    with stack.as_prefect_server(), pytest.raises(SystemExit) as end:
+        provision.main()
+    assert str(end.value).endswith("inboxes.toml: inboxes.talks.max_fles is no key. Correct its name, or remove it.")
