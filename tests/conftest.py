@@ -6,6 +6,7 @@ their own from ``new_stack``. ``clips`` are recordings whose words are known.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from tests.support.stack import MODEL, PROJECT, RunningBatch, RunningStack
 
 settings.register_profile("untimed", deadline=None)  # on a busy machine an example may take any time
 settings.load_profile("untimed")
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each of hundreds of processes would compile our modules once more
 
 SPEECH = PROJECT / "tests" / "speech"
 
