@@ -16,6 +16,7 @@ from tests.support.processes import free_ports, processes_with
 from tests.support.waiting import looks, wait_until
 
 PROJECT = Path(__file__).parents[2]
+SIMULATED = Path(__file__).parent / "simulated"
 MODEL = "tiny.en"
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
@@ -92,6 +93,20 @@ class RunningStack:
     def pids(self, command: str) -> list[int]:
         """Return the ids of the processes with *command* in their command lines."""
         return [pid for pid, line in self.processes().items() if command in line]
+
+    def simulate_devices(self) -> None:
+        """Have its devices compute nothing, from the next start on: one sentence is heard in each recording."""
+        self.environment["PYTHONPATH"] = str(SIMULATED)
+
+    @contextlib.contextmanager
+    def recordings_held(self, name: str = "") -> Iterator[None]:
+        """Have simulated devices listen, until the end of the block, to the recordings whose names contain *name*."""
+        hold = self.data / "held-recordings"
+        hold.write_text(name)
+        try:
+            yield
+        finally:
+            hold.unlink()
 
     @contextlib.contextmanager
     def as_prefect_server(self) -> Iterator[None]:

@@ -35,10 +35,13 @@ def bad_uploads(tmp_path_factory) -> dict[str, tuple[bytes, str]]:
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fragile(_make_stack):
-    """A stack to kill parts of."""
+    """A stack with simulated devices to kill parts of; what a test killed or stopped is back at its end."""
     stack = _make_stack("cpu,cpu")
-    stack.start()
-    yield stack
-    stack.close()
+    stack.simulate_devices()
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()

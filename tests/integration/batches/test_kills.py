@@ -11,23 +11,21 @@ CLIPS = {"a.opus": "lecture-subtitles.opus", "b.mp3": "garden-podcast.mp3", "c.m
 @pytest.fixture(scope="module")
 def undisturbed(fragile, clips, new_batch):
     """The documents of a batch that nobody disturbed."""
-    batch = transcribing(fragile, clips, new_batch)
+    batch = started(fragile, clips, new_batch)
     assert batch.finished()["state"] == "completed"
     return documents(batch)
 
 
-def transcribing(stack, clips, new_batch):
-    """A batch in the middle of its work."""
+def started(stack, clips, new_batch):
     batch = new_batch(stack, "interrupted")
     for path, clip in CLIPS.items():
         batch.upload(path, clips[clip].path.read_bytes())
     batch.start()
-    wait_until_it_transcribes(batch)
     return batch
 
 
 def wait_until_it_transcribes(batch) -> None:
-    batch.wait(lambda status: status["summary"]["transcribing"] or status["summary"]["done"], 120)
+    batch.wait(lambda status: status["summary"]["transcribing"], 120)
 
 
 def documents(batch):
@@ -55,20 +53,24 @@ TOGETHER = {
 
 @pytest.mark.parametrize("processes", TOGETHER.values(), ids=TOGETHER)
 def test_killing_processes_costs_no_job(fragile, clips, new_batch, undisturbed, processes):
-    batch = transcribing(fragile, clips, new_batch)
-    kill(processes(fragile))
+    with fragile.recordings_held():
+        batch = started(fragile, clips, new_batch)
+        wait_until_it_transcribes(batch)
+        kill(processes(fragile))
     assert_whole(batch, undisturbed)
 
 
 def test_a_kill_of_everything_and_then_a_stop_cost_no_job_once_it_is_started_again(
     fragile, clips, new_batch, undisturbed
 ):
-    batch = transcribing(fragile, clips, new_batch)
-    fragile.kill()
-    wait_until(lambda: not fragile.processes(), "the end of all processes", 20)
-    fragile.start()
-    wait_until_it_transcribes(batch)
-    assert fragile.stop() == 0
+    with fragile.recordings_held():
+        batch = started(fragile, clips, new_batch)
+        wait_until_it_transcribes(batch)
+        fragile.kill()
+        wait_until(lambda: not fragile.processes(), "the end of all processes", 20)
+        fragile.start()
+        wait_until_it_transcribes(batch)
+        assert fragile.stop() == 0
     fragile.start()
     assert_whole(batch, undisturbed)
 
@@ -76,16 +78,23 @@ def test_a_kill_of_everything_and_then_a_stop_cost_no_job_once_it_is_started_aga
 def test_a_router_lock_that_nobody_gives_back_holds_up_no_batch(fragile, clips, new_batch):
     limit = "/v2/concurrency_limits/gpu-router"
     fragile.prefect.patch(limit, json={"active_slots": 1}).raise_for_status()  # held, and no lease would ever end it
-    batch = transcribing(fragile, clips, new_batch)
+    batch = started(fragile, clips, new_batch)
     assert batch.finished()["state"] == "completed"
     assert fragile.prefect.get(limit).json()["active_slots"] == 0
 
 
 def test_a_task_run_of_an_earlier_attempt_that_is_recorded_late_does_not_stay_running(fragile, clips, new_batch):
-    batch = transcribing(fragile, clips, new_batch)
-    status = batch.wait(lambda status: status["summary"]["done"], 120)
-    ended = next(job["flow_run_id"] for job in status["jobs"] if job["stage"] == "done")
-    late = {"flow_run_id": ended, "task_key": "late", "dynamic_key": "0", "name": "late", "state": {"type": "RUNNING"}}
-    task_run = fragile.prefect.post("/task_runs/", json=late).json()["id"]  # of attempt 0
+    with fragile.recordings_held("a.opus"):  # so that the batch goes on
+        batch = started(fragile, clips, new_batch)
+        status = batch.wait(lambda status: status["summary"]["done"], 120)
+        run = next(job["flow_run_id"] for job in status["jobs"] if job["stage"] == "done")
+        late = {
+            "flow_run_id": run,
+            "task_key": "late",
+            "dynamic_key": "0",
+            "name": "late",
+            "state": {"type": "RUNNING"},
+        }
+        task_run = fragile.prefect.post("/task_runs/", json=late).json()["id"]  # of attempt 0
     assert batch.finished()["state"] == "completed"
     assert fragile.prefect.get(f"/task_runs/{task_run}").json()["state_type"] == "CRASHED"

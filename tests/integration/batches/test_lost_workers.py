@@ -3,22 +3,33 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.processes import children_of, kill
 from tests.support.waiting import wait_until
 
-MANY = 12
+MANY = 6
 POOLS = ("gpu-0", "gpu-1")
 
 
-def children_on(stack, pool: str, *state_types: str) -> list[dict]:
-    states = {"state": {"type": {"any_": list(state_types)}}} if state_types else {}
-    filters = {"flow_runs": states, "work_pools": {"name": {"any_": [pool]}}, "limit": 200}
+def children_on(batch, stack, pool: str, *state_types: str) -> list[dict]:
+    """The runs of the batch's jobs on the pool, in these states or in any."""
+    runs = {"tags": {"all_": [f"batch:{batch.batch_id}"]}}
+    if state_types:
+        runs["state"] = {"type": {"any_": list(state_types)}}
+    filters = {"flow_runs": runs, "work_pools": {"name": {"any_": [pool]}}, "limit": 200}
     return stack.prefect.post("/flow_runs/filter", json=filters).json()
+
+
+def running_among(stack, flow_run_ids: list[str]) -> list[dict]:
+    """The runs of these that are running."""
+    runs = {"id": {"any_": flow_run_ids}, "state": {"type": {"any_": ["RUNNING"]}}}
+    return stack.prefect.post("/flow_runs/filter", json={"flow_runs": runs, "limit": 200}).json()
 
 
 def open_batches(stack, clips, new_batch, count: int) -> list:
@@ -27,6 +38,28 @@ def open_batches(stack, clips, new_batch, count: int) -> list:
         batch.upload("short.mp3", clips["short-answer.mp3"].path.read_bytes())
         batch.start()
     return batches
+
+
+@contextlib.contextmanager
+def conversions_counted(work: Path) -> Iterator[list[int]]:
+    """Count the conversions that are under way, a hundred times a second until the end of the block."""
+    counts: list[int] = []
+    over = threading.Event()
+
+    def count() -> None:
+        before: set[Path] = set()
+        while not over.wait(0.01):
+            now = set(work.glob("*/convert-*"))
+            counts.append(len(before & now))  # those that were there in between, all at once
+            before = now
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    try:
+        yield counts
+    finally:
+        over.set()
+        counting.join()
 
 
 def clean_up_once(stack) -> dict:
@@ -55,25 +88,20 @@ def room_for_many(fragile):
 def test_many_batches_are_open_side_by_side_and_lost_processes_cost_none_of_them(fragile, clips, new_batch):
     for pool in POOLS:
         pause(fragile, pool, paused=True)  # so that they stay open
-    batches = open_batches(fragile, clips, new_batch, MANY + 1)
-    at_once = []
-
-    def all_run() -> bool:
-        at_once.append(len(list((fragile.data / "work").glob("*/convert-*"))))
-        return len(children_on(fragile, "cpu", "RUNNING")) == MANY
-
-    wait_until(all_run, "many running batches", 120)
-    last = batches[-1].status()["flow_run_id"]
-    assert run_of(fragile, last)["state_type"] == "SCHEDULED", "it waits for one of them"
-    assert clean_up_once(fragile)["state_type"] == "COMPLETED", "other flows have room beside them"
-    for batch in batches[:MANY]:
-        batch.wait(lambda status: status["summary"]["queued"] == 1, 120)
+    with conversions_counted(fragile.data / "work") as at_once:
+        batches = open_batches(fragile, clips, new_batch, MANY + 1)
+        runs = [batch.status()["flow_run_id"] for batch in batches]
+        wait_until(lambda: len(running_among(fragile, runs)) == MANY, "many running batches", 120)
+        assert run_of(fragile, runs[-1])["state_type"] == "SCHEDULED", "it waits for one of them"
+        assert clean_up_once(fragile)["state_type"] == "COMPLETED", "other flows have room beside them"
+        for batch in batches[:MANY]:
+            batch.wait(lambda status: status["summary"]["queued"] == 1, 120)
     assert 0 < max(at_once) <= (os.cpu_count() or 1), "conversions are bounded on the host, not for each batch"
 
     kill(children_of(fragile.pids("deployments.worker cpu")))
 
     def all_run_again() -> bool:
-        begun = [run["run_count"] for run in children_on(fragile, "cpu", "RUNNING")]
+        begun = [run["run_count"] for run in running_among(fragile, runs)]
         return len(begun) == MANY and begun.count(2) >= MANY - 1  # the one that waited may have taken a place
 
     wait_until(all_run_again, "all of them", 120)
@@ -83,10 +111,6 @@ def test_many_batches_are_open_side_by_side_and_lost_processes_cost_none_of_them
         pause(fragile, pool, paused=False)
     assert [batch.finished()["state"] for batch in batches] == ["completed"] * 3 + ["cancelled"] * (MANY - 2)
     assert [job["attempt"] for batch in batches[:3] for job in batch.status()["jobs"]] == [1] * 3
-
-
-def six_lectures(stack, clips, new_batch):
-    return lectures(stack, clips, new_batch, 6)
 
 
 def lectures(stack, clips, new_batch, count):
@@ -115,33 +139,40 @@ def frozen(pids: list[int]) -> Iterator[None]:
 
 def test_a_run_that_waits_on_a_paused_pool_moves_to_another(fragile, clips, new_batch):
     with frozen(fragile.pids("deployments.worker gpu-")):  # so that no run begins before its pool is paused
-        batch = six_lectures(fragile, clips, new_batch)
-        batch.wait(lambda _: any(children_on(fragile, pool, "SCHEDULED") for pool in POOLS), 60)
-        full = next(pool for pool in POOLS if children_on(fragile, pool, "SCHEDULED"))
+        batch = lectures(fragile, clips, new_batch, 4)
+        batch.wait(lambda _: any(children_on(batch, fragile, pool, "SCHEDULED") for pool in POOLS), 60)
+        full = next(pool for pool in POOLS if children_on(batch, fragile, pool, "SCHEDULED"))
         pause(fragile, full, paused=True)
-        waiting = {run["id"] for run in children_on(fragile, full, "SCHEDULED")}
+        waiting = {run["id"] for run in children_on(batch, fragile, full, "SCHEDULED")}
     other = next(pool for pool in POOLS if pool != full)
     try:
-        assert batch.finished(240)["summary"]["done"] == 6
+        assert batch.finished(240)["summary"]["done"] == 4
     finally:
         pause(fragile, full, paused=False)
-    moved = [run for run in children_on(fragile, full) if run["id"] in waiting]
+    moved = [run for run in children_on(batch, fragile, full) if run["id"] in waiting]
     assert {run["state_type"] for run in moved} == {"CANCELLED"}
     assert {run["state"]["message"] for run in moved} == {f"Moved to {other}: {full} takes no jobs."}
 
 
+def begun(stack, clips, new_batch, count):
+    """A batch whose recordings are held, and a pool on which one of them is being listened to."""
+    batch = lectures(stack, clips, new_batch, count)
+    batch.wait(lambda status: status["summary"]["transcribing"], 120)
+    return batch, next(pool for pool in POOLS if children_on(batch, stack, pool, "RUNNING"))
+
+
 def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwritten(fragile, clips, new_batch):
-    batch = six_lectures(fragile, clips, new_batch)
-    batch.wait(lambda status: status["summary"]["transcribing"], 60)
-    pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
-    workers = fragile.pids(f"deployments.worker {pool}")
-    with frozen(workers + children_of(workers)):
-        assert batch.finished(240)["summary"]["done"] == 6
+    with contextlib.ExitStack() as ends:
+        with fragile.recordings_held():
+            batch, pool = begun(fragile, clips, new_batch, 4)
+            workers = fragile.pids(f"deployments.worker {pool}")
+            ends.enter_context(frozen(workers + children_of(workers)))
+        assert batch.finished(240)["summary"]["done"] == 4
         written = {path: batch.document(path, "srt") for path in batch.job_ids}
     active = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")
-    batch.wait(lambda _: not children_on(fragile, pool, *active), 60)
+    batch.wait(lambda _: not children_on(batch, fragile, pool, *active), 60)
     assert {path: batch.document(path, "srt") for path in batch.job_ids} == written
-    assert batch.status()["summary"]["done"] == 6
+    assert batch.status()["summary"]["done"] == 4
 
 
 def is_attended(stack, pool: str) -> bool:
@@ -154,22 +185,21 @@ def is_attended(stack, pool: str) -> bool:
 def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
     fragile, clips, new_batch, record_property, paused
 ):
-    batch = lectures(fragile, clips, new_batch, 5)
-    batch.wait(lambda status: status["summary"]["transcribing"], 120)
-    pool = next(pool for pool in POOLS if children_on(fragile, pool, "RUNNING"))
-    with frozen(fragile.pids("deployments.local.up")):  # it would start the worker again
-        pause(fragile, pool, paused=paused)
-        try:
+    with contextlib.ExitStack() as ends:
+        with fragile.recordings_held():
+            batch, pool = begun(fragile, clips, new_batch, 3)
+            ends.enter_context(frozen(fragile.pids("deployments.local.up")))  # it would start the worker again
+            ends.callback(pause, fragile, pool, paused=False)
+            pause(fragile, pool, paused=paused)
             killed_at = time.monotonic()
             kill(fragile.pids(f"deployments.worker {pool}"))
-            lost = {run["id"] for run in children_on(fragile, pool, "SCHEDULED", "PENDING", "RUNNING")}
+            lost = {run["id"] for run in children_on(batch, fragile, pool, "SCHEDULED", "PENDING", "RUNNING")}
             assert lost
-            for event, holds in (
-                ("noticed", lambda: not is_attended(fragile, pool)),
-                ("moved", lambda: lost <= {run["id"] for run in children_on(fragile, pool, "CANCELLED")}),
-            ):
-                batch.wait(lambda _, holds=holds: holds(), 240)
-                record_property(f"seconds until {event}", round(time.monotonic() - killed_at, 1))
-            assert batch.finished(240)["summary"]["done"] == 5
-        finally:
-            pause(fragile, pool, paused=False)
+        for event, holds in (
+            ("noticed", lambda: not is_attended(fragile, pool)),
+            ("moved", lambda: lost <= {run["id"] for run in children_on(batch, fragile, pool, "CANCELLED")}),
+        ):
+            batch.wait(lambda _, holds=holds: holds(), 240)
+            record_property(f"seconds until {event}", round(time.monotonic() - killed_at, 1))
+        assert batch.finished(240)["summary"]["done"] == 3
+    wait_until(lambda: is_attended(fragile, pool), "another worker")
