@@ -60,6 +60,7 @@ from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.edits import read_standing_manifest
 from tasks.storage.open_store import open_store
+from tasks.storage.part_file import keeps_videos
 from tasks.storage.records import distinguish_outage
 
 SECONDS_BETWEEN_SEARCHES = 5.0
@@ -109,7 +110,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         nonlocal next_search
         await take_converted(client, jobs, converted)
         await stop_cancelled(store, jobs, converted)
-        await collect(client, store, jobs, settings.uploads_folder, keep_videos=settings.video_retention_hours > 0)
+        await collect(client, store, jobs, settings.uploads_folder, keep_videos=keeps_videos(settings))
         await cancelled.remove_of_ended(jobs)
         await dispatch(client, dispatcher, jobs)
         for run in await take_over(store, dispatcher, jobs):
@@ -178,7 +179,7 @@ async def _wait_for_stops(client: PrefectClient, store: Store, jobs: OpenJobs, c
 
     async def look() -> None:
         await take_converted(client, jobs, converted)
-        await collect(client, store, jobs, settings.uploads_folder, keep_videos=settings.video_retention_hours > 0)
+        await collect(client, store, jobs, settings.uploads_folder, keep_videos=keeps_videos(settings))
 
     deadline = time.monotonic() + SECONDS_TO_STOP
     while (jobs.running or jobs.converting) and time.monotonic() < deadline:

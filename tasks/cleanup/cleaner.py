@@ -47,6 +47,7 @@ from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.expiries import note_expiries, withdraw_expiries
 from tasks.storage.keys import BATCHES
+from tasks.storage.part_file import keeps_videos
 from tasks.storage.records import published_and_intact
 
 logger = logging.getLogger(__name__)
@@ -76,8 +77,9 @@ class Cleaner:
 
     @property
     def rules(self) -> RetentionRules:
-        """The retention rules of this installation."""
-        return RetentionRules.of(self.settings)
+        """The retention rules of this installation; while its disk is nearly full, no video stays to be watched."""
+        rules = RetentionRules.of(self.settings)
+        return rules if keeps_videos(self.settings) else replace(rules, video_retention=timedelta(0))
 
     async def clean_batch(self, batch_id: str) -> RemovalPlan:
         """Remove what the rules release of the batch, and return it; complete its results."""

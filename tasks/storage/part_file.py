@@ -23,6 +23,9 @@ from tasks.storage.base import is_disk_full
 
 PART_ENDING = ".part"
 
+LEAST_FREE_SHARE = 0.1
+"""Share of the disk that must be free for uploads before anything stays on it that need not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -129,6 +132,13 @@ def free_bytes(settings: Settings) -> int:
     with errors_translated(folder):
         folder.mkdir(parents=True, exist_ok=True)
         return max(0, shutil.disk_usage(folder).free - settings.disk_reserve_bytes)
+
+
+def keeps_videos(settings: Settings) -> bool:
+    """Return whether the videos of done jobs stay to be watched: not while less than a tenth of the disk is free."""
+    if not settings.video_retention_hours:
+        return False
+    return free_bytes(settings) >= LEAST_FREE_SHARE * shutil.disk_usage(settings.uploads_folder).total
 
 
 def reserve(descriptor: int, size: int) -> None:
