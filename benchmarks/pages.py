@@ -117,12 +117,12 @@ async def clicks_during_uploads(uploader: Page, other: Page, stack: RealStack, f
     address = f"http://127.0.0.1:{stack.settings.port}"
     await uploader.goto(address)
     await other.goto(f"{address}/gpus")
-    await other.get_by_role("heading", name="GPUs").wait_for()
+    await other.get_by_role("heading", name="Devices").wait_for()
     await send(uploader, *files)
     await uploader.wait_for_function(SENT)
     took: list[float] = []
     while len(took) < CLICKS and "batch=" not in uploader.url:
-        name = ("Batches", "GPUs")[len(took) % 2]
+        name = ("Batches", "Devices")[len(took) % 2]
         began = time.monotonic()
         await other.get_by_role("link", name=name, exact=True).first.click()
         await other.get_by_role("heading", name=name, exact=True).wait_for()
