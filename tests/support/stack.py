@@ -140,9 +140,8 @@ class RunningBatch:
     batch_id: str
     job_ids: dict[str, str] = field(default_factory=dict)
 
-    def upload(self, path: str, content: bytes, **options: str) -> None:
-        sent = {"batch_id": self.batch_id, "path": path, **options}
-        answer = self.api.post("/upload", params=sent, content=content)
+    def upload(self, path: str, content: bytes) -> None:
+        answer = self.api.post("/upload", params={"batch_id": self.batch_id, "path": path}, content=content)
         assert answer.status_code == 201, answer.text
         self.job_ids[path] = answer.json()["job_id"]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tasks.batches import Batch, Job, Manifest, Upload, batch_id_of, job_id_for, manifest_of, new_batch_id
 from tasks.errors import NotFound, UploadRejected
 from tasks.names import DocumentFormat, DocumentNames, clean_path, document_name, document_stems
-from tasks.options import TranscriptionOptions
+from tasks.options import JobOptions, TranscriptionOptions
 from tasks.storage.keys import BatchKeys, attempt_token, result_key
 
 NOON = datetime(2026, 1, 2, 12, 30, 59, tzinfo=UTC)
@@ -228,3 +228,10 @@ def test_no_two_attempts_share_a_key():
     keys, job = BatchKeys.of(BATCH_ID), job_named("talks/a.mp3")
     tokens = {attempt_token(run, attempt) for run in ("run-1", "run-11") for attempt in (1, 11)}
     assert len({keys.document(job, DocumentFormat.SRT, token) for token in tokens}) == 4
+
+
+def test_an_upload_may_have_options_of_its_own():
+    usual = TranscriptionOptions(language="de", speakers="auto", vocabulary=("Whisper",))
+    own = JobOptions(language="de", speakers=2, audio_stream=0).differing_from(usual)
+    assert own.model_dump() == {"speakers": 2}
+    assert own.applied_to(usual) == TranscriptionOptions(language="de", speakers=2, vocabulary=("Whisper",))
