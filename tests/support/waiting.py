@@ -13,9 +13,15 @@ LONGEST_PAUSE = 0.5
 """Each look may cost the process that is waited for more than what it does."""
 
 
-def wait_until(holds: Callable[[], Found], what: str, seconds: float = 120) -> Found:
-    """Return what *holds* returns once that is true; fail, naming *what* was waited for, after *seconds*."""
-    for _ in looks(seconds):
+def wait_until(
+    holds: Callable[[], Found], what: str, seconds: float = 120, *, longest_pause: float = LONGEST_PAUSE
+) -> Found:
+    """
+    Return what *holds* returns once that is true; fail, naming *what* was waited for, after *seconds*.
+
+    A state that passes, in which something is to be killed, needs looks that are closer together.
+    """
+    for _ in looks(seconds, longest_pause=longest_pause):
         if found := holds():
             return found
     return pytest.fail(f"{what}: not within {seconds:g} s")
@@ -24,7 +30,7 @@ def wait_until(holds: Callable[[], Found], what: str, seconds: float = 120) -> F
 def looks(seconds: float, *, longest_pause: float = LONGEST_PAUSE) -> Iterator[None]:
     """Yield for each look, the first at once, further and further apart; the last when *seconds* are over."""
     deadline = time.monotonic() + seconds
-    pause = SHORTEST_PAUSE
+    pause = min(SHORTEST_PAUSE, longest_pause)
     while time.monotonic() < deadline:
         yield
         time.sleep(pause)

@@ -247,7 +247,7 @@ def test_a_killed_clean_up_goes_on_where_it_was(forgetful, clips, new_batch):
         put(folder / f"{number:016x}.part")
     (worker,) = [pid for pid, line in forgetful.processes().items() if "deployments.worker cpu" in line]
     run_id = start_clean_up(forgetful, dry_run=False)
-    wait_until(lambda: sum(1 for _ in folder.iterdir()) < LEFTOVERS, "the clean-up's start", 60)
+    wait_until(lambda: sum(1 for _ in folder.iterdir()) < LEFTOVERS, "the clean-up's start", 60, longest_pause=0.01)
     os.kill(worker, signal.SIGKILL)
     assert len(files(forgetful, "uploads")) > 10
     run = ended(forgetful, run_id, 240)

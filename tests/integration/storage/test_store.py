@@ -321,7 +321,7 @@ def test_a_killed_writer_leaves_the_old_content_and_nothing_that_is_listed(store
     with large.open("wb") as file:
         file.truncate(400 * MIB)
     writer = started(f"store.put_file('recordings/a.mp3', Path({str(large)!r}))")
-    wait_until(lambda: unfinished_writes() > 0, "a write under way")
+    wait_until(lambda: unfinished_writes() > 0, "a write under way", longest_pause=0.02)
     writer.kill()
     writer.wait()
     assert unfinished_writes() == 1
