@@ -126,7 +126,11 @@ class UploadCheck(StoredModel):
 
 @router.post("/upload/check")
 async def check_uploads(client: ClientOfProcess, offered: OfferedFiles) -> UploadCheck:
-    """Check which files would be accepted, before the first byte is sent."""
+    """
+    Check which files would be accepted, before the first byte is sent.
+
+    Whether one whose name does not tell that it is audio or video is, is only seen when it is sent.
+    """
     free = await in_thread(WRITE_THREADS, free_bytes, client.settings)
     rejected = await refusals(client.intake, offered.batch_id, offered.files, free_bytes=free)
     rejected_paths = {file.path for file in rejected}

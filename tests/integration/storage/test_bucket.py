@@ -116,7 +116,7 @@ def test_a_presigned_address_is_good_for_its_object_only(bucket):
         ("ExpiredToken", 400, "because they have expired .* Renew them"),
         ("SignatureDoesNotMatch", 403, "Correct the access key"),
         ("AccessDenied", 403, "Allow its user to read, write, list and delete"),
-        ("RequestTimeTooSkewed", 403, "Set this machine's clock"),
+        ("RequestTimeTooSkewed", 403, "Have this machine set its clock by NTP"),
         ("NoSuchBucket", 404, "has no such bucket"),
         ("KMS.NotFoundException", 400, "Correct BATCHSCRIBE_STORE_ENCRYPTION_KEY"),
         ("SlowDown", 503, "Try again later"),
