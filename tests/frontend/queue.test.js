@@ -18,6 +18,12 @@ test("the same file is listed once, another one of its path gets a number", () =
   assert.deepEqual(paths(queue), ["a/talk.mp3", "a/talk (2).mp3", "a/talk (3).mp3"]);
 });
 
+test("the number follows a name without an ending", () => {
+  const queue = new Queue();
+  for (const size of [5, 6, 7]) queue.add({ file: file(size), path: "a.b/talk" });
+  assert.deepEqual(paths(queue), ["a.b/talk", "a.b/talk (2)", "a.b/talk (3)"]);
+});
+
 test("the sums follow every change, and do not count what is lost", () => {
   const queue = new Queue();
   const [one, two] = [queue.add({ file: file(10), path: "a.mp3" }), queue.add({ file: file(20), path: "b.mp3" })];

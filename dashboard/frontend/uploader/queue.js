@@ -161,8 +161,9 @@ export class Queue {
 }
 
 function numbered(path, number) {
-  const dot = path.length - endingOf(path).length - 1;
-  return `${path.slice(0, dot)} (${number})${path.slice(dot)}`;
+  const ending = endingOf(path);
+  const end = path.length - (ending && ending.length + 1); // a name may have no ending
+  return `${path.slice(0, end)} (${number})${path.slice(end)}`;
 }
 
 function isSameFile(item, file) {
