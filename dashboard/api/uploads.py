@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from dashboard.api.client import ClientOfProcess
 from dashboard.client import Client
 from dashboard.services.threads import WRITE_THREADS, in_thread
-from dashboard.services.upload_check import OfferedFile, RefusedFile, refusals
+from dashboard.services.upload_check import OfferedFile, RefusedFile, SizeOfFile, refusals
 from dashboard.services.upload_file import UploadBody
 from dashboard.services.uploads import FileIdentity
 from tasks.batches import StoredModel, Upload
@@ -58,7 +58,6 @@ class SentFile(JobOptions):
 
 
 PathOfFile = Annotated[str, Field(description="path below the folder")]
-SizeOfFile = Annotated[int, Field(ge=0, description="bytes of the whole file")]
 Fingerprint = Annotated[
     str,
     Field(

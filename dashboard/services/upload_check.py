@@ -1,6 +1,7 @@
 """Files that a client wants to send: would they be accepted, before their first byte."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,12 +10,14 @@ from tasks.batches import StoredModel
 from tasks.errors import UploadRejected
 from tasks.names import clean_path, file_size
 
+SizeOfFile = Annotated[int, Field(ge=0, le=2**63 - 1, description="bytes of the whole file")]
+
 
 class OfferedFile(StoredModel):
     """A file that a client offers for upload."""
 
     path: str = Field(max_length=10_000)
-    size: int
+    size: SizeOfFile
 
 
 class RefusedFile(StoredModel):

@@ -228,6 +228,9 @@ def test_files_can_be_checked_before_they_are_sent(small_dashboard):
     assert checked["accepted"] == ["a.mp3", "memo", "d.mp3"]
     assert {refused["path"] for refused in checked["rejected"]} == {"b.mp3", "../c.mp3", "e.mp3", "f.mp3"}
     assert checked["free_bytes"] > 0
+    for size in (-1, 10**400):
+        odd = {"batch_id": batch_id, "files": [{"path": "a.mp3", "size": size}]}
+        assert small_dashboard.http.post("api/upload/check", json=odd).status_code == 422
 
 
 def test_an_upload_can_be_taken_back_before_the_start(dashboard):
