@@ -37,6 +37,7 @@ def test_recordings_become_a_started_batch_with_the_chosen_options(open_upload, 
     upload.button("Options of 2 files…").click()
     page.get_by_role("dialog").get_by_label("Speakers").select_option("Don't tell apart")
     page.get_by_role("dialog").get_by_label("Audio stream").select_option("The one with speech")
+    expect(upload.button("Use these")).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
     upload.button("Use these").click()
     upload.button(f"Options of {second}").click()
     page.get_by_role("dialog").get_by_label("Spoken language").select_option("German")

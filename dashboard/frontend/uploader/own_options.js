@@ -29,7 +29,7 @@ export class OwnOptions {
       if (dialog.returnValue) this.upload.choose(items, chosenIn(dialog));
       dialog.remove();
     };
-    this.root.firstElementChild.append(dialog);
+    this.root.querySelector(".uploader").append(dialog);
     dialog.showModal();
   }
 
