@@ -98,6 +98,7 @@ def delete_jobs(store: Store, settings: Settings, batch: Batch, jobs: Iterable[J
             *documents,
             *result_keys(batch, job),
             keys.recording_record(job.job_id),
+            keys.speech_plan(job.job_id),
             keys.recording(job.job_id),
         ):
             store.delete(key)
