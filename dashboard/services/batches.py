@@ -30,6 +30,7 @@ from tasks.options import TranscriptionOptions
 from tasks.orchestration.status import BatchState, BatchStatus
 from tasks.settings import Settings
 from tasks.storage.base import Store
+from tasks.storage.edits import label
 from tasks.storage.expiries import expired
 
 SECONDS_BETWEEN_TRIES = 5.0
@@ -61,8 +62,8 @@ class BatchService:
         self._all_found = False
 
     async def create(self, name: str, options: TranscriptionOptions) -> Batch:
-        """Create a batch that takes uploads. Without a name it is named after its time."""
-        now = datetime.now(UTC)
+        """Create a batch that takes uploads. Without a name it is named after its time. Raises `LabelInvalid`."""
+        name, now = label(name, "The name of a batch"), datetime.now(UTC)
         batch = Batch(
             batch_id=new_batch_id(now, secrets.token_bytes(4)),
             name=name or f"Batch of {now:%Y-%m-%d %H:%M} UTC",

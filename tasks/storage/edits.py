@@ -15,7 +15,7 @@ from pydantic import Field
 
 from tasks.batches import Manifest, StoredModel
 from tasks.errors import LabelInvalid, NotFound, RevisionConflict
-from tasks.names import display_name
+from tasks.names import display_name, is_unicode
 from tasks.storage.base import Store
 from tasks.storage.keys import EDITS, BatchKeys, newest_revisions
 from tasks.storage.records import read_derived, read_manifest
@@ -92,12 +92,18 @@ class BatchEdits(StoredModel):
 
 def label(text: str, what: str, *, most: int = MAX_NAME_CHARACTERS) -> str:
     """Return a name, title or tag as it is kept: NFC, one line, no spaces around it. Raises `LabelInvalid`."""
+    if not is_unicode(text):
+        msg = f"{what} holds half a character, which cannot be kept. Type it again."
+        raise LabelInvalid(msg)
     kept = " ".join(unicodedata.normalize("NFC", text).split())
     if len(kept) > most:
         msg = f"{what} can have {most} characters, and {display_name(kept)} has {len(kept)}. Shorten it."
         raise LabelInvalid(msg)
     if any(unicodedata.category(letter) == "Cc" for letter in kept):
         msg = f"{what} cannot hold a control character, as {display_name(kept)} does. Type it without."
+        raise LabelInvalid(msg)
+    if kept and not any(letter.isprintable() for letter in kept):
+        msg = f"{what} cannot hold nothing but characters that are not seen. Type letters as well."
         raise LabelInvalid(msg)
     return kept
 

@@ -25,6 +25,8 @@ def test_a_name_is_one_line_and_an_empty_one_is_the_first_name_again():
     [
         (lambda: EDITS.renamed("x" * 201, first_name=""), "The name of a batch can have 200 characters"),
         (lambda: EDITS.titled("job", "a\x07b"), "cannot hold a control character"),
+        (lambda: EDITS.titled("job", "a\ud800b"), "holds half a character"),
+        (lambda: EDITS.tagged(["\u200b\u202e"]), "nothing but characters that are not seen"),
         (lambda: EDITS.tagged(["x" * 51]), "A tag can have 50 characters"),
         (lambda: EDITS.tagged([" "]), "A tag cannot be empty"),
         (lambda: EDITS.tagged(map(str, range(21))), "A batch can have 20 tags, and these would be 21"),

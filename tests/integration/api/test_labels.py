@@ -19,6 +19,14 @@ def listed(dashboard, **wanted):
     return [batch["batch_id"] for batch in page["batches"]]
 
 
+@pytest.mark.parametrize("name", [r"a\ud800b", r"a\u0000b", r"\u200b"])
+def test_what_cannot_be_a_name_is_refused_when_a_batch_is_made_and_later(dashboard, name):
+    batch_id, headers = dashboard.make_batch(), {"Content-Type": "application/json"}
+    for method, path in (("POST", "api/batch"), ("PATCH", f"api/batch/{batch_id}")):
+        answer = dashboard.http.request(method, path, content=f'{{"name": "{name}"}}', headers=headers)
+        assert answer.status_code == 422, answer.text
+
+
 def test_a_batch_that_was_started_is_renamed_and_its_zip_keeps_the_first_name(dashboard, publish):
     batch_id = dashboard.make_batch(name="Talks")
     job_id = dashboard.upload(batch_id, "week 1/a.mp3").json()["job_id"]
