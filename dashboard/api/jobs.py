@@ -13,6 +13,7 @@ from tasks.orchestration.status import BatchStatus
 router = APIRouter(prefix="/batch/{batch_id}/jobs", tags=["jobs"])
 
 MOST_JOBS = 100_000
+JobId = Annotated[str, Field(max_length=100)]
 
 
 class SomeJobs(StoredModel):
@@ -20,7 +21,7 @@ class SomeJobs(StoredModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    jobs: tuple[str, ...] = Field(min_length=1, max_length=MOST_JOBS, description="their ids")
+    jobs: tuple[JobId, ...] = Field(min_length=1, max_length=MOST_JOBS, description="their ids")
 
     @property
     def job_ids(self) -> list[str]:

@@ -48,6 +48,12 @@ def test_jobs_are_retried_alone_and_what_cannot_be_is_said(dashboard, prefect, m
     assert state_of(prefect, flow_run_id) == "Failed", "the others stay as they are"
     count, refused = act(dashboard, batch_id, "retry", unconverted)
     assert (count, "never reached a device" in refused[unconverted]) == (0, True)
+    odd = dashboard.http.post(
+        f"api/batch/{batch_id}/jobs/retry",
+        content=r'{"jobs": ["\ud800"]}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert odd.status_code == 422
 
 
 def test_all_that_failed_is_retried_by_the_batch(dashboard, prefect, mixed):
