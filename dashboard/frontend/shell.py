@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from streamlit.file_util import get_static_dir
 
-PATHS: Final = ("/batches", "/inbox", "/transcript", "/gpus")
+PATHS: Final = ("/batches", "/inbox", "/transcript", "/gpus", "/usage")
 """The pages apart from the first, below whose address its server is."""
 
 SCRIPT: Final = '<script>window.__streamlit = { BACKEND_BASE_URL: location.origin + "/" }</script>'

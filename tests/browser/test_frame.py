@@ -71,7 +71,7 @@ def test_a_page_that_is_opened_by_its_address_asks_for_nothing_in_vain(open_page
     refused, said = [], []
     page.on("response", lambda answer: answer.status >= 400 and refused.append(answer.url))
     page.on("console", lambda message: message.type == "error" and said.append(message.text))
-    for name in ("Batches", "Inbox", "Transcripts", "Devices"):
+    for name in ("Batches", "Inbox", "Transcripts", "Devices", "Usage"):
         page.goto(f"{stack.address}{PAGES[name]}")
         page.get_by_role("heading", name=name, level=1).wait_for()
     assert (refused, said) == ([], [])

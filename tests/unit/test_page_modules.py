@@ -1,10 +1,14 @@
 """The scripts of the pages as a browser gets them."""
 
+import re
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard.frontend.modules import ROUTES, SAMPLE_ADDRESS, VERSION, component_script
+from dashboard.frontend.shell import PATHS
 
 
 @pytest.fixture
@@ -36,3 +40,8 @@ def test_the_sample_is_a_recording_that_a_browser_takes(server):
     answer = server.get(SAMPLE_ADDRESS)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
     assert len(answer.content) > 10_000
+
+
+def test_every_page_but_the_first_is_told_where_its_server_is():
+    pages = (Path(__file__).parents[2] / "dashboard" / "pages" / "main.py").read_text(encoding="utf-8")
+    assert [f"/{path}" for path in re.findall(r'url_path="([^"]+)"', pages)] == [*PATHS]
