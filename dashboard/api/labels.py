@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from dashboard.api.client import ClientOfProcess
 from dashboard.services.labels import BatchLabels, RecordingLabels
-from tasks.batches import StoredModel
+from tasks.batches import StoredModel, batch_id_of
 
 router = APIRouter(tags=["names and tags"])
 
@@ -51,15 +51,19 @@ async def change_batch(client: ClientOfProcess, batch_id: str, change: BatchChan
 
     Its documents, its ZIP, their stable addresses and its runs in Prefect keep the name that it was made with.
     """
-    return await client.labels.label_batch(
+    labels = await client.labels.label_batch(
         batch_id, change.name, instead_of=change.instead_of, add=change.add_tags, remove=change.remove_tags
     )
+    client.overview.forget(batch_id)
+    return labels
 
 
 @router.patch("/jobs/{job_id}", responses=CONFLICT)
 async def change_recording(client: ClientOfProcess, job_id: str, change: RecordingChange) -> RecordingLabels:
     """Give a recording a title. Its path stays what it is, and so do the names of its documents."""
-    return await client.labels.title_recording(job_id, change.title, instead_of=change.instead_of)
+    labels = await client.labels.title_recording(job_id, change.title, instead_of=change.instead_of)
+    client.overview.forget(batch_id_of(job_id))
+    return labels
 
 
 @router.get("/tags")
