@@ -219,9 +219,16 @@ class JobService:
         going = [job.job_id for job in outcome.open]
         if not going:
             return outcome.told(job_ids)
-        await self._records.edits.change(batch_id, lambda edits: _without(edits, manifest, going))
+        by_this_call: set[str] = set()
+
+        def dismissed(edits: BatchEdits) -> BatchEdits:
+            by_this_call.clear()
+            by_this_call.update({*going} - {*edits.dismissed})
+            return _without(edits, manifest, going)
+
+        await self._records.edits.change(batch_id, dismissed)
         await self._refuse_active(batch_id, outcome, "was started again in this moment, so it stays.")
-        back = [job_id for job_id in going if job_id in outcome.errors]
+        back = [job_id for job_id in going if job_id in outcome.errors and job_id in by_this_call]
         if back:
             await self._records.edits.change(batch_id, lambda edits: edits.with_jobs(back))
         gone = [job.job_id for job in outcome.open]

@@ -146,11 +146,13 @@ export function markDoubts(words, elements, shown) {
 /** Return what the marks of doubted words mean. */
 export function legendOf(doubted, text) {
   const percent = (share) => `${Math.round(share * 100)} %`;
+  const [part, whole] = [textLength(doubted), textLength(text)];
+  const told = whole.includes(", ") ? `${part} out of ${whole}` : `${part.split(" ")[0]} of ${whole}`;
   return [
     "The model was less than ",
     make("span", { class: "doubted" }, `${percent(DOUBTED)} sure`),
     " or less than ",
     make("span", { class: "unlikely" }, `${percent(UNLIKELY)} sure`),
-    ` of ${textLength(doubted)} out of ${textLength(text)}. Point at one, or choose it with the keys, to see how sure.`,
+    ` of ${told}. Point at one, or choose it with the keys, to see how sure.`,
   ];
 }

@@ -226,7 +226,7 @@ def test_a_batch_that_does_not_go_on_says_why_until_it_does(open_page, stack, ma
     try:
         batch = make_batch("Held up", {"answer.mp3": speech})
         page = open_page(address(batch), dark=dark)
-        notice = summary(page).get_by_role("status")
+        notice = summary(page).locator("[role=status].notice")
         expect(notice).to_contain_text("No device takes jobs. gpu-0 is paused: Somebody paused it.", timeout=SECONDS)
         assert barriers(page) == []
         page.set_viewport_size({"width": 360, "height": 900})
