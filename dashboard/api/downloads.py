@@ -124,7 +124,7 @@ async def _zipped(client: Client, batch_id: str, chosen: frozenset[str] | None) 
     if manifest is None:
         msg = f"Batch {batch_id} has not been started, so there are no results."
         raise WrongStage(msg)
-    publications = await client.records.publications(batch_id, anew=True)
+    publications = await client.records.publications(batch_id, reread=True)
     stages = {now.job_id: now for now in status_now.jobs if chosen is None or now.job_id in chosen}
     outcomes = [
         JobOutcome(

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobResult(StoredModel):
-    """What came of an action for one job."""
+    """The outcome of an action for one job."""
 
     job_id: str
     path: str = Field(description="empty for one that the batch does not have")
@@ -40,7 +40,7 @@ class JobResult(StoredModel):
 
 
 class ActionResult(StoredModel):
-    """What came of an action for some jobs of a batch."""
+    """The outcome of an action for some jobs of a batch."""
 
     done: int = Field(description="jobs for which it was done")
     total: int

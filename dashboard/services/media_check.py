@@ -1,4 +1,4 @@
-"""Which files are accepted: by the ending of the name, or else by how the content begins."""
+"""The check whether a file is accepted: by the ending of its name, or else by how its content begins."""
 
 from collections.abc import Callable
 

@@ -182,14 +182,14 @@ class RecordCache:
         """Return the ids of the jobs that were cancelled alone."""
         return await in_thread(STORE_THREADS, cancelled_jobs, self._store, batch_id)
 
-    async def publications(self, batch_id: str, *, anew: bool = False) -> dict[str, Publication]:
+    async def publications(self, batch_id: str, *, reread: bool = False) -> dict[str, Publication]:
         """
         Return the publications by job id, with the documents of their newest revisions.
 
-        With *anew*, all of them are read: damaged ones may have been replaced.
+        With *reread*, all of them are read: damaged ones may have been replaced.
         """
         kept = self._of(batch_id)
-        if anew:
+        if reread:
             kept.publications = {}
         known, revised = kept.publications, kept.revisions
         kept.publications = await in_thread(STORE_THREADS, _read_publications, self._store, batch_id, known)

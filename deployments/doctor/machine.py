@@ -138,7 +138,7 @@ def look_at_conversion() -> Iterator[Finding]:
             limits = ConversionLimits(max_audio_seconds=CLIP_SECONDS)
             convert_file(CLIP, name=CLIP.name, target=Path(folder) / "recording.mp3", limits=limits)
     except (OSError, RuntimeError, TranscriptionError) as error:
-        yield wrong("ffmpeg", f"The shipped clip could not be converted: {error} Install ffmpeg anew, or free memory.")
+        yield wrong("ffmpeg", f"The shipped clip could not be converted: {error} Install ffmpeg again, or free memory.")
     else:
         yield right(
             "ffmpeg", f"{program} converted the shipped clip in its sandbox in {time.monotonic() - began:.1f} s"

@@ -26,7 +26,7 @@ MAX_TAGS = 20
 
 
 class BatchEdits(StoredModel):
-    """What users have changed of a batch so far; number 0 if nothing."""
+    """The changes of users to a batch so far; number 0 if there are none."""
 
     batch_id: str
     number: int = Field(default=0, ge=0)

@@ -89,7 +89,7 @@ def test_a_worker_that_dies_is_started_again_and_one_that_is_told_to_stops(machi
 
 
 def doctor(environment, *arguments):
-    """What the doctor finds, by subject, and whether all is well."""
+    """Return the findings of the doctor by subject, and whether all is well."""
     command = [sys.executable, "-m", "deployments.doctor", "--json", *arguments]
     said = subprocess.run(
         command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=240, check=False
