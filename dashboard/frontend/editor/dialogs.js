@@ -55,9 +55,17 @@ export function showVersion(root, { title, paragraphs, actions = [] }) {
 
 /** Open a dialog; returns the answer to it. Typing goes on where the caret was. */
 function opened(root, dialog, answer) {
-  const giveBack = heldFocus(root);
+  let giveBack = heldFocus(root);
+  const leave = (event, value) => {
+    event.preventDefault();
+    dialog.close(value);
+    giveBack(); // at once: the event of the end comes later, and keys may come before it
+    giveBack = () => {};
+  };
   root.append(dialog);
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
+  dialog.addEventListener("cancel", (event) => leave(event, ""));
+  dialog.addEventListener("submit", (event) => leave(event, event.submitter?.value ?? ""));
   dialog.showModal();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
