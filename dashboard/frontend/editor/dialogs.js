@@ -29,7 +29,12 @@ export function askForName(root, name) {
       "div",
       { class: "actions" },
       make("button", { class: "button primary", value: "save" }, "Save"),
-      make("button", { class: "button", value: "", type: "button", onclick: () => dialog.close("") }, "Cancel"),
+      make("button", {
+        class: "button",
+        value: "",
+        type: "button",
+        onclick: () => dialog.dispatchEvent(new Event("cancel")),
+      }, "Cancel"),
     ),
   );
   const dialog = make("dialog", { class: "dialog", "aria-label": "Save a revision" }, form);
