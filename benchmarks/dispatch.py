@@ -33,6 +33,7 @@ from measures import Measure, arguments_of, conclude
 from simulated_devices import (
     DEFAULT_REAL_TIME_FACTOR,
     MODEL,
+    PARTS_FROM_SECONDS,
     Accident,
     Device,
     Job,
@@ -141,7 +142,8 @@ def make_jobs(case: Case) -> list[Job]:
 def lower_bound(jobs: Sequence[Job], devices: Sequence[Device]) -> float:
     """Return a time before which no schedule can end."""
     fastest = max(device.speed for device in devices)
-    bounds = [job.arrives_at + job.work_seconds / fastest for job in jobs]
+    undivided = (job for job in jobs if job.audio_seconds < PARTS_FROM_SECONDS)
+    bounds = [job.arrives_at + job.work_seconds / fastest for job in undivided]
     for arrival in {job.arrives_at for job in jobs}:
         work_seconds = sum(job.work_seconds for job in jobs if job.arrives_at >= arrival)
         bounds.append(_worked_off(work_seconds, devices, start=arrival))

@@ -31,9 +31,8 @@ def draw(title: str, bound: float, panels: Mapping[str, tuple[float, Sequence[Sp
         parts += [_bar(span, scale, _row(pools, span.work_pool, top)) for span in spans]
         line = f"M{_x(bound, scale):.1f} {top + PANEL_HEAD - 6}V{top + panel_height}"
         parts.append(f'<path d="{line}" stroke="{BOUND_COLOUR}" stroke-dasharray="4 3"/>')
-    parts.append(
-        _text(MARGIN, height - 10, "One colour per batch, red: lost with its GPU, dashed: no schedule ends earlier.")
-    )
+    legend = "One colour per batch, pale: helps another GPU, red: lost with its GPU, dashed: no schedule ends earlier."
+    parts.append(_text(MARGIN, height - 10, legend))
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -48,10 +47,12 @@ def _x(seconds: float, scale: float) -> float:
 def _bar(span: Span, scale: float, y: int) -> str:
     batch = int(span.job.batch_id.removeprefix("b"))
     colour = COLOURS[batch % len(COLOURS)] if span.done else LOST_COLOUR
+    faded = ' opacity="0.5"' if span.helps else ""
+    faded = ' opacity="0.5"' if span.helps else ""
     width = max((span.ended_at - span.started_at) * scale - 0.6, 0.4)
     return (
         f'<rect x="{_x(span.started_at, scale):.1f}" y="{y + span.slot * SLOT_HEIGHT}" width="{width:.1f}" '
-        f'height="{SLOT_HEIGHT - 1}" fill="{colour}"/>'
+        f'height="{SLOT_HEIGHT - 1}" fill="{colour}"{faded}/>'
     )
 
 

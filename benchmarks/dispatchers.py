@@ -5,9 +5,11 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from simulated_devices import DEFAULT_REAL_TIME_FACTOR, SLOTS, Device, Job, Run
+from simulated_devices import DEFAULT_REAL_TIME_FACTOR, PARTS_FROM_SECONDS, SLOTS, Device, Job, Run
 from simulation import Waiting
 
+from tasks.orchestration.helpers import HELP_SECONDS, SECONDS_BETWEEN_LOOKS
+from tasks.orchestration.helping import helps
 from tasks.orchestration.planning import longest_first
 from tasks.orchestration.pool_model import Pool, stuck
 from tasks.orchestration.pool_speed import with_speeds
@@ -19,10 +21,17 @@ MOST_SAMPLES = 200
 
 
 class LeastBusy:
-    """The policy of tasks/orchestration/scheduling.py, called by each batch in turn, as the batch flow calls it."""
+    """
+    The policy of tasks/orchestration/scheduling.py, called by each batch in turn, as the batch flow calls it.
 
-    def __init__(self, default_rtf: float = DEFAULT_REAL_TIME_FACTOR) -> None:
+    With *helping*, devices that have nothing to do help as tasks/orchestration/helping.py decides.
+    """
+
+    def __init__(self, default_rtf: float = DEFAULT_REAL_TIME_FACTOR, *, helping: bool = True) -> None:
         self._default_rtf = default_rtf
+        self._helping = helping
+        self._idle_since: dict[str, float] = {}
+        self._next_help = 0.0
         self._turn = itertools.count()
         self._ordered: set[str] = set()
 
@@ -52,6 +61,30 @@ class LeastBusy:
         pools = self._pools(devices, now)
         moving = {run.job_id for run in stuck(pools)} | {each.run.job_id for each in takeovers(pools)}
         return [(run, device) for device in devices for run in device.queued if run.job.job_id in moving]
+
+    def help(self, now: float, devices: Sequence[Device], *, jobs_may_wait: bool) -> Iterator[tuple[Run, Device]]:
+        """Yield what `helps` finds for each batch, with the devices; the batches take turns in being first."""
+        if not self._helping or now < self._next_help:
+            return
+        free = [device.work_pool for device in devices if device.idle]
+        self._idle_since = {work_pool: self._idle_since.get(work_pool, now) for work_pool in free}
+        own = {
+            run.job.job_id: run
+            for device in devices
+            for run in device.running
+            if run.parts is not None and not run.helps
+        }
+        if not free or not own:
+            return
+        self._next_help = now + SECONDS_BETWEEN_LOOKS
+        least_seconds = HELP_SECONDS if jobs_may_wait else 0.0
+        idle = {work_pool for work_pool, since in self._idle_since.items() if now - since >= least_seconds}
+        by_pool = {device.work_pool: device for device in devices}
+        batches = sorted({run.job.batch_id for run in own.values()})
+        first = next(self._turn) % len(batches)
+        for batch_id in batches[first:] + batches[:first] if idle else ():
+            for each in helps(self._pools(devices, now), batch_id, long_seconds=PARTS_FROM_SECONDS, idle=idle):
+                yield own[each.run.job_id], by_pool[each.work_pool]
 
     def _pools(self, devices: Sequence[Device], now: float) -> tuple[Pool, ...]:
         """Return the pools as `pools.read_pools` would."""
@@ -84,6 +117,11 @@ class OnArrival:
         """Return the runs that wait for a device that is offline."""
         del now
         return [(run, device) for device in devices if not device.online for run in device.queued]
+
+    def help(self, now: float, devices: Sequence[Device], *, jobs_may_wait: bool) -> Iterable[tuple[Run, Device]]:
+        """Return nothing: each job is one device's."""
+        del now, devices, jobs_may_wait
+        return []
 
 
 class FirstCome(OnArrival):

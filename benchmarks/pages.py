@@ -30,6 +30,7 @@ from real_stack import RealStack, running_stack
 from simulated_batch import fill
 
 ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
 PIECE_BYTES = 2**24
 ROUNDS = 3
 CLICKS = 40
@@ -160,7 +161,7 @@ async def look_at_batch(page: Page, stack: RealStack, jobs: int) -> tuple[float,
 @asynccontextmanager
 async def two_pages() -> AsyncIterator[tuple[Page, Page]]:
     """Yield two pages of one Chromium."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         context = await browser.new_context(viewport={"width": 1280, "height": 900})

@@ -5,7 +5,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,8 +16,13 @@ import faster_whisper
 from tasks.devices import Device
 from tasks.errors import NoSpeech
 from tasks.options import TranscriptionOptions
+from tasks.transcription import model_manager
+from tasks.transcription.backend import Chunk, ChunkText, Decoding
+from tasks.transcription.languages import LanguageVote
 from tasks.transcription.model_manager import PlacedModel
 from tasks.transcription.transcribe import transcribe
+from tasks.transcription.vad import SpokenChunk
+from tasks.transcription.whisper import WhisperBackend
 
 OURS = "Batchscribe"
 BATCH_SIZE = 8
@@ -49,8 +54,40 @@ Recogniser = Callable[[Path, str], Recognised]
 """Recognises the speech of a file; its second argument is the language, empty if that is to be found out."""
 
 
+class ObservedBackend(WhisperBackend):
+    """The model; it notes the CPU time that second tries take, the language votes on their pieces among it."""
+
+    second_tries_seconds = 0.0
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._pieces = set[int]()
+
+    def piece(self, spoken: SpokenChunk, decoding: Decoding) -> Chunk:
+        """Note a piece."""
+        piece = super().piece(spoken, decoding)
+        self._pieces.add(id(piece))
+        return piece
+
+    def forward(self, batch: Sequence[Chunk]) -> list[ChunkText]:
+        """Share the time of a call among its chunks."""
+        before, again = cpu_seconds(), [id(chunk) for chunk in batch if id(chunk) in self._pieces]
+        texts = super().forward(batch)
+        self._pieces.difference_update(again)
+        ObservedBackend.second_tries_seconds += (cpu_seconds() - before) * len(again) / len(batch)
+        return texts
+
+    def language_of(self, piece: SpokenChunk) -> LanguageVote:
+        """Note the time of a vote."""
+        before = cpu_seconds()
+        vote = super().language_of(piece)
+        ObservedBackend.second_tries_seconds += cpu_seconds() - before
+        return vote
+
+
 def recognisers(model: str, models_folder: Path) -> Mapping[str, Recogniser]:
     """Return ours and the peers that are installed, each with one thread and the numbers of the model as int8."""
+    model_manager.WhisperBackend = ObservedBackend
     place = PlacedModel(
         Device(name="cpu:0", kind="cpu", cpu_threads=1, compute_type="int8", batch_size=4), model, models_folder
     )

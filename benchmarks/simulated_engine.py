@@ -14,9 +14,10 @@ from typing import Any
 
 from simulated_batch import AUDIO_PER_DEVICE_SECOND
 
-import flows.transcribe_recording as real
+import flows.transcribe_recording as flow
 from tasks.options import TranscriptionOptions
 from tasks.settings import Settings
+from tasks.transcription import local_recording
 from tasks.transcription.transcript import Segment, Transcript, Word
 
 LONGEST_NUMBER = 32
@@ -64,5 +65,6 @@ def _load_no_engine(*arguments: Any) -> None:
     del arguments
 
 
-vars(real).update(transcribe=transcribe, load_engine=_load_no_engine)
-transcribe_recording = real.transcribe_recording
+vars(local_recording).update(transcribe=transcribe)
+vars(flow).update(load_engine=_load_no_engine)
+transcribe_recording = flow.transcribe_recording

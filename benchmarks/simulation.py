@@ -9,10 +9,10 @@ from itertools import count, groupby
 from operator import attrgetter
 from typing import Protocol
 
-from simulated_devices import Accident, Device, Job, Run, Span
+from simulated_devices import PARTS_FROM_SECONDS, Accident, Device, Job, Parts, Run, Span
 
 TICK_SECONDS = 1.0
-"""The batch flow looks once a second if anything has happened ..."""
+"""The batch flow looks once a second if anything has happened, and at once when a recording is converted ..."""
 
 PATIENCE_SECONDS = 2.0
 """... and after this long if nothing has."""
@@ -37,6 +37,10 @@ class Dispatcher(Protocol):
         """Return the queued runs that are to wait again."""
         ...
 
+    def help(self, now: float, devices: Sequence[Device], *, jobs_may_wait: bool) -> Iterable[tuple[Run, Device]]:
+        """Yield runs under way with devices that are to help with them now, each created before the next."""
+        ...
+
 
 class Simulation:
     """All jobs of all batches on their way through the devices."""
@@ -52,6 +56,7 @@ class Simulation:
         self._next_change: dict[str, float] = {}
         self._next_look = math.inf
         self._jobs_ahead = len(jobs)
+        self._parts = {job.job_id: Parts(job) for job in jobs if job.audio_seconds >= PARTS_FROM_SECONDS}
         for arrives_at, arrivals in groupby(jobs, key=attrgetter("arrives_at")):
             self._at(arrives_at, partial(self._arrive, list(arrivals)))
         for device in devices:
@@ -73,10 +78,12 @@ class Simulation:
         for job in jobs:
             self._waiting.setdefault(job.batch_id, {})[job.job_id] = job
             self._open_jobs[job.batch_id] += 1
-        self._look_soon(now)
+        self._look_at(now)
 
     def _look_soon(self, now: float, seconds: float = TICK_SECONDS) -> None:
-        time = math.floor(now / seconds) * seconds + seconds
+        self._look_at(math.floor(now / seconds) * seconds + seconds)
+
+    def _look_at(self, time: float) -> None:
         if time < self._next_look:
             self._next_look = time
             self._at(time, self._look)
@@ -85,18 +92,35 @@ class Simulation:
         if now != self._next_look:
             return
         self._next_look = math.inf
+        quiet = True
         for run, device in self._dispatcher.withdraw(now, self._devices):
             device.queued.remove(run)
             self._wait_again(run)
+            quiet = False
         active = sum(jobs > 0 for jobs in self._open_jobs.values())
         for job, device in self._dispatcher.dispatch(now, self._devices, self._waiting, active):
             del self._waiting[job.batch_id][job.job_id]
-            device.advance(now)
-            device.queued.append(Run(job, job.work_seconds))
-            device.fill_slots()
-            self._expect_change(device)
-        if any(self._waiting.values()) or any(device.queued for device in self._devices):
+            self._create(Run(job, job.work_seconds, self._parts.get(job.job_id)), device, now)
+            quiet = False
+        if quiet:
+            jobs_may_wait = active > 1 or any(self._waiting.values())
+            for run, device in self._dispatcher.help(now, self._devices, jobs_may_wait=jobs_may_wait):
+                self._create(Run(run.job, run.job.work_seconds, run.parts, helps=True), device, now)
+        waits = any(self._waiting.values()) or any(device.queued for device in self._devices)
+        if waits or not quiet or self._any_idle_while_parts_are_left():
             self._look_soon(now, PATIENCE_SECONDS)
+
+    def _create(self, run: Run, device: Device, now: float) -> None:
+        device.advance(now)
+        device.queued.append(run)
+        device.fill_slots()
+        self._expect_change(device)
+
+    def _any_idle_while_parts_are_left(self) -> bool:
+        """Return whether a device might help: the batch flow looks all the time, of which nothing else would come."""
+        if not any(device.idle for device in self._devices):
+            return False
+        return any(run.parts is not None for device in self._devices for run in device.running)
 
     def _expect_change(self, device: Device) -> None:
         time = device.next_change()
@@ -109,9 +133,16 @@ class Simulation:
             return
         device.advance(now)
         sick = device.sick
+        done = device.finish_parts()
+        for other in self._devices if done else ():
+            other.advance(now)
+            if other.drop(done):
+                self._expect_change(other)
         ended = device.take_ended()
         for run in ended:
             self._record(device, run, done=not sick)
+            if run.helps:
+                continue
             if sick:
                 self._wait_again(run)
             else:
@@ -134,10 +165,11 @@ class Simulation:
 
     def _lose(self, device: Device, now: float) -> None:
         device.online = False
-        for run in device.running:
+        for run in list(device.running):
             self._record(device, run, done=False)
-            self._wait_again(run)
-        device.running.clear()
+            device.remove(run)
+            if not run.helps:
+                self._wait_again(run)
         self._look_soon(now)
 
     def _wait_again(self, run: Run) -> None:
@@ -145,4 +177,4 @@ class Simulation:
 
     def _record(self, device: Device, run: Run, *, done: bool) -> None:
         if run.slot is not None:
-            self.spans.append(Span(device.work_pool, run.slot, run.job, run.started_at, device.now, done))
+            self.spans.append(Span(device.work_pool, run.slot, run.job, run.started_at, device.now, done, run.helps))

@@ -15,7 +15,8 @@ measured where they are installed.
 recordings lie. *lost*: seconds of sentences of which neither a word is written nor a gap is told. *invented*: words in
 a sound, or in a pause, where nothing is said. *repeats*: share of the repeated words that are written. *onset*: when
 the first word of a sentence starts, against the time when its sound rises; *end*: the same for its last word: median
-and 95 % of the errors in seconds. *CPU*: seconds of the whole.
+and 95 % of the errors in seconds. *CPU*: seconds of the whole; *second tries*: the share of them for what is heard
+again.
 """
 
 import tempfile
@@ -26,7 +27,7 @@ from pathlib import Path
 import jiwer
 import numpy as np
 from measures import Measure, arguments_of, conclude
-from recognisers import OURS, Recognised, Recogniser, Word, cpu_seconds, recognisers
+from recognisers import OURS, ObservedBackend, Recognised, Recogniser, Word, cpu_seconds, recognisers
 from speech_corpus import (
     CLIPS,
     Case,
@@ -62,6 +63,12 @@ class Tally:
     lost_seconds: float = 0.0
     invented: int = 0
     cpu_seconds: float = 0.0
+    second_tries_seconds: float = 0.0
+
+    @property
+    def second_tries_share(self) -> float:
+        """Share of the CPU time that hearing again took."""
+        return self.second_tries_seconds / self.cpu_seconds if self.cpu_seconds else 0.0
 
     def judge(self, case: Case, heard: Recognised) -> None:
         """Count what was recognised of a case."""
@@ -130,9 +137,10 @@ def measure(recogniser: Recogniser, cases: Iterable[Case]) -> Tally:
     with tempfile.TemporaryDirectory() as folder:
         for case in cases:
             file = as_recording(case.sound, Path(folder))
-            before = cpu_seconds()
+            before, again = cpu_seconds(), ObservedBackend.second_tries_seconds
             heard = recogniser(file, case.language)
             tally.cpu_seconds += cpu_seconds() - before
+            tally.second_tries_seconds += ObservedBackend.second_tries_seconds - again
             tally.judge(case, heard)
     return tally
 
@@ -156,6 +164,7 @@ def report(tallies: Mapping[str, Tally]) -> None:
         "onset": lambda one: f"{percentile(one.onsets, 50):.3f}, {percentile(one.onsets, 95):.3f}",
         "end": lambda one: f"{percentile(one.ends, 50):.3f}, {percentile(one.ends, 95):.3f}",
         "CPU, s": lambda one: f"{one.cpu_seconds:.0f}",
+        "second tries": lambda one: f"{one.second_tries_share:.0%}",
     }
     print(" " * 24 + "".join(f"{name:>24}" for name in tallies))
     for label, row in rows.items():

@@ -5,6 +5,7 @@ It runs uvicorn itself, because ``streamlit run`` waits for open uploads without
 websocket settings are those of ``streamlit run``; uvloop and httptools are found by uvicorn.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -42,7 +43,11 @@ def main() -> None:
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line for each call to Prefect otherwise
+    gc.disable()  # until all is imported: looking for garbage takes a tenth of that time, and finds none
     from dashboard.app import app  # Prefect reads its environment when it is imported
+
+    gc.freeze()
+    gc.enable()
 
     uvicorn.run(
         app,

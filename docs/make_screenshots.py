@@ -32,6 +32,7 @@ PROJECT = Path(__file__).parents[1]
 PICTURES = PROJECT / "docs" / "pictures"
 CLIPS = sorted((PROJECT / "tests" / "speech").glob("*.[mo]p[3u]*"))
 MODEL = "tiny.en"
+CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
 WIDTH, HEIGHT, BATCH_HEIGHT = 1280, 800, 1100
 COLORS = 256
 """Enough for a page, and a third of the bytes."""
@@ -212,7 +213,7 @@ def start_batch(api: httpx.Client, name: str, files: Mapping[str, bytes]) -> tup
 @contextmanager
 def pages(scheme: str, *, height: int = HEIGHT) -> Iterator[Page]:
     """Give a page of a new Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if chromium is None:
         sys.exit("The pictures need Chromium: make chromium")
     with sync_playwright() as playwright:

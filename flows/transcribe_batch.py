@@ -47,6 +47,7 @@ from tasks.orchestration.batch_run import (
 )
 from tasks.orchestration.conversions import Conversions, ConversionThreads, most_begun
 from tasks.orchestration.dispatcher import Dispatcher
+from tasks.orchestration.helpers import NOT_NEEDED, Helpers
 from tasks.orchestration.moves import move_stuck, take_over
 from tasks.orchestration.open_jobs import OpenJobs
 from tasks.orchestration.prefect_runs import read_retry
@@ -67,7 +68,7 @@ SECONDS_BETWEEN_SEARCHES = 5.0
 SECONDS_AFTER_OUTAGE = 3.0
 SECONDS_TO_STOP = 5.0
 SECONDS_TO_TELL = 600.0
-SECONDS_TO_TELL_CANCELLED = 2.5
+SECONDS_TO_TELL_CANCELLED = 10.0
 """Together with the time to stop, less than the worker gives a cancelled run before it ends its process."""
 
 Result = TypeVar("Result")
@@ -103,6 +104,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     converted = Conversions(jobs.manifest.batch, settings)
     converted.start(converting.job for converting in jobs.converting.values())
     dispatcher = Dispatcher(client, jobs.manifest.batch, run_id)
+    helpers = Helpers(client, jobs.manifest.batch, run_id, long_seconds=60 * settings.parts_from_minutes)
     cancelled = CancelledUploads(client, store, settings, batch_id, run_id, flow_run.get_run_count())
     pace, next_search = Pace(), 0.0
 
@@ -115,6 +117,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         await dispatch(client, dispatcher, jobs)
         for run in await take_over(store, dispatcher, jobs):
             get_run_logger().info("Job %s was moved to %s, which had nothing to do", run.job_id, run.work_pool)
+        for run in await helpers.look(jobs):
+            get_run_logger().info("%s, which had nothing to do, helps with job %s", run.work_pool, run.helps)
         if time.monotonic() > next_search:
             next_search = time.monotonic() + SECONDS_BETWEEN_SEARCHES
             await _move_stuck(store, dispatcher, jobs)
@@ -132,6 +136,8 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         # Once: there are seconds, and Prefect's server stops them as well.
         stop = partial(cancel, client, [*jobs.runs.values(), *jobs.predecessors], "The batch was cancelled.")
         await attempt(stop, tell=_warn("The cancel of the jobs"))
+        stop_helping = partial(helpers.cancel_all, jobs, "The batch was cancelled.")
+        await attempt(stop_helping, tell=_warn("The cancel of the helping runs"))
         ended = len(jobs.ended)
         await _wait_for_stops(client, store, jobs, converted)
         await attempt(partial(cancelled.remove_of_all, jobs), tell=_warn("The removal of uploads"))
@@ -141,6 +147,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
         converted.withdraw()
     attempts = {ended.run.run_id: ended.run.attempts for ended in jobs.ended.values() if ended.run}
     await _told(
+        partial(helpers.cancel_all, jobs, NOT_NEEDED),
         partial(end_never_begun, client, jobs.never_began),
         partial(end_earlier_attempts, client, batch_id, attempts),
         partial(asyncio.to_thread, complete_results, store, jobs.manifest),

@@ -35,8 +35,13 @@ NOTICE_DEPLOYMENT = "send-notice/cpu"
 INGEST_FLOW = "ingest-folder"
 ROUTER_LIMIT = "gpu-router"
 ALREADY_PUBLISHED = "Already published"
-REJECTED = "Rejected"
 """Name of the state of a completed run that found nothing to do: its duration tells no speed."""
+
+SHARED = "Shared"
+"""Name of the state of a completed run that did a part of a job, others the rest: its duration tells no speed."""
+
+REJECTED = "Rejected"
+"""Name of the state of a failed run whose upload no retry can help."""
 
 
 def batch_tag(batch_id: str) -> str:
@@ -47,6 +52,16 @@ def batch_tag(batch_id: str) -> str:
 def job_tag(job_id: str) -> str:
     """Return the tag that a job's convert task run and its transcribe-recording run carry in Prefect."""
     return f"job:{job_id}"
+
+
+def helps_tag(job_id: str) -> str:
+    """Return the tag that a run which helps with the job carries in Prefect, in place of the job's and its batch's."""
+    return f"helps:{job_id}"
+
+
+def helpers_tag(batch_id: str) -> str:
+    """Return the tag that all runs which help with jobs of the batch carry in Prefect."""
+    return f"helpers:{batch_id}"
 
 
 def inbox_tag(inbox: str) -> str:
@@ -125,6 +140,11 @@ class Job(StoredModel):
         """The upload's own name, without its folders."""
         return PurePosixPath(self.path).name
 
+    @property
+    def displayed_path(self) -> str:
+        """The upload's path for a message."""
+        return display_name(self.path)
+
 
 class Manifest(StoredModel):
     """The contents of a batch, from its start on."""
@@ -196,6 +216,8 @@ class Recording(StoredModel):
     channel_turns: tuple[float, ...] = ()
     """Seconds at which the voice goes over to the other channel, from the left one; none: no channel has its own."""
     speech_sha256: str = Field(default="", description="checksum of its speech plan; empty: an older one without")
+    video_type: str | None = None
+    """Media type of the upload if it has a picture that browsers may show, else empty; None: an older one."""
 
 
 class Document(StoredModel):

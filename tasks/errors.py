@@ -25,6 +25,7 @@ Everything that can go wrong with a job, as one tree of exceptions.
     ├── RevisionConflict           a revision, or another name, was saved since the one that was changed
     ├── CorrectionInvalid          a corrected transcript that cannot be one
     ├── LabelInvalid               a name, title or tag that cannot be one
+    ├── OptionInvalid              a model or a language that there is not
     ├── UploadMissing              the upload is gone, so the job cannot be converted again
     ├── ConversionInterrupted      ffmpeg was stopped from outside                    (retryable)
     ├── StoreUnavailable           the store did not answer                           (retryable)
@@ -153,6 +154,10 @@ class CorrectionInvalid(TranscriptionError):
 
 class LabelInvalid(TranscriptionError):
     """A name, title or tag that cannot be one."""
+
+
+class OptionInvalid(TranscriptionError):
+    """A model or a language that there is not."""
 
 
 class UploadMissing(TranscriptionError):

@@ -15,6 +15,12 @@ from tasks.errors import UploadRejected
 MAX_PATH_CHARACTERS = 1024
 MAX_PATH_DEPTH = 16
 MAX_DISPLAY_CHARACTERS = 80
+MOST_MARKS = 6
+"""Combining marks on one letter that are shown; more of them would cover the lines above and below."""
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
 _ODD = re.compile(r'[\\:*?"<>|]')
 """Characters that not every file system can have in a name."""
 
@@ -111,10 +117,45 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def display_name(path: str) -> str:
-    """Return *path* for a message: printable, on one line, at most 80 characters."""
-    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in path)
-    return printable if len(printable) <= MAX_DISPLAY_CHARACTERS else f"{printable[:40]}…{printable[-39:]}"
+def display_name(path: str, most: int = MAX_DISPLAY_CHARACTERS) -> str:
+    """Return *path* for a message: as `shown_name`, and what is longer than *most* characters without its middle."""
+    shown = _visible(path)
+    if len(shown) > most:
+        shown = f"{shown[: most // 2]}…{shown[-((most - 1) // 2) :]}"
+    return _isolated(shown)
+
+
+def shown_name(name: str) -> str:
+    """
+    Return a name as it is shown in a text: on one line, and turning no word round it. *shared/names.js* does the same.
+
+    What can't be seen is shown as �: control characters, those that change the direction of writing, zero-width ones
+    that join nothing, and combining marks beyond a number that no language needs. A name with letters that are written
+    from right to left is put between isolates.
+    """
+    return _isolated(_visible(name))
+
+
+def _visible(name: str) -> str:
+    if name.isascii() and name.isprintable():
+        return name
+    shown, marks, before = [], 0, ""
+    for letter in name:
+        marks = marks + 1 if unicodedata.category(letter) in ("Mn", "Me") else 0
+        if marks <= MOST_MARKS + 1:
+            shown.append(letter if marks <= MOST_MARKS and _is_visible(letter, before) else _REPLACEMENT)
+        before = letter
+    return "".join(shown)
+
+
+def _is_visible(letter: str, before: str) -> bool:
+    if letter in _JOINERS:
+        return not before.isascii()
+    return letter.isprintable() or unicodedata.category(letter) == "Zs"
+
+
+def _isolated(shown: str) -> str:
+    return f"\N{FIRST STRONG ISOLATE}{shown}\N{POP DIRECTIONAL ISOLATE}" if _RIGHT_TO_LEFT.search(shown) else shown
 
 
 def file_size(size: int) -> str:

@@ -129,6 +129,13 @@ class Settings(BaseSettings):
     README has 13 minutes of audio done in 17 s (large-v2, an RTX 3070 Ti). Calls on a CPU may take any time.
     """
 
+    parts_from_minutes: float = Field(default=10.0, ge=0)
+    """
+    Length in minutes from which on the parts of a recording are shared with devices that have nothing to do.
+
+    A shorter one is done before another device has begun. A very large number keeps each recording on one device.
+    """
+
     runs_per_process: int = Field(default=500, ge=0)
     """Runs after which a worker's process is replaced by a fresh one, which bounds leaks. 0: never."""
 

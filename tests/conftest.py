@@ -33,6 +33,7 @@ LONGEST_FIRST = (
     "tests/integration/worker",
     "tests/chaos",
     "tests/integration/batches",
+    "tests/integration/transcription",
 )
 
 
@@ -43,6 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _place(nodeid: str) -> int:
     return next((place for place, path in enumerate(LONGEST_FIRST) if nodeid.startswith(path)), len(LONGEST_FIRST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Have files that share something run in one process, as far as possible."""
+    from tests.support.side_by_side import SharingFiles
+
+    return SharingFiles(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +112,9 @@ def _make_stack(
 
 @pytest.fixture(scope="session")
 def stack(_make_stack: Callable[[str], RunningStack]) -> Iterator[RunningStack]:
-    """A stack with two CPU devices that runs for the whole test run. Leave it running."""
+    """A stack with two CPU devices, for which five minutes are long. Leave it running: it serves many tests."""
     running = _make_stack("cpu,cpu")
+    running.environment["BATCHSCRIBE_PARTS_FROM_MINUTES"] = "5"
     try:
         running.start()
         yield running

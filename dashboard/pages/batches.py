@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.frontend.modules import FRONTEND, component_script
 from dashboard.pages.links import go_to_transcript, go_to_upload
+from tasks.names import shown_name
 
 STYLES = ("batches/views.css", "batches/batch.css", "shared/name_field.css")
 FILTERS = ("search", "tag", "state")
@@ -86,4 +87,4 @@ def _leave() -> None:
     st.query_params.pop("batch", None)
     dismissed = st.session_state["batch"].dismissed
     if dismissed:
-        st.session_state["batches_notice"] = f"“{dismissed}” was dismissed."
+        st.session_state["batches_notice"] = f"“{shown_name(dismissed)}” was dismissed."

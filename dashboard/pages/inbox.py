@@ -12,6 +12,7 @@ from dashboard.pages.markdown import code, plain
 from dashboard.pages.notices import live
 from dashboard.services.inboxes import InboxStatus, ScanStarted
 from tasks.ingest.report import InboxReport
+from tasks.names import shown_name
 from tasks.orchestration.summary import duration
 
 SECONDS_BETWEEN_LOOKS = 3.0
@@ -132,7 +133,7 @@ def _show_report(report: InboxReport) -> None:
         ):
             st.metric(label, f"{count:,}", width="content")
     for batch in report.open_batches:
-        batch_link(batch.batch_id, f"{batch.name} ({_files(batch.files)})", icon=":material/stacks:")
+        batch_link(batch.batch_id, f"{shown_name(batch.name)} ({_files(batch.files)})", icon=":material/stacks:")
     _show_lists(report)
 
 
@@ -140,26 +141,29 @@ def _show_lists(report: InboxReport) -> None:
     _show_list(
         f"Failed ({report.failed_total:,})",
         [
-            f"{code(file.path)}: {plain(file.error)} [Its batch](/batches?batch={file.batch_id})"
+            f"{code(shown_name(file.path))}: {plain(file.error)} [Its batch](/batches?batch={file.batch_id})"
             for file in report.failed
         ],
         report.failed_total,
     )
     _show_list(
         f"Waiting ({report.waiting_total:,})",
-        [f"{code(file.path)}: {plain(file.reason)}" for file in report.waiting],
+        [f"{code(shown_name(file.path))}: {plain(file.reason)}" for file in report.waiting],
         report.waiting_total,
     )
     _show_list(
         f"Duplicates ({report.duplicates_total:,})",
-        [f"{code(file.path)} is the same as {code(file.original)}" for file in report.duplicates],
+        [
+            f"{code(shown_name(file.path))} is the same as {code(shown_name(file.original))}"
+            for file in report.duplicates
+        ],
         report.duplicates_total,
     )
     ignored = sum(kind.count for kind in report.ignored)
     _show_list(
         f"Ignored ({ignored:,})",
         [
-            f"{_files(kind.count)} by the pattern {code(kind.pattern)}, for example {code(kind.example)}"
+            f"{_files(kind.count)} by the pattern {code(kind.pattern)}, for example {code(shown_name(kind.example))}"
             for kind in report.ignored
         ],
         len(report.ignored),

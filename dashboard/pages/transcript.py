@@ -14,6 +14,7 @@ from dashboard.pages.notices import problems_shown
 from dashboard.services.transcripts import ReadableBatch, ReadableJob, UnreadableJob
 from tasks.batches import Stage
 from tasks.errors import NotFound, TranscriptionError
+from tasks.names import shown_name
 from tasks.orchestration.status import JobStatus
 
 BATCHES_OFFERED = 5
@@ -56,14 +57,14 @@ def show() -> None:
 
 
 def _show_job(found: ReadableJob | UnreadableJob) -> None:
-    batch_link(found.batch.batch_id, found.edits.name or found.batch.name)
+    batch_link(found.batch.batch_id, shown_name(found.edits.name or found.batch.name))
     if isinstance(found, ReadableJob):
         show_player(found, at=_second())
         return
     folder, _, name = found.status.path.rpartition("/")
-    st.title(plain(found.status.title or name), anchor=False)
+    st.title(plain(shown_name(found.status.title or name)), anchor=False)
     if folder or found.status.title:
-        st.caption(plain(found.status.path if found.status.title else folder))
+        st.caption(plain(shown_name(found.status.path if found.status.title else folder)))
     if found.status.stage in (Stage.FAILED, Stage.CANCELLED):
         _show_stage(found.status)
         _offer_retry(found.batch.batch_id, found.status)
@@ -146,11 +147,11 @@ def _show_choice() -> None:
 def _show_batch(readable: ReadableBatch) -> None:
     batch, jobs = readable.batch, readable.jobs
     with st.container(border=True):
-        st.subheader(plain(readable.edits.name or batch.name), anchor=False)
+        st.subheader(plain(shown_name(readable.edits.name or batch.name)), anchor=False)
         st.caption(f"{local_time(batch.created_at):%d %B %Y, %H:%M}")
         for job, audio_seconds in jobs[:JOBS_OFFERED]:
             minutes, seconds = divmod(round(audio_seconds), 60)
             name = readable.edits.titles.get(job.job_id, job.path)
-            transcript_link(job.job_id, f"{name} ({minutes}:{seconds:02})")
+            transcript_link(job.job_id, f"{shown_name(name)} ({minutes}:{seconds:02})")
         if len(jobs) > JOBS_OFFERED:
             batch_link(batch.batch_id, f"All {len(jobs)} transcripts of this batch", icon=":material/stacks:")

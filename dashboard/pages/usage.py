@@ -127,6 +127,7 @@ def _show_devices(usage: Usage, names: Mapping[str, str]) -> None:
                 "Device": names.get(device.work_pool, device.work_pool),
                 "Factor": "" if device.real_time_factor is None else f"{device.real_time_factor:.3f}",
                 "Audio": _hours(device.audio_seconds),
+                "Busy": _hours(device.device_seconds),
                 "Done": f"{device.done:,}",
                 "Failed": f"{device.failed:,}",
             }

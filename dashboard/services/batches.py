@@ -32,6 +32,7 @@ from tasks.settings import Settings
 from tasks.storage.base import Store
 from tasks.storage.edits import label
 from tasks.storage.expiries import expired
+from tasks.transcription.models import check_options
 
 SECONDS_BETWEEN_TRIES = 5.0
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -62,7 +63,8 @@ class BatchService:
         self._all_found = False
 
     async def create(self, name: str, options: TranscriptionOptions) -> Batch:
-        """Create a batch that takes uploads. Without a name it is named after its time. Raises `LabelInvalid`."""
+        """Create a batch, named after its time if it has no name. Raises `LabelInvalid` and `OptionInvalid`."""
+        check_options(options, self._settings)
         name, now = label(name, "The name of a batch"), datetime.now(UTC)
         batch = Batch(
             batch_id=new_batch_id(now, secrets.token_bytes(4)),

@@ -242,6 +242,7 @@ class JobService:
         """Refuse the jobs of which a run is under way: a cancelled one may be stopping, or a failed one retried."""
         runs = await self._runs.read_batch(batch_id)
         active = {run.job_id for run in runs.of_jobs if not run.state.ended}
+        active |= {run.helps for run in runs.helpers if run.state.holds_slot}  # it was to stop, and may not have yet
         for job in outcome.open:
             if job.job_id in active:
                 outcome.refuse(job, why)

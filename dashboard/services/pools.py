@@ -19,6 +19,7 @@ from dashboard.services.prefect_errors import translated_errors
 from dashboard.services.prefect_links import flow_run_url, ui_url
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.runs import PrefectService
+from tasks.batches import JOB_ID
 from tasks.devices import DeviceReport
 from tasks.errors import NotFound, RecordDamaged, StoreUnavailable
 from tasks.orchestration.job_run import JobRun
@@ -66,7 +67,7 @@ class PoolFacts:
 def _failure(run: JobRun) -> PoolFailure:
     return PoolFailure(
         name=run.name,
-        batch_id=run.batch_id,
+        batch_id=_batch_of(run),
         ended_at=run.ended_at or run.changed_at,
         reason=sentence(run.message),
         flow_run_url=flow_run_url(run.run_id),
@@ -95,16 +96,15 @@ class PoolService:
     async def describe(self, pools: Sequence[Pool]) -> tuple[PoolStatus, ...]:
         """Return *pools* with their runs, their latest failures and their workers' reports, ordered by number."""
         names = [pool.work_pool for pool in pools]
-        runs = [run for pool in pools for run in pool.runs]
         failures, reports, batch_names = await asyncio.gather(
             self._failures.get(" ".join(names), lambda: self._facts.read_failures(names), max_age=FAILURES_MAX_AGE),
             self._read_reports(),
-            self._batch_names({run.batch_id for run in runs}),
+            self._batch_names({_batch_of(run) for pool in pools for run in _shown(pool)}),
         )
         described = (
             _pool_status(
                 pool,
-                tuple(_pool_run(run, batch_names) for run in sorted(pool.runs, key=_holders_first)),
+                tuple(_pool_run(run, batch_names) for run in sorted(_shown(pool), key=_holders_first)),
                 failures.get(pool.work_pool, ()),
                 reports.get(pool.work_pool),
             )
@@ -166,18 +166,31 @@ def _pool_status(
 
 
 def _pool_run(run: JobRun, batch_names: Mapping[str, str]) -> PoolRun:
+    batch_id = _batch_of(run)
     return PoolRun(
-        job_id=run.job_id,
-        batch_id=run.batch_id,
-        batch_name=batch_names.get(run.batch_id, ""),
+        job_id=run.helps or run.job_id,
+        batch_id=batch_id,
+        batch_name=batch_names.get(batch_id, ""),
         name=run.name,
         running=run.state.holds_slot,
+        helps=bool(run.helps),
         progress=run.progress.share if run.progress else 0.0,
         audio_seconds=run.audio_seconds,
         attempt=max(run.attempts, 1),
         note="" if run.state.holds_slot else sentence(run.message),
         flow_run_url=flow_run_url(run.run_id),
     )
+
+
+def _shown(pool: Pool) -> tuple[JobRun, ...]:
+    """Return the runs of a pool, with those that help at present; one that would is no work that waits here."""
+    return pool.runs + tuple(run for run in pool.helpers if run.state.holds_slot)
+
+
+def _batch_of(run: JobRun) -> str:
+    """Return the batch of a run; a helping one carries its job's id only."""
+    found = JOB_ID.fullmatch(run.helps)
+    return found["batch_id"] if found else run.batch_id
 
 
 def _holders_first(run: JobRun) -> bool:

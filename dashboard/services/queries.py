@@ -23,6 +23,7 @@ from tasks.orchestration.job_run import Attempt, JobRun, RunState
 from tasks.orchestration.notices import BatchPool, Installation, RouterLimit, batch_notice, installation_problems
 from tasks.orchestration.planning import RunningBatches, WaitingJob
 from tasks.orchestration.pool_model import Pool
+from tasks.orchestration.prefect_runs import only_attempt
 from tasks.orchestration.recovery import RunHistory
 from tasks.orchestration.scheduling import forecast
 from tasks.orchestration.stages import (
@@ -61,7 +62,7 @@ class DoneJobs:
 
 
 def _same(facts: JobFacts, then: JobFacts) -> bool:
-    return facts.run is then.run and facts.publication is then.publication
+    return facts.run is then.run and facts.publication is then.publication and facts.helpers == then.helpers
 
 
 ALL = Wanted()
@@ -209,6 +210,7 @@ class BatchQueries:
         )
         job_runs = _counted(runs.of_jobs)
         attempts = _attempts(runs.of_jobs, histories)
+        helpers = _helpers(runs.helpers)
         conversions, lengths, cancelled, removed, progress = await asyncio.gather(
             self._read_conversions(manifest, runs.own, job_runs, publications),
             self._read_lengths(manifest, job_runs, publications),
@@ -227,6 +229,7 @@ class BatchQueries:
                 cancelled=job.job_id in cancelled,
                 upload_removed=job.job_id in removed,
                 attempts=attempts.get(job.job_id, ()),
+                helpers=helpers.get(job.job_id, ()),
             )
             for job in manifest.jobs
         ]
@@ -330,6 +333,14 @@ def _attempts(all_runs: Iterable[JobRun], histories: Mapping[UUID, RunHistory]) 
     for run in sorted(all_runs, key=attrgetter("created_at")):
         attempts[run.job_id] = attempts.get(run.job_id, ()) + histories[run.run_id].attempts
     return attempts
+
+
+def _helpers(runs: Iterable[JobRun]) -> Mapping[str, tuple[Attempt, ...]]:
+    """Return when other devices helped with each job, earliest first; a helping run is begun once at the most."""
+    helpers: dict[str, tuple[Attempt, ...]] = {}
+    for run in runs:
+        helpers[run.helps] = helpers.get(run.helps, ()) + only_attempt(run)
+    return {job_id: tuple(sorted(times, key=attrgetter("started_at"))) for job_id, times in helpers.items()}
 
 
 def _all_dispatched(

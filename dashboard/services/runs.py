@@ -28,7 +28,7 @@ from prefect.states import AwaitingRetry, Cancelling
 
 from dashboard.services.batch_runs import read_news
 from dashboard.services.prefect_errors import translated_errors
-from tasks.batches import Batch, batch_tag
+from tasks.batches import Batch, batch_tag, helpers_tag
 from tasks.cleanup.cleaner import Cleaner, read_activity
 from tasks.errors import WrongInstallation, WrongStage
 from tasks.orchestration.installation import check_installation
@@ -68,10 +68,11 @@ NOT_COMPLETED = [state_type for state_type in StateType if state_type is not Sta
 
 @dataclass(frozen=True, slots=True)
 class BatchRuns:
-    """The runs of one batch: its own, and those of its jobs; a job that was moved has several."""
+    """The runs of one batch: its own, those of its jobs (a job that was moved has several), and those that help."""
 
     own: JobRun | None
     of_jobs: tuple[JobRun, ...]
+    helpers: tuple[JobRun, ...] = ()
 
 
 class PrefectService:
@@ -90,21 +91,22 @@ class PrefectService:
         a user can cause, it is read like any other.
         """
         completed = self._completed.setdefault(batch_id, {})
-        tags = FlowRunFilterTags(all_=[batch_tag(batch_id)])
+        tags = FlowRunFilterTags(any_=[batch_tag(batch_id), helpers_tag(batch_id)])
         async with translated_errors(SECONDS_TO_READ_A_BATCH):
             # In this order: a run that completes in between is then read twice, and not missed.
-            others = await read_runs(
+            open_runs = await read_runs(
                 self._client,
                 FlowRunFilter(tags=tags, state=in_states(NOT_COMPLETED)),
             )
             news = await read_news(self._client, FlowRunFilter(tags=tags, state=in_states(COMPLETED)), completed)
-        runs = {**completed, **_by_id(others), **news}
+        runs = {**completed, **_by_id(open_runs), **news}
         completed.update(news)
         now = datetime.now(UTC)
-        all_runs = [run.as_of(now) for run in runs.values()]
-        own = [run for run in all_runs if not run.job_id]
+        helpers = tuple(run for run in runs.values() if run.helps)  # of which a crashed one is not started again
+        others = [run.as_of(now) for run in runs.values() if not run.helps]
+        own = [run for run in others if not run.job_id]
         newest = max(own, key=lambda run: run.created_at, default=None)
-        return BatchRuns(own=newest, of_jobs=tuple(run for run in all_runs if run.job_id))
+        return BatchRuns(own=newest, of_jobs=tuple(run for run in others if run.job_id), helpers=helpers)
 
     async def read_conversions(self, flow_run_id: UUID) -> tuple[JobRun, ...]:
         """

@@ -130,7 +130,7 @@ class TranscriptService:
         job = _job_of(manifest, job_id)
         if publication is not None and job is not None:
             recording = await in_thread(STORE_THREADS, read_recording, self._store, batch_id, job_id)
-            return ReadableJob(batch, job, publication, recording, edits, await self._video_of(job))
+            return ReadableJob(batch, job, publication, recording, edits, await self._video_of(job, recording))
         jobs = (await self._overview.batch(batch_id)).jobs
         status = next((status for status in jobs if status.job_id == job_id), None)
         if status is None:
@@ -143,14 +143,15 @@ class TranscriptService:
         batch_id = batch_id_of(job_id)
         await self._records.batch(batch_id)
         job = _job_of(await self._records.manifest(batch_id), job_id)
-        video = await self._video_of(job) if job else None
+        recording = await in_thread(STORE_THREADS, read_recording, self._store, batch_id, job_id)
+        video = await self._video_of(job, recording) if job else None
         if video is None:
             raise _no_video(job_id)
         return video
 
-    async def _video_of(self, job: Job) -> Video | None:
+    async def _video_of(self, job: Job, recording: Recording | None) -> Video | None:
         path = self._settings.uploads_folder / batch_id_of(job.job_id) / job.job_id
-        if not (media_type := video_type(job.path)):
+        if not (media_type := video_type(job.path, recording)):
             return None
         try:
             status = await in_thread(STORE_THREADS, path.stat)

@@ -36,6 +36,7 @@ from tasks.options import JobOptions
 from tasks.settings import Settings
 from tasks.storage.part_file import PartFile, Received, free_bytes
 from tasks.storage.resumable_file import ResumableFile, arrived_bytes, kept_parts
+from tasks.transcription.models import check_options
 
 logger = logging.getLogger(__name__)
 
@@ -103,8 +104,9 @@ class UploadService:
 
         Sent again, it has the *options* of the last time.
 
-        Raises what `arrival`, `UploadBody.receive`, `MediaCheck` and `commit` raise.
+        Raises `OptionInvalid`, and what `arrival`, `UploadBody.receive`, `MediaCheck` and `commit` raise.
         """
+        options = self._checked(options)
         known_path = clean_path(path) if body.boundary is None else None
         async with self.arrival(batch_id, body.least_file_bytes, known_path) as batch:
             part = PartFile(self._folder(batch_id), limit_bytes=self._settings.max_file_bytes)
@@ -113,7 +115,7 @@ class UploadService:
                 kept_path = await body.receive(path, check.write, check.path)
                 await in_thread(WRITE_THREADS, check.finish)
                 received = await in_thread(WRITE_THREADS, part.complete)
-                return await self.commit(batch, kept_path, part, received, options or JobOptions())
+                return await self.commit(batch, kept_path, part, received, options)
 
     async def arrived(self, batch_id: str, identity: FileIdentity) -> int:
         """Return how many bytes of the file have arrived. Raises `UploadUnderWay`, and what `arrival` raises."""
@@ -136,6 +138,7 @@ class UploadService:
         What arrives stays if the body ends early. Raises `UploadUnderWay`, `UploadOffsetWrong`, and what `receive`
         raises.
         """
+        options = self._checked(options)
         part = self._resumable(batch_id, identity)
         path = clean_path(identity.path)
         if body.boundary is not None or body.length != identity.size - offset:
@@ -153,10 +156,15 @@ class UploadService:
                 if not offset:
                     await in_thread(WRITE_THREADS, check.finish)
                 received = await in_thread(WRITE_THREADS, part.complete)
-                return await self.commit(batch, path, part, received, options or JobOptions())
+                return await self.commit(batch, path, part, received, options)
             except (NotMedia, PathTaken):
                 part.give_up()
                 raise
+
+    def _checked(self, options: JobOptions | None) -> JobOptions:
+        options = options or JobOptions()
+        check_options(options, self._settings)
+        return options
 
     async def partial_uploads(self, batch_id: str) -> list[int]:
         """Return of each upload that has not arrived as a whole, and can go on, how many bytes have."""

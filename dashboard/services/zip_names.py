@@ -21,7 +21,11 @@ LONGEST_PATH = 200
 
 _LONGEST_ENDING = max(len(each.ending) for each in DocumentFormat)
 _LONGEST_NUMBER = len(" (99999)")
-_NOT_ON_WINDOWS = str.maketrans(dict.fromkeys([*map(chr, range(32)), *'\x7f\\:*?"<>|'], "_"))
+_TURNING = "\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that change the direction of writing, or end a line: a name with them looks like another."""
+
+_NOT_UNPACKED = [*map(chr, (*range(32), *range(0x7F, 0xA0))), *'\\:*?"<>|', *_TURNING]
+_REPLACED = str.maketrans(dict.fromkeys(_NOT_UNPACKED, "_"))
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "clock$", "conin$", "conout$"]
     + [f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"]
@@ -62,7 +66,7 @@ def _numbered(stem: str) -> Iterator[str]:
 
 
 def _unpackable(stem: str) -> str:
-    *folders, name = stem.translate(_NOT_ON_WINDOWS).split("/")
+    *folders, name = stem.translate(_REPLACED).split("/")
     folders = [_no_device(folder.rstrip(" .") or "_") for folder in folders]
     if folders and folders[0].casefold() == MANIFEST_NAME:
         folders[0] += "_"  # no document can have this name, so it is a folder whatever else there is

@@ -32,7 +32,7 @@ from deployments.worker.messages import (
 
 logger = logging.getLogger("batchscribe.warm_worker")
 
-CANCEL_GRACE_SECONDS = 10.0
+CANCEL_GRACE_SECONDS = 20.0
 """Time for a cancelled run to stop on its own."""
 
 LEAVE_GRACE_SECONDS = 30.0

@@ -230,7 +230,7 @@ class WarmWorker(ResilientWorker[WarmJobConfiguration, WarmVariables, WarmResult
             loss = Loss.NEIGHBOUR
         elif self._shares and process.shared_death:
             loss = Loss.SHARED_PROCESS
-        if await self._recover(flow_run, loss, reason) is Remedy.CRASH:
+        if await self._recover(flow_run, loss, reason) in (Remedy.CRASH, Remedy.ABANDON):
             self._note_failure(process, reason)
 
     async def _recover(

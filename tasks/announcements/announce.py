@@ -17,6 +17,7 @@ from tasks.announcements.batch_end import BATCH_FINISHED, BatchEnd, end_id
 from tasks.announcements.notice import notice_of
 from tasks.announcements.notifying import addresses
 from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, NOTICE_DEPLOYMENT, WEBHOOK_DEPLOYMENT
+from tasks.names import display_name
 from tasks.orchestration.prefect_runs import read_retry
 from tasks.outages import is_transient
 from tasks.settings import Settings
@@ -54,7 +55,7 @@ def _deliveries(settings: Settings, end: BatchEnd, event_id: UUID) -> Iterator[_
     """Yield a delivery for the webhook, and one for each address that gets a notice."""
     if settings.webhook.get_secret_value():
         message = {"message_id": str(event_id), "end": end.model_dump(mode="json")}
-        yield _Delivery(WEBHOOK_DEPLOYMENT, f"{end.name}: {end.state}", str(event_id), message)
+        yield _Delivery(WEBHOOK_DEPLOYMENT, f"{display_name(end.name)}: {end.state}", str(event_id), message)
     notice = notice_of(end)
     for receiver in addresses(settings):
         message = {"receiver": receiver, "title": notice.title, "body": notice.body}

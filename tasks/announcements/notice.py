@@ -37,7 +37,7 @@ def notice_of(end: BatchEnd) -> Notice:
     head += [f"{counts.cancelled} cancelled"] if counts.cancelled else []
     failed = [job for job in end.jobs if job.stage is Stage.FAILED]
     return Notice(
-        title=f"{_shortened(display_name(end.name), MAX_TITLE_LETTERS)}: {outcome}",
+        title=f"{display_name(end.name, MAX_TITLE_LETTERS)}: {outcome}",
         body="\n\n".join(
             part for part in (f"{', '.join(head).rstrip('.')}.", _named(failed, counts.failed), end.batch_url) if part
         ),
@@ -53,7 +53,7 @@ def _named(failed: list[EndedJob], count: int) -> str:
     room = MAX_LETTERS - MAX_TITLE_LETTERS - 300  # the other lines
     for job in failed[:MAX_NAMED]:
         reason = _shortened(reason_of(job.error, job.path), MAX_REASON_LETTERS)
-        line = f"{_shortened(display_name(job.path), MAX_REASON_LETTERS)} - {reason}"
+        line = f"{display_name(job.path, MAX_REASON_LETTERS)} - {reason}"
         room -= len(line)
         if room < 0:
             break

@@ -115,6 +115,7 @@ class CancelledUploads:
             self.store.delete(keys.recording_record(job_id))  # first: without it there is no recording
             self.store.delete(keys.speech_plan(job_id))
             self.store.delete(keys.recording(job_id))
+            self.store.delete_all(keys.parts_of(job_id))
 
 
 async def read_cancelled_jobs(

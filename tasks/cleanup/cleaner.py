@@ -27,7 +27,7 @@ from prefect.client.schemas.objects import Artifact
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from tasks.batches import BATCH_FLOW, batch_tag
+from tasks.batches import BATCH_FLOW, batch_tag, helpers_tag
 from tasks.cleanup.cancelled_uploads import read_cancelled_jobs
 from tasks.cleanup.deletion import delete_hidden_batch, hide_batch, remove_item, show_batch
 from tasks.cleanup.inventory import Activity, BatchInventory, StoredItem, in_store, read_inventory
@@ -54,10 +54,17 @@ logger = logging.getLogger(__name__)
 
 
 async def read_activity(client: PrefectClient, batch_id: str) -> Activity:
-    """Return whether any run of the batch is under way, its own or a job's, and when the last one ended."""
+    """
+    Return whether any run of the batch is under way, its own, a job's or a helping one, and when the last one ended.
+
+    Helping runs count while they hold a slot: one that begins later finds nothing to help with.
+    """
     of_batch = FlowRunFilterTags(all_=[batch_tag(batch_id)])
+    helping = FlowRunFilterTags(all_=[helpers_tag(batch_id)])
     active = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(tags=of_batch, state=in_states(NOT_ENDED)), limit=1
+    ) or await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(tags=helping, state=in_states(HOLDING_A_SLOT)), limit=1
     )
     ended = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(tags=of_batch, state=in_states(ENDED)), sort=FlowRunSort.END_TIME_DESC, limit=1
@@ -203,8 +210,13 @@ class Cleaner:
                 reason = f"The worker of {run.work_pool} is gone."
                 await recover(self.client, run.run_id, Loss.WORKER_FOR_GOOD, reason)
         now = datetime.now(UTC)
-        slots = {StoredItem("prefect", f"slot of flow run {run.name}", 0, now): run.work_pool for run in runs}
-        return RemovalPlan({slot: f"The worker of {pool} is gone: retry the job." for slot, pool in slots.items()})
+        slots = {StoredItem("prefect", f"slot of flow run {run.name}", 0, now): run for run in runs}
+        return RemovalPlan(
+            {
+                slot: f"The worker of {run.work_pool} is gone{'' if run.helps else ': retry the job'}."
+                for slot, run in slots.items()
+            }
+        )
 
     async def purge_progress(self) -> RemovalPlan:
         """Remove the progress artifacts of runs that have ended: one for each longer recording, of no use any more."""
@@ -264,14 +276,14 @@ async def read_abandoned(client: PrefectClient, *, away_for: timedelta) -> list[
     Return the runs under way on pools whose workers were not heard of for so long, if their batch has ended.
 
     A running batch moves such runs to another pool. A job that was retried alone, after its batch had ended, has none:
-    its run would stay Running for ever.
+    its run would stay Running for ever. So would a helping run, which belongs to no batch by its tags.
     """
     forget_deployments(client)  # a pool of a few seconds ago is one too
     offline = [pool.work_pool.name for pool in await read_gpu_pools(client) if not pool.online]
     if not offline:
         return []
     holding = FlowRunFilter(state=in_states(HOLDING_A_SLOT))
-    runs = [run for run in map(job_run_of, await read_runs(client, holding, offline)) if run.job_id]
+    runs = [run for run in map(job_run_of, await read_runs(client, holding, offline)) if run.job_id or run.helps]
     gone = {name for name in {run.work_pool for run in runs} if await _is_gone(client, name, away_for=away_for)}
     return [run for run in runs if run.work_pool in gone and not await _is_watched(client, run)]
 

@@ -103,6 +103,7 @@ def delete_jobs(store: Store, settings: Settings, batch: Batch, jobs: Iterable[J
         ):
             store.delete(key)
         store.delete_all(keys.transcripts_of(job.job_id))
+        store.delete_all(keys.parts_of(job.job_id))
         remove_unless_received(settings.uploads_folder / batch.batch_id / job.job_id)
 
 

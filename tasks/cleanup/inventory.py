@@ -1,27 +1,29 @@
 """
 The inventory of a batch: what it holds in the store and on this machine's disk, and which of its runs are under way.
 
-Of a batch whose records and documents are complete this is two listings and one small read, however many jobs it has.
+Of a batch whose records and documents are complete this is two listings and one small read, however many jobs it has,
+and another one for each video that is kept to be watched.
 """
 
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from tasks.batches import BATCH_ID, JOB_ID, Job, Manifest
+from tasks.batches import BATCH_ID, JOB_ID, Job, Manifest, Recording
 from tasks.documents.results import list_results
 from tasks.errors import NotFound
+from tasks.media.formats import video_type
 from tasks.settings import Settings
 from tasks.storage.base import Store, StoredObject
 from tasks.storage.edits import read_edits
 from tasks.storage.keys import BATCHES, EDITS, BatchKeys, jobs_without_results, result_keys
-from tasks.storage.records import parse_record, read_publication
+from tasks.storage.records import parse_record, read_derived, read_publication
 from tasks.storage.resumable_file import is_resumable
 from tasks.storage.revisions import read_revision
 
@@ -81,6 +83,8 @@ class BatchInventory:
     """Jobs without documents that were cancelled."""
     dismissed_jobs: frozenset[str] = frozenset()
     """Jobs that are gone for every reader."""
+    videos: frozenset[str] = frozenset()
+    """Jobs that are done and whose upload is there and has a picture that browsers may show."""
     damaged: frozenset[str] = frozenset()
     """Jobs whose documents turned out not to be as they were published."""
 
@@ -141,7 +145,9 @@ class BatchInventory:
         """Return what the job holds: its publication first. Its documents are then named by none."""
         published = self.objects.get(self.keys.publication(job_id))
         corrected = chain(*map(self._below, (self.keys.revisions_of(job_id), self.keys.transcripts_of(job_id))))
-        others = (*corrected, *self.recording(job_id), *self.upload(job_id))
+        keys = (self.keys.upload, self.keys.cancel_mark, self.keys.keep_mark, self.keys.expiry)
+        records = (self.objects[key(job_id)] for key in keys if key(job_id) in self.objects)
+        others = (*corrected, *self.recording(job_id), *self.upload(job_id), *records)
         return (published, *others) if published else others
 
     def recorded(self, upload: StoredItem) -> bool:
@@ -160,6 +166,15 @@ class BatchInventory:
             for held in self._below(self.keys.recordings)
             if (job_id := PurePosixPath(held.name).stem) not in jobs
             or self.keys.recording_record(job_id) not in self.objects
+        )
+
+    def unneeded_parts(self) -> tuple[StoredItem, ...]:
+        """Return what was heard part by part of recordings that are gone, or whose jobs are done."""
+        return tuple(
+            held
+            for held in self._below(self.keys.parts)
+            if (job_id := held.name.removeprefix(self.keys.parts).partition("/")[0])
+            and (self.published_at(job_id) is not None or self.keys.recording_record(job_id) not in self.objects)
         )
 
     def unnamed_documents(self) -> tuple[StoredItem, ...]:
@@ -212,6 +227,7 @@ def read_inventory(store: Store, settings: Settings, batch_id: str) -> BatchInve
         batch_id=batch_id,
         objects=objects,
         manifest=manifest,
+        videos=_videos(store, keys, objects, manifest, {path.name for path in unlocked}),
         named=_named(store, keys, objects, manifest),
         results={found.key: in_store(found) for found in (list_results(store, manifest.batch) if manifest else ())},
         uploads=tuple(_items(unlocked, "uploads", settings.uploads_folder)),
@@ -271,6 +287,15 @@ def _named(store: Store, keys: BatchKeys, objects: Iterable[str], manifest: Mani
         for key in (record.transcript, *(document.key for document in record.documents))
         if key
     )
+
+
+def _videos(
+    store: Store, keys: BatchKeys, objects: Container[str], manifest: Manifest | None, uploads: Container[str]
+) -> frozenset[str]:
+    jobs = manifest.jobs if manifest else ()
+    kept = [job for job in jobs if job.job_id in uploads and keys.publication(job.job_id) in objects]
+    records = ((job, read_derived(store, keys.recording_record(job.job_id), Recording)) for job in kept)
+    return frozenset(job.job_id for job, recording in records if video_type(job.path, recording))
 
 
 def _work_of(settings: Settings, batch_id: str) -> Iterator[Path]:

@@ -17,7 +17,6 @@ from typing import Self
 
 from tasks.batches import Job, Manifest
 from tasks.cleanup.inventory import LONG_AGO, Activity, BatchInventory, StoredItem
-from tasks.media.formats import video_type
 from tasks.names import display_name, file_size
 from tasks.settings import Settings
 
@@ -136,9 +135,9 @@ def _ended(inventory: BatchInventory, manifest: Manifest, rules: RetentionRules,
 def _of_done(
     inventory: BatchInventory, job: Job, rules: RetentionRules, *, now: datetime, published_at: datetime
 ) -> dict[StoredItem, str]:
-    going: dict[StoredItem, str] = {}
-    if not video_type(job.path) or published_at + rules.video_retention <= now:
-        going = dict.fromkeys(inventory.upload(job.job_id), "Its documents are stored and verified.")
+    if job.job_id in inventory.videos and published_at + rules.video_retention > now:
+        return {}  # nor its recording: that says that it is a video, and is played where the picture cannot be
+    going = dict.fromkeys(inventory.upload(job.job_id), "Its documents are stored and verified.")
     if published_at + rules.recording_retention <= now:
         why = f"Recordings are kept for {span(rules.recording_retention)} after their documents are published."
         going |= dict.fromkeys(inventory.recording(job.job_id), why)
@@ -163,6 +162,7 @@ def _unaccounted(
     return {
         **_old(uploads, rules.leftover, now, "An upload that did not arrive completely."),
         **_old(inventory.unrecorded_recordings(jobs), rules.leftover, now, "Left by a conversion that was killed."),
+        **_old(inventory.unneeded_parts(), rules.leftover, now, "Its job needs it no more."),
         **_old(inventory.unnamed_documents(), rules.leftover, now, "No publication names it: it was written too late."),
         **_old(inventory.unpublished_results(), rules.leftover, now, "No job that is done has a document there."),
         **_old(inventory.work, rules.leftover, now, "Left by a run that was killed."),

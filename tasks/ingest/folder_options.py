@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from tasks.errors import InboxInvalid
 from tasks.ingest import clock
-from tasks.ingest.inboxes import first_fault, parsed_toml
+from tasks.ingest.inboxes import check_options_of, first_fault, parsed_toml
 from tasks.ingest.index import Index
 from tasks.ingest.records import fingerprint_of
 from tasks.ingest.sources import Source, SourceChanged, SourceDenied
 from tasks.options import TranscriptionOptions
+from tasks.settings import Settings
 
 OPTIONS_FILE = ".batchscribe.toml"
 SKIP_FILE = ".batchscribe-skip"
@@ -38,7 +39,13 @@ class FolderOptions:
 
 
 def options_below(
-    source: Source, index: Index, folder: str, inherited: FolderOptions, *, still_seconds: float
+    source: Source,
+    index: Index,
+    folder: str,
+    inherited: FolderOptions,
+    *,
+    still_seconds: float,
+    settings: Settings,
 ) -> FolderOptions:
     """Return the options of *folder*, whose parent has the *inherited* ones."""
     path = f"{folder}/{OPTIONS_FILE}" if folder else OPTIONS_FILE
@@ -49,7 +56,7 @@ def options_below(
         if not _is_whole(index, path, entry.signature, still_seconds):
             return FolderOptions(inherited.options, f"Its options in {path} have just been changed.")
         content = source.read(path) if entry.size <= MAX_BYTES else b""
-        return FolderOptions(_merged(inherited.options, content, path), inherited.waits)
+        return FolderOptions(_merged(inherited.options, content, path, settings), inherited.waits)
     except SourceChanged:
         return FolderOptions(inherited.options, f"Its options in {path} are being changed.")
     except SourceDenied as error:
@@ -71,7 +78,7 @@ def _is_whole(index: Index, path: str, signature: str, still_seconds: float) -> 
     return clock.now() - float(since) >= still_seconds
 
 
-def _merged(options: TranscriptionOptions, content: bytes, path: str) -> TranscriptionOptions:
+def _merged(options: TranscriptionOptions, content: bytes, path: str, settings: Settings) -> TranscriptionOptions:
     """Return *options* with what the TOML *content* changes. Raises `InboxInvalid`."""
     try:
         text = content.decode()
@@ -80,6 +87,8 @@ def _merged(options: TranscriptionOptions, content: bytes, path: str) -> Transcr
         raise InboxInvalid(msg) from error
     chosen = parsed_toml(text, path)
     try:
-        return TranscriptionOptions.model_validate({**options.model_dump(exclude_defaults=True), **chosen})
+        merged = TranscriptionOptions.model_validate({**options.model_dump(exclude_defaults=True), **chosen})
     except ValidationError as error:
         raise InboxInvalid(first_fault(error, path)) from error
+    check_options_of(path, merged, settings)
+    return merged

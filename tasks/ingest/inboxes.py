@@ -8,10 +8,11 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tasks.batches import StoredModel
-from tasks.errors import InboxInvalid
+from tasks.errors import InboxInvalid, OptionInvalid
 from tasks.names import MAX_PATH_DEPTH
 from tasks.options import TranscriptionOptions
 from tasks.settings import DEFAULT_INBOXES, Settings
+from tasks.transcription.models import check_options
 
 DEMO_INBOX = "inbox"
 S3 = "s3://"
@@ -78,7 +79,17 @@ def inboxes_of(settings: Settings) -> tuple[Inbox, ...]:
         inboxes[DEMO_INBOX] = demo
     for inbox in inboxes.values():
         check_apart(inbox, settings)
+        check_options_of(f"inboxes.{inbox.name}.options", inbox.options, settings)
     return tuple(inboxes[name] for name in sorted(inboxes))
+
+
+def check_options_of(where: str, options: TranscriptionOptions, settings: Settings) -> None:
+    """Raise `InboxInvalid` if the options name a model or a language that there is not; *where* says which options."""
+    try:
+        check_options(options, settings)
+    except OptionInvalid as error:
+        msg = f"{where}: {error}"
+        raise InboxInvalid(msg) from error
 
 
 def check_apart(inbox: Inbox, settings: Settings) -> None:

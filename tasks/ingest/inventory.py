@@ -13,6 +13,7 @@ from tasks.ingest.report import MAX_LISTED, IgnoredFiles, WaitingFile
 from tasks.ingest.sources import Entry, Kind, Source, SourceChanged, SourceDenied
 from tasks.media.formats import START_BYTES, begins_like_media, is_media
 from tasks.names import clean_path
+from tasks.settings import Settings
 
 NOT_MEDIA = "not an audio or video file"
 NOT_INCLUDED = "not among those to include"
@@ -58,10 +59,13 @@ class Look:
 class Inventory:
     """Looks at one inbox."""
 
-    def __init__(self, inbox: Inbox, source: Source, index: Index, go_on: Callable[[], None]) -> None:
+    def __init__(
+        self, inbox: Inbox, source: Source, index: Index, settings: Settings, go_on: Callable[[], None]
+    ) -> None:
         self._inbox = inbox
         self._source = source
         self._index = index
+        self._settings = settings
         self._go_on = go_on
         self._patterns = Patterns(inbox.ignore, inbox.include)
         self._still_seconds = inbox.still_seconds if source.settles else -1.0
@@ -98,7 +102,14 @@ class Inventory:
             return False
 
     def _options(self, folder: str, inherited: FolderOptions) -> FolderOptions:
-        options = options_below(self._source, self._index, folder, inherited, still_seconds=self._still_seconds)
+        options = options_below(
+            self._source,
+            self._index,
+            folder,
+            inherited,
+            still_seconds=self._still_seconds,
+            settings=self._settings,
+        )
         if options is not inherited:
             self._look.warnings += options.faults
         self._look.options.setdefault(options.fingerprint, options)

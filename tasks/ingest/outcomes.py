@@ -167,7 +167,7 @@ async def ended_again(scan: ScanContext, client: PrefectClient, known: Iterable[
     under_way = set(known)
     again = []
     for run in map(job_run_of, runs):
-        if run.batch_id in under_way or not run.has_ended(asked_at):
+        if not run.batch_id or run.batch_id in under_way or not run.has_ended(asked_at):
             continue
         ended = await asyncio.to_thread(read_ended, scan, run.batch_id)
         if ended is not None and run.ended_at is not None and run.ended_at > ended.ended_at:

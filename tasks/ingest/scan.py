@@ -100,7 +100,7 @@ async def _scan(scan: ScanContext, client: PrefectClient, began: datetime) -> Sc
 
 def _look(scan: ScanContext) -> Look:
     """Look at the inbox; the first time, note the files to skip. Raises `InboxUnavailable`."""
-    look = Inventory(scan.inbox, scan.source, scan.index, scan.go_on).look()
+    look = Inventory(scan.inbox, scan.source, scan.index, scan.settings, scan.go_on).look()
     device, known_device = scan.source.device(), scan.index.fact(DEVICE)
     if look.found_nothing and device != known_device and (known := scan.index.count("decided IS NOT NULL")):
         msg = (

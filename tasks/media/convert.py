@@ -34,7 +34,7 @@ from tasks.storage.records import read_recording
 
 @task(
     name="convert",
-    task_run_name="convert {job.path}",
+    task_run_name="convert {job.displayed_path}",
     retries=5,
     retry_delay_seconds=[5, 30, 60, 120, 300],
     retry_condition_fn=ask_the_error,
@@ -114,6 +114,7 @@ def _convert(job: Job, batch_id: str, settings: Settings, audio_stream: int, *, 
                 channel_turns=conversion.channel_turns,
                 speech_sha256=hashlib.sha256(plan).hexdigest(),
                 is_cut_off=conversion.is_cut_off,
+                video_type=conversion.video_type,
             ),
         )
 

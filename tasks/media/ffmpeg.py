@@ -54,7 +54,7 @@ from tasks.media.plan import (
 )
 from tasks.media.sandbox import run_confined
 from tasks.media.sources import WHOLE_FILE, Layout, find_layout
-from tasks.media.streams import audio_streams, named_streams
+from tasks.media.streams import audio_streams, named_streams, playable_video
 from tasks.media.survey import Stretch, Survey, read_survey
 from tasks.media.takes import Take, Takes
 from tasks.media.validation import check_ended_well, check_losses, check_recording
@@ -113,6 +113,7 @@ def convert_file(
         gaps=losses.gaps(offset),
         channel_turns=turns,
         is_cut_off=is_cut_off,
+        video_type=playable_video(report),
     )
 
 

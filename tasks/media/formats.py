@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from tasks.batches import Recording
+
 MEDIA_ENDINGS = frozenset(
     (
         *("mp3", "mp2", "mpga", "mpa", "wav", "wave", "bwf", "rf64", "w64", "aif", "aiff", "aifc", "au", "snd", "caf"),
@@ -55,8 +57,14 @@ VIDEO_TYPES = {
 """Media types of the videos that browsers may play, by ending."""
 
 
-def video_type(path: str) -> str:
-    """Return the media type of a video that browsers may play, by the name at the end of *path*; empty for others."""
+def video_type(path: str, recording: Recording | None) -> str:
+    """
+    Return the media type of an upload with a picture that browsers may show; empty for others.
+
+    Its recording says what the file is. Without one, or by an older one, the name at the end of *path* decides.
+    """
+    if recording is not None and recording.video_type is not None:
+        return recording.video_type
     return VIDEO_TYPES.get(PurePosixPath(path).suffix.lower().removeprefix("."), "")
 
 

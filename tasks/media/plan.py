@@ -127,6 +127,8 @@ class Conversion:
     """Those of `tasks.media.channels`, if they were asked for."""
     is_cut_off: bool = False
     """True if it breaks off at its end, and how much is missing is unknown."""
+    video_type: str = ""
+    """Media type of the upload if it has a picture that browsers may show."""
 
 
 def conversion_arguments(plan: Plan, limits: ConversionLimits) -> list[str]:

@@ -14,6 +14,13 @@ CLEAR_VOICE_SECONDS = 10.0
 CLEAR_VOICE_SHARE = 0.2
 """A stream with a voice for so long, or for this share of its length, is taken; another only if none has more."""
 
+VIDEO_CONTAINERS = {"mp4": "video/mp4", "matroska": "video/x-matroska", "ogg": "video/ogg"}
+"""Media types of the containers that browsers may play, by ffmpeg's name."""
+
+WEBM_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"})
+STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif"})
+"""Codecs of covers and pictures of chapters."""
+
 ASIDE = frozenset(
     (
         *("comment", "lyrics", "karaoke", "hearing impaired", "visual impaired", "clean effects", "descriptions"),
@@ -30,6 +37,20 @@ _TITLE_ASIDE = re.compile(
 def audio_streams(report: Report) -> tuple[Stream, ...]:
     """Return the audio streams of the upload in their order."""
     return tuple(stream for stream in report.streams if stream.kind == "audio")
+
+
+def playable_video(report: Report) -> str:
+    """Return the media type of the upload if it has a picture that browsers may show; empty otherwise."""
+    films = [stream for stream in report.streams if stream.kind == "video" and not _is_still(stream)]
+    container = next((name for name in VIDEO_CONTAINERS if name in report.format.split(",")), "")
+    if not films or not container:
+        return ""
+    is_webm = container == "matroska" and all(stream.codec in WEBM_CODECS for stream in report.streams)
+    return "video/webm" if is_webm else VIDEO_CONTAINERS[container]
+
+
+def _is_still(stream: Stream) -> bool:
+    return stream.cover or stream.codec in STILL_CODECS
 
 
 def order_of_trial(streams: Sequence[Stream]) -> list[int]:

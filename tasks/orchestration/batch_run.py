@@ -23,9 +23,9 @@ from prefect.client.schemas.objects import State
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.exceptions import ObjectNotFound
 
-from tasks.batches import Batch, Job, Manifest, Recording, Stage
+from tasks.batches import Batch, Job, Manifest, Recording, Stage, batch_id_of
 from tasks.cancellation import current_token
-from tasks.errors import Unreadable
+from tasks.errors import StoreUnavailable, Unreadable
 from tasks.media.formats import video_type
 from tasks.names import display_name
 from tasks.orchestration.conversions import Conversions
@@ -211,7 +211,7 @@ async def collect(
     """
     if not jobs.running:
         return []
-    looks, dispatches = looks_with(client), bool(jobs.waiting)
+    looks, dispatches, batch_id = looks_with(client), bool(jobs.waiting), jobs.manifest.batch.batch_id
     read = await looks.runs(client, jobs.runs.values(), pools_are_looked_at=dispatches)
     found = {run.run_id: run for run in read}
     endings = []
@@ -224,12 +224,12 @@ async def collect(
         elif run is not None and running.restarts_once_stopped and run.state is RunState.CANCELLED:
             await restart(client, run, "The batch was retried.")
             jobs.put(replace(running, restarts_once_stopped=False))
-        elif ended := await _end_of(client, store, jobs.manifest.batch.batch_id, running, run):
+        elif ended := await _end_of(client, store, batch_id, running, run):
             jobs.put(ended)
             endings.append(ended.ending)
-            if ended.ending.stage is Stage.DONE and not (keep_videos and video_type(running.job.path)):
-                upload = uploads_folder / jobs.manifest.batch.batch_id / running.job.job_id
-                await asyncio.to_thread(_remove_upload, upload)
+            if ended.ending.stage is Stage.DONE:
+                upload = uploads_folder / batch_id / running.job.job_id
+                await asyncio.to_thread(_remove_upload, store, running, upload, keep_videos=keep_videos)
     return endings
 
 
@@ -290,10 +290,12 @@ def _error_without_documents(run: JobRun | None) -> str:
     return sentence(run.message)
 
 
-def _remove_upload(upload: Path) -> None:
+def _remove_upload(store: Store, done: Running, upload: Path, *, keep_videos: bool) -> None:
     try:
-        upload.unlink(missing_ok=True)
-    except OSError as error:
+        recording = done.recording or read_recording(store, batch_id_of(done.job.job_id), done.job.job_id)
+        if not (keep_videos and video_type(done.job.path, recording)):
+            upload.unlink(missing_ok=True)
+    except (OSError, StoreUnavailable) as error:
         logger.warning("The upload %s stays until a clean-up can remove it: %s", upload, error)
 
 

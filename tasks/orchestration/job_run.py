@@ -58,14 +58,18 @@ class RunProgress:
     """
     The share of a run's audio that was done, from 0 to 1, when the run last told.
 
-    *since* and *since_share* are what it told earlier, when it had written its first words at the least: from then on
-    it has used the model. None where no earlier word of it is known.
+    *since* and *since_share* are what it told earlier, when it had begun to use the model. None where no earlier word
+    of it is known.
     """
 
     share: float
     told_at: datetime
     since: datetime | None = None
     since_share: float = 0.0
+    helpers: int = 0
+    """Number of helping runs that were at work for it when it told."""
+    by_helpers: float = 0.0
+    """Share that helping runs have done since, as far as their number tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class JobRun:
     """
     A run as it was when Prefect was asked: of a job, of a batch, or the task run that converts a job's upload.
 
-    ``job_id`` is empty for a batch's own run, and both ids are for a run that is of no batch.
+    ``job_id`` is empty for a batch's own run, and both ids are for a run that is of no batch or that helps with a job.
     """
 
     run_id: UUID
@@ -99,6 +103,10 @@ class JobRun:
     task: WhisperTask = WhisperTask.TRANSCRIBE
     inbox: bool = False
     """True if its batch was ingested from an inbox."""
+    helps: str = ""
+    """The id of the job that it helps with: another run is the job's own. Empty for all other runs."""
+    helpers: int = 0
+    """Number of helping runs that are at work for its job, where the pools were read."""
     moves: int = 0
     """Number of times that an idle pool has taken its job over before it began."""
     started_at: datetime | None = None

@@ -52,7 +52,11 @@ class Pool:
     slots: int
     real_time_factor: float
     runs: tuple[JobRun, ...]
-    """Runs that were created here and have not ended, those of other flows too; ``job_id`` is never empty."""
+    """
+    Runs that were created here and have not ended, those of other flows too; ``job_id`` is never empty.
+
+    Helping runs are none of them: they give way, so the pool counts as free of them.
+    """
     online: bool = True
     paused: bool = False
     health: PoolHealth = PoolHealth.HEALTHY
@@ -74,6 +78,8 @@ class Pool:
     """False as long as the real-time factor is an assumption."""
     completed: tuple[JobRun, ...] = ()
     """The runs that were completed here last, as far as they tell its speed."""
+    helpers: tuple[JobRun, ...] = ()
+    """Runs here that help with a job that another run works on, and that have not ended."""
 
     def model_of(self, wanted: str, task: WhisperTask = WhisperTask.TRANSCRIBE) -> str:
         """Return the name of the model that a job gets here: ``auto`` is a different one on a GPU than on a CPU."""
@@ -112,6 +118,7 @@ class Pool:
         """
         Return the part of *run* that is not transcribed yet, at least a tenth. Runs that execute share the device.
 
+        What helping runs on other pools will do of it does not count: each is taken to be as fast as this one.
         Where its progress is known, that is a tenth of what it had left when it last told. Without it an overdue run
         has a tenth left of all it should have done by now, so that a run which hangs makes its pool look worse with
         time, and nothing waits for it.
@@ -121,7 +128,7 @@ class Pool:
         speed = self.audio_per_second / max(sum(other.state.executing for other in self.runs), 1)
         if run.progress is not None:
             since = (self.seen_at - run.progress.told_at).total_seconds() * speed
-            told = (1 - run.progress.share) * run.audio_seconds
+            told = (1 - run.progress.share) * run.audio_seconds / (1 + run.helpers)
             return max(told - max(since, 0.0), OVERDUE_SHARE * told)
         done = run.executed_seconds(self.seen_at) * speed
         return max(run.audio_seconds - done, OVERDUE_SHARE * max(run.audio_seconds, done))

@@ -17,6 +17,7 @@ from typing import NamedTuple, Self
 
 from tasks.orchestration.job_run import JobRun, RunProgress
 from tasks.orchestration.pool_model import Pool
+from tasks.transcription.parts import AT_WORK_SHARE
 
 DEFAULT_REAL_TIME_FACTOR = 0.25
 """Assumed of a pool whose class has not completed a run yet."""
@@ -29,6 +30,9 @@ HALF_LIFE_SECONDS = 300.0
 
 REMEMBERED = timedelta(seconds=60)
 """Age from which on a run's progress tells nothing of its device's speed now, unless there is nothing newer."""
+
+REMEMBERED_WITH_HELPERS = timedelta(minutes=5)
+"""The same while others help with it: what they do is told in whole parts, when these are done."""
 
 TELLING_SHARE = 0.03
 """Share of a recording that counts as much as all that was measured before; of a long one it is a minute of audio."""
@@ -125,7 +129,7 @@ def _with_speed(own: _Evidence, class_factor: float, measured: bool) -> Pool:  #
 def _device_seconds(pool: Pool) -> list[float]:
     """Return how long the device worked for each completed run."""
     spans = [_span(run) for run in pool.completed]
-    spans += [(run.changed_at, pool.seen_at) for run in pool.runs if run.state.executing]
+    spans += [(run.changed_at, pool.seen_at) for run in (*pool.runs, *pool.helpers) if run.state.executing]
     return shared_seconds(spans)[: len(pool.completed)]
 
 
@@ -172,8 +176,9 @@ class _Told:
 
     @property
     def done_seconds(self) -> float:
-        """Audio that it has done since."""
-        return max(self.progress.share - self.progress.since_share, 0.0) * self.run.audio_seconds
+        """Audio that its own pool has done of it since."""
+        done = self.progress.share - max(self.progress.since_share, AT_WORK_SHARE) - self.progress.by_helpers
+        return max(done, 0.0) * self.run.audio_seconds
 
 
 def _progress_sample(pool: Pool) -> Iterator[Sample]:
@@ -196,7 +201,8 @@ def remembered(told: tuple[RunProgress, ...], latest: RunProgress) -> tuple[RunP
     if told and (latest.share < told[-1].share or told[0].share <= 0):
         return (latest,)  # another attempt, or the model was not at work yet
     kept = [*told, latest]
-    while len(kept) > 2 and latest.told_at - kept[1].told_at >= REMEMBERED:  # noqa: PLR2004 - two make a speed
+    for_long = REMEMBERED_WITH_HELPERS if latest.helpers else REMEMBERED
+    while len(kept) > 2 and latest.told_at - kept[1].told_at >= for_long:  # noqa: PLR2004 - two make a speed
         kept.pop(0)
     return tuple(kept)
 
@@ -204,7 +210,15 @@ def remembered(told: tuple[RunProgress, ...], latest: RunProgress) -> tuple[RunP
 def since_earlier(told: Sequence[RunProgress]) -> RunProgress:
     """Return the latest of what a run has *told*, with the first of it."""
     first, latest = told[0], told[-1]
-    return latest if first is latest else replace(latest, since=first.told_at, since_share=first.share)
+    if first is latest:
+        return replace(latest, by_helpers=_by_helpers(latest.share, latest.helpers))
+    by_helpers = sum(_by_helpers(later.share - earlier.share, later.helpers) for earlier, later in pairwise(told))
+    return replace(latest, since=first.told_at, since_share=first.share, by_helpers=by_helpers)
+
+
+def _by_helpers(share: float, helpers: int) -> float:
+    """Return the part of *share* that so many helping runs did, each as fast as the job's own."""
+    return share * helpers / (1 + helpers)
 
 
 def _part_within(run: JobRun, begin: datetime, end: datetime) -> float:

@@ -7,8 +7,8 @@ seconds old: the deployments of the pools, and how fast the pools were of late.
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -38,9 +38,9 @@ from prefect.client.schemas.objects import (
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import DeploymentSort, FlowRunSort
 
-from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW
+from tasks.batches import ALREADY_PUBLISHED, GPU_TAG, RECORDING_FLOW, SHARED
 from tasks.options import WhisperTask
-from tasks.orchestration.job_run import JobRun, RunProgress
+from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.paging import read_all
 from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT, WARM, Pool, PoolHealth
 from tasks.orchestration.pool_speed import DEFAULT_REAL_TIME_FACTOR, with_speeds
@@ -181,10 +181,12 @@ async def read_pools(client: PrefectClient) -> tuple[Pool, ...]:
     active_filter = FlowRunFilter(state=in_states(NOT_ENDED))
     active, ended = await asyncio.gather(read_runs(client, active_filter, names), read_completed(client, names))
     active_by_pool, ended_by_pool = _by_pool(active), _by_pool(ended)
-    progress = await read_progress_since(client, map(job_run_of, active))
+    on_pools = {run.run_id: run for run in _with_helpers(map(_active, active))}
+    progress = await read_progress_since(client, on_pools.values())
+    under_way = {run_id: replace(run, progress=progress.get(run_id)) for run_id, run in on_pools.items()}
     now, default_model = datetime.now(UTC), Settings().model
     return with_speeds(
-        _pool(gpu_pool, default_model, active_by_pool[name], ended_by_pool[name], progress=progress, now=now)
+        _pool(gpu_pool, default_model, active_by_pool[name], ended_by_pool[name], under_way, now=now)
         for name, gpu_pool in zip(names, gpu_pools, strict=True)
     )
 
@@ -201,8 +203,8 @@ def _pool(
     default_model: str,
     active: Sequence[FlowRun],
     completed: Sequence[FlowRun],
+    under_way: Mapping[UUID, JobRun],
     *,
-    progress: Mapping[UUID, RunProgress],
     now: datetime,
 ) -> Pool:
     """Return a pool, as yet with the assumed speed."""
@@ -215,7 +217,7 @@ def _pool(
         work_pool=pool.name,
         slots=SLOTS_WITHOUT_LIMIT if pool.concurrency_limit is None else pool.concurrency_limit,
         real_time_factor=DEFAULT_REAL_TIME_FACTOR,
-        runs=tuple(replace(_active(run), progress=progress.get(run.id)) for run in active),
+        runs=tuple(under_way[run.id] for run in active if not under_way[run.id].helps),
         online=gpu_pool.online,
         paused=pool.is_paused and health is not PoolHealth.QUARANTINED,
         health=health,
@@ -228,19 +230,29 @@ def _pool(
         limited=warm or pool.concurrency_limit is not None,
         seen_at=now,
         completed=completed_runs,
+        helpers=tuple(under_way[run.id] for run in active if under_way[run.id].helps),
     )
     return replace(seen, loaded_model=seen.model_of(*_newest_wish(active, completed)))
 
 
 def _tells_speed(run: FlowRun) -> bool:
-    """Return whether the duration of *run* tells its pool's speed: not if it was interrupted, or had nothing to do."""
-    return run.run_count == 1 and not (run.state and run.state.name == ALREADY_PUBLISHED)
+    """Return whether the duration of *run* tells its pool's speed: only if it has done all of a job, and at one go."""
+    done_elsewhere = run.state is not None and run.state.name in (ALREADY_PUBLISHED, SHARED)
+    return run.run_count == 1 and not done_elsewhere and not job_run_of(run).helps
 
 
 def _active(run: FlowRun) -> JobRun:
     """Return a run on a pool; other flows of the user may run there as well, which are of no job."""
     active = job_run_of(run)
-    return active if active.job_id else replace(active, job_id=str(run.id))
+    return active if active.job_id or active.helps else replace(active, job_id=str(run.id))
+
+
+def _with_helpers(active: Iterable[JobRun]) -> Iterator[JobRun]:
+    """Yield the runs with the number of helping runs that are at work for them."""
+    runs = list(active)
+    at_work = Counter(run.helps for run in runs if run.helps and run.state is RunState.RUNNING)
+    for run in runs:
+        yield replace(run, helpers=at_work[run.job_id]) if run.job_id in at_work else run
 
 
 def _newest_wish(active: Sequence[FlowRun], completed: Sequence[FlowRun]) -> tuple[str, WhisperTask]:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from cachetools import LRUCache
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -27,18 +28,22 @@ from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
-from tasks.batches import BATCH_FLOW, batch_tag, inbox_tag, job_tag
+from tasks.batches import BATCH_FLOW, batch_tag, helps_tag, inbox_tag, job_tag
 from tasks.options import WhisperTask
 from tasks.orchestration.job_run import LONG_AGO, Attempt, JobRun, RunState
 from tasks.orchestration.paging import PAGE, read_all
 from tasks.orchestration.planning import RunningBatches
-from tasks.orchestration.prefect_states import in_states
+from tasks.orchestration.prefect_states import NOT_ENDED, in_states
 from tasks.orchestration.recovery import AWAITING_RESTART, Retry, RunHistory
 from tasks.orchestration.waiting import waits_for
 from tasks.transcription.models import AUTO
 
 CRASHES_TAG = "crashes:"
 MOVES_TAG = "moves:"
+
+UNDER_WAY = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING)
+_pools_of_helpers: LRUCache[UUID, str] = LRUCache(64)
+"""The work pool of each helping run that asked of late: it never changes."""
 
 
 async def read_runs(client: PrefectClient, flow_run_filter: FlowRunFilter, pools: Sequence[str] = ()) -> list[FlowRun]:
@@ -97,6 +102,27 @@ async def is_attempt_under_way(client: PrefectClient, flow_run_id: UUID, attempt
     return run.state is not None and run.state.is_running() and run.run_count == attempt
 
 
+async def still_helps(client: PrefectClient, flow_run_id: UUID, job_id: str) -> bool:
+    """
+    Return whether a helping run is to go on with the job.
+
+    Not if another run than a helping one is on its pool, be it queued, or if no run of the job is under way any more.
+    True where the server does not answer, as in `is_attempt_under_way`. Two requests, and once one more.
+    """
+    try:
+        if flow_run_id not in _pools_of_helpers:
+            _pools_of_helpers[flow_run_id] = (await client.read_flow_run(flow_run_id)).work_pool_name or ""
+        own = FlowRunFilter(tags=FlowRunFilterTags(all_=[job_tag(job_id)]), state=in_states(UNDER_WAY))
+        if not await client.read_flow_runs(flow_run_filter=own, limit=1):
+            return False
+        on_pool = await read_runs(client, FlowRunFilter(state=in_states(NOT_ENDED)), [_pools_of_helpers[flow_run_id]])
+    except ObjectNotFound:
+        return False
+    except httpx.HTTPError:
+        return True
+    return all(job_run_of(run).helps for run in on_pool)
+
+
 def job_run_of(run: FlowRun) -> JobRun:
     """Return a flow run as everything here sees it."""
     model, task = _model_wish(run)
@@ -117,6 +143,7 @@ def job_run_of(run: FlowRun) -> JobRun:
         model=model,
         task=task,
         inbox=any(tag.startswith(inbox_tag("")) for tag in run.tags),
+        helps=_tagged(run, helps_tag("")),
         moves=int(_tagged(run, MOVES_TAG) or 0),
         started_at=_started_at(run),
         ended_at=run.end_time,

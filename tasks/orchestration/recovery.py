@@ -116,11 +116,15 @@ class Loss(StrEnum):
     WORKER_FOR_GOOD = "its worker is gone for good, and no batch watches it"
 
 
+OF_ITS_OWN = (Loss.PROCESS, Loss.SHARED_PROCESS, Loss.REFUSED, Loss.SILENT)
+"""The losses by which a helping run has crashed; by the others it was only ended."""
+
+
 class Remedy(StrEnum):
     """The action on a run that has no process."""
 
     LEAVE = "nothing: it has ended, or waits for its next start already"
-    CANCEL = "it ends as Cancelled, as it was asked to"
+    CANCEL = "it ends as Cancelled, as it was asked to, or since it only helped"
     CRASH = "it is Crashed, then waits for its next start, or has failed if that was one crash too many"
     REQUEUE = "it waits for its next start, without a mark against it"
     FAIL = "it ends as Failed"
@@ -132,16 +136,17 @@ def remedy_for(run: JobRun, loss: Loss, *, crashes: int) -> Remedy:
     Return what becomes of *run*, which has a *loss*. *crashes* is the number of processes that its job has lost so far.
 
     A run that is Crashed may be so by an earlier try at this very remedy, which an outage broke off: it is carried on.
+    A helping run is never tried again: where its pool has nothing to do, the batch run creates another.
     """
     if loss is Loss.LEFT_CRASHED:
         return Remedy.CRASH if run.state is RunState.CRASHED else Remedy.LEAVE
-    broken_off = run.state is RunState.CRASHED and run.state_name != ABANDONED
+    broken_off = run.state is RunState.CRASHED and run.state_name != ABANDONED and not run.helps
     if broken_off and loss in (Loss.PROCESS, Loss.SHARED_PROCESS):
         return Remedy.CRASH
     if run.state.ended or run.state is RunState.SCHEDULED:
         return Remedy.LEAVE
-    if run.state is RunState.CANCELLING:
-        return Remedy.CANCEL
+    if run.helps or run.state is RunState.CANCELLING:
+        return Remedy.ABANDON if run.state is not RunState.CANCELLING and loss in OF_ITS_OWN else Remedy.CANCEL
     last_straw = loss is Loss.SHARED_PROCESS and crashes >= MAX_CRASHES - 1
     if last_straw or loss in (Loss.NEIGHBOUR, Loss.WORKER):
         return Remedy.FAIL if run.attempts >= MAX_STARTS else Remedy.REQUEUE

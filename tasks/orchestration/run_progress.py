@@ -6,7 +6,7 @@ Only how fast it is rests on what is remembered. A batch run that starts again l
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -59,7 +59,11 @@ async def read_progress_since(client: PrefectClient, runs: Iterable[JobRun]) -> 
     if earlier is None or time.monotonic() - earlier.at > SECONDS_GOOD:
         began, known = time.monotonic(), earlier.by_run if earlier else {}
         latest = await read_progress(client, runs)
-        told = {run_id: remembered(known.get(run_id, ()), progress) for run_id, progress in latest.items()}
+        helpers = {run.run_id: run.helpers for run in runs}
+        told = {
+            run_id: remembered(known.get(run_id, ()), replace(progress, helpers=helpers[run_id]))
+            for run_id, progress in latest.items()
+        }
         earlier = _told[client] = _Told(began, told)
     under_way = {run.run_id for run in runs if run.state is RunState.RUNNING}
     return {run_id: since_earlier(each) for run_id, each in earlier.by_run.items() if run_id in under_way}

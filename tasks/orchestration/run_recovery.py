@@ -70,7 +70,7 @@ def _state_after(remedy: Remedy, run: JobRun, loss: Loss, reason: str, *, crashe
             mark = "." if reason[:1].isupper() else ":"
             return Cancelled(message=reason_told(run.message, f"Cancelled{mark} {reason}"))
         case Remedy.ABANDON:
-            return Crashed(name=ABANDONED, message=f"{reason} Retry the job.")
+            return Crashed(name=ABANDONED, message=f"{STOPPED}{reason}" if run.helps else f"{reason} Retry the job.")
         case Remedy.FAIL:
             refused = loss is Loss.REFUSED
             return Failed(message=reason if refused else f"Started {run.attempts} times without reaching its end.")

@@ -43,6 +43,8 @@ class JobFacts:
     upload_removed: bool = False
     attempts: tuple[Attempt, ...] = ()
     """Its tries on devices, oldest first."""
+    helpers: tuple[Attempt, ...] = ()
+    """The times for which other devices helped with it, earliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ def job_status(facts: JobFacts, batch: BatchFacts) -> JobStatus:
         started_at=facts.run.started_at if facts.run and begun else None,
         ended_at=facts.run.ended_at if facts.run and begun else None,
         attempts=_told(facts.attempts),
+        helpers=_told(facts.helpers),
     )
 
 

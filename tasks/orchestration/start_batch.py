@@ -10,6 +10,7 @@ from prefect.exceptions import ObjectNotFound
 
 from tasks.batches import BATCH_DEPLOYMENT, Batch, Manifest, batch_tag, inbox_tag
 from tasks.errors import PrefectUnavailable
+from tasks.names import display_name
 from tasks.storage.base import Store
 from tasks.storage.keys import BatchKeys
 from tasks.storage.records import parse_record
@@ -34,7 +35,7 @@ async def create_batch_run(client: PrefectClient, batch: Batch) -> str:
     run = await client.create_flow_run_from_deployment(
         deployment.id,
         parameters={"batch_id": batch.batch_id},
-        name=batch.name,
+        name=display_name(batch.name),
         tags=[batch_tag(batch.batch_id), *inbox],
         idempotency_key=batch.batch_id,
     )

@@ -79,6 +79,9 @@ class JobStatus(StoredModel):
     started_at: datetime | None = Field(default=None, description="when its latest attempt on a device began")
     ended_at: datetime | None = None
     attempts: tuple[AttemptStatus, ...] = Field(default=(), description="its tries on devices, the oldest first")
+    helpers: tuple[AttemptStatus, ...] = Field(
+        default=(), description="when other devices helped with its recording, the earliest first"
+    )
 
 
 class BatchSummary(StoredModel):
@@ -172,6 +175,7 @@ class PoolRun(StoredModel):
     batch_name: str = Field(description="empty where the batch cannot be read")
     name: str = Field(description="the upload, as the run is named in Prefect")
     running: bool = Field(description="holds a slot; otherwise it is queued here")
+    helps: bool = Field(default=False, description="helps with the job, which another pool works on")
     progress: float = Field(ge=0, le=1)
     audio_seconds: float
     attempt: int
@@ -197,7 +201,7 @@ class PoolStatus(StoredModel):
     device_kind: str = Field(default="cpu", description="cuda or cpu")
     condition: str = Field(description="online, offline, paused or quarantined")
     slots: int
-    running: int
+    running: int = Field(description="runs that hold a slot, those that help with a job of another pool included")
     queued: int
     pending_audio_seconds: float
     seconds_until_free: float | None = Field(description="null where nothing is transcribed")

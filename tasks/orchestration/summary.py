@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from tasks.batches import Batch, Document, Job, Stage
-from tasks.names import display_name
+from tasks.names import display_name, shown_name
 from tasks.orchestration.status import BatchSummary, Cause, JobStatus
 
 _PREFECT_PREFIX = re.compile(
@@ -77,7 +77,7 @@ def summary_markdown(batch: Batch, endings: Sequence[Ending], *, wall_seconds: f
     audio_seconds = sum(ending.audio_seconds for ending in endings if ending.stage is Stage.DONE)
     counts = {stage: sum(ending.stage is stage for ending in endings) for stage in Stage}
     lines = [
-        f"# {_cell(batch.name)}",
+        f"# {_cell(shown_name(batch.name))}",
         "",
         f"**{counts[Stage.DONE]} done, {counts[Stage.FAILED]} failed, {counts[Stage.CANCELLED]} cancelled** "
         f"of {len(endings)} jobs: {duration(audio_seconds)} of audio in {duration(wall_seconds)}"
@@ -105,10 +105,10 @@ def _failures(endings: Iterable[Ending]) -> list[str]:
     lines = ["", "## Failed", ""]
     for cause, alike in by_cause:
         if len(alike) == 1:
-            lines.append(f"- **{_cell(alike[0].job.path)}** - {_cell(reason_of(cause, alike[0].job.path))}")
+            lines.append(f"- **{_cell(shown_name(alike[0].job.path))}** - {_cell(reason_of(cause, alike[0].job.path))}")
             continue
         lines.append(f"- {len(alike)} jobs: {_cell(cause)}")
-        lines += [f"    - {_cell(ending.job.path)}" for ending in alike]
+        lines += [f"    - {_cell(shown_name(ending.job.path))}" for ending in alike]
     return [*lines, "", "Mend what can be mended and press *Retry*: only these jobs run again."]
 
 

@@ -1,14 +1,14 @@
 """The use of an installation over some days, computed from the runs that ended in them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from statistics import median
 
 from pydantic import Field
 
-from tasks.batches import ALREADY_PUBLISHED, StoredModel
+from tasks.batches import ALREADY_PUBLISHED, SHARED, StoredModel
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.pool_speed import shared_seconds
 from tasks.orchestration.stages import newest_by_job
@@ -82,6 +82,7 @@ def usage_of(runs: UsageRuns, since: datetime, now: datetime, zone: tzinfo) -> U
     unconverted = newest_by_job(run for run in runs.failed_conversions if run.job_id not in latest)
     done = [run for run in latest.values() if run.state is RunState.COMPLETED and run.state_name != ALREADY_PUBLISHED]
     failed = [run for run in (*latest.values(), *unconverted.values()) if _has_failed(run)]
+    heard = list(_heard(runs.of_jobs, done))
     waits = _waits(latest.values(), runs.of_batches)
     return Usage(
         since=since,
@@ -92,8 +93,10 @@ def usage_of(runs: UsageRuns, since: datetime, now: datetime, zone: tzinfo) -> U
         audio_seconds=_audio(done),
         median_wait_seconds=round(median(waits), 1) if waits else None,
         longest_wait_seconds=round(max(waits), 1) if waits else None,
-        by_day=_by_day(done, failed, since.astimezone(zone).date(), now.astimezone(zone).date(), zone),
-        devices=_devices(runs.of_jobs, done, failed),
+        by_day=_by_day(
+            done, failed, heard, first=since.astimezone(zone).date(), last=now.astimezone(zone).date(), zone=zone
+        ),
+        devices=_devices(runs.of_jobs, done, failed, heard),
         causes=_causes(failed),
     )
 
@@ -110,6 +113,30 @@ def _audio(runs: Iterable[JobRun]) -> float:
     return round(sum(run.audio_seconds for run in runs), 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The audio that a run has transcribed of a job that is done: not all of it, if others helped."""
+
+    run: JobRun
+    audio_seconds: float
+    ended_at: datetime
+    """Time at which its job was done."""
+
+
+def _heard(of_jobs: Iterable[JobRun], done: Iterable[JobRun]) -> Iterator[_Heard]:
+    """Yield what each run has transcribed; those that shared a job have divided it by the time that they ran."""
+    helping: dict[str, list[JobRun]] = defaultdict(list)
+    for run in of_jobs:
+        if run.helps and run.run_seconds > 0:
+            helping[run.helps].append(run)
+    for own in done:
+        sharing = [own, *(run for run in helping[own.job_id] if own.state_name == SHARED)]
+        seconds = sum(run.run_seconds for run in sharing)
+        for run in sharing:
+            part = run.run_seconds / seconds if len(sharing) > 1 and seconds > 0 else 1.0
+            yield _Heard(run, part * own.audio_seconds, _ended_at(own))
+
+
 def _waits(of_jobs: Iterable[JobRun], of_batches: Iterable[JobRun]) -> list[float]:
     """Return how long jobs waited from the start of their batch; those that were tried again are left out."""
     started = {run.batch_id: run.created_at for run in of_batches}
@@ -121,14 +148,20 @@ def _waits(of_jobs: Iterable[JobRun], of_batches: Iterable[JobRun]) -> list[floa
 
 
 def _by_day(
-    done: Iterable[JobRun], failed: Iterable[JobRun], first: date, last: date, zone: tzinfo
+    done: Iterable[JobRun],
+    failed: Iterable[JobRun],
+    heard: Iterable[_Heard],
+    *,
+    first: date,
+    last: date,
+    zone: tzinfo,
 ) -> tuple[UsageOfDay, ...]:
     audio: dict[date, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     succeeded: Counter[date] = Counter()
     for run in done:
-        day = _ended_at(run).astimezone(zone).date()
-        succeeded[day] += 1
-        audio[day][run.work_pool] += run.audio_seconds
+        succeeded[_ended_at(run).astimezone(zone).date()] += 1
+    for each in heard:
+        audio[each.ended_at.astimezone(zone).date()][each.run.work_pool] += each.audio_seconds
     lost = Counter(_ended_at(run).astimezone(zone).date() for run in failed)
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return tuple(
@@ -142,21 +175,24 @@ def _by_day(
     )
 
 
-def _devices(of_jobs: Sequence[JobRun], done: Iterable[JobRun], failed: Iterable[JobRun]) -> tuple[UsageOfDevice, ...]:
+def _devices(
+    of_jobs: Sequence[JobRun], done: Iterable[JobRun], failed: Iterable[JobRun], heard: Iterable[_Heard]
+) -> tuple[UsageOfDevice, ...]:
     on_pool: dict[str, list[JobRun]] = defaultdict(list)
     for run in of_jobs:
         if run.work_pool and run.run_seconds > 0:
             on_pool[run.work_pool].append(run)
-    succeeded, lost = {run.run_id for run in done}, Counter(run.work_pool for run in failed)
+    succeeded, lost = Counter(run.work_pool for run in done), Counter(run.work_pool for run in failed)
+    audio_by_run = {each.run.run_id: each.audio_seconds for each in heard}
     devices = []
     for pool, ran in sorted(on_pool.items()):
         seconds = zip(ran, shared_seconds([_span(run) for run in ran]), strict=True)
-        counted = [(run, took) for run, took in seconds if run.run_id in succeeded]
-        audio, took = _audio(run for run, _ in counted), round(sum(took for _, took in counted), 1)
+        counted = [(audio_by_run[run.run_id], took) for run, took in seconds if run.run_id in audio_by_run]
+        audio, took = round(sum(audio for audio, _ in counted), 1), round(sum(took for _, took in counted), 1)
         devices.append(
             UsageOfDevice(
                 work_pool=pool,
-                done=len(counted),
+                done=succeeded[pool],
                 failed=lost[pool],
                 audio_seconds=audio,
                 device_seconds=took,

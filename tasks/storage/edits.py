@@ -7,9 +7,11 @@ records of all batches are below one prefix: a single listing tells which have n
 are. The batch itself stays as it was made: documents, ZIPs, stable addresses and runs in Prefect keep its first name.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 
 from pydantic import Field
 
@@ -23,6 +25,8 @@ from tasks.storage.records import read_derived, read_manifest
 MAX_NAME_CHARACTERS = 200
 MAX_TAG_CHARACTERS = 50
 MAX_TAGS = 20
+_COMMAS = re.compile("[,\\uff0c\\u060c\\u3001]")
+"""The comma, and those of Chinese, Arabic and Japanese."""
 
 
 class BatchEdits(StoredModel):
@@ -58,10 +62,14 @@ class BatchEdits(StoredModel):
         return self.model_copy(update={"titles": others | ({job_id: wanted} if wanted else {})})
 
     def tagged(self, add: Iterable[str] = (), remove: Iterable[str] = ()) -> "BatchEdits":
-        """Return the edits with tags added and removed; case does not matter. Raises `LabelInvalid`."""
+        """
+        Return the edits with tags added and removed; case does not matter, and commas separate tags that are added.
+
+        Raises `LabelInvalid`.
+        """
         gone = {comparable(tag) for tag in remove}
         tags = {comparable(tag): tag for tag in self.tags if comparable(tag) not in gone}
-        for tag in add:
+        for tag in chain.from_iterable(map(_parted, add)):
             wanted = label(tag, "A tag", most=MAX_TAG_CHARACTERS)
             if not wanted:
                 msg = "A tag cannot be empty. Type a word or a few."
@@ -88,6 +96,11 @@ class BatchEdits(StoredModel):
             return manifest
         jobs = tuple(job for job in manifest.jobs if job.job_id not in self.dismissed)
         return manifest.model_copy(update={"jobs": jobs})
+
+
+def _parted(tags: str) -> list[str]:
+    """Return the tags between the commas; what holds nothing else is one that is empty."""
+    return [tag for tag in _COMMAS.split(tags) if tag.strip()] or [""]
 
 
 def label(text: str, what: str, *, most: int = MAX_NAME_CHARACTERS) -> str:

@@ -12,6 +12,9 @@ A batch is a flow run plus its folder in the store. The keys of that folder are 
     batches/<batch id>/recordings/<job id>.mp3       what the model hears
     batches/<batch id>/recordings/<job id>.speech    SpeechPlan: where the speech is in it
     batches/<batch id>/recordings/<job id>.json      Recording: written after the MP3 and its plan
+    batches/<batch id>/parts/<job id>/<fingerprint>/…
+                                                     what was heard of a long recording, part by part, until it is done:
+                                                     NNNN.taken and the PartText NNNN.json, and the SettledLanguage
     batches/<batch id>/cancelled/<job id>.json       CancelMark: a user cancelled this job alone
     batches/<batch id>/kept/<job id>.json            KeepMark: what the job uploaded stays though it is cancelled;
                                                      batch.json instead of a job's: that of all its jobs
@@ -121,6 +124,15 @@ class BatchKeys(StoredModel):
     def speech_plan(self, job_id: str) -> str:
         """The `SpeechPlan` of a job's recording."""
         return f"{self.recordings}{job_id}.speech"
+
+    @property
+    def parts(self) -> str:
+        """Prefix of what was heard of long recordings, part by part."""
+        return f"{self.folder}parts/"
+
+    def parts_of(self, job_id: str) -> str:
+        """Prefix of the parts of a job's recording, as far as they were heard."""
+        return f"{self.parts}{job_id}/"
 
     @property
     def cancel_marks(self) -> str:

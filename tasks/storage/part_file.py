@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class PartFile:
         """Make the file and reserve its space. Raises `DiskFull` before the first byte is sent."""
         with self._guard, errors_translated(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = _created_and_locked(self.path)
+            self._descriptor = open_locked(self.path, os.O_WRONLY | os.O_EXCL, _lock)
             self._open = True
             reserve(self._descriptor, expected_bytes)
 
@@ -111,12 +111,16 @@ class PartFile:
         """Note that *content* was appended."""
 
 
-def _created_and_locked(path: Path) -> int:
-    """Return the descriptor of a new file. A sweep may take it for a leftover before it is locked: then once more."""
+def open_locked(path: Path, flags: int, lock: Callable[[int], None]) -> int:
+    """
+    Return the descriptor of the file, once *lock* has locked it.
+
+    A clean-up may take it for a leftover and remove it before it is locked: then it is made once more.
+    """
     while True:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock(descriptor)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
                     return descriptor
@@ -124,6 +128,10 @@ def _created_and_locked(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def free_bytes(settings: Settings) -> int:

@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from typing_extensions import override
 
 from tasks.batches import JOB_ID
 from tasks.errors import UploadBrokenOff, UploadOffsetWrong, UploadUnderWay
-from tasks.storage.part_file import PART_ENDING, PartFile, Received, errors_translated, reserve
+from tasks.storage.part_file import PART_ENDING, PartFile, Received, errors_translated, open_locked, reserve
 
 SLOT_BYTES: Final = 64
 """Length and alignment of the slot of the note: so it lies within one page, and no kill writes half of it."""
@@ -100,7 +101,7 @@ class ResumableFile(PartFile):
         """
         with self._guard, errors_translated(self.path.parent):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = _opened_and_locked(self.path)
+            self._descriptor = open_locked(self.path, os.O_RDWR, partial(_lock, kind=fcntl.LOCK_EX))
             self._open = True
             self._size, self._crc = self._state(self._descriptor)
             self._resumed = self._size > 0
@@ -177,21 +178,6 @@ def _parsed(slot: bytes) -> tuple[int, int] | None:
     if note is None or int(note["check"], 16) != zlib.crc32(slot[: note.start("check")]):
         return None
     return int(note["size"]), int(note["crc"], 16)
-
-
-def _opened_and_locked(path: Path) -> int:
-    """Return the descriptor of the file, made if need be. A clean-up may take it away before it is locked."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _lock(descriptor, fcntl.LOCK_EX)
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), path.stat()):
-                    return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
 
 
 def _lock(descriptor: int, kind: int) -> None:

@@ -1,17 +1,13 @@
 """Fetch a recording and its speech plan from the store to the machine that transcribes it."""
 
-import asyncio
 import hashlib
 import logging
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from pydantic import ValidationError
 
 from tasks.batches import Recording, batch_id_of
 from tasks.errors import NotFound, StoreUnavailable, UploadMissing
-from tasks.outages import OUTAGE_SECONDS, ask_the_error
 from tasks.storage.base import Store
 from tasks.storage.expiries import read_expiry
 from tasks.storage.keys import BatchKeys
@@ -20,24 +16,17 @@ from tasks.transcription.speech_plan import SpeechPlan
 logger = logging.getLogger(__name__)
 
 
-@task(
-    name="fetch recording",
-    retries=len(OUTAGE_SECONDS),
-    retry_delay_seconds=OUTAGE_SECONDS,
-    retry_condition_fn=ask_the_error,
-    cache_policy=NO_CACHE,
-)
-async def fetch_recording(store: Store, recording: Recording, target: Path) -> SpeechPlan | None:
+def fetch_recording(store: Store, recording: Recording, target: Path) -> SpeechPlan | None:
     """
     Copy the recording to *target*, and return its speech plan; None if it has none that can be used.
 
     Raises `UploadMissing` if it is no longer in the store, and `StoreUnavailable` also if other bytes arrive.
     """
     try:
-        await asyncio.to_thread(_fetch, store, recording, target)
-        return await asyncio.to_thread(_read_plan, store, recording)
+        _fetch(store, recording, target)
+        return _read_plan(store, recording)
     except NotFound as error:
-        raise UploadMissing(await asyncio.to_thread(_why_missing, store, recording.job_id)) from error
+        raise UploadMissing(_why_missing(store, recording.job_id)) from error
 
 
 def _why_missing(store: Store, job_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tasks.batches import Gap, GapReason
 
@@ -12,7 +13,10 @@ EDGE_SECONDS = 0.2
 """Seconds at either end of a stretch that count as no voice: air around speech, and the ends of words."""
 
 IDLE_SECONDS = 0.3
-"""A place neither begins nor ends with less than that: it is the air behind a word, or a click."""
+"""Less than that at either end of a place is left out: it is the air behind a word, or a click."""
+
+SHORT_WORD_SECONDS = 0.3
+"""A voice for so long is a word in a row of others: "yes", or a number."""
 
 LONGEST_PAUSE_SECONDS = 3.0
 """Silence within one stretch. After a longer one, another stretch begins."""
@@ -41,9 +45,11 @@ class Stretch:
         return max(self.seconds - 2 * EDGE_SECONDS, 0.0)
 
 
-def wordless(voiced: Iterable[Stretch], words: Iterable[Stretch]) -> tuple[tuple[Stretch, ...], ...]:
+def wordless(
+    voiced: Iterable[Stretch], words: Iterable[Stretch], *, least_seconds: float = MIN_SECONDS
+) -> tuple[tuple[Stretch, ...], ...]:
     """
-    Return where there is a voice and no word for at least `MIN_SECONDS`: for each such place, its voiced stretches.
+    Return where there is a voice and no word for at least *least_seconds*: for each such place, its voiced stretches.
 
     *voiced* and *words* are in order of time; no word lies between two stretches of one place.
     """
@@ -55,7 +61,7 @@ def wordless(voiced: Iterable[Stretch], words: Iterable[Stretch]) -> tuple[tuple
     return tuple(
         tuple(_without_idle_ends(place))
         for place in places
-        if sum(part.voiced_seconds for part in place) >= MIN_SECONDS
+        if sum(part.voiced_seconds for part in place) >= least_seconds
     )
 
 
@@ -133,6 +139,11 @@ def _subtract(whole: Stretch, others: Sequence[Stretch]) -> Iterator[Stretch]:
 
 
 def _without_idle_ends(place: Sequence[Stretch]) -> Sequence[Stretch]:
-    """Return *place* without the stretches at its ends that hold no more than air, or a click."""
-    loud = [index for index, part in enumerate(place) if part.voiced_seconds >= IDLE_SECONDS]
-    return place[loud[0] : loud[-1] + 1] if loud else place
+    """Return *place* without the stretches at its ends that together hold no more than air, or a click."""
+    seconds = list(accumulate(part.voiced_seconds for part in place))
+    kept = [
+        part
+        for part, until in zip(place, seconds, strict=True)
+        if until >= IDLE_SECONDS and seconds[-1] - until + part.voiced_seconds >= IDLE_SECONDS
+    ]
+    return kept or place

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
 from statistics import median
 
@@ -65,6 +66,9 @@ CONFIRMED = 0.5
 NEARLY_ALL = 0.7
 """Share at which the pieces replace a repetition that was said: they count better how often."""
 
+SAME = 0.8
+"""Likeness of the letters of two texts from which on they say the same: they may part words at other places."""
+
 
 class Suspicion(StrEnum):
     """The reason why a text is doubted, as shown to users."""
@@ -119,6 +123,10 @@ class Hypothesis:
     def text(self) -> str:
         """All words."""
         return "".join(word.text for word in self.words)
+
+    def text_between(self, start: float, end: float) -> str:
+        """Return the words whose middle lies there, in seconds of the speech."""
+        return "".join(word.text for word in self.words if start <= (word.start + word.end) / 2 < end)
 
     @property
     def credit(self) -> float:
@@ -183,7 +191,25 @@ def is_credible(second: Hypothesis) -> bool:
     no_speech = second.no_speech_probability > STRAY_NO_SPEECH_PROBABILITY
     least = MIN_LOG_PROBABILITY_OF_NO_SPEECH if no_speech else MIN_CREDIBLE_LOG_PROBABILITY
     sure = second.average_log_probability >= least
-    return sure and fits_its_time(second) and second.credit >= MIN_CREDIT * second.speech_seconds
+    return sure and _has_time(second)
+
+
+def _has_time(second: Hypothesis) -> bool:
+    """Return whether the words have the time that words take, and account for enough of the sound."""
+    return fits_its_time(second) and second.credit >= MIN_CREDIT * second.speech_seconds
+
+
+def says_again(second: Hypothesis, repetition: str) -> bool:
+    """
+    Return whether *second*, the text of a piece that was heard alone, has only words of a *repetition* beside it.
+
+    Two tries agree then, so it may be written although a single word seldom makes the model sure.
+    """
+    said = {bare(word.text) for word in second.words} - {""}
+    repeated = {bare(word) for word in repetition.split()}
+    sure = second.average_log_probability >= MIN_LOG_PROBABILITY
+    is_speech = second.no_speech_probability <= STRAY_NO_SPEECH_PROBABILITY
+    return bool(said) and said <= repeated and sure and is_speech and _has_time(second)
 
 
 def judge(first: Hypothesis, doubt: Suspicion, second: Sequence[Hypothesis]) -> Verdict:
@@ -207,6 +233,12 @@ def bears_out(text: str, first: Hypothesis) -> bool:
     """Return whether the phrase that *first* repeats again and again comes more than once in *text*, too."""
     phrase = repeated_phrase([word.text for word in first.words])
     return not phrase or bare(text).count(phrase) > 1
+
+
+def agrees(first: Hypothesis, start: float, piece: Hypothesis) -> bool:
+    """Return whether *piece*, heard alone from second *start* of *first* on, has the words that *first* has there."""
+    there, alone = bare(first.text_between(start, start + piece.speech_seconds)), bare(piece.text)
+    return bool(there) and SequenceMatcher(None, there, alone, autojunk=False).ratio() >= SAME
 
 
 def find_loop(words: Sequence[str]) -> slice | None:

@@ -1,7 +1,8 @@
 """Language detection: the places of a recording to listen at, the vote on its language, and passages in another."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 SHORT_SECONDS = 1.2
 """A word or two: too little to tell a language by."""
@@ -80,9 +81,25 @@ def language_of_passage(vote: LanguageVote, usual: str, *, sure: float | None = 
         return usual
     if sure is None:
         sure = SURE if vote.speech_seconds >= LONG_SECONDS else SURE_OF_LITTLE
-    usual_probability = sum(one for code, one in vote.probabilities.items() if _same(code, usual))
-    leaves = vote.probabilities[likeliest] >= sure and usual_probability <= UNLIKELY
+    leaves = vote.probabilities[likeliest] >= sure and _probability(vote, usual) <= UNLIKELY
     return likeliest if leaves else usual
+
+
+def languages_of_passages(votes: Sequence[LanguageVote], usual: str) -> list[str]:
+    """
+    Return the language of each of some passages that follow each other, where several are known to be spoken.
+
+    A passage is in the language of the one before it unless another is sure, as in `language_of_passage`. Where the
+    language changes, an unsure passage before the change belongs to the side whose language is more probable in it.
+    """
+    languages: list[str] = []
+    for vote in votes:
+        languages.append(language_of_passage(vote, languages[-1] if languages else usual, sure=SURE))
+    for later, earlier in pairwise(reversed(range(len(votes)))):
+        following = languages[later]
+        if _probability(votes[earlier], following) > _probability(votes[earlier], languages[earlier]):
+            languages[earlier] = following
+    return languages
 
 
 def is_mixed(vote: LanguageVote) -> bool:
@@ -93,6 +110,10 @@ def is_mixed(vote: LanguageVote) -> bool:
         sums[family] = sums.get(family, 0.0) + probability
     present = [probability for probability in sums.values() if probability >= PRESENT]
     return len(present) > 1 and sum(present) >= PRESENT_TOGETHER
+
+
+def _probability(vote: LanguageVote, language: str) -> float:
+    return sum(one for code, one in vote.probabilities.items() if _same(code, language))
 
 
 def _same(language: str, other: str) -> bool:

@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from tasks.transcription.gaps import Stretch
-from tasks.transcription.sound import SAMPLE_RATE, Sound
+from tasks.transcription.sound import SAMPLE_RATE, Sound, SoundSource
 from tasks.transcription.vad import Span, SpokenChunk
 
 SHORTEST_SECONDS = 2.5
@@ -68,13 +68,13 @@ def _split(spans: Sequence[Span], shortest: int, enough: int) -> list[Sequence[S
     return [*_split(spans[:cut], shortest, enough), *_split(spans[cut:], shortest, enough)]
 
 
-def _placed(sound: Sound, groups: Iterable[Sequence[Span]], start_seconds: float) -> Iterator[SpokenChunk]:
+def _placed(sound: SoundSource, groups: Iterable[Sequence[Span]], start_seconds: float) -> Iterator[SpokenChunk]:
     for spans in groups:
         yield SpokenChunk(sound, tuple(spans), start_seconds)
         start_seconds += _samples(spans) / SAMPLE_RATE
 
 
-def _halved(sound: Sound, span: Span) -> list[Span]:
+def _halved(sound: SoundSource, span: Span) -> list[Span]:
     if span.samples <= LONGEST_SECONDS * SAMPLE_RATE:
         return [span]
     cut = span.start + _quietest(sound[span.start : span.end])

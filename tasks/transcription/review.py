@@ -12,20 +12,22 @@ from itertools import compress, groupby
 from typing import Protocol
 
 from tasks.transcription.backend import Chunk, ChunkText, Decoding
-from tasks.transcription.gaps import Stretch, wordless
+from tasks.transcription.gaps import MIN_SECONDS, SHORT_WORD_SECONDS, Stretch, wordless
 from tasks.transcription.hallucinations import (
     Hypothesis,
     Suspicion,
     Verdict,
     WrittenWord,
+    agrees,
     bears_out,
     find_loop,
     fits_its_time,
     is_credible,
     judge,
+    says_again,
     suspicion_of,
 )
-from tasks.transcription.languages import SHORT_SECONDS, SURE, LanguageVote, language_of_passage
+from tasks.transcription.languages import SHORT_SECONDS, LanguageVote, languages_of_passages
 from tasks.transcription.pieces import joined, part_of, pieces_of
 from tasks.transcription.sound import SAMPLE_RATE
 from tasks.transcription.transcript import RemovedText, Segment, Word
@@ -34,13 +36,13 @@ from tasks.transcription.word_times import SegmentWriter
 
 logger = logging.getLogger(__name__)
 
-IN_VAIN_SHARE = 0.1
-"""Most that second tries without a result may cost, as a share of the first pass."""
-
 IN_VAIN_SECONDS = 30.0
-"""The least of that budget, for short recordings: the sound of one chunk."""
+"""Most that second tries without a result may cost in a part: the sound of one chunk."""
 
 ROUNDS = 2
+
+SAMPLED = 2
+"""Pieces of a repetition that are heard first: if they agree with it, the others need not be heard."""
 
 PIECE_SECONDS = 8.0
 """Cost of a piece beside its own length, in seconds of speech: encoding takes a quarter of the time of a full chunk."""
@@ -52,7 +54,7 @@ Heard = tuple[Chunk, ChunkText]
 
 
 class Listener(Protocol):
-    """The model, as one recording uses it."""
+    """The model, as the review of one part uses it."""
 
     def hear(self, pieces: Iterable[tuple[SpokenChunk, Decoding]]) -> list[Heard]:
         """Return the text of each piece."""
@@ -72,16 +74,15 @@ class Reviewed:
 
 
 class Reviewer:
-    """Reviews the chunks of one recording in their order. Second tries that find nothing are bounded."""
+    """Reviews the chunks of one part of a recording in their order. Second tries that find nothing are bounded."""
 
-    def __init__(
-        self, listener: Listener, writer: SegmentWriter, *, speech_seconds: float, offset_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, listener: Listener, writer: SegmentWriter, *, offset_seconds: float = 0.0) -> None:
         self._listener = listener
         self._writer = writer
         self._offset = offset_seconds
-        self._in_vain_seconds = max(IN_VAIN_SHARE * speech_seconds, IN_VAIN_SECONDS)
-        self._left_alone_seconds = 0.0
+        self._in_vain_seconds = IN_VAIN_SECONDS
+        self.left_alone_seconds = 0.0
+        """Speech without words that was not tried again, since second tries had cost enough without a result."""
 
     def review(self, spoken: SpokenChunk, chunk: Chunk, text: ChunkText) -> Reviewed:
         """Return the part of the transcript that the next chunk makes up; *text* is the first pass's for it."""
@@ -90,14 +91,6 @@ class Reviewer:
         if any(one.reason == Suspicion.UNKNOWN_LANGUAGE for one in written.removed):
             return written  # shorter pieces are guessed at even more
         return self._filled(spoken, _in_language(chunk.decoding, text), written)
-
-    def close(self) -> None:
-        """Say in the log how much was left alone because second tries had found nothing before."""
-        if self._left_alone_seconds:
-            logger.warning(
-                "%.0f s of speech without words were not tried again: second tries had cost enough without a result",
-                self._left_alone_seconds,
-            )
 
     def _second_look(self, spoken: SpokenChunk, chunk: Chunk, text: ChunkText, segment: Segment) -> Reviewed:
         """Return the segment of a chunk, or what replaces it if it is doubted."""
@@ -117,7 +110,11 @@ class Reviewer:
         first, pieces = _hypothesis(chunk, text), pieces_of(spoken)
         if len(pieces) == 1 or not self._affordable(pieces):
             return without_loop(segment) if doubt.repeats and not fits_its_time(first) else Reviewed((segment,))
-        again = self._listener.hear((piece, _in_language(chunk.decoding, text)) for piece in pieces)
+        decoding, many = _in_language(chunk.decoding, text), len(pieces) > SAMPLED + 1
+        if doubt.repeats and many and fits_its_time(first) and self._was_said(first, pieces, decoding):
+            logger.info("%.0f s of speech doubted: %s; it was said", chunk.speech_seconds, doubt)
+            return Reviewed((segment,))
+        again = self._listener.hear((piece, decoding) for piece in pieces)
         verdict = judge(first, doubt, [_hypothesis(*one) for one in again])
         logger.info("%.0f s of speech doubted: %s; second try %s", chunk.speech_seconds, doubt, verdict)
         if verdict is Verdict.SECOND:
@@ -128,15 +125,27 @@ class Reviewer:
             self._spend(pieces)
         return without_loop(segment) if verdict is Verdict.SHORTENED else Reviewed((segment,))
 
+    def _was_said(self, first: Hypothesis, pieces: Sequence[SpokenChunk], decoding: Decoding) -> bool:
+        """
+        Return whether the pieces in the middle and at the end, heard alone, agree with the repetition in *first*.
+
+        A model that has lost its way does not find back, so what it writes there was not said.
+        """
+        sampled = (pieces[len(pieces) // 2], pieces[-1])
+        starts = [piece.start_seconds - pieces[0].start_seconds for piece in sampled]
+        if not all(
+            first.text_between(at, at + piece.speech_seconds) for at, piece in zip(starts, sampled, strict=True)
+        ):
+            return False
+        alone = self._listener.hear((piece, decoding) for piece in sampled)
+        return all(agrees(first, at, _hypothesis(*one)) for at, one in zip(starts, alone, strict=True))
+
     def _by_language(self, spoken: SpokenChunk, decoding: Decoding, text: ChunkText) -> Reviewed | None:
         """Return the passages of *spoken*, each in its own language; None if there is one language only."""
         pieces = pieces_of(spoken, shortest_seconds=SHORT_SECONDS, enough_seconds=2 * SHORT_SECONDS)
         if not self._affordable(pieces):
             return None
-        language, languages = text.language, []
-        for piece in pieces:
-            language = language_of_passage(self._listener.language_of(piece), language, sure=SURE)
-            languages.append(language)
+        languages = languages_of_passages([self._listener.language_of(piece) for piece in pieces], text.language)
         if set(languages) == {text.language}:
             self._in_vain_seconds -= VOTES_COST * spoken.speech_seconds
             return None
@@ -152,32 +161,37 @@ class Reviewer:
         """
         Return *written* with the words of the voiced stretches that have none, as far as they are understood.
 
-        What a second try has left out between its words is tried once more.
+        What a second try has left out between its words is tried once more. In a repetition a short voice is a word.
         """
         segments, in_vain = written.segments, set[Span]()
+        repetition = _repetition_in(written)
+        least_seconds = SHORT_WORD_SECONDS if repetition else MIN_SECONDS
         for _ in range(ROUNDS):
             fills = [
                 segment
-                for place in self._wordless(spoken, segments)
-                for segment in self._fill(part_of(spoken, place), decoding, in_vain)
+                for place in self._wordless(spoken, segments, least_seconds)
+                for segment in self._fill(part_of(spoken, place), decoding, in_vain, repetition)
             ]
             segments = _inserted(segments, fills)
             if not fills:
                 break
         return replace(written, segments=segments)
 
-    def _wordless(self, spoken: SpokenChunk, segments: Iterable[Segment]) -> Iterator[tuple[Stretch, ...]]:
+    def _wordless(
+        self, spoken: SpokenChunk, segments: Iterable[Segment], least_seconds: float
+    ) -> Iterator[tuple[Stretch, ...]]:
         """Yield the places of *spoken* that have a voice and no words, in seconds of the recording."""
         words = (Stretch(one.start - self._offset, one.end - self._offset) for one in worded_stretches(segments))
-        yield from wordless(voiced_stretches(spoken.spans), words)
+        yield from wordless(voiced_stretches(spoken.spans), words, least_seconds=least_seconds)
 
-    def _fill(self, place: SpokenChunk, decoding: Decoding, in_vain: set[Span]) -> Iterator[Segment]:
+    def _fill(self, place: SpokenChunk, decoding: Decoding, in_vain: set[Span], repetition: str) -> Iterator[Segment]:
         """Yield the words of a place without any. Pieces that have none are added to *in_vain*, and not heard again."""
         pieces = [piece for piece in pieces_of(place) if not any(_lies_in(piece, span) for span in in_vain)]
         if not pieces or not self._affordable(pieces):
             return
         again = self._listener.hear((piece, decoding) for piece in pieces)
-        credible = [is_credible(_hypothesis(*one)) for one in again]
+        tries = [_hypothesis(*one) for one in again]
+        credible = [is_credible(one) or says_again(one, repetition) for one in tries]
         empty = [piece for piece, worded in zip(pieces, credible, strict=True) if not worded]
         self._spend(empty)
         in_vain.update(Span(piece.spans[0].start, piece.spans[-1].end) for piece in empty)
@@ -195,7 +209,7 @@ class Reviewer:
     def _affordable(self, pieces: Sequence[SpokenChunk]) -> bool:
         if self._in_vain_seconds > 0:
             return True
-        self._left_alone_seconds += sum(piece.speech_seconds for piece in pieces)
+        self.left_alone_seconds += sum(piece.speech_seconds for piece in pieces)
         return False
 
     def _spend(self, pieces: Sequence[SpokenChunk]) -> None:
@@ -206,6 +220,14 @@ def voiced_stretches(spans: Iterable[Span], *, offset_seconds: float = 0.0) -> I
     """Yield spans of speech in seconds of the recording, or with its offset, on the clock of the transcript."""
     for span in spans:
         yield Stretch(span.start / SAMPLE_RATE + offset_seconds, span.end / SAMPLE_RATE + offset_seconds)
+
+
+def _repetition_in(written: Reviewed) -> str:
+    """Return the words that are written again and again, or were left out as a repetition; empty if there are none."""
+    left_out = [one.text for one in written.removed if Suspicion(one.reason).repeats]
+    words = [word.text for segment in written.segments for word in segment.words]
+    loop = find_loop(words)
+    return " ".join([*left_out, *(words[loop] if loop else ())])
 
 
 def _in_language(decoding: Decoding, text: ChunkText) -> Decoding:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import av
 import numpy as np
@@ -17,6 +18,19 @@ SAMPLE_RATE = 16_000
 
 Sound = NDArray[np.int16]
 """Mono sound at 16 kHz. A quarter of what faster-whisper's own decoder needs: 115 MB an hour in place of 460."""
+
+
+class SoundSource(Protocol):
+    """Sound that is read in slices: all of it as an array, or a recording of which the slices are decoded."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        ...
+
+    def __getitem__(self, samples: slice, /) -> Sound:
+        """Return the sound from one sample to another."""
+        ...
+
 
 SECONDS_BETWEEN_CANCEL_CHECKS = 60
 
@@ -37,10 +51,14 @@ def decode(audio_file: Path, *, name: str, cancelled: Callable[[], bool]) -> Sou
                 unchecked = 0
                 if cancelled():
                     raise TranscriptionCancelled
-    except (FFmpegError, OSError, IndexError) as exc:
-        msg = f"The recording of {name} cannot be read ({exc}). Upload the file again."
-        raise MediaRejected(msg) from exc
+    except (FFmpegError, OSError, IndexError) as error:
+        raise unreadable(name, error) from error
     return np.frombuffer(decoded, dtype=np.int16)
+
+
+def unreadable(name: str, error: Exception) -> MediaRejected:
+    """Return what to raise when the recording of the upload *name* cannot be decoded."""
+    return MediaRejected(f"The recording of {name} cannot be read ({error}). Upload the file again.")
 
 
 def blocks(audio_file: Path, *, samples: int) -> Iterator[Sound]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.models import SPEAKER_MODEL, SPEAKER_MODEL_FILE
-from tasks.transcription.sound import SAMPLE_RATE, Sound
+from tasks.transcription.sound import SAMPLE_RATE, Sound, SoundSource
 from tasks.transcription.vad import Span
 from tasks.transcription.voice_detector import floats
 
@@ -53,7 +53,7 @@ class SpeakerEmbedder:
             str(model_file(models_folder)), options, providers=["CPUExecutionProvider"]
         )
 
-    def embed(self, sound: Sound, spans: Sequence[Span], *, cancelled: Callable[[], bool]) -> Iterator[Vectors]:
+    def embed(self, sound: SoundSource, spans: Sequence[Span], *, cancelled: Callable[[], bool]) -> Iterator[Vectors]:
         """
         Yield for each span the embeddings of its windows, one every `STRIDE_SAMPLES`, each of length 1.
 
@@ -77,7 +77,7 @@ def model_file(models_folder: Path) -> Path:
     return models_folder / SPEAKER_MODEL / SPEAKER_MODEL_FILE
 
 
-def channel_of(sound: Sound, spans: Sequence[Span]) -> Vectors:
+def channel_of(sound: SoundSource, spans: Sequence[Span]) -> Vectors:
     """Return how far each mel band of the voices in *spans* is, on average, from that of read speech."""
     chosen = spans[:: -(-len(spans) // _SPANS_FOR_CHANNEL)] if spans else ()
     levels = [log_mels(_around(sound, span)) for span in chosen]
@@ -150,7 +150,7 @@ def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mels < bend, mels * _LINEAR_HERTZ, _BEND_HERTZ * np.exp(_LOG_STEP * (mels - bend)))
 
 
-def _around(sound: Sound, span: Span) -> Sound:
+def _around(sound: SoundSource, span: Span) -> Sound:
     """Return the sound of *span*, or of as much around its middle as one window needs."""
     missing = WINDOW_SAMPLES - span.samples
     if missing <= 0:

@@ -1,44 +1,33 @@
 """Transcribe a recording: speech first, then its language, then its words."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from tasks.batches import Gap
 from tasks.errors import NoSpeech
 from tasks.options import TranscriptionOptions
-from tasks.transcription.backend import Chunk, ChunkText, Decoding, Floats, TranscriptionCancelled
+from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.chinese import in_one_script
 from tasks.transcription.gaps import merged, not_understood
+from tasks.transcription.hearing import hear
 from tasks.transcription.known_answer import check_answer
-from tasks.transcription.languages import LanguageVote, elect_language
-from tasks.transcription.model_manager import ENGINES, LoadedModel, PlacedModel
-from tasks.transcription.review import Reviewed, Reviewer, voiced_stretches, worded_stretches
-from tasks.transcription.sound import Sound, decode
+from tasks.transcription.model_manager import ENGINES, PlacedModel
+from tasks.transcription.parts import AllParts
+from tasks.transcription.recorded_sound import open_sound
+from tasks.transcription.review import voiced_stretches, worded_stretches
+from tasks.transcription.shared_parts import SharedParts
+from tasks.transcription.sound import SoundSource
 from tasks.transcription.speakers import SpeakersUnknown, Turn, find_turns, meanwhile, with_speakers
 from tasks.transcription.speech_plan import SpeechPlan
 from tasks.transcription.transcript import Segment, Speaker, Transcript
-from tasks.transcription.vad import Speech, SpokenChunk, find_speech, planned_speech
-from tasks.transcription.whisper import WhisperBackend
-from tasks.transcription.word_times import SegmentWriter
+from tasks.transcription.vad import Speech, find_speech, planned_speech
 
 logger = logging.getLogger(__name__)
 
-AUTO = "auto"
 NO_SPEECH = "No speech detected"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Heard:
-    """The decoding options of a recording, and the encodings made to find them, by the index of their chunk."""
-
-    decoding: Decoding
-    probability: float = 1.0
-    encoded: dict[int, Floats] = field(default_factory=dict)
 
 
 def load_engine(engine: PlacedModel) -> None:
@@ -70,6 +59,7 @@ def transcribe(
     initial_offset_seconds: float = 0.0,
     unreadable: Sequence[Gap] = (),
     channel_turns: Sequence[float] = (),
+    shared: SharedParts | None = None,
 ) -> Transcript:
     """
     Return the transcript of *audio_file*, the recording of the upload *name*. Blocks until it is done.
@@ -77,8 +67,8 @@ def transcribe(
     *on_progress* gets the share of the speech that is written down, from 0 to 1, rising. *plan* says where the speech
     is; without one, or with one of another sound, it is found first. *initial_offset_seconds* is added to all times:
     where the sound of the upload starts on its own clock. *unreadable* are the stretches of the upload that are
-    damaged, on that clock, *channel_turns* those of `Recording`. Several recordings may be transcribed at the same
-    time, each in a thread.
+    damaged, on that clock, *channel_turns* those of `Recording`. Other devices may hear parts of the recording by its
+    plan, which are *shared* with them. Several recordings may be transcribed at the same time, each in a thread.
 
     Where a voice is heard and no word is understood, the transcript has a gap. Where the speakers cannot be told apart
     although the options ask for it, it has a note.
@@ -86,21 +76,24 @@ def transcribe(
     Raises `NoSpeech` (without loading a model), `MediaRejected`, `ModelUnavailable`, `DeviceFailed`, or
     `TranscriptionCancelled` soon after *cancelled* says so.
     """
-    speech = _speech_in(decode(audio_file, name=name, cancelled=cancelled), plan, cancelled=cancelled)
+    speech = _speech_in(open_sound(audio_file, name=name, cancelled=cancelled), plan, cancelled=cancelled)
     if not speech.spans:
         raise NoSpeech(NO_SPEECH)
     find = partial(find_turns, speech, options.speakers, engine.models_folder, channel_turns=channel_turns)
+    planned = plan is not None and plan.samples == len(speech.sound)
+    parts = shared if shared is not None and planned else AllParts(len(speech.chunks))
     with meanwhile(find, cancelled=cancelled) as turns, ENGINES.use(engine, cancelled=cancelled) as loaded:
-        heard = _listen_for_language(loaded, speech, options, cancelled)
-        reviewer = Reviewer(
-            _RecordingListener(loaded, cancelled),
-            SegmentWriter(speech, offset_seconds=initial_offset_seconds),
-            speech_seconds=speech.speech_seconds,
+        language = hear(
+            loaded,
+            speech,
+            options,
+            parts,
             offset_seconds=initial_offset_seconds,
+            on_progress=on_progress,
+            cancelled=cancelled,
         )
-        reviewed = tuple(_written(loaded, speech, heard, reviewer, on_progress=on_progress, cancelled=cancelled))
         compute_type, batch_size = loaded.backend.compute_type, loaded.engine.batch_size
-    segments = tuple(segment for part in reviewed for segment in part.segments)
+    segments = tuple(segment for part in parts.texts for segment in part.segments)
     if not segments:
         raise NoSpeech(NO_SPEECH)
     gaps = not_understood(
@@ -109,12 +102,12 @@ def transcribe(
     segments, speakers, notes = told_apart(segments, turns, offset_seconds=initial_offset_seconds)
     transcript = Transcript(
         segments=segments,
-        language=heard.decoding.language,
-        language_probability=heard.probability,
+        language=language.language,
+        language_probability=language.probability,
         model=engine.model,
         audio_seconds=speech.audio_seconds,
         offset_seconds=initial_offset_seconds,
-        removed=tuple(text for part in reviewed for text in part.removed),
+        removed=tuple(text for part in parts.texts for text in part.removed),
         gaps=merged(gaps, unreadable),
         speakers=speakers,
         notes=notes,
@@ -124,12 +117,39 @@ def transcribe(
     return in_one_script(transcript, options.chinese_script)
 
 
-def _speech_in(sound: Sound, plan: SpeechPlan | None, *, cancelled: Callable[[], bool]) -> Speech:
+def help_transcribe(
+    engine: PlacedModel,
+    audio_file: Path,
+    options: TranscriptionOptions,
+    *,
+    name: str,
+    on_progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+    shared: SharedParts,
+    initial_offset_seconds: float = 0.0,
+) -> None:
+    """Hear parts of a recording that `transcribe` transcribes on another device. See there, and raises as that does."""
+    sound = open_sound(audio_file, name=name, cancelled=cancelled)
+    if shared.plan.samples != len(sound):  # there it is found out, too
+        return
+    with ENGINES.use(engine, cancelled=cancelled) as loaded:
+        hear(
+            loaded,
+            planned_speech(sound, shared.plan),
+            options,
+            shared,
+            offset_seconds=initial_offset_seconds,
+            on_progress=on_progress,
+            cancelled=cancelled,
+        )
+
+
+def _speech_in(sound: SoundSource, plan: SpeechPlan | None, *, cancelled: Callable[[], bool]) -> Speech:
     if plan is not None and plan.samples == len(sound):
         return planned_speech(sound, plan)
     if plan is not None:
         logger.warning("The speech plan is of %d samples, the recording has %d", plan.samples, len(sound))
-    return find_speech(sound, cancelled=cancelled)
+    return find_speech(sound[:], cancelled=cancelled)
 
 
 def told_apart(
@@ -151,61 +171,3 @@ def told_apart(
         note = f"Speakers were not told apart: unexpected error ({type(error).__name__}: {error}). Upload it once more."
         return segments, (), (note,)
     return labelled, speakers, ()
-
-
-@dataclass(frozen=True, slots=True)
-class _RecordingListener:
-    """The model, for the second tries of one recording; see `Listener`."""
-
-    loaded: LoadedModel
-    cancelled: Callable[[], bool]
-
-    def hear(self, pieces: Iterable[tuple[SpokenChunk, Decoding]]) -> list[tuple[Chunk, ChunkText]]:
-        backend = self.loaded.backend
-        chunks = (backend.chunk(spoken, decoding) for spoken, decoding in pieces)
-        return list(self.loaded.engine.texts(chunks, cancelled=self.cancelled))
-
-    def language_of(self, piece: SpokenChunk) -> LanguageVote:
-        return self.loaded.engine.ask(partial(self.loaded.backend.language_of, piece), cancelled=self.cancelled)
-
-
-def _written(
-    loaded: LoadedModel,
-    speech: Speech,
-    heard: _Heard,
-    reviewer: Reviewer,
-    *,
-    on_progress: Callable[[float], None],
-    cancelled: Callable[[], bool],
-) -> Iterator[Reviewed]:
-    """Yield each chunk's part of the transcript, and report the progress."""
-    done_seconds = 0.0
-    with closing(loaded.engine.texts(_chunks(loaded.backend, speech, heard), cancelled=cancelled)) as texts:
-        for spoken, (chunk, text) in zip(speech.chunks, texts, strict=True):
-            yield reviewer.review(spoken, chunk, text)
-            done_seconds += chunk.speech_seconds
-            on_progress(min(done_seconds / speech.speech_seconds, 1.0))
-
-
-def _listen_for_language(
-    loaded: LoadedModel, speech: Speech, options: TranscriptionOptions, cancelled: Callable[[], bool]
-) -> _Heard:
-    """Return the decoding of *speech*: in the language of the options, or in the one that several places vote for."""
-    backend = loaded.backend
-    if options.language != AUTO or not backend.multilingual:
-        return _Heard(backend.decoding(options.language, options.task, options.vocabulary))
-    votes: list[LanguageVote] = []
-    encoded: dict[int, Floats] = {}
-    for index in speech.language_windows:
-        vote, encoded[index] = loaded.engine.ask(
-            partial(backend.detect_language, speech.chunks[index]), cancelled=cancelled
-        )
-        votes.append(vote)
-    language, probability = elect_language(votes)
-    decoding = backend.decoding(language, options.task, options.vocabulary, any_language=True)
-    return _Heard(decoding, probability, encoded)
-
-
-def _chunks(backend: WhisperBackend, speech: Speech, heard: _Heard) -> Iterator[Chunk]:
-    for index, spoken in enumerate(speech.chunks):
-        yield backend.chunk(spoken, heard.decoding, encoded=heard.encoded.pop(index, None))

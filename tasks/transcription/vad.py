@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.transcription.backend import Samples
 from tasks.transcription.languages import spread
-from tasks.transcription.sound import SAMPLE_RATE, Sound
+from tasks.transcription.sound import SAMPLE_RATE, Sound, SoundSource
 from tasks.transcription.speech_plan import SpeechPlan
 from tasks.transcription.voice_detector import VOICE, WINDOW_SAMPLES, Probabilities, floats, voice_probabilities
 
@@ -45,7 +45,7 @@ class Span:
 class SpokenChunk:
     """Neighbouring spans of a recording without the pauses between them. *start_seconds* counts speech only."""
 
-    sound: Sound
+    sound: SoundSource
     spans: tuple[Span, ...]
     start_seconds: float
 
@@ -65,14 +65,16 @@ class Speech:
     """
     A recording and the spans of speech in it. *voices*, one for each span, are the spans without the air.
 
-    *language_windows* are the indexes of the chunks that vote for its language.
+    *language_windows* are the indexes of the chunks that vote for its language. Of a part of a recording, *between*
+    are the end of the speech before it and the start of that after it.
     """
 
-    sound: Sound
+    sound: SoundSource
     spans: tuple[Span, ...]
     chunks: tuple[SpokenChunk, ...]
     voices: tuple[Span, ...] = ()
     language_windows: tuple[int, ...] = ()
+    between: Span | None = None
 
     @property
     def audio_seconds(self) -> float:
@@ -83,6 +85,21 @@ class Speech:
     def speech_seconds(self) -> float:
         """Length of the speech, with a little air around it."""
         return _samples(self.spans) / SAMPLE_RATE
+
+    def part(self, chunks: range) -> "Speech":
+        """Return the speech of some neighbouring chunks. It counts its seconds of speech from the first of them."""
+        first = sum(len(chunk.spans) for chunk in self.chunks[: chunks.start])
+        stop = first + sum(len(self.chunks[index].spans) for index in chunks)
+        return Speech(
+            self.sound,
+            self.spans[first:stop],
+            _chunks(self.sound, (self.chunks[index].spans for index in chunks)),
+            self.voices[first:stop],
+            between=Span(
+                self.spans[first - 1].end if first else 0,
+                self.spans[stop].start if stop < len(self.spans) else len(self.sound),
+            ),
+        )
 
 
 def find_speech(sound: Sound, *, cancelled: Callable[[], bool]) -> Speech:
@@ -107,15 +124,20 @@ def plan_speech(sound: Sound, *, cancelled: Callable[[], bool]) -> SpeechPlan:
     )
 
 
-def planned_speech(sound: Sound, plan: SpeechPlan) -> Speech:
+def planned_speech(sound: SoundSource, plan: SpeechPlan) -> Speech:
     """Return the speech in *sound* by its plan."""
-    groups = [_spans(stretches) for stretches in plan.chunks]
-    before = accumulate((_samples(spans) for spans in groups), initial=0)
-    chunks = tuple(
+    chunks = _chunks(sound, map(_spans, plan.chunks))
+    return Speech(sound, _spans(plan.spans), chunks, _spans(plan.voices), plan.language_windows)
+
+
+def _chunks(sound: SoundSource, groups: Iterable[tuple[Span, ...]]) -> tuple[SpokenChunk, ...]:
+    """Return a chunk for each group of spans, one after the other."""
+    groups = list(groups)
+    before = accumulate(map(_samples, groups), initial=0)
+    return tuple(
         SpokenChunk(sound, spans, samples_before / SAMPLE_RATE)
         for spans, samples_before in zip(groups, before, strict=False)
     )
-    return Speech(sound, _spans(plan.spans), chunks, _spans(plan.voices), plan.language_windows)
 
 
 def _spans(stretches: Iterable[tuple[int, int]]) -> tuple[Span, ...]:

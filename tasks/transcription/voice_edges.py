@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from tasks.transcription.sound import SAMPLE_RATE, Sound
+from tasks.transcription.sound import SAMPLE_RATE, Sound, SoundSource
 from tasks.transcription.vad import Span, Speech
 
 Decibels = NDArray[np.float32]
@@ -41,13 +41,14 @@ _LEAST_FRAMES = 2
 def edges_of(speech: Speech) -> Iterator[Span | None]:
     """Yield the part of each span in which the speech is heard, in samples; None where the noise is as loud."""
     voices = speech.voices or speech.spans
+    between = speech.between or Span(0, len(speech.sound))
     for number, (span, voice) in enumerate(zip(speech.spans, voices, strict=True)):
-        first = max(span.start - _BEFORE, speech.spans[number - 1].end if number else 0)
-        following = speech.spans[number + 1].start if number + 1 < len(speech.spans) else len(speech.sound)
+        first = max(span.start - _BEFORE, speech.spans[number - 1].end if number else between.start)
+        following = speech.spans[number + 1].start if number + 1 < len(speech.spans) else between.end
         yield _heard(speech.sound, Span(first, min(span.end + _BEFORE, following)), span, voice)
 
 
-def _heard(sound: Sound, around: Span, span: Span, voice: Span) -> Span | None:
+def _heard(sound: SoundSource, around: Span, span: Span, voice: Span) -> Span | None:
     """Return the part of *span* that is louder than the noise in *around*, if there is one."""
     bands = _bands(sound[around.start : around.end])
     if len(bands) < _FEW_FRAMES:

@@ -21,14 +21,15 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SECONDS_FOR_A_PAGE = 30
+CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
+SECONDS_FOR_A_PAGE = 60
 
 expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     assert path, "The tests of the pages need Chromium: make chromium"
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)

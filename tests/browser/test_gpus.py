@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tasks.batches import GPU_TAG, RECORDING_FLOW
+from tasks.batches import GPU_TAG, RECORDING_FLOW, SHARED, helpers_tag, helps_tag
+from tests.support.batch_page import address, row
 from tests.support.looks import barriers
 
 SECONDS_FOR_NEWS = 60_000
@@ -51,6 +52,22 @@ def further_pool(stack, name="gpu-7"):
     finally:
         stack.prefect.delete(f"/deployments/{deployment_id}").raise_for_status()
         stack.prefect.delete(f"/work_pools/{name}").raise_for_status()
+
+
+def begin_help(stack, batch, path, pool):
+    """Return the id of a run that helps with a job on the pool, as far as Prefect knows."""
+    tags = [helps_tag(batch.job_ids[path]), helpers_tag(batch.batch_id)]
+    deployment = stack.prefect.get(f"/deployments/name/{RECORDING_FLOW}/{pool}").json()
+    create = f"/deployments/{deployment['id']}/create_flow_run"
+    run = stack.prefect.post(create, json={"name": path, "tags": tags, "parameters": {"helps": True}}).json()
+    set_state(stack, run["id"], "RUNNING")
+    return run["id"]
+
+
+def set_state(stack, run_id, state_type, name=None):
+    state = {"type": state_type, "name": name or state_type.title()}
+    answer = stack.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": state, "force": True})
+    assert answer.json()["status"] == "ACCEPT", answer.text
 
 
 def report_worker(stack, pool):
@@ -99,6 +116,29 @@ def test_what_a_person_opened_stays_open_while_the_page_goes_on(open_page, stack
         stack.prefect.patch(f"/work_pools/{pool}", json={"is_paused": False}).raise_for_status()
     shows(card(page, pool), "Online")
     expect(failures).to_have_attribute("open", "")
+
+
+def test_a_device_that_helps_is_seen_to_at_the_job_and_on_its_card(open_page, stack, clips, new_batch):
+    batch = new_batch(stack, "a long talk")
+    batch.upload("talk.mp3", clips["short-answer.mp3"].path.read_bytes())
+    batch.start()
+    batch.finished()
+    with further_pool(stack) as pool:
+        report_worker(stack, pool)
+        run_id = begin_help(stack, batch, "talk.mp3", pool)
+        page = open_page(address(batch))
+        shows(row(page, "talk.mp3"), re.compile(r"[CG]PU 7 helps"))
+        bar = page.locator(".picture rect.help.busy title")
+        expect(bar).to_have_text(re.compile("^talk.mp3: helps, "), timeout=SECONDS_FOR_NEWS)
+        devices = open_page("/gpus")
+        shows(card(devices, pool), "Online, busy", "helps with talk.mp3", "a long talk")
+        set_state(stack, run_id, "COMPLETED", SHARED)
+        shows(row(page, "talk.mp3"), re.compile(r"[CG]PU 7 helped"))
+        shows(card(devices, pool), "Online, idle")
+        (job,) = batch.status()["jobs"]
+        assert [(one["work_pool"], one["ended_as"]) for one in job["helpers"]] == [(pool, "completed")]
+        assert len(job["attempts"]) == 1
+        assert job["stage"] == "done"
 
 
 def test_an_offline_pool_says_how_to_start_it_and_comes_back(open_page, stack):

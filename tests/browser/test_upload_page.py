@@ -6,7 +6,7 @@ import pytest
 from faster_whisper.tokenizer import _LANGUAGE_CODES
 from playwright.sync_api import expect
 
-from dashboard.frontend.uploader.choices import LANGUAGES
+from tasks.transcription.models import LANGUAGES
 from tests.support.looks import barriers
 
 FOCUSED = """() => {

@@ -21,7 +21,7 @@ DISK_BYTES = 256 * 2**20
 def pytest_addoption(parser):
     group = parser.getgroup("chaos")
     group.addoption("--seeds", default=DEFAULT_SEEDS, help="numbers of the chaos runs: 7, 3,5 or 1-100")
-    group.addoption("--clips", type=int, default=8, help="uploads of each run")
+    group.addoption("--clips", type=int, default=5, help="uploads of each run")
     group.addoption("--every-step", action="store_true", help="interrupt all durable steps, not a choice of them")
     group.addoption("--events", type=int, default=4, help="blows of each run")
 

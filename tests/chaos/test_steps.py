@@ -7,11 +7,14 @@ not listed here but found by running a batch; docs/decisions/0014 says what each
 
 import errno
 import json
+import os
 import time
 from pathlib import Path
 
 import httpx
 import pytest
+
+from tests.support.stack import SIMULATED
 
 FAULTS = Path(__file__).parent / "faults"
 GOOD = {"talks/a.mp3": "short-answer.mp3", "b.mp3": "lecture-welcome.mp3"}
@@ -25,11 +28,17 @@ PRECIOUS = (  # what `make test` interrupts; `make chaos` takes all steps
 
 
 @pytest.fixture(scope="module")
-def rigged(_make_stack, tmp_path_factory):
-    """A stack whose processes count their steps, and the folder that says which of them goes wrong."""
+def rigged(_make_stack, tmp_path_factory, request):
+    """
+    A stack whose processes count their steps, and the folder that says which of them goes wrong.
+
+    Its devices are simulated unless every step is asked for, those of transcribing included.
+    """
     stack = _make_stack("cpu,cpu")
     folder = tmp_path_factory.mktemp("faults")
-    stack.environment |= {"BATCHSCRIBE_FAULTS": str(folder), "PYTHONPATH": str(FAULTS)}
+    simulated = [] if request.config.getoption("every_step") else [SIMULATED]
+    paths = os.pathsep.join(map(str, [FAULTS, *simulated]))
+    stack.environment |= {"BATCHSCRIBE_FAULTS": str(folder), "PYTHONPATH": paths}
     stack.environment["BATCHSCRIBE_DEMO_INBOX"] = "false"  # steps of its scans are none of a batch's
     try:
         stack.start()

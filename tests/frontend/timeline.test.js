@@ -13,7 +13,14 @@ const tried = (from, to, as = "completed", pool = "gpu-0") => ({
   ended_as: to === null ? null : as,
   work_pool: pool,
 });
-const job = (name, ...attempts) => ({ job_id: name, path: name, stage: "done", work_pool: "gpu-0", attempts });
+const job = (name, ...attempts) => ({
+  job_id: name,
+  path: name,
+  stage: "done",
+  work_pool: "gpu-0",
+  attempts,
+  helpers: [],
+});
 const minutes = (milliseconds) => milliseconds / 60_000;
 
 test("first attempts stay, each with its own end and colour", () => {
@@ -46,4 +53,23 @@ test("a device without a job of the batch is shown as idle", () => {
     1,
     2,
   ]]);
+});
+
+test("a device that helps is busy for as long, with help and no job of its own", () => {
+  const helped = {
+    ...job("a", tried(0, 9)),
+    helpers: [tried(2, 5, "completed", "gpu-1"), tried(7, null, "", "gpu-1")],
+  };
+  const spans = spansOf([helped], Date.parse(at(9)));
+  assert.deepEqual(spans.map(({ pool, helps, word, kind }) => [pool, helps, word, kind]), [
+    ["gpu-0", false, "done", "good"],
+    ["gpu-1", true, "helped", "good"],
+    ["gpu-1", true, "helps", "busy"],
+  ]);
+  const devices = lanesOf(spans, ["gpu-1", "gpu-2"]);
+  assert.deepEqual(devices.map(({ name, jobs, helps, busy }) => [name, jobs, helps, minutes(busy)]), [
+    ["gpu-0", 1, 0, 9],
+    ["gpu-1", 0, 1, 5],
+    ["gpu-2", 0, 0, 0],
+  ]);
 });

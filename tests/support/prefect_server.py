@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 from filelock import FileLock
+from prefect.logging.handlers import APILogWorker
 
 from tests.support.processes import free_ports
 from tests.support.waiting import wait_until
@@ -58,6 +59,9 @@ class PrefectServer:
             "PREFECT_API_URL": self.url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            # A test that needs a block registers it. The types of all others cost a second of computing.
+            "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+            "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
             **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,4 +102,6 @@ def running_prefect_server(home: Path, **environment: str) -> Iterator[PrefectSe
         server.start()
         yield server
     finally:
+        # What this process has logged goes to it first: it would be sent again and again for a minute after its end.
+        APILogWorker.drain_all(timeout=10)
         server.kill()

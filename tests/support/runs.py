@@ -1,9 +1,10 @@
-"""Runs on pools, as tests of the dispatch policy imagine them."""
+"""Runs on pools, and jobs that wait for one, as tests of the dispatch policy imagine them."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from tasks.orchestration.job_run import JobRun, RunState
+from tasks.orchestration.planning import WaitingJob
 from tasks.orchestration.pool_model import Pool
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -36,6 +37,21 @@ def pool_run(
         model=model,
         **more,
     )
+
+
+def run(
+    job_id: str = "other", audio: float = 100.0, *, running: bool = True, cancelling: bool = False, **more: object
+) -> JobRun:
+    """A run on a pool that runs, is being cancelled, or waits there for its turn."""
+    held = RunState.CANCELLING if cancelling else RunState.RUNNING
+    return pool_run(job_id, audio, state=held if running else RunState.SCHEDULED, **more)
+
+
+def job(
+    job_id: str = "a", audio: float = 100.0, batch: str = "mine", model: str = "base", *, inbox: bool = False
+) -> WaitingJob:
+    """A job that waits for a pool."""
+    return WaitingJob(job_id, batch, audio, model, inbox=inbox)
 
 
 def pool_at_noon(name: str = "gpu-0", *runs: JobRun, slots: int = 2, rtf: float = 1.0, **condition: object) -> Pool:

@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[2]
 SIMULATED = Path(__file__).parent / "simulated"
 MODEL = "tiny.en"
 READY_SECONDS = 180.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 120.0
 SECONDS_BETWEEN_LOOKS = 0.5
 ENDED = ("completed", "failed", "cancelled")
 
@@ -127,7 +127,7 @@ class RunningStack:
         """Make sure that nothing is left."""
         if self._process is not None:
             self.stop()
-            wait_until(lambda: not self.processes(), "the end of all processes", 10)
+            wait_until(lambda: not self.processes(), "the end of all processes", 60)
         self.api.close()
         self.prefect.close()
 

@@ -1,5 +1,6 @@
 """Waiting with a deadline for what another process does."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -28,11 +29,21 @@ def wait_until(
 
 
 def looks(seconds: float, *, longest_pause: float = LONGEST_PAUSE) -> Iterator[None]:
-    """Yield for each look, the first at once, further and further apart; the last when *seconds* are over."""
-    deadline = time.monotonic() + seconds
+    """
+    Yield for each look, the first at once, further and further apart; the last when *seconds* are over.
+
+    They pass more slowly while the machine has more to do than its processors can, since then all takes longer.
+    """
+    left, now = seconds, time.monotonic()
     pause = min(SHORTEST_PAUSE, longest_pause)
-    while time.monotonic() < deadline:
+    while left > 0:
         yield
         time.sleep(pause)
+        before, now = now, time.monotonic()
+        left -= (now - before) / _processes_for_each_processor()
         pause = min(1.3 * pause, longest_pause)
     yield
+
+
+def _processes_for_each_processor() -> float:
+    return max(os.getloadavg()[0] / (os.cpu_count() or 1), 1.0)

@@ -1,69 +1,22 @@
+"""Documents of all formats: the words and times in them, their layout, and the same bytes each time."""
+
 import io
-import json
 import zipfile
-from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
-from tasks.batches import Gap, GapReason, Job
+from tasks.batches import Job
 from tasks.documents.formats import render
-from tasks.documents.json_document import JsonDocument, Processing, json_schema
+from tasks.documents.json_document import JsonDocument, Processing
 from tasks.names import DocumentFormat
 from tasks.options import WhisperTask
-from tasks.transcription.transcript import RemovedText, Segment, Transcript, Word
+from tasks.transcription.transcript import Segment, Transcript
+from tests.support.documents import JOB, PROCESSING, TALK, json_of, segment, texts, transcript
 
-JOB = Job(
-    job_id="20260102-030405-abcdef-abcdefghij",
-    path="talks/été.mp4",
-    size=5,
-    sha256="ab" * 32,
-    document_stem="talks/été",
-)
-PROCESSING = Processing(
-    device="cuda:0",
-    compute_type="float16",
-    transcription_seconds=2.5,
-    attempt=2,
-    versions={"faster-whisper": "1.2.1"},
-    finished_at=datetime(2026, 11, 29, 23, 30, tzinfo=UTC),
-)
-SCHEMA = Path(__file__).parents[2] / "docs" / "transcript.schema.json"
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-
-
-def segment(text: str, start: float, end: float) -> Segment:
-    pieces = text.split()
-    step = (end - start) / len(pieces)
-    words = tuple(
-        Word(text=f" {piece}", start=start + place * step, end=start + (place + 1) * step, probability=0.9)
-        for place, piece in enumerate(pieces)
-    )
-    return Segment(start=start, end=end, text=f" {text}", words=words)
-
-
-def transcript(*segments: Segment, language: str = "en") -> Transcript:
-    return Transcript(
-        segments=segments,
-        language=language,
-        language_probability=0.98,
-        model="base",
-        audio_seconds=10.0,
-        removed=(RemovedText(start=8, end=9, text="Thank you.", reason="no speech there"),),
-        gaps=(Gap(start=8, end=10, reason=GapReason.NOT_UNDERSTOOD),),
-    )
-
-
-TALK = transcript(segment("Good morning, everyone.", 0.5, 2.5), segment("Élodie speaks first.", 6.0, 8.0))
-
-
-def texts(given: Transcript, processing: Processing = PROCESSING) -> dict[DocumentFormat, str]:
-    formats = [each for each in DocumentFormat if each is not DocumentFormat.DOCX]
-    return {name: content.decode() for name, content in render(given, JOB, formats, processing).items()}
 
 
 def word_paragraphs(given: Transcript, processing: Processing = PROCESSING, job: Job = JOB) -> list[tuple[str, str]]:
@@ -77,10 +30,6 @@ def word_paragraphs(given: Transcript, processing: Processing = PROCESSING, job:
         )
         for paragraph in body.findall(f"{WORD}p")
     ]
-
-
-def json_of(given: Transcript) -> JsonDocument:
-    return JsonDocument.model_validate_json(texts(given)[DocumentFormat.JSON])
 
 
 def test_text_is_paragraphs_with_an_empty_line_between():
@@ -108,37 +57,6 @@ def test_no_subtitle_ends_after_the_recording(audio_seconds: float, offset_secon
     cut = TALK.model_copy(update={"audio_seconds": audio_seconds, "offset_seconds": offset_seconds})
 
     assert f"00:00:06,000 --> {end}\n" in texts(cut)[DocumentFormat.SRT]
-
-
-def test_json_is_read_back_as_what_was_written():
-    document = JsonDocument.model_validate_json(texts(TALK)[DocumentFormat.JSON])
-
-    assert document.schema_version == 1
-    assert document.source.model_dump() == JOB.model_dump(exclude={"document_stem", "result_stem", "names", "options"})
-    assert document.segments == TALK.segments
-    assert document.removed == TALK.removed
-    assert document.gaps == TALK.gaps
-    assert document.processing == PROCESSING
-    assert document.real_time_factor == 0.25
-    assert document.text == "Good morning, everyone.\n\nÉlodie speaks first."
-    assert (document.subtitles.cues, document.subtitles.within_all) == (2, 2)
-
-
-def test_json_says_how_long_each_language_is_spoken():
-    german = segment("Guten Morgen zusammen.", 3.0, 5.5).model_copy(update={"language": "de"})
-    talk = transcript(segment("Good morning.", 0.5, 2.5), german, segment("Hello.", 6.0, 6.25))
-
-    document = JsonDocument.model_validate_json(texts(talk)[DocumentFormat.JSON])
-
-    assert document.language == "en"
-    assert document.languages == {"de": 2.5, "en": 2.25}
-
-
-def test_json_of_another_schema_is_refused():
-    other = texts(TALK)[DocumentFormat.JSON].replace('"schema_version": 1', '"schema_version": 2')
-
-    with pytest.raises(ValueError, match="schema_version"):
-        JsonDocument.model_validate_json(other)
 
 
 def test_only_the_wanted_documents_are_made():
@@ -174,61 +92,10 @@ def test_the_same_transcript_gives_the_same_bytes():
     assert render(TALK, JOB, DocumentFormat, PROCESSING) == render(TALK, JOB, DocumentFormat, PROCESSING)
 
 
-def test_a_recording_of_no_length_has_no_real_time_factor():
-    document = JsonDocument.model_validate_json(
-        texts(TALK.model_copy(update={"audio_seconds": 0.0}))[DocumentFormat.JSON]
-    )
-
-    assert document.real_time_factor is None
-
-
-def test_a_chunk_of_the_model_becomes_a_segment_for_each_sentence():
-    chunk = segment("One two. Three four. Five", 0, 5).model_copy(
-        update={"average_log_probability": -0.4, "no_speech_probability": 0.1, "language": "en"}
-    )
-
-    document = json_of(transcript(chunk, segment("six.", 5, 6)))
-
-    assert [(found.text, found.start, found.end) for found in document.segments] == [
-        (" One two.", 0, 2),
-        (" Three four.", 2, 4),
-        (" Five", 4, 5),
-        (" six.", 5, 6),
-    ]
-    assert [word.text for word in document.segments[1].words] == [" Three", " four."]
-    assert {found.average_log_probability for found in document.segments[:3]} == {-0.4}
-    assert {found.language for found in document.segments[:3]} == {"en"}
-
-
-def test_a_long_pause_ends_a_segment_without_punctuation():
-    words = (*segment("some words", 0, 1).words, *segment("after a while", 4, 6).words)
-
-    document = json_of(transcript(Segment(start=0, end=6, text="", words=words)))
-
-    assert [found.text for found in document.segments] == [" some words", " after a while"]
-
-
-def test_every_paragraph_begins_with_a_segment():
-    document = json_of(TALK)
-
-    starts = {found.start for found in document.segments}
-    assert [(found.text, found.start, found.end) for found in document.paragraphs] == [
-        ("Good morning, everyone.", 0.5, 2.5),
-        ("Élodie speaks first.", 6.0, 8.0),
-    ]
-    assert all(paragraph.start in starts for paragraph in document.paragraphs)
-
-
 def test_another_language_begins_a_paragraph():
     german = segment("und das ist", 2, 3).model_copy(update={"language": "de"})
 
     assert texts(transcript(segment("This is", 0, 2), german))[DocumentFormat.TXT] == "This is\n\nund das ist\n"
-
-
-def test_gaps_are_in_the_json():
-    gap = Gap(start=3, end=5, reason=GapReason.NOT_UNDERSTOOD)
-
-    assert json_of(TALK.model_copy(update={"gaps": (gap,)})).gaps == (gap,)
 
 
 def test_a_glued_sentence_is_mended_in_every_document():
@@ -238,32 +105,6 @@ def test_a_glued_sentence_is_mended_in_every_document():
 
     assert all("done. Then" in document for name, document in documents.items() if name is not DocumentFormat.JSON)
     assert [found.text for found in json_of(transcript(glued)).segments] == [" Well done.", " Then go"]
-
-
-def test_the_published_schema_is_that_of_the_documents():
-    assert SCHEMA.read_text(encoding="utf-8") == json_schema(), "Write it with: make schema"
-
-
-@pytest.mark.parametrize("given", [TALK, transcript(), transcript(Segment(start=0, end=3, text=" No words."))])
-def test_documents_are_valid_by_the_schema(given: Transcript):
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    Draft202012Validator.check_schema(schema)
-    document = json.loads(texts(given)[DocumentFormat.JSON])
-
-    assert list(Draft202012Validator(schema).iter_errors(document)) == []
-    assert list(Draft202012Validator(schema).iter_errors(document | {"segments": [{"start": "early"}]}))
-
-
-def test_a_document_of_before_is_valid_and_readable():
-    document = json.loads(texts(TALK)[DocumentFormat.JSON])
-    for added in ("paragraphs", "gaps"):
-        del document[added]
-    del document["processing"]["finished_at"]
-    for found in document["segments"]:
-        del found["language"]
-
-    assert list(Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).iter_errors(document)) == []
-    assert JsonDocument.model_validate(document).paragraphs == ()
 
 
 BOOK = transcript(

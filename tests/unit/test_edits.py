@@ -44,6 +44,14 @@ def test_tags_are_sorted_and_differ_in_more_than_case():
     assert tagged.tagged(["new"], ["garden"]).tags == ("budget", "new")
 
 
+def test_a_comma_separates_tags():
+    tagged = EDITS.tagged(["one, two,,one ,", "三、四\uff0c五", "\u05d0\u060c\u05d1"])
+    assert set(tagged.tags) == {"one", "two", "三", "四", "五", "\u05d0", "\u05d1"}
+    assert tagged.tagged(remove=["one, two"]).tags == tagged.tags, "an older tag may hold one"
+    with pytest.raises(LabelInvalid, match="A tag cannot be empty"):
+        EDITS.tagged([" , "])
+
+
 def test_a_title_that_another_user_gave_meanwhile_is_not_overwritten_unseen():
     titled = EDITS.titled("job", "Opening", instead_of="")
     with pytest.raises(RevisionConflict, match="titled “Opening” by another user"):

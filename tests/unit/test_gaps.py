@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.batches import Gap, GapReason
-from tasks.transcription.gaps import Stretch, merged, not_understood, told, wordless
+from tasks.transcription.gaps import SHORT_WORD_SECONDS, Stretch, merged, not_understood, told, wordless
 
 
 def stretches(*times: tuple[float, float]) -> list[Stretch]:
@@ -21,6 +21,8 @@ def stretches(*times: tuple[float, float]) -> list[Stretch]:
         ([(0, 0.9), (5, 5.9)], [], []),  # a cough and another
         ([(0, 0.9), (1, 1.9), (2, 2.9)], [], [[(0, 0.9), (1, 1.9), (2, 2.9)]]),  # a count of three
         ([(0, 0.9), (1, 1.9), (2, 2.9)], [(1.1, 1.8)], []),  # a word among noises
+        # Short words with a pause after each: one is left out as air at either end, and no more of them.
+        ([(at, at + 0.6) for at in range(8)], [], [[(at, at + 0.6) for at in range(1, 7)]]),
         ([(0, 2), (2, 4)], [(0.1, 1.5), (2.5, 3.8)], []),  # a pause within the air of two spans
         ([(0, 3), (3.2, 3.5), (10, 12)], [(0, 1), (1, 3)], [[(10, 12)]]),
         ([(0, 3), (3.2, 3.5), (4, 6), (6.1, 6.3)], [(0, 1.2), (1.2, 3)], [[(4, 6)]]),  # without clicks at its ends
@@ -33,6 +35,13 @@ def test_a_place_with_a_voice_and_no_word_is_found(voiced, words, places):
     found = wordless(stretches(*voiced), stretches(*words))
 
     assert [[(part.start, part.end) for part in place] for place in found] == places
+
+
+def test_where_words_were_left_out_a_shorter_voice_counts():
+    words = stretches((0, 0.8), (2, 2.8))
+    voiced = stretches((0, 0.9), (1, 1.8), (2, 2.9))
+    assert wordless(voiced, words) == ()
+    assert wordless(voiced, words, least_seconds=SHORT_WORD_SECONDS) == ((Stretch(1, 1.8),),)
 
 
 def test_a_place_in_the_transcript_is_one_gap():

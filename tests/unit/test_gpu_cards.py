@@ -150,3 +150,9 @@ def test_the_totals_name_what_needs_attention():
 def test_without_the_store_the_jobs_queued_on_gpus_are_counted():
     board = board_of([pool("gpu-0", "online", run("a", running=False))], jobs_queued=None, now=NOW)
     assert figures(board.totals)["Jobs queued"] == "1"
+
+
+def test_a_device_that_helps_is_busy_and_says_with_what():
+    card = card_of(pool("gpu-1", "online", run("lecture.mp3", running=True, helps=True)))
+    (line,) = card.running
+    assert (card.status, line.name, line.percent) == ("Online, busy", "helps with lecture.mp3", None)

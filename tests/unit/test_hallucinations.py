@@ -7,11 +7,13 @@ from tasks.transcription.hallucinations import (
     Suspicion,
     Verdict,
     WrittenWord,
+    agrees,
     find_loop,
     fits_its_time,
     is_credible,
     judge,
     repeated_phrase,
+    says_again,
     suspicion_of,
 )
 
@@ -138,6 +140,25 @@ def test_a_piece_that_was_heard_alone_is_written_if_it_is_sure(piece, credible):
     assert is_credible(piece) is credible
 
 
+@pytest.mark.parametrize(
+    ("piece", "again"),
+    [
+        (writing("One.", speech_seconds=0.9, log_probability=-0.9, probability=0.4), True),
+        (writing("one, one", speech_seconds=1.8, log_probability=-0.9), True),
+        (writing("two", speech_seconds=0.9, log_probability=-0.9), False),  # another word is a guess
+        (writing("on", speech_seconds=0.9, log_probability=-0.9), False),  # so is a part of one
+        (writing("", speech_seconds=0.9), False),
+        (writing("one", speech_seconds=0.9, log_probability=-1.1), False),
+        (writing("one", speech_seconds=0.9, log_probability=-0.9, no_speech=0.6), False),
+        (writing("one", speech_seconds=9, spoken_seconds=0.3), False),  # a word for a lot of sound
+        (writing("one one one one", speech_seconds=0.9, spoken_seconds=0.1), False),
+    ],
+)
+def test_a_word_of_a_repetition_that_was_left_out_is_written_if_a_piece_says_it_again(piece, again):
+    assert not is_credible(piece) or not again
+    assert says_again(piece, "One. One. One.") is again
+
+
 def pieces(*texts: str, seconds: float = 4.0, log_probability: float = -0.2) -> list[Hypothesis]:
     return [writing(text, speech_seconds=seconds, log_probability=log_probability) for text in texts]
 
@@ -164,3 +185,21 @@ def test_what_the_words_account_for_decides_between_two_tries(first, second, ver
     assert doubt is not None
 
     assert judge(first, doubt, second) is verdict
+
+
+COUNT = writing("one two three four five six seven eight nine ten", speech_seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("start", "alone", "says_the_same"),
+    [
+        (6, "Seven, eight, nine.", True),
+        (6, "seven eight nine ten", True),  # a word at the edge is on the other side of it
+        (0, "seven eight nine", False),  # those are not the words that stand there
+        (6, "", False),
+        (20, "seven eight nine", False),  # no words stand there
+        (20, "", False),
+    ],
+)
+def test_a_piece_agrees_with_the_words_at_its_place(start, alone, says_the_same):
+    assert agrees(COUNT, start, writing(alone, speech_seconds=3)) is says_the_same

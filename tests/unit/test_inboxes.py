@@ -59,6 +59,13 @@ def test_the_demo_inbox_is_there_unless_it_is_switched_off(tmp_path, monkeypatch
         inboxes_of(settings.model_copy(update={"inboxes": tmp_path / "missing.toml"}))
 
 
+def test_a_model_that_there_is_not_is_named_with_its_inbox(tmp_path):
+    file = tmp_path / "inboxes.toml"
+    file.write_text("[inboxes.talks]\npath = '/srv/talks'\noptions = {model = 'larg-v3'}")
+    with pytest.raises(InboxInvalid, match=r"^inboxes\.talks\.options: There is no model larg-v3\. Choose auto or one"):
+        inboxes_of(Settings(_env_file=None, data=tmp_path, inboxes=file))
+
+
 @pytest.mark.parametrize(
     ("path", "pattern"),
     [

@@ -2,7 +2,15 @@
 
 import pytest
 
-from tasks.transcription.languages import SURE, LanguageVote, elect_language, is_mixed, language_of_passage, spread
+from tasks.transcription.languages import (
+    SURE,
+    LanguageVote,
+    elect_language,
+    is_mixed,
+    language_of_passage,
+    languages_of_passages,
+    spread,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +80,26 @@ def test_a_language_is_not_left_for_one_that_whisper_takes_it_for():
 
 def test_where_several_languages_are_known_to_be_spoken_less_is_enough():
     assert language_of_passage(LanguageVote(2.5, {"de": 0.9, "en": 0.01}), "en", sure=SURE) == "de"
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "languages"),
+    [
+        ({"es": 0.88, "en": 0.065}, ["en", "es", "es"]),  # a greeting before the language changes
+        ({"es": 0.3, "en": 0.6}, ["en", "en", "es"]),
+        ({"gl": 0.5, "pt": 0.2, "en": 0.2}, ["en", "en", "es"]),  # neither of the two
+    ],
+)
+def test_a_doubtful_passage_belongs_to_the_more_probable_of_its_neighbours(doubtful, languages):
+    votes = [LanguageVote(5, {"en": 0.99}), LanguageVote(1.4, doubtful), LanguageVote(5, {"es": 0.98})]
+
+    assert languages_of_passages(votes, "en") == languages
+
+
+def test_a_doubtful_passage_before_the_first_change_may_leave_the_usual_language():
+    votes = [LanguageVote(1.4, {"es": 0.7, "en": 0.2}), LanguageVote(5, {"es": 0.98, "en": 0.01})]
+
+    assert languages_of_passages(votes, "en") == ["es", "es"]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Work pools: how busy and how fast they are, which are sick, and which runs are stuck."""
 
+from dataclasses import replace
+
 import pytest
 
-from tasks.orchestration.job_run import RunState
+from tasks.orchestration.job_run import RunProgress
 from tasks.orchestration.pool_model import (
     EndedRun,
     Illness,
@@ -13,13 +15,7 @@ from tasks.orchestration.pool_model import (
     stuck,
     without_pool,
 )
-from tests.support.runs import pool_at_noon, pool_run
-
-
-def run(job_id="other", audio=100.0, *, running=True, cancelling=False, **more):
-    held = RunState.CANCELLING if cancelling else RunState.RUNNING
-    return pool_run(job_id, audio, state=held if running else RunState.SCHEDULED, **more)
-
+from tests.support.runs import NOON, pool_at_noon, run
 
 # How busy a pool is
 
@@ -62,6 +58,19 @@ def test_a_pool_is_free_when_its_pending_audio_is_transcribed(runs, slots, rtf, 
 )
 def test_a_pool_has_room_for_its_slots_and_the_look_ahead(runs, condition, look_ahead, room):
     assert pool_at_noon("gpu-0", *[run(str(number)) for number in range(runs)], **condition).room(look_ahead) == room
+
+
+def test_what_others_help_with_is_left_to_them_for_their_part():
+    alone = run(audio=400, progress=RunProgress(0.5, NOON))
+    for helpers, pending in ((0, 200), (1, 100), (3, 50)):
+        pool = pool_at_noon("gpu-0", replace(alone, helpers=helpers), slots=1, rtf=0.5)
+        assert pool.pending_audio_seconds == pytest.approx(pending)
+        assert pool.seconds_until_free == pytest.approx(pending / 2)
+
+
+def test_a_pool_that_helps_counts_as_free():
+    helping = pool_at_noon("gpu-0", helpers=(run("", helps="a job"),), slots=1)
+    assert (helping.room(), helping.pending_audio_seconds) == (2, 0)
 
 
 # Sick pools and stuck runs

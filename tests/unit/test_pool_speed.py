@@ -9,6 +9,7 @@ import pytest
 from tasks.orchestration.job_run import RunProgress, RunState
 from tasks.orchestration.pool_speed import Sample, measured_rtf, remembered, since_earlier, with_speeds
 from tasks.orchestration.scheduling import forecast
+from tasks.transcription.parts import AT_WORK_SHARE
 from tests.support.runs import NOON, pool_at_noon, pool_run
 
 
@@ -150,8 +151,9 @@ def test_a_speed_that_is_wrong_by_two_is_corrected_by_the_first_words_of_a_run()
     assert speed_of(pool_at_noon("gpu-0", run, completed=stale)).real_time_factor == pytest.approx(0.1, rel=0.1)
 
 
-def test_a_run_that_has_written_nothing_yet_says_nothing_of_the_speed():
-    pool = pool_at_noon("gpu-0", running("a", 3600.0, 0.0, elapsed=60.0), completed=(completed(0.1, days=1),))
+@pytest.mark.parametrize("share", [0.0, AT_WORK_SHARE])
+def test_a_run_that_has_written_nothing_yet_says_nothing_of_the_speed(share):
+    pool = pool_at_noon("gpu-0", running("a", 3600.0, share, elapsed=60.0), completed=(completed(0.1, days=1),))
     assert speed_of(pool).real_time_factor == pytest.approx(0.1)
 
 
@@ -162,6 +164,30 @@ def test_what_a_run_told_more_than_a_minute_ago_is_forgotten():
     latest = since_earlier(told)
     assert (latest.told_at - latest.since).total_seconds() == 60
     assert latest.since_share == pytest.approx(0.1 + 0.23)
+
+
+@pytest.mark.parametrize(("part", "tolerance"), [(1.0, 0.05), (240.0, 0.35)])
+def test_a_device_is_taken_for_no_faster_while_others_help_with_its_run(part, tolerance):
+    audio, audio_per_second, told, factors = 36_000.0, 4.0, (), []
+    own = by_helpers = 0.0
+    for seconds in range(0, 3000, 2):
+        helpers = 2 if 1000 <= seconds < 2000 else 0
+        own += 2 * audio_per_second
+        by_helpers += 2 * audio_per_second * helpers
+        done = own + by_helpers // part * part  # what they do is told in whole parts
+        now = NOON + timedelta(seconds=seconds)
+        told = remembered(told, RunProgress(done / audio, now, helpers=helpers))
+        run = pool_run("long", audio, progress=since_earlier(told))
+        factors.append(speed_of(pool_at_noon("gpu-0", run, seen_at=now)).real_time_factor)
+    assert factors[100:] == [pytest.approx(1 / audio_per_second, rel=tolerance)] * len(factors[100:])
+
+
+def test_a_look_without_memory_knows_that_others_helped():
+    alone, helped = (since_earlier((RunProgress(0.3, NOON, helpers=helpers),)) for helpers in (0, 2))
+    speeds = [
+        speed_of(pool_at_noon("gpu-0", pool_run("a", 3600.0, elapsed=600.0, progress=told))) for told in (alone, helped)
+    ]
+    assert speeds[1].real_time_factor == pytest.approx(3 * speeds[0].real_time_factor, rel=0.1)
 
 
 def test_what_an_earlier_attempt_told_is_forgotten():

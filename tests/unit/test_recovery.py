@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,7 +93,7 @@ def lost(state=RunState.RUNNING, *, starts=1, name=""):
     return JobRun(run_id_of("lost"), state, NOON, attempts=starts, state_name=name)
 
 
-OF_ITS_WORKER = set(Loss) - {Loss.LEFT_CRASHED}
+OF_ITS_WORKER = [loss for loss in Loss if loss is not Loss.LEFT_CRASHED]
 
 
 @pytest.mark.parametrize("loss", OF_ITS_WORKER)
@@ -122,6 +123,29 @@ def test_a_run_that_was_to_stop_is_cancelled_whatever_it_lost(loss):
 )
 def test_what_becomes_of_a_run_under_way_depends_on_what_it_lost(loss, state, remedy):
     assert remedy_for(lost(state), loss, crashes=0) is remedy
+
+
+@pytest.mark.parametrize("state", [RunState.PENDING, RunState.RUNNING])
+@pytest.mark.parametrize(
+    ("loss", "remedy"),
+    [
+        (Loss.PROCESS, Remedy.ABANDON),
+        (Loss.SHARED_PROCESS, Remedy.ABANDON),
+        (Loss.REFUSED, Remedy.ABANDON),
+        (Loss.SILENT, Remedy.ABANDON),
+        (Loss.NEIGHBOUR, Remedy.CANCEL),
+        (Loss.WORKER, Remedy.CANCEL),
+        (Loss.WORKER_FOR_GOOD, Remedy.CANCEL),
+        (Loss.LEFT_CRASHED, Remedy.LEAVE),
+    ],
+)
+def test_a_helping_run_is_never_tried_again(loss, state, remedy):
+    assert remedy_for(replace(lost(state), helps="a job"), loss, crashes=0) is remedy
+
+
+def test_a_helping_run_that_has_crashed_stays_so():
+    helping = replace(lost(RunState.CRASHED, name="Crashed"), helps="a job")
+    assert {remedy_for(helping, loss, crashes=0) for loss in OF_ITS_WORKER} == {Remedy.LEAVE}
 
 
 def test_only_a_run_that_was_alone_in_its_process_may_fail_of_a_crash():

@@ -1,88 +1,38 @@
 """Retention of the data of a batch."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from tasks.batches import Batch, Upload, job_id_for, manifest_of
-from tasks.cleanup.inventory import Activity, BatchInventory, Location, StoredItem
-from tasks.cleanup.retention import (
-    RemovalPlan,
-    RetentionRules,
-    may_hold_anything,
-    outcome,
-    plan,
-    report,
-    span,
-)
+from tasks.cleanup.inventory import Activity, BatchInventory
+from tasks.cleanup.retention import RemovalPlan, RetentionRules, may_hold_anything, outcome, report, span
 from tasks.settings import Settings
 from tasks.storage.expiries import Expiry, expired
-from tasks.storage.keys import BatchKeys
+from tests.support.inventories import (
+    BATCH,
+    DOCUMENT,
+    JOB,
+    KEYS,
+    NOW,
+    RECORDING,
+    RULES,
+    UPLOAD,
+    ago,
+    batch_of,
+    ended,
+    item,
+    names,
+    planned,
+)
 
-NOW = datetime(2026, 11, 24, 14, tzinfo=UTC)
-BATCH = "20261120-120000-abcdef"
-KEYS = BatchKeys.of(BATCH)
-JOB = job_id_for(BATCH, "talks/lecture.mp3")
-UPLOAD = f"{BATCH}/{JOB}"
-RULES = RetentionRules.of(Settings(_env_file=None))
-DOCUMENT = f"{KEYS.documents}talks/lecture_refined.srt"
 EXPIRES = {UPLOAD, KEYS.recording(JOB), KEYS.speech_plan(JOB), KEYS.recording_record(JOB)}
-
-
-def ago(**time: float) -> datetime:
-    return NOW - timedelta(**time)
-
-
-def item(location: Location, name: str, modified: datetime) -> StoredItem:
-    return StoredItem(location, name, 1000, modified)
-
-
-def batch_of(
-    *,
-    keys: dict[str, datetime],
-    uploads: dict[str, datetime],
-    started=True,
-    named=frozenset({DOCUMENT}),
-    path="talks/lecture.mp3",
-    **more,
-) -> BatchInventory:
-    """A batch of one job; its records are as old as the batch."""
-    records = [KEYS.batch, KEYS.upload(JOB), *([KEYS.manifest, KEYS.run] if started else [])]
-    objects = dict.fromkeys(records, ago(days=4)) | keys
-    upload = Upload(job_id=JOB, path=path, size=1000, sha256="0", uploaded_at=ago(days=4))
-    batch = Batch(batch_id=BATCH, name="talks", created_at=ago(days=4))
-    return BatchInventory(
-        batch_id=BATCH,
-        objects={key: item("store", key, modified) for key, modified in objects.items()},
-        manifest=manifest_of(batch, [upload], started_at=ago(days=4)) if started else None,
-        named=named,
-        uploads=tuple(item("uploads", name, modified) for name, modified in uploads.items()),
-        **more,
-    )
-
-
-RECORDING = dict.fromkeys((KEYS.recording_record(JOB), KEYS.speech_plan(JOB), KEYS.recording(JOB)), ago(days=4))
 FAILED = batch_of(keys=RECORDING, uploads={UPLOAD: ago(days=4)})
 
 
 def done(**time: float) -> BatchInventory:
     published = {KEYS.publication(JOB): ago(**time), DOCUMENT: ago(**time)}
     return batch_of(keys=RECORDING | published, uploads={UPLOAD: ago(days=30)})
-
-
-def ended(**time: float) -> Activity:
-    return Activity(active=False, ended_at=ago(**time))
-
-
-def planned(
-    inventory: BatchInventory, activity: Activity, rules: RetentionRules = RULES, **more: object
-) -> RemovalPlan:
-    return plan(replace(inventory, activity=activity, **more), rules, now=NOW)
-
-
-def names(*known: object, **more: object) -> set[str]:
-    return {going.name for going in planned(*known, **more).removals}
 
 
 @pytest.mark.parametrize(
@@ -126,11 +76,18 @@ def test_what_a_job_that_is_done_gives_up_relies_on_its_documents():
 def test_a_video_that_can_be_watched_stays_a_day_longer_than_what_is_only_heard():
     heard = replace(RULES, video_retention=timedelta(0))
     published = {KEYS.publication(JOB): ago(hours=23), DOCUMENT: ago(hours=23)}
-    for path, rules, going in (("a.mp4", RULES, set()), ("a.avi", RULES, {UPLOAD}), ("a.mp4", heard, {UPLOAD})):
-        inventory = batch_of(keys=published, uploads={UPLOAD: ago(days=2)}, path=path)
+    watched = frozenset({JOB})
+    for videos, rules, going in ((watched, RULES, set()), (frozenset(), RULES, {UPLOAD}), (watched, heard, {UPLOAD})):
+        inventory = batch_of(keys=published, uploads={UPLOAD: ago(days=2)}, videos=videos)
         assert names(inventory, ended(hours=22), rules) == going
-    day_old = batch_of(keys=dict.fromkeys(published, ago(hours=24)), uploads={UPLOAD: ago(days=2)}, path="a.mp4")
+    day_old = batch_of(keys=dict.fromkeys(published, ago(hours=24)), uploads={UPLOAD: ago(days=2)}, videos=watched)
     assert names(day_old, ended(hours=22)) == {UPLOAD}
+
+
+def test_a_recording_stays_as_long_as_its_video():
+    rules = replace(RULES, recording_retention=timedelta(0))
+    assert names(replace(done(hours=23), videos=frozenset({JOB})), ended(hours=22), rules) == set()
+    assert names(replace(done(hours=24), videos=frozenset({JOB})), ended(hours=22), rules) == EXPIRES
 
 
 def test_a_recording_goes_with_the_upload_if_recordings_are_not_kept():
@@ -167,72 +124,6 @@ def test_batches_are_kept_until_they_are_dismissed_unless_told_otherwise():
     assert not planned(inventory, ended(days=29), for_a_month).whole
     assert names(inventory, ended(days=30), for_a_month) == {*inventory.objects, UPLOAD}
     assert RetentionRules.of(Settings(_env_file=None, batch_retention_days=30)) == for_a_month
-
-
-PART = f"{BATCH}/0123456789abcdef.part"
-BROKEN_OFF = f"{UPLOAD}-{'0f' * 16}.part"
-STRANGER = job_id_for(BATCH, "sent after the start.mp3")
-LATE = f"{KEYS.documents}talks/lecture_refined.late.srt"
-
-
-@pytest.mark.parametrize(
-    ("keys", "uploads", "leftovers"),
-    [
-        ({}, {PART: ago(hours=1)}, {PART}),
-        ({}, {PART: ago(minutes=59)}, set()),  # somebody may just have begun to send it
-        ({}, {f"{BATCH}/{STRANGER}": ago(hours=1)}, {f"{BATCH}/{STRANGER}"}),
-        ({KEYS.recording(JOB): ago(hours=1)}, {}, {KEYS.recording(JOB)}),  # without its record it is none
-        ({KEYS.recording(STRANGER): ago(hours=1)}, {}, {KEYS.recording(STRANGER)}),
-        ({KEYS.speech_plan(STRANGER): ago(hours=1)}, {}, {KEYS.speech_plan(STRANGER)}),
-        ({LATE: ago(hours=1)}, {}, {LATE}),
-        ({LATE: ago(minutes=59)}, {}, set()),
-        ({KEYS.publication(JOB): ago(hours=1), DOCUMENT: ago(hours=1)}, {}, set()),
-        ({f"{KEYS.folder}notes.json": ago(days=9)}, {}, set()),  # a later version's: none of our business
-    ],
-)
-def test_what_nothing_accounts_for_goes_when_it_is_too_old_to_be_in_use(keys, uploads, leftovers):
-    inventory = batch_of(keys=keys, uploads=uploads)
-    assert names(inventory, ended(minutes=10)) == leftovers
-    assert names(inventory, Activity(active=True, ended_at=None)) == set()
-
-
-def test_documents_are_no_leftovers_while_nobody_can_tell_whose_they_are():
-    assert names(batch_of(keys={LATE: ago(days=1)}, uploads={}, named=None), ended(hours=2)) == set()
-
-
-def test_work_folders_of_killed_runs_go():
-    folder = item("work", f"{JOB}-run", ago(hours=2))
-    assert names(batch_of(keys={}, uploads={}, work=(folder,)), ended(minutes=1)) == {folder.name}
-
-
-def test_an_upload_without_a_record_goes_before_its_batch_is_started():
-    inventory = batch_of(
-        keys={},
-        uploads={UPLOAD: ago(hours=2), f"{BATCH}/{STRANGER}": ago(hours=2), PART: ago(minutes=1)},
-        started=False,
-    )
-    assert names(inventory, Activity(active=False, ended_at=None)) == {f"{BATCH}/{STRANGER}"}
-
-
-def test_a_large_upload_that_broke_off_can_go_on_as_long_as_its_batch_is_open():
-    activity = Activity(active=False, ended_at=None)
-    inventory = batch_of(keys={}, uploads={BROKEN_OFF: ago(hours=47)}, started=False)
-    assert names(inventory, activity) == set()
-    assert BROKEN_OFF in names(batch_of(keys={}, uploads={BROKEN_OFF: ago(hours=48)}, started=False), activity)
-    assert names(batch_of(keys={}, uploads={BROKEN_OFF: ago(hours=1)}), ended(minutes=10)) == {BROKEN_OFF}
-
-
-def test_what_is_left_of_a_dismissed_batch_goes():
-    objects = {DOCUMENT: item("store", DOCUMENT, ago(hours=1)), LATE: item("store", LATE, ago(minutes=1))}
-    inventory = BatchInventory(batch_id=BATCH, objects=objects, uploads=(item("uploads", UPLOAD, ago(hours=1)),))
-    assert names(inventory, ended(minutes=1)) == {DOCUMENT, UPLOAD}
-    assert names(inventory, Activity(active=True, ended_at=None)) == set()
-
-
-@pytest.mark.parametrize(("modified", "going"), [(ago(hours=47), set()), (ago(hours=48), {UPLOAD})])
-def test_uploads_of_which_the_store_knows_nothing_wait_for_somebody_who_notices(modified, going):
-    inventory = BatchInventory(batch_id=BATCH, uploads=(item("uploads", UPLOAD, modified),))
-    assert names(inventory, Activity(active=False, ended_at=None)) == going
 
 
 def test_a_batch_with_nothing_but_records_and_documents_needs_no_look_at_its_runs():

@@ -4,23 +4,11 @@ import struct
 
 import pytest
 
-from tasks.media.announced import Announced, find_announced
-from tasks.media.mpeg_frames import Frame, announces_more, parse_frame, walk_frames
 from tasks.media.samples import Samples
 from tasks.media.sources import WHOLE_FILE, Source, find_layout
+from tests.support.sample_files import FORMAT, PLAIN, SPEECH, aiff, au, speech, w64, wav
 
-MONO = struct.pack("<HHIIHH", 1, 1, 16000, 32000, 2, 16)
-FORMAT = (b"fmt ", 16, MONO)
-SPEECH = bytes(range(128, 256)) * 250  # a second that is no text
 FORM = Samples("s16le", 16000, 1)
-
-
-def wav(*chunks: tuple[bytes, int, bytes], kind: bytes = b"RIFF") -> bytes:
-    return kind + struct.pack("<I", 0) + b"WAVE" + b"".join(n + struct.pack("<I", size) + c for n, size, c in chunks)
-
-
-def speech(stated: int = 32000) -> tuple[bytes, int, bytes]:
-    return (b"data", stated, SPEECH)
 
 
 def ds64(length: int) -> tuple[bytes, int, bytes]:
@@ -28,7 +16,6 @@ def ds64(length: int) -> tuple[bytes, int, bytes]:
 
 
 LIST = (b"LIST", 4, b"INFO")
-PLAIN = wav(FORMAT, speech())
 ADPCM = (b"fmt ", 16, struct.pack("<HHIIHH", 17, 1, 16000, 8000, 256, 4))
 
 
@@ -138,24 +125,6 @@ def test_header_that_announces_more_than_there_is_tells_what_is_missing(content,
     assert layout.missing_seconds(100.0) == pytest.approx(missing)
 
 
-def w64(length: int) -> bytes:
-    tail = bytes.fromhex("f3acd3118cd100c04f8edb8a")
-    head = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000") + bytes(8) + b"wave" + tail
-    chunk = b"fmt " + tail + struct.pack("<Q", 40) + MONO
-    return head + chunk + b"data" + tail + struct.pack("<Q", length) + SPEECH
-
-
-def aiff(length: int, frames: int = 16000, kind: bytes = b"AIFF", coding: bytes = b"") -> bytes:
-    rate = struct.pack(">HQ", 16383 + 13, int(16000 / 2**13 * 2**63))
-    common = struct.pack(">HIH", 1, frames, 16) + rate + coding
-    sound = b"SSND" + struct.pack(">III", length, 0, 0) + SPEECH
-    return b"FORM" + bytes(4) + kind + b"COMM" + struct.pack(">I", len(common)) + common + sound
-
-
-def au(length: int) -> bytes:
-    return b".snd" + struct.pack(">5I", 24, length, 3, 16000, 1) + SPEECH
-
-
 def caf(length: int) -> bytes:
     return (
         b"caff"
@@ -196,198 +165,3 @@ def test_other_files_of_samples_that_were_cut_off_are_recognized(content):
     layout = find_layout(content, len(content))
     assert layout.sources == WHOLE_FILE
     assert layout.missing_seconds(1.0) == pytest.approx(1.0)
-
-
-def box(name: bytes, content: bytes, size: int | None = None) -> bytes:
-    return struct.pack(">I", len(content) + 8 if size is None else size) + name + content
-
-
-def movie(kind: bytes = b"soun", length: int = 5000, heard: int = 0) -> bytes:
-    header = box(b"mdhd", bytes(12) + struct.pack(">II", 1000, length) + bytes(4))
-    track = box(b"tkhd", bytes(12) + struct.pack(">III", 1, 0, heard) + bytes(60))
-    return box(b"trak", track + box(b"mdia", header + box(b"hdlr", bytes(8) + kind + bytes(12))))
-
-
-MOVIE = box(b"mvhd", bytes(12) + struct.pack(">II", 600, 0) + bytes(80))
-
-
-def wide(name: bytes, scale: int, length: int) -> bytes:
-    return box(name, b"\1" + bytes(19) + struct.pack(">IQ", scale, length) + bytes(60))
-
-
-def mp4(tracks: bytes, data_size: int = 1008) -> bytes:
-    return box(b"ftyp", b"M4A ") + box(b"moov", tracks) + box(b"mdat", bytes(1000), data_size)
-
-
-def matroska(size: bytes) -> bytes:
-    return b"\x1a\x45\xdf\xa3\x84" + bytes(4) + b"\x18\x53\x80\x67" + size + bytes(1000)
-
-
-def asf(size: int, *, live: bool = False) -> bytes:
-    numbers = struct.pack("<6QI", size, 0, 0, 65_000_000, 0, 1500, live)
-    properties = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365") + struct.pack("<Q", 104) + bytes(16) + numbers
-    return bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + struct.pack("<QIH", 0, 1, 0) + properties + bytes(500)
-
-
-def avi(size: int | None = None, *, unit_bytes: int = 0, hole: int = 0) -> bytes:
-    header = b"auds" + bytes(16) + struct.pack("<4I", 1, 100, 0, 500) + struct.pack("<3I", 0, 0, unit_bytes) + bytes(8)
-    pieces = [(b"01wb" if unit_bytes else b"00wb") + struct.pack("<I", 10) + bytes(10)] * 500
-    pieces[200 : 200 + hole] = [bytes(len(piece)) for piece in pieces[200 : 200 + hole]]
-    picture = b"strh" + struct.pack("<I", 48) + b"vids" + bytes(44) if unit_bytes else b""
-    streams = picture + b"strh" + struct.pack("<I", 56) + header
-    movie = b"LIST" + struct.pack("<I", 4) + b"movi" + b"".join(pieces)
-    content = b"AVI " + b"LIST" + struct.pack("<I", 4 + len(streams)) + b"hdrl" + streams + movie
-    return b"RIFF" + struct.pack("<I", len(content) if size is None else size) + content
-
-
-def flv(size: float) -> bytes:
-    numbers = b"".join(
-        bytes((0, len(name))) + name + b"\0" + struct.pack(">d", number)
-        for name, number in ((b"duration", 5.0), (b"filesize", size))
-    )
-    return b"FLV\1" + numbers + bytes(1000)
-
-
-@pytest.mark.parametrize(
-    ("content", "announced"),
-    [
-        (mp4(movie()), Announced(0, 5.0)),
-        (mp4(movie(), 3008), Announced(2000, 5.0)),
-        (mp4(movie(b"vide", 9000) + movie() + movie(length=8000), 0), Announced(0, 5.0)),  # to the end of the file
-        (mp4(movie(length=0)), Announced(0, None)),  # in fragments
-        (mp4(MOVIE + movie(heard=1800)), Announced(0, 3.0)),  # trimmed: the rest is there and not to be heard
-        (mp4(MOVIE + movie(heard=6000)), Announced(0, 5.0)),  # with silence before it
-        (mp4(box(b"trak", box(b"mdia", wide(b"mdhd", 10, 70) + box(b"hdlr", bytes(8) + b"soun")))), Announced(0, 7.0)),
-        (mp4(box(b"trak", box(b"mdia", box(b"mdhd", b"") + box(b"hdlr", bytes(8) + b"soun")))), Announced(0, None)),
-        (mp4(movie(b"text")), Announced(0, None)),
-        (matroska(b"\x43\xe8"), Announced(0)),
-        (matroska(b"\x4b\xb8"), Announced(2000)),
-        (matroska(b"\x01" + b"\xff" * 7), None),  # live
-        (asf(10), Announced(0, 5.0)),
-        (asf(2000), Announced(2000 - len(asf(0)), 5.0)),
-        (asf(2000, live=True), None),
-        (avi(), Announced(0, 5.0)),
-        (avi(len(avi()) - 8 + 2000), Announced(2000, 5.0)),
-        (avi(hole=50), Announced(0, 5.0, broken_at=2.0)),
-        (avi(unit_bytes=10, hole=50), Announced(0, 5.0, broken_at=2.0)),
-        (avi(0), Announced(0, 5.0)),
-        (flv(0.0), Announced(0, 5.0)),
-        (flv(5000.0), Announced(5000 - len(flv(0.0)), 5.0)),
-        (b"OggS" + bytes(100), None),
-        (b"", None),
-    ],
-)
-def test_containers_count_their_bytes(content, announced):
-    assert find_announced(content, len(content)) == announced
-
-
-def test_mp4s_that_were_joined_are_sources_of_their_own():
-    one = mp4(movie())
-    assert find_layout(one, len(one)).sources == WHOLE_FILE
-    assert find_layout(one * 3, 3 * len(one)).sources == (Source(), Source(len(one)), Source(2 * len(one)))
-    fragments = one + box(b"moof", b"") + one  # ffmpeg reads on by itself
-    assert find_layout(fragments, len(fragments)).sources == WHOLE_FILE
-
-
-def test_each_track_of_sound_has_its_own_length():
-    content = mp4(movie() + movie(b"vide", 9000) + movie(length=8000), 3008)
-    lengths = [find_announced(content, len(content), audio_stream=stream).sound_seconds for stream in range(3)]
-    assert lengths == [5.0, 8.0, None]
-
-
-@pytest.mark.parametrize(
-    "whole", [mp4(MOVIE + movie()), PLAIN, w64(32024), aiff(32008), au(32000), asf(10), avi(), flv(0.0)]
-)
-def test_headers_that_were_cut_anywhere_are_no_error(whole):
-    for size in range(min(len(whole), 700)):
-        find_layout(whole[:size], size)
-        find_announced(whole[:size], size)
-
-
-FRAME_HEADER = b"\xff\xfb\x90\xc4"  # 128 kbit/s, 44.1 kHz, mono
-MP3_FRAME = FRAME_HEADER + bytes(413)
-SECONDS = 1152 / 44100
-ADTS_FRAME = bytes.fromhex("fff1506008fffc") + bytes(64)  # 71 bytes at 44.1 kHz
-
-
-def info(tag: bytes) -> bytes:
-    return (FRAME_HEADER + bytes(17) + tag).ljust(len(MP3_FRAME), b"\0")
-
-
-@pytest.mark.parametrize(
-    ("header", "frame"),
-    [
-        (FRAME_HEADER + bytes(3), Frame(417, 1152, 44100, mono=True)),
-        (b"\xff\xf3\x40\xc0" + bytes(3), Frame(104, 576, 22050, mono=True, low_rate=True)),
-        (b"\xff\xfd\x80\x00" + bytes(3), Frame(417, 1152, 44100)),
-        (ADTS_FRAME[:7], Frame(71, 1024, 44100)),
-        (b"\xff\xfb\xf0\x00" + bytes(3), None),  # no such bit rate
-        (b"\xff\xfb\x9c\x00" + bytes(3), None),  # nor sampling rate
-        (b"\xff\xeb\x90\x00" + bytes(3), None),  # nor version
-        (FRAME_HEADER, None),
-        (bytes(7), None),
-    ],
-)
-def test_frames_of_all_kinds_are_measured(header, frame):
-    assert parse_frame(header) == frame
-
-
-ID3 = b"ID3\x04\0\0\0\0\x01\x00" + b"\xff\xfb" * 64
-"""A tag whose picture looks like sound."""
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        MP3_FRAME * 20,
-        ID3 + MP3_FRAME * 20,
-        MP3_FRAME * 10 + ID3 + MP3_FRAME * 10,  # joined
-        MP3_FRAME * 20 + b"TAG" + bytes(125),
-        MP3_FRAME * 20 + MP3_FRAME[:300],  # a last frame that was cut
-    ],
-)
-def test_frames_without_a_hole_are_counted(content):
-    walk = walk_frames(content, len(content))
-    assert walk.holes == ()
-    assert walk.seconds == pytest.approx(20 * SECONDS)
-
-
-@pytest.mark.parametrize(
-    ("frame", "junk", "seconds"),
-    [
-        (MP3_FRAME, bytes(41_700), 100 * SECONDS),
-        (MP3_FRAME, b" and so on\xff\xfb\x90\xc4" * 4170, 140 * SECONDS),  # like frames, but none follows another
-        (ADTS_FRAME, bytes(7_100), 100 * 1024 / 44100),
-    ],
-)
-def test_bytes_between_frames_are_a_hole_of_their_length(frame, junk, seconds):
-    content = frame * 20 + junk + frame * 20
-    ((before, length),) = walk_frames(content, len(content)).lost()
-    assert (before, length) == pytest.approx(
-        (20 * 1024 / 44100 if frame is ADTS_FRAME else 20 * SECONDS, seconds), rel=0.02
-    )
-
-
-@pytest.mark.parametrize(
-    ("tag", "missing_frames"),
-    [
-        (b"Xing" + struct.pack(">III", 3, 20, 21 * 417), 0),
-        (b"Info" + struct.pack(">III", 3, 40, 21 * 417), 0),  # a wrong number of frames; the bytes are all there
-        (b"Info" + struct.pack(">III", 3, 10, 21 * 417), 0),
-        (b"Xing" + struct.pack(">III", 3, 60, 61 * 417), 40),
-        (b"Xing" + struct.pack(">III", 3, 6000, 61 * 417), 40),  # both wrong and cut off
-        (b"Xing" + struct.pack(">II", 1, 60), 0),  # no bytes: nothing is proved
-        (b"Xing" + struct.pack(">II", 2, 61 * 417), 40),
-    ],
-)
-def test_bytes_in_the_header_of_an_mp3_tell_whether_it_was_cut_off(tag, missing_frames):
-    for content in (info(tag) + MP3_FRAME * 20, ID3 + info(tag) + MP3_FRAME * 20 + b"TAG" + bytes(125)):
-        missing = walk_frames(content, len(content)).missing_seconds
-        assert missing == pytest.approx(missing_frames * SECONDS, abs=2 * SECONDS)
-        assert announces_more(content, len(content)) is (missing_frames > 0)
-
-
-def test_vbri_header_counts_bytes_too():
-    tag = b"VBRI" + bytes(6) + struct.pack(">II", 61 * 417, 60)
-    content = (FRAME_HEADER + bytes(32) + tag).ljust(417, b"\0") + MP3_FRAME * 20
-    assert walk_frames(content, len(content)).missing_seconds == pytest.approx(40 * SECONDS, abs=2 * SECONDS)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from tasks.batches import ALREADY_PUBLISHED
+from tasks.batches import ALREADY_PUBLISHED, SHARED
 from tasks.orchestration.job_run import JobRun, RunState
 from tasks.orchestration.usage import UsageRuns, first_moment, usage_of
 
@@ -41,6 +41,18 @@ def test_runs_that_share_a_device_divide_its_time_whatever_became_of_them():
     first, second = usage([*both, alone]).devices
     assert (first.device_seconds, first.real_time_factor, first.done, first.failed) == (50.0, 0.125, 1, 1)
     assert (second.device_seconds, second.real_time_factor) == (100.0, 0.25)
+
+
+def test_devices_that_shared_a_job_have_each_heard_a_part_of_it():
+    own = run("a", state_name=SHARED, audio_seconds=400.0, seconds=60.0)
+    helping = [run(helps="a", work_pool="gpu-1", audio_seconds=400.0, seconds=20.0) for _ in range(2)]
+    counted = usage([own, *helping, run("", RunState.FAILED, helps="a", work_pool="gpu-2")])
+    assert (counted.done, counted.failed, counted.audio_seconds) == (1, 0, 400.0)
+    assert [(each.work_pool, each.done, each.audio_seconds) for each in counted.devices] == [
+        ("gpu-0", 1, 240.0),
+        ("gpu-1", 0, 160.0),
+    ]
+    assert counted.by_day[-1].audio_seconds == {"gpu-0": 240.0, "gpu-1": 160.0}
 
 
 def test_a_job_counts_once_with_its_latest_try():

@@ -4,6 +4,7 @@ import { call, wasAccepted } from "../shared/api.js";
 import { Beacon } from "../shared/beacon.js";
 import { make, onPlainClick, setText } from "../shared/dom.js";
 import { counted, timeOfDay } from "../shared/formats.js";
+import { shownName } from "../shared/names.js";
 import { inPlace, Trouble } from "./elements.js";
 import { Gantt } from "./gantt.js";
 import { JobTable } from "./jobs.js";
@@ -157,15 +158,16 @@ export class BatchView {
     const wording = started
       ? {
         title: "Cancel this job?",
-        text:
-          `${job.path} will not be transcribed, and its upload is removed unless you keep it. The other jobs go on.`,
+        text: `${
+          shownName(job.path)
+        } will not be transcribed, and its upload is removed unless you keep it. The other jobs go on.`,
         yes: "Cancel the job",
         no: "Let it run",
         choice: KEEP.job,
       }
       : {
         title: "Remove this file?",
-        text: `${job.path} will not be part of the batch.`,
+        text: `${shownName(job.path)} will not be part of the batch.`,
         yes: "Remove",
         no: "Keep it",
       };
@@ -176,8 +178,9 @@ export class BatchView {
   dismiss() {
     const { name, summary } = this.batch;
     const documents = summary.done ? ` with the documents of ${counted(summary.done, "job")}` : "";
-    const text =
-      `“${name}” will be removed for everybody${documents}. This cannot be undone; download what you want to keep first.`;
+    const text = `“${
+      shownName(name)
+    }” will be removed for everybody${documents}. This cannot be undone; download what you want to keep first.`;
     this.question.ask(
       { title: "Dismiss this batch?", text, yes: "Dismiss", no: "Keep it" },
       () => this.act("DELETE", "", { done: () => this.leave("dismissed", name) }),

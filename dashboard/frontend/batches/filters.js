@@ -2,6 +2,7 @@
 
 import { make, offerOptions } from "../shared/dom.js";
 import { TagChoice } from "../shared/tag_choice.js";
+import { shownName } from "../shared/names.js";
 import { settled } from "./watch.js";
 
 const STATES = {
@@ -50,8 +51,8 @@ export class ListFilters {
 /** What is said if no batch is as wanted. */
 export function noneSentence({ search, tag, state }) {
   const parts = [
-    search && `has “${search}” in its name`,
-    tag && `has the tag “${tag}”`,
+    search && `has “${shownName(search)}” in its name`,
+    tag && `has the tag “${shownName(tag)}”`,
     state && (state === "failed" ? "has failures" : `is ${(STATES[state] ?? state).toLowerCase()}`),
   ];
   return `No batch ${parts.filter(Boolean).join(" and ")}.`;

@@ -3,6 +3,7 @@
 
 import { make, setAttribute } from "../shared/dom.js";
 import { counted, duration, number, percentage, timeOfDay } from "../shared/formats.js";
+import { shownName } from "../shared/names.js";
 import { lanesOf, spansOf, sum, timesUnderWay } from "./timeline.js";
 import { deviceName } from "./words.js";
 
@@ -33,7 +34,7 @@ export class Gantt {
   show({ jobs, attempts }, at, devices) {
     const spans = spansOf(jobs, at);
     const sign = JSON.stringify([
-      jobs.map((job) => job.attempts),
+      jobs.map((job) => [job.attempts, job.helpers]),
       attempts,
       devices,
       spans.map(({ pool }) => deviceName(pool)),
@@ -70,7 +71,7 @@ export class Gantt {
     let y = AXIS_HEIGHT;
     for (const pool of pools) {
       const words = `${deviceName(pool.name)} · ${percentage(Math.min(1, pool.busy / wall))}`;
-      const tip = make("title", {}, `${counted(pool.jobs, "job")}, busy for ${duration(pool.busy / 1000)}`);
+      const tip = make("title", {}, `${workOf(pool)}, busy for ${duration(pool.busy / 1000)}`);
       svg.append(make("text", { x: 0, y: y + LANE_HEIGHT / 2, "dominant-baseline": "central" }, words, tip));
       for (const lane of pool.lanes) {
         svg.append(...lane.map((span) => barOf(span, x, y)));
@@ -107,19 +108,28 @@ function axis(from, to, x, height) {
   return marks;
 }
 
-function barOf({ job, number, word, kind, from, to }, x, y) {
+/** The jobs of a device in words, with those it only helped with. */
+const workOf = ({ jobs, helps }) => `${counted(jobs, "job")}${helps ? `, help with ${number(helps)}` : ""}`;
+
+function barOf({ job, number, word, kind, helps, from, to }, x, y) {
   const width = Math.max(2, x(to) - x(from) - 1);
-  const attempt = job.attempts.length > 1 ? `, attempt ${number} of ${job.attempts.length}` : "";
-  const words = `${job.path}: ${word}${attempt}, ${duration((to - from) / 1000)} from ${timeOfDay(from)}`;
+  const attempt = !helps && job.attempts.length > 1 ? `, attempt ${number} of ${job.attempts.length}` : "";
+  const words = `${shownName(job.path)}: ${word}${attempt}, ${duration((to - from) / 1000)} from ${timeOfDay(from)}`;
   return make(
     "rect",
-    { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: kind },
+    { x: x(from), y: y + 2, width, height: LANE_HEIGHT - 4, rx: 3, class: helps ? `${kind} help` : kind },
     make("title", {}, words),
   );
 }
 
 /** The picture of one device in words. */
-function poolRow({ name, jobs, busy }, wall) {
-  const cells = [deviceName(name), number(jobs), duration(busy / 1000), percentage(Math.min(1, busy / wall))];
+function poolRow(pool, wall) {
+  const { name, jobs, helps, busy } = pool;
+  const cells = [
+    deviceName(name),
+    helps ? workOf(pool) : number(jobs),
+    duration(busy / 1000),
+    percentage(Math.min(1, busy / wall)),
+  ];
   return make("tr", {}, ...cells.map((text) => make("td", {}, text)));
 }

@@ -2,6 +2,7 @@
 
 import { make, onPlainClick, setAttribute, setText } from "../shared/dom.js";
 import { audioLength, counted, dayAndTime, number, percentage } from "../shared/formats.js";
+import { shownName, visible } from "../shared/names.js";
 import { inPlace, makeBar, partsOf, placeRows, showBadge, Trouble } from "./elements.js";
 import { ListFilters, noneSentence } from "./filters.js";
 import { badgeOf, ENDED } from "./outcome.js";
@@ -216,9 +217,9 @@ class ListRow {
 
   show(batch) {
     const { summary } = batch;
-    setText(this.name, batch.name);
-    setAttribute(this.link, "title", batch.name);
-    setAttribute(this.bar.element, "aria-label", `Progress of ${batch.name}`);
+    setText(this.name, visible(batch.name));
+    setAttribute(this.link, "title", shownName(batch.name));
+    setAttribute(this.bar.element, "aria-label", `Progress of ${shownName(batch.name)}`);
     setText(this.tags, batch.tags.join(" · "));
     showBadge(this.badge, badgeOf(batch));
     this.bar.show(summary.progress, partsOf(summary));

@@ -2,15 +2,17 @@
 
 import { make, onPlainClick, setAttribute, setText } from "../shared/dom.js";
 import { duration, fileSize, number, percentage, timeLeft } from "../shared/formats.js";
+import { shownName, visible } from "../shared/names.js";
 import { optionsText } from "../shared/options.js";
 import { badgeOfStage, makeBar, showBadge } from "./elements.js";
-import { deviceName, splitPath } from "./words.js";
+import { deviceName, helpOf, splitPath } from "./words.js";
 
 export class JobRow {
   constructor(job, view, bulk) {
     this.view = view;
-    const [folder, name] = splitPath(job.path);
-    Object.assign(this, { fileName: name, folder });
+    const [folder, fileName] = splitPath(job.path);
+    const name = shownName(fileName);
+    Object.assign(this, { fileName, name, folder });
     this.box = make("input", {
       type: "checkbox",
       class: "box",
@@ -21,8 +23,8 @@ export class JobRow {
     this.words = make("bdi");
     this.place = make("bdi");
     this.size = make("span");
-    this.name = make("a", { title: job.path }, this.words);
-    onPlainClick(this.name, () => view.openTranscript(job));
+    this.link = make("a", { title: shownName(job.path) }, this.words);
+    onPlainClick(this.link, () => view.openTranscript(job));
     this.error = make("span");
     this.complaint = make("span", { role: "alert", hidden: true });
     this.errors = make("td", { role: "cell", class: "error", hidden: true }, this.error, " ", this.complaint);
@@ -32,6 +34,7 @@ export class JobRow {
     this.bar = makeBar(`Progress of ${name}`);
     this.percent = make("span", { class: "number" });
     this.outlook = make("span", { class: "small" });
+    this.help = make("span", { class: "small" });
     this.gpu = make("td", { role: "cell", class: "gpu", "data-label": "Device" });
     this.audio = make("td", { role: "cell", class: "audio", "data-label": "Audio" });
     this.time = make("td", { role: "cell", class: "time", "data-label": "Time" });
@@ -43,7 +46,7 @@ export class JobRow {
         "td",
         { role: "cell", class: "file" },
         this.box,
-        this.name,
+        this.link,
         make("span", { class: "small" }, this.place, this.size),
         make("span", { class: "small" }, optionsText(job.options ?? {})),
       ),
@@ -53,6 +56,7 @@ export class JobRow {
         { role: "cell", class: "progress" },
         make("span", { class: "measure" }, this.bar.element, this.percent),
         this.outlook,
+        this.help,
       ),
       this.gpu,
       this.audio,
@@ -65,16 +69,17 @@ export class JobRow {
   show(job, at, phase) {
     const running = job.started_at && !job.ended_at;
     const device = job.work_pool ? deviceName(job.work_pool) : "";
-    const sign = JSON.stringify([job, phase, device]);
+    const help = helpOf(job);
+    const sign = JSON.stringify([job, phase, device, help]);
     if (sign === this.sign && !running) return;
     this.sign = sign;
     this.job = job;
     this.element.dataset.stage = job.stage;
     const place = job.title ? job.path : this.folder;
-    setText(this.words, job.title || this.fileName);
-    setText(this.place, place);
+    setText(this.words, visible(job.title || this.fileName));
+    setText(this.place, visible(place));
     setText(this.size, `${place ? " · " : ""}${fileSize(job.size)}`);
-    setAttribute(this.name, "href", job.stage === "done" ? `transcript?job=${encodeURIComponent(job.job_id)}` : null);
+    setAttribute(this.link, "href", job.stage === "done" ? `transcript?job=${encodeURIComponent(job.job_id)}` : null);
     if (job.stage !== this.stage) this.complain(""); // what could not be done then is another matter now
     this.stage = job.stage;
     setText(this.error, job.error ?? "");
@@ -85,6 +90,7 @@ export class JobRow {
     this.bar.show(job.progress, job.stage === "done" ? { busy: 0, good: 1 } : { busy: job.progress, good: 0 });
     setText(this.percent, percentage(job.progress));
     setText(this.outlook, outlookOf(job));
+    setText(this.help, help);
     setAttribute(this.outlook, "title", job.queue_position ? "Among the waiting jobs of all batches" : null);
     showFact(this.gpu, device);
     showFact(this.audio, job.audio_seconds ? duration(job.audio_seconds) : "");
@@ -121,8 +127,8 @@ export class JobRow {
           class: "pill",
           href: found.url,
           download: "",
-          "aria-label": `${found.format} of ${this.fileName}`,
-          title: found.name,
+          "aria-label": `${found.format} of ${this.name}`,
+          title: shownName(found.name),
         }, found.format)
       ),
       job.flow_run_url
@@ -131,7 +137,7 @@ export class JobRow {
           href: job.flow_run_url,
           target: "_blank",
           rel: "noreferrer",
-          "aria-label": `Prefect run of ${this.fileName}`,
+          "aria-label": `Prefect run of ${this.name}`,
         }, "run ↗")
         : "",
       removable ? this.cancelButton(phase.started) : "",
@@ -143,7 +149,7 @@ export class JobRow {
     const word = started ? "Cancel" : "Remove";
     const button = make(
       "button",
-      { type: "button", class: "pill danger", "aria-label": `${word} ${this.fileName}` },
+      { type: "button", class: "pill danger", "aria-label": `${word} ${this.name}` },
       word,
     );
     button.addEventListener("click", () => this.view.cancelJob(this.job, this));

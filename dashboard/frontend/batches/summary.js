@@ -6,6 +6,7 @@ import { wishes } from "../notices/wishes.js";
 import { make, setAttribute, setText } from "../shared/dom.js";
 import { NameField } from "../shared/name_field.js";
 import { audioLength, counted, dayAndTime, duration, number, percentage, timeLeft } from "../shared/formats.js";
+import { nameElement, shownName, visible } from "../shared/names.js";
 import { makeBar, partsOf, showBadge } from "./elements.js";
 import { againOf, badgeOf, ENDED, finishedOf, titleOf } from "./outcome.js";
 import { Tags } from "./tags.js";
@@ -90,11 +91,11 @@ export class Summary {
     this.at = at;
     const { summary, state } = batch;
     this.header.hidden = false;
-    setText(this.name, batch.name);
+    setText(this.name, visible(batch.name));
     this.naming.know(batch.name);
     this.tags.show(batch.tags);
     showBadge(this.badge, badgeOf(batch));
-    const firstName = batch.first_name === batch.name ? "" : ` as “${batch.first_name}”`;
+    const firstName = batch.first_name === batch.name ? "" : ` as “${shownName(batch.first_name)}”`;
     setText(this.made, `Created ${dayAndTime(new Date(batch.created_at))}${firstName}`);
     this.run.hidden = !batch.flow_run_url;
     setAttribute(this.run, "href", batch.flow_run_url);
@@ -156,12 +157,12 @@ export class Summary {
 }
 
 function failedJob({ path, error }) {
-  return make("li", {}, make("bdi", { class: "strong" }, path), ` - ${reasonBehind(path, error)}`);
+  return make("li", {}, nameElement(path, { class: "strong" }), ` - ${reasonBehind(path, error)}`);
 }
 
 /** Many jobs that failed for one reason: the reason once, the names on demand. */
 function failedJobs(reason, failed) {
-  const named = failed.slice(0, NAMED_AT_ONCE).map(({ path }) => make("li", {}, make("bdi", {}, path)));
+  const named = failed.slice(0, NAMED_AT_ONCE).map(({ path }) => make("li", {}, nameElement(path)));
   const more = failed.length - named.length;
   if (more) named.push(make("li", {}, `and ${number(more)} more: the filter “Failed” below shows them all`));
   const head = make("summary", {}, make("span", { class: "strong" }, counted(failed.length, "job")), ` - ${reason}`);

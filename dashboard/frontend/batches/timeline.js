@@ -1,22 +1,35 @@
-// What the devices did when, as figures: from the attempts of a batch's jobs, those that failed as well.
+// What the devices did when, as figures: from the attempts of a batch's jobs, those that failed as well, and from the
+// times for which other devices helped with them.
 
 const KINDS = { completed: "good", failed: "bad", crashed: "bad", cancelled: "warn" };
 
-/** Every attempt of every job as a span of time in milliseconds, the earliest first; one that lasts ends *at* now. */
+/** Every attempt of every job, and all help, as spans of milliseconds, the earliest first; what lasts ends *at* now. */
 export function spansOf(jobs, at) {
   return jobs
-    .flatMap((job) =>
-      job.attempts.map((attempt, index) => ({
-        job,
+    .flatMap((job) => [
+      ...job.attempts.map((attempt, index) => ({
+        ...spanOf(attempt, job, at),
         number: index + 1,
-        pool: attempt.work_pool || job.work_pool || "",
-        from: Date.parse(attempt.started_at),
-        to: attempt.ended_at ? Date.parse(attempt.ended_at) : at,
         word: index === job.attempts.length - 1 ? job.stage : attempt.ended_as,
-        kind: attempt.ended_at ? KINDS[attempt.ended_as] ?? "warn" : "busy",
-      }))
-    )
+      })),
+      ...job.helpers.map((help) => ({
+        ...spanOf(help, job, at),
+        helps: true,
+        word: help.ended_at ? "helped" : "helps",
+      })),
+    ])
     .sort((one, other) => one.from - other.from);
+}
+
+function spanOf({ work_pool: pool, started_at: from, ended_at: to, ended_as: state }, job, at) {
+  return {
+    job,
+    pool: pool || job.work_pool || "",
+    from: Date.parse(from),
+    to: to ? Date.parse(to) : at,
+    kind: to ? KINDS[state] ?? "warn" : "busy",
+    helps: false,
+  };
 }
 
 /** The spans by device, each in the first lane that is free when it begins; *idle* ones have none. */
@@ -33,7 +46,8 @@ export function lanesOf(spans, idle = []) {
     .map(([name, lanes]) => ({
       name,
       lanes: lanes.length ? lanes : [[]],
-      jobs: new Set(lanes.flat().map(({ job }) => job.job_id)).size,
+      jobs: new Set(lanes.flat().filter(({ helps }) => !helps).map(({ job }) => job.job_id)).size,
+      helps: new Set(lanes.flat().filter(({ helps }) => helps).map(({ job }) => job.job_id)).size,
       busy: sum(joined(lanes.flat())),
     }))
     .sort((one, other) => collator.compare(one.name, other.name));

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks.batches import StoredModel
+from tasks.names import shown_name
 from tasks.orchestration.status import PoolFailure, PoolRun, PoolStatus
 from tasks.orchestration.summary import duration
 
@@ -183,12 +184,12 @@ def _run_line(run: PoolRun) -> RunLine:
     attempt = f"attempt {run.attempt}" if run.attempt > 1 else ""
     again = run.note if not run.running and run.attempt > 1 else ""
     return RunLine(
-        name=run.name,
+        name=f"helps with {run.name}" if run.helps else run.name,
         url=run.flow_run_url,
         batch_id=run.batch_id,
-        batch=run.batch_name or run.batch_id,
+        batch=shown_name(run.batch_name) or run.batch_id,
         state=" · ".join(filter(None, (length, attempt, again))),
-        percent=math.floor(run.progress * 100) if run.running else None,
+        percent=math.floor(run.progress * 100) if run.running and not run.helps else None,
     )
 
 

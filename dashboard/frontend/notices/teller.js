@@ -2,6 +2,7 @@
 
 import { ENDED, outcomeOf, resultOf } from "../batches/outcome.js";
 import { call, wasAccepted } from "../shared/api.js";
+import { shownName } from "../shared/names.js";
 import { wishes } from "./wishes.js";
 
 const LOCK = "batchscribe.teller";
@@ -33,7 +34,7 @@ export async function tellEnds(now = Date.now()) {
 
 function tell(batch) {
   try {
-    const notification = new Notification(`${batch.name}: ${resultOf(batch).toLowerCase()}`, {
+    const notification = new Notification(`${shownName(batch.name)}: ${resultOf(batch).toLowerCase()}`, {
       body: outcomeOf(batch.summary),
       tag: `batchscribe.${batch.batch_id}`,
     });

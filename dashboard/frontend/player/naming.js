@@ -2,6 +2,7 @@
 
 import { call, reasonOf, wasAccepted } from "../shared/api.js";
 import { NameField } from "../shared/name_field.js";
+import { shownName } from "../shared/names.js";
 import { AWAY } from "./readable.js";
 
 export class RecordingName {
@@ -21,8 +22,8 @@ export class RecordingName {
   show(title) {
     const folders = this.path.split("/");
     const name = title || folders.pop();
-    this.find("name").textContent = name;
-    this.find("folder").textContent = folders.join(" / ");
+    this.find("name").textContent = shownName(name);
+    this.find("folder").textContent = folders.map(shownName).join(" / ");
     this.find("folder").hidden = !folders.length;
     this.field.know(title);
   }

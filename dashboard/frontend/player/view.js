@@ -3,6 +3,7 @@
 import { make } from "../shared/dom.js";
 import { clock, dayAndTime, duration, textLength } from "../shared/formats.js";
 import { languageName } from "../shared/options.js";
+import { shownName } from "../shared/names.js";
 import { DOUBTED, UNLIKELY } from "./doubts.js";
 import { wordAt } from "./layout.js";
 import { areSeveral, nameOf } from "./speakers.js";
@@ -114,7 +115,10 @@ export function factsOf(transcript) {
   const { revision = 0, revised_at: revisedAt, revised_by: revisedBy } = transcript;
   if (revision) {
     const title = revisedAt ? `Saved on ${dayAndTime(new Date(revisedAt))}` : "";
-    facts.splice(1, 0, { text: [`Revision ${revision}`, revisedBy].filter(Boolean).join(", "), title });
+    facts.splice(1, 0, {
+      text: [`Revision ${revision}`, shownName(revisedBy ?? "")].filter(Boolean).join(", "),
+      title,
+    });
   }
   const stream = audioStreamOf(processing);
   if (stream) facts.push({ text: stream, title: "The others were left out; the option audio_stream chooses one" });

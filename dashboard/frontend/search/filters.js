@@ -3,6 +3,7 @@
 import { make, setText } from "../shared/dom.js";
 import { number } from "../shared/formats.js";
 import { TagChoice } from "../shared/tag_choice.js";
+import { shownName } from "../shared/names.js";
 import { PERIODS } from "./found.js";
 
 const languageNames = new Intl.DisplayNames(["en"], { type: "language" });
@@ -43,7 +44,7 @@ export class Filters {
   learn({ index, recordings }, { language, batch }) {
     this.languages = index.languages;
     this.offer(index.languages, language);
-    if (batch && recordings.length) setText(this.batch, `Only in “${recordings[0].batch_name.text}” ✕`);
+    if (batch && recordings.length) setText(this.batch, `Only in “${shownName(recordings[0].batch_name.text)}” ✕`);
   }
 
   offer(languages, chosen) {

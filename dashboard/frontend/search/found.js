@@ -1,6 +1,7 @@
 // What is told of a search, in words.
 
 import { counted, number } from "../shared/formats.js";
+import { shownName } from "../shared/names.js";
 
 export const NOTHING = { q: "", language: "", period: "", batch: "", tag: "" };
 
@@ -41,7 +42,7 @@ export function countSentence(
     const where = language || period || batch || tag
       ? "Only those of the filters were searched."
       : `${searched} searched.`;
-    return `No transcript has “${query}” in what is said or in its name. ${where}`;
+    return `No transcript has “${shownName(query)}” in what is said or in its name. ${where}`;
   }
   const recordings = counted(total, "recording");
   if (!hits) return recordings;

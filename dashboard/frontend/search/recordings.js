@@ -2,6 +2,7 @@
 
 import { make, onPlainClick } from "../shared/dom.js";
 import { clock, counted } from "../shared/formats.js";
+import { shownName, visible } from "../shared/names.js";
 import { partsOf, placeOf } from "./found.js";
 
 const HITS_SHOWN = 3;
@@ -19,9 +20,9 @@ export function recordingElement(recording, leave, onlyBatch) {
     shown[0]?.start,
     leave,
     { class: "path" },
-    make("bdi", {}, ...marked(title.text ? title : path)),
+    make("bdi", {}, ...markedName(title.text ? title : path)),
   );
-  const toBatch = make("a", { href: `batches?batch=${batchId}` }, make("bdi", {}, ...marked(batch)));
+  const toBatch = make("a", { href: `batches?batch=${batchId}` }, make("bdi", {}, ...markedName(batch)));
   onPlainClick(toBatch, () => leave("batch", batchId));
   return make(
     "li",
@@ -30,7 +31,7 @@ export function recordingElement(recording, leave, onlyBatch) {
     make(
       "p",
       { class: "small" },
-      title.text && make("bdi", {}, ...marked(path)),
+      title.text && make("bdi", {}, ...markedName(path)),
       title.text && " · ",
       toBatch,
       total ? ` · ${counted(total, "sentence")}` : " · found by its name",
@@ -43,7 +44,7 @@ export function recordingElement(recording, leave, onlyBatch) {
 }
 
 function onlyBatchButton(batch, search) {
-  const label = `Search only in ${batch.text}`;
+  const label = `Search only in ${shownName(batch.text)}`;
   return make("button", { type: "button", class: "link", "aria-label": label, onclick: search }, "only this batch");
 }
 
@@ -71,4 +72,7 @@ function placeLink(recording, start, leave, attributes, ...children) {
   return link;
 }
 
-const marked = (text) => partsOf(text).map(([part, isMarked]) => isMarked ? make("mark", {}, part) : part);
+const markedName = (name) => marked(name, visible);
+
+const marked = (text, shown = String) =>
+  partsOf(text).map(([part, isMarked]) => isMarked ? make("mark", {}, shown(part)) : shown(part));

@@ -1,5 +1,7 @@
 // What a tab tells outside of its page: in its title, and of an upload in the navigation of all pages.
 
+import { shownName } from "./names.js";
+
 const PLACES = "[data-testid=stHeader], [data-testid=stTopNavLink], [data-testid=stSidebarNavLink]";
 
 export class Beacon {
@@ -34,7 +36,9 @@ export class Beacon {
     const { document } = globalThis;
     if (!document) return;
     if (document.title !== this.shown) this.plain = document.title; // Streamlit's own
-    this.shown = [this.upload, this.batch?.brief, this.batch?.name || this.plain].filter(Boolean).join(" · ");
+    this.shown = [this.upload, this.batch?.brief, shownName(this.batch?.name ?? "") || this.plain].filter(Boolean).join(
+      " · ",
+    );
     if (document.title !== this.shown) document.title = this.shown;
   }
 }

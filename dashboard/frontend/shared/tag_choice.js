@@ -2,6 +2,7 @@
 
 import { call, wasAccepted } from "./api.js";
 import { make, offerOptions } from "./dom.js";
+import { shownName } from "./names.js";
 
 export class TagChoice {
   /** *onChange* is told the tag that was chosen; "" stands for any. */
@@ -16,8 +17,8 @@ export class TagChoice {
   /** Show what is chosen, also a tag that no batch has. */
   show(chosen) {
     const known = this.tags.find(({ tag }) => tag.toLowerCase() === chosen.toLowerCase());
-    const options = this.tags.map(({ tag, batches }) => [tag, `${tag} (${batches})`]);
-    const unknown = chosen && !known ? [[chosen, chosen]] : [];
+    const options = this.tags.map(({ tag, batches }) => [tag, `${shownName(tag)} (${batches})`]);
+    const unknown = chosen && !known ? [[chosen, shownName(chosen)]] : [];
     offerOptions(this.element, [["", "Any tag"], ...options, ...unknown]);
     this.element.value = known?.tag ?? chosen;
     this.element.hidden = !options.length && !chosen;

@@ -14,9 +14,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard.frontend.modules import SAMPLE_ADDRESS, component_script
-from dashboard.frontend.uploader.choices import AUDIO_STREAMS, LANGUAGES, MODELS, SPEAKER_COUNTS
+from dashboard.frontend.uploader.choices import AUDIO_STREAMS, MODELS, SPEAKER_COUNTS
 from tasks.media.formats import MEDIA_ENDINGS, MEDIA_STARTS, OTHER_STARTS, START_BYTES
 from tasks.names import DEFAULT_FORMATS, DocumentFormat
+from tasks.transcription.models import LANGUAGES
 
 FOLDER = Path(__file__).parent
 

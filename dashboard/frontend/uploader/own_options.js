@@ -1,6 +1,7 @@
 // The options of single files: which files are selected, and the dialog that asks for what they have differently.
 
 import { counted } from "../shared/formats.js";
+import { shownName } from "../shared/names.js";
 import { isOpenToChoice } from "./queue.js";
 
 const AS_BATCH = "";
@@ -22,7 +23,9 @@ export class OwnOptions {
   ask(items) {
     const dialog = this.find("own-options").content.firstElementChild.cloneNode(true);
     const { length } = items;
-    dialog.querySelector("h2").textContent = `Options of ${length > 1 ? counted(length, "file") : items[0].path}`;
+    dialog.querySelector("h2").textContent = `Options of ${
+      length > 1 ? counted(length, "file") : shownName(items[0].path)
+    }`;
     for (const select of dialog.querySelectorAll("select")) this.#offer(select, items);
     dialog.querySelector("[type=button]").onclick = () => dialog.close("");
     dialog.onclose = () => {

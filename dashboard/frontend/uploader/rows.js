@@ -2,6 +2,7 @@
 
 import { fileSize, percentOf } from "../shared/formats.js";
 import { optionsText } from "../shared/options.js";
+import { shownName, visible } from "../shared/names.js";
 import { endingOf } from "./choosing.js";
 import { isOpenToChoice, Status } from "./queue.js";
 
@@ -59,14 +60,14 @@ export class Rows {
     kind.dataset.kind = VIDEO.has(ending) ? "video" : "audio";
     kind.querySelector("use").setAttribute("href", `#icon-${kind.dataset.kind}`);
     kind.lastElementChild.textContent = ending;
-    name.title = item.path;
-    name.firstElementChild.textContent = fileName;
-    name.children[1].textContent = item.path.slice(0, cut);
+    name.title = shownName(item.path);
+    name.firstElementChild.textContent = visible(fileName);
+    name.children[1].textContent = visible(item.path.slice(0, cut));
     size.textContent = fileSize(item.size);
-    row.querySelector(".remove").setAttribute("aria-label", `Remove ${fileName}`);
-    row.querySelector(".own").setAttribute("aria-label", `Options of ${fileName}`);
-    row.querySelector("input").setAttribute("aria-label", `Select ${fileName}`);
-    row.querySelector("progress").setAttribute("aria-label", `Progress of ${fileName}`);
+    row.querySelector(".remove").setAttribute("aria-label", `Remove ${shownName(fileName)}`);
+    row.querySelector(".own").setAttribute("aria-label", `Options of ${shownName(fileName)}`);
+    row.querySelector("input").setAttribute("aria-label", `Select ${shownName(fileName)}`);
+    row.querySelector("progress").setAttribute("aria-label", `Progress of ${shownName(fileName)}`);
     row.item = item;
     this.rows.set(item, row);
     paintStatus(row, item);

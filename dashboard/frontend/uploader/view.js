@@ -2,6 +2,7 @@
 
 import { stickBelowHeader } from "../shared/dom.js";
 import { counted, fileSize, number, percentOf } from "../shared/formats.js";
+import { shownName } from "../shared/names.js";
 import { TellMe } from "../notices/tell_me.js";
 import { LEFT_OUT } from "./choosing.js";
 import { Entrance } from "./entrance.js";
@@ -80,7 +81,7 @@ export class View {
   // Has the page open the batch that was just started.
   lead(started) {
     this.form.forgetName();
-    this.#announce(`The batch ${started.name} has started with ${counted(started.files, "file")}.`);
+    this.#announce(`The batch ${shownName(started.name)} has started with ${counted(started.files, "file")}.`);
     this.#open(started);
   }
 
@@ -214,7 +215,7 @@ export class View {
     this.#paintInterrupted();
     this.#showIf("started", started);
     if (started) {
-      const text = `The batch “${started.name}” has started with ${counted(started.files, "file")}.`;
+      const text = `The batch “${shownName(started.name)}” has started with ${counted(started.files, "file")}.`;
       this.find("started").firstElementChild.textContent = text;
       this.find("started").querySelector("a").href = `/batches?batch=${started.batchId}`;
     }
@@ -269,7 +270,7 @@ export class View {
     box.painted = `${leftOut.length} ${box.open}`;
     box.firstElementChild.textContent = leftOutText(leftOut);
     const lines = box.open
-      ? leftOut.slice(0, MOST_LEFT_OUT_SHOWN).map(({ path, why }) => `${path} (${LEFT_OUT[why]})`)
+      ? leftOut.slice(0, MOST_LEFT_OUT_SHOWN).map(({ path, why }) => `${shownName(path)} (${LEFT_OUT[why]})`)
       : [];
     if (box.open && leftOut.length > lines.length) lines.push(`and ${leftOut.length - lines.length} more`);
     box.lastElementChild.replaceChildren(...lines.map(listItem));

@@ -1,6 +1,7 @@
 // The sentences about an upload.
 
 import { counted, dayAndTime, fileSize, number, percentOf, timeLeft } from "../shared/formats.js";
+import { shownName } from "../shared/names.js";
 import { LEFT_OUT } from "./choosing.js";
 import { LOST, Phase, Status, UNDER_WAY } from "./queue.js";
 
@@ -75,7 +76,7 @@ export function interruptedText({ name, jobs, notes, parts = 0, partBytes = 0 })
   } on the server`;
   const partly = parts ? `, and ${fileSize(partBytes)} of ${parts === 1 ? "one more" : `${number(parts)} more`}` : "";
   return (
-    `The upload of “${name}” was interrupted: ${arrived}${partly}. ` +
+    `The upload of “${shownName(name)}” was interrupted: ${arrived}${partly}. ` +
     "Continue, then choose the missing ones, or the same folder again: what is there already is skipped."
   );
 }

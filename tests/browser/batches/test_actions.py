@@ -18,6 +18,18 @@ def test_failed_jobs_are_retried(open_page, make_batch):
     expect(page.get_by_role("button", name="Retry Failed")).to_be_visible(timeout=SECONDS)
 
 
+def test_a_retry_in_prefect_is_followed_by_the_page_that_is_open(open_page, make_batch, stack):
+    batch = make_batch("Retried in Prefect", {"broken.mp3": CORRUPT})
+    run_id = batch.finished()["flow_run_id"]
+    page = open_page(address(batch))
+    expect(page.get_by_role("button", name="Retry Failed")).to_be_visible()
+    page.evaluate("window.loadedOnce = true")
+    retry = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+    stack.prefect.post(f"/flow_runs/{run_id}/set_state", json={"state": retry, "force": True}).raise_for_status()
+    expect(row(page, "broken.mp3")).to_contain_text("attempt 2", timeout=SECONDS)
+    assert page.evaluate("window.loadedOnce")
+
+
 def test_a_retry_succeeds_once_the_cause_is_gone(open_page, stack, make_batch, speech):
     batch = make_batch("Put right", {"talk.mp3": speech, "other.mp3": speech}, start=False)
     upload = stack.data / "uploads" / batch.batch_id / batch.job_ids["talk.mp3"]
@@ -152,6 +164,25 @@ def test_tags_are_added_and_removed_and_lead_to_the_batches_that_have_them(open_
     assert batch.status()["tags"] == [tag]
 
 
+def test_tags_are_typed_with_commas_and_removed_by_the_backspace_key(open_page, make_batch):
+    batch = make_batch("Typed tags", {}, start=False)
+    page = open_page(address(batch))
+    field = page.get_by_role("combobox", name="Add a tag")
+    tags = page.get_by_role("list", name="Tags").get_by_role("listitem")
+    field.press_sequentially("one,two")
+    expect(tags).to_have_text(["one✕"])
+    expect(field).to_have_value("two")
+    field.fill("three, four,")
+    field.press("Enter")
+    expect(tags).to_have_text(["four✕", "one✕", "three✕"])
+    expect(field).to_have_value("")
+    field.press("Backspace")
+    page.get_by_role("button", name="Remove the tag three").press("Backspace")
+    expect(tags).to_have_text(["four✕", "one✕"])
+    expect(field).to_be_focused()
+    assert batch.status()["tags"] == ["four", "one"]
+
+
 def test_several_jobs_are_dismissed_downloaded_and_retried_at_once(open_page, make_batch, speech):
     files = {"a.mp3": speech, "b.mp3": CORRUPT, "c.mp3": CORRUPT, "d.mp3": CORRUPT}
     batch = make_batch("Many at once", files)
@@ -211,6 +242,10 @@ def test_the_end_is_told_once_on_whatever_page_a_tab_is(open_page, stack, make_b
 
 def test_notifications_that_the_browser_blocks_are_said(open_page, make_batch):
     page = open_page(address(make_batch("Not to be told", {"empty.mp3": b""}, start=False)))
+    devtools = page.context.new_cdp_session(page)
+    profile = devtools.send("Target.getTargetInfo")["targetInfo"]["browserContextId"]
+    blocked = {"permission": {"name": "notifications"}, "setting": "denied", "browserContextId": profile}
+    devtools.send("Browser.setPermission", blocked)
     page.get_by_role("checkbox", name=TELL).click()
     expect(summary(page)).to_contain_text("The browser blocks notifications of this page.")
     expect(page.get_by_role("checkbox", name=TELL)).not_to_be_checked()

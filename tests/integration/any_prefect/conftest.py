@@ -124,7 +124,7 @@ class Postgres:
         """End it as a power failure would, with all its processes."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)  # its immediate shutdown: no goodbye to clients, recovery after
-            self._process.wait(30)
+            self._process.wait(120)
 
     def execute(self, statement: str) -> str:
         """Return what *statement* gives, as psql prints it without frame."""
@@ -177,4 +177,4 @@ def redis(tmp_path_factory) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)

@@ -1,5 +1,6 @@
 """A dashboard process beside a real Prefect server: what a browser or a script talks to, without workers."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -8,15 +9,32 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from tasks.batches import BATCH_DEPLOYMENT, BATCH_FLOW, GPU_TAG, RECORDING_FLOW, batch_tag, job_tag
+from tasks.batches import (
+    BATCH_DEPLOYMENT,
+    BATCH_FLOW,
+    GPU_TAG,
+    RECORDING_FLOW,
+    Batch,
+    Job,
+    Recording,
+    batch_tag,
+    helpers_tag,
+    helps_tag,
+    job_tag,
+)
+from tasks.orchestration.open_jobs import Waiting
 from tests.support.prefect_server import running_prefect_server
 from tests.support.processes import free_ports
 from tests.support.waiting import wait_until
@@ -41,7 +59,7 @@ def process(command, *, log: Path, env, cwd):
         if running.poll() is None:
             running.terminate()
             try:
-                running.wait(20)
+                running.wait(60)
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)
                 running.wait()
@@ -72,10 +90,16 @@ class Prefect:
         return own[0] if own else None
 
     def make_child(self, batch_id, job_id, *, audio_seconds=60.0):
+        return self._make_run([batch_tag(batch_id), job_tag(job_id)], audio_seconds)
+
+    def make_helper(self, batch_id, job_id, *, audio_seconds=60.0):
+        return self._make_run([helpers_tag(batch_id), helps_tag(job_id)], audio_seconds)
+
+    def _make_run(self, tags, audio_seconds):
         deployment = self.http.get(f"deployments/name/{RECORDING_FLOW}/gpu-0").json()
         run = self.post(
             f"deployments/{deployment['id']}/create_flow_run",
-            tags=[batch_tag(batch_id), job_tag(job_id)],
+            tags=tags,
             parameters={"recording": {"audio_seconds": audio_seconds}},
             enforce_parameter_schema=False,
         )
@@ -258,7 +282,7 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def recorded(dashboard, batch_id, job_id, *, sound=b"sound"):
+def recorded(dashboard, batch_id, job_id, *, sound=b"sound", video_type=None):
     """Put a recording into the store, as a conversion leaves it."""
     key = f"batches/{batch_id}/recordings/{job_id}"
     recording = {
@@ -267,6 +291,7 @@ def recorded(dashboard, batch_id, job_id, *, sound=b"sound"):
         "size": len(sound),
         "sha256": sha256(sound),
         "audio_seconds": 12.5,
+        "video_type": video_type,
     }
     dashboard.store(f"{key}.mp3", sound)
     dashboard.store(f"{key}.speech", b"{}")
@@ -303,3 +328,33 @@ def publish():
 @pytest.fixture
 def wait():
     return wait_until
+
+
+@pytest.fixture
+def on_server(prefect):
+    """Calls a coroutine function with a client of the server and a counter of the requests that it makes."""
+
+    def call(work, *arguments):
+        async def connected():
+            requests: Counter[str] = Counter()
+
+            async def count(request):
+                requests[request.url.path] += 1
+
+            async with PrefectClient(prefect.url, httpx_settings={"event_hooks": {"request": [count]}}) as client:
+                requests.clear()  # of the connection itself
+                return await work(client, requests, *arguments)
+
+        with temporary_settings({PREFECT_API_URL: prefect.url}):  # Prefect's own lock takes no client
+            return asyncio.run(connected())
+
+    return call
+
+
+@pytest.fixture
+def ready():
+    """A job of a batch whose recording is there."""
+    batch = Batch(batch_id=f"20260101-120000-{uuid4().hex[:6]}", name="talks", created_at=datetime.now(UTC))
+    job = Job(job_id=uuid4().hex, path="talk.mp3", size=1, sha256="0", document_stem="talk")
+    recording = Recording(job_id=job.job_id, key="talk.mp3", size=1, sha256="0", audio_seconds=30.0)
+    return batch, Waiting(job, recording)

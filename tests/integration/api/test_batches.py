@@ -46,6 +46,8 @@ def test_an_upload_may_have_options_of_its_own(dashboard):
         ({"speakers": "21"}, "speakers: Value error, write off, auto or the number of speakers, from 1 to 20"),
         ({"audio_stream": "99"}, "audio_stream: Input should be less than or equal to 50"),
         ({"task": "translate"}, "task: Extra inputs are not permitted"),
+        ({"model": "larg-v3"}, "There is no model larg-v3. Choose auto or one of tiny, "),
+        ({"language": "xx"}, "Whisper knows no language xx. Choose auto, or one of af, "),
     ],
 )
 def test_options_of_an_upload_that_are_none_are_named(dashboard, own, said):
@@ -57,6 +59,9 @@ def test_options_of_an_upload_that_are_none_are_named(dashboard, own, said):
 
 
 WRONG_BODIES = [
+    ({"options": {"model": "larg-v3"}}, "There is no model larg-v3. Choose auto or one of tiny, "),
+    ({"options": {"language": "xx"}}, "Whisper knows no language xx. Choose auto, or one of af, "),
+    ({"options": {"task": "summarise"}}, "options.task: Input should be 'transcribe' or 'translate'"),
     ({"options": {"language": "German"}}, "options.language"),
     ({"options": {"formats": ["pdf"]}}, "options.formats"),
     ({"options": {"modell": "base"}}, "options.modell"),

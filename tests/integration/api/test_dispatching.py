@@ -1,29 +1,25 @@
 """Dispatch of jobs to pools, against a real server: any number of pools, the router's limit, and runs that crash."""
 
-import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate, WorkPoolCreate
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled, Pending, Running
 
-from tasks.batches import BATCH_FLOW, GPU_TAG, RECORDING_FLOW, ROUTER_LIMIT, Batch, Job, Recording, job_tag
+from tasks.batches import ROUTER_LIMIT, job_tag
 from tasks.cleanup.cleaner import read_abandoned
 from tasks.orchestration import paging
 from tasks.orchestration.dispatcher import Dispatcher
 from tasks.orchestration.lost_runs import RUNNING_SECONDS, SECONDS_BETWEEN_SEARCHES, LostRuns
-from tasks.orchestration.open_jobs import Waiting
 from tasks.orchestration.planning import RunningBatches
 from tasks.orchestration.pools import forget_deployments, read_gpu_pools, read_pools
 from tasks.orchestration.prefect_runs import job_run_of, read_running_batches
@@ -32,51 +28,10 @@ from tasks.orchestration.recovery import MAX_CRASHES
 from tasks.orchestration.router import RouterUnusable
 from tasks.orchestration.run_recovery import restart_crashed
 from tasks.orchestration.waiting import forget_waiting, tell_waiting, waits_for
+from tests.support.pools_on_server import batch_run, gpu_pools
 
 MANY, PAGE = 23, 10
 """Three pages of pools. With the server's own page of 200 the same takes a minute: making a deployment is slow."""
-
-
-@pytest.fixture
-def on_server(prefect):
-    """Calls a coroutine function with a client of the server and a counter of the requests that it makes."""
-
-    def call(work, *arguments):
-        async def connected():
-            requests: Counter[str] = Counter()
-
-            async def count(request):
-                requests[request.url.path] += 1
-
-            async with PrefectClient(prefect.url, httpx_settings={"event_hooks": {"request": [count]}}) as client:
-                requests.clear()  # of the connection itself
-                return await work(client, requests, *arguments)
-
-        with temporary_settings({PREFECT_API_URL: prefect.url}):  # Prefect's own lock takes no client
-            return asyncio.run(connected())
-
-    return call
-
-
-@asynccontextmanager
-async def gpu_pools(client, *names, pool_type="process", tags=(GPU_TAG,)):
-    """Pools with a worker that answers and a deployment of another name, for as long as the context lasts."""
-    flow_id = await client.create_flow_from_name(RECORDING_FLOW)
-    beat = {"name": "a worker", "heartbeat_interval_seconds": 600}
-    deployments = []
-    try:
-        for name in names:
-            await client.create_work_pool(WorkPoolCreate(name=name, type=pool_type))
-            await client.request("POST", f"/work_pools/{name}/workers/heartbeat", json=beat)
-            deployments.append(
-                await client.create_deployment(flow_id, f"of {name}", work_pool_name=name, tags=list(tags))
-            )
-        yield
-    finally:
-        for deployment in deployments:
-            await client.delete_deployment(deployment)
-        for name in names:
-            await client.delete_work_pool(name)
 
 
 def test_all_of_more_pools_than_fit_a_page_are_seen_in_a_few_requests(on_server, monkeypatch):
@@ -112,22 +67,6 @@ def test_a_pool_counts_by_the_tag_of_its_deployment_whatever_its_type_and_name(o
 
     assert {"attic", "cellar"} <= (seen := on_server(look))
     assert "gpu-of-others" not in seen
-
-
-@pytest.fixture
-def ready():
-    """A job of a batch whose recording is there."""
-    batch = Batch(batch_id=f"20260101-120000-{uuid4().hex[:6]}", name="talks", created_at=datetime.now(UTC))
-    job = Job(job_id=uuid4().hex, path="talk.mp3", size=1, sha256="0", document_stem="talk")
-    recording = Recording(job_id=job.job_id, key="talk.mp3", size=1, sha256="0", audio_seconds=30.0)
-    return batch, Waiting(job, recording)
-
-
-async def batch_run(client, *tags):
-    """Return the id of a new batch run."""
-    flow_id = await client.create_flow_from_name(BATCH_FLOW)
-    created = await client.request("POST", "/flow_runs/", json={"flow_id": str(flow_id), "tags": tags})
-    return UUID(created.json()["id"])
 
 
 async def dispatched(client, batch, ready):

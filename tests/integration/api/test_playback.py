@@ -95,3 +95,17 @@ def test_the_upload_of_a_video_is_watched_while_it_is_kept(dashboard, publish, j
     for gone in (film, job_id):  # the other one is sound
         answer = dashboard.http.get(f"api/jobs/{gone}/video")
         assert (answer.status_code, "There is no video" in answer.json()["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "video_type"), [("interview", "video/webm"), ("film.mp3", "video/mp4"), ("sound.mp4", "")]
+)
+def test_an_upload_is_a_video_by_what_it_is_and_not_by_its_name(dashboard, publish, record, name, video_type):
+    batch_id = dashboard.make_batch(name="Watching")
+    job = dashboard.upload(batch_id, name, b"ID3" + bytes(500)).json()["job_id"]
+    dashboard.start(batch_id)
+    publish(dashboard, batch_id, job)
+    record(dashboard, batch_id, job, video_type=video_type)
+    answer = dashboard.http.get(f"api/jobs/{job}/video")
+    expected = (200, video_type) if video_type else (404, "application/json")
+    assert (answer.status_code, answer.headers["content-type"]) == expected

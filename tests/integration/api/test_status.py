@@ -253,3 +253,26 @@ def test_a_run_that_was_cancelled_in_its_queue_counts_from_its_start(dashboard, 
         for told in (job, attempt)
     ]
     assert max(seconds) < 1.0
+
+
+def test_who_helps_is_told_beside_the_attempts_of_the_job_and_on_the_pool(dashboard, prefect, wait):
+    batch_id, flow_run_id, (helped, other) = dashboard.started_batch("a.mp3", "b.mp3")
+    for run_id in (flow_run_id, prefect.make_child(batch_id, helped), prefect.make_child(batch_id, other)):
+        prefect.set_state("flow_runs", run_id, "RUNNING")
+    ended, lasting = (prefect.make_helper(batch_id, helped) for _ in range(2))
+    prefect.make_helper(batch_id, helped)  # that one has not begun
+    for run_id, state in ((ended, "RUNNING"), (ended, "CRASHED"), (lasting, "RUNNING")):
+        prefect.set_state("flow_runs", run_id, state)
+    status = dashboard.status_once(batch_id, lambda now: len(now["jobs"][0]["helpers"]) == 2)
+    first, second = status["jobs"]
+    assert [(one["work_pool"], one["ended_as"]) for one in first["helpers"]] == [("gpu-0", "crashed"), ("gpu-0", None)]
+    assert (first["stage"], len(first["attempts"]), second["helpers"]) == ("transcribing", 1, [])
+
+    def on_pool():
+        (pool,) = dashboard.http.get("api/pools").json()
+        return [run for run in pool["runs"] if run["batch_id"] == batch_id and run["helps"]]
+
+    (helping,) = wait(on_pool, "the helping run")
+    assert (helping["job_id"], helping["running"], bool(helping["batch_name"])) == (helped, True, True)
+    prefect.set_state("flow_runs", lasting, "COMPLETED")
+    dashboard.status_once(batch_id, lambda now: all(one["ended_at"] for one in now["jobs"][0]["helpers"]))

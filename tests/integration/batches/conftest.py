@@ -1,4 +1,4 @@
-"""Uploads that cannot become documents, and a stack to kill parts of."""
+"""Uploads that cannot become documents, a stack to kill parts of, and a store without one."""
 
 import os
 import shutil
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
+
+from tasks.storage.base import Store
+from tasks.storage.folder import open_folder
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +43,15 @@ def fragile(_make_stack):
     """A stack with simulated devices to kill parts of; what a test killed or stopped is back at its end."""
     stack = _make_stack("cpu,cpu")
     stack.simulate_devices()
+    stack.environment["BATCHSCRIBE_PARTS_FROM_MINUTES"] = "1"
     try:
         stack.start()
         yield stack
     finally:
         stack.close()
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """An empty store in a folder."""
+    return open_folder(tmp_path / "store")

@@ -18,8 +18,9 @@ ROWS = re.compile(r"^\| (?P<what>\S.*?) \| (?:store|uploads|work|prefect) \| (?P
 
 @pytest.fixture(scope="module")
 def forgetful(_make_stack):
-    """A stack on which everything's time is over as soon as it could be."""
+    """A stack on which everything's time is over as soon as it could be. It is cleaned up when a test asks for it."""
     stack = _make_stack("cpu")
+    stack.simulate_devices()
     stack.environment |= {
         "BATCHSCRIBE_RETENTION_HOURS": "0",
         "BATCHSCRIBE_RECORDING_RETENTION_DAYS": "0",
@@ -27,6 +28,8 @@ def forgetful(_make_stack):
     }
     try:
         stack.start()
+        deployment = stack.prefect.get("/deployments/name/clean-up/cpu").json()
+        stack.prefect.post(f"/deployments/{deployment['id']}/pause_deployment").raise_for_status()
         yield stack
     finally:
         stack.close()

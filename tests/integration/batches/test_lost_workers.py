@@ -83,7 +83,6 @@ def room_for_many(fragile):
     fragile.prefect.patch(queue, json={"concurrency_limit": before}).raise_for_status()
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("room_for_many")
 def test_many_batches_are_open_side_by_side_and_lost_processes_cost_none_of_them(fragile, clips, new_batch):
     for pool in POOLS:
@@ -180,7 +179,6 @@ def is_attended(stack, pool: str) -> bool:
     return any(worker["status"] == "ONLINE" for worker in workers)
 
 
-@pytest.mark.timeout(600)  # it waits for two periods of grace, and for the stack if it is the first to need it
 @pytest.mark.parametrize("paused", [False, True], ids=["going on", "paused"])
 def test_runs_of_a_worker_that_is_killed_and_never_comes_back_go_on_elsewhere(
     fragile, clips, new_batch, record_property, paused

@@ -79,7 +79,7 @@ def attic(stack, environment, tmp_path_factory):
     yield worker
     worker.send_signal(signal.SIGTERM)
     try:
-        worker.wait(30)
+        worker.wait(120)
     except subprocess.TimeoutExpired:
         worker.kill()
     pause(stack, paused=False)

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import FlowRun, StateType, WorkPool, WorkPoo
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.states import Completed
 
-from tasks.batches import ALREADY_PUBLISHED
+from tasks.batches import ALREADY_PUBLISHED, SHARED, helps_tag
 from tasks.orchestration.pool_model import SLOTS_WITHOUT_LIMIT
 from tasks.orchestration.pool_speed import DEFAULT_REAL_TIME_FACTOR
 from tasks.orchestration.pools import read_pools
@@ -38,9 +38,10 @@ def pool(name: str, pool_type: str = "warm", **known: object) -> WorkPool:
     return WorkPool(id=uuid4(), name=name, type=pool_type, **known)
 
 
-def completed(seconds: float, name: str = "Completed") -> FlowRun:
+def completed(seconds: float, name: str = "Completed", *tags: str) -> FlowRun:
     """A run of an hour of audio that took so long."""
     return FlowRun(
+        tags=list(tags),
         flow_id=uuid4(),
         work_pool_name="gpu-0",
         run_count=1,
@@ -70,8 +71,10 @@ def test_only_a_warm_worker_puts_its_pool_into_quarantine(pool_type, condition):
         ((completed(720),), 0.2),
         ((completed(720), completed(1, ALREADY_PUBLISHED), completed(1, ALREADY_PUBLISHED)), 0.2),
         ((completed(1, ALREADY_PUBLISHED),), DEFAULT_REAL_TIME_FACTOR),
+        ((completed(720), completed(240, SHARED), completed(240, SHARED)), 0.2),
+        ((completed(720), *[completed(60, "Completed", helps_tag("a job"))] * 3), 0.2),
     ],
 )
-def test_a_run_that_found_its_documents_published_says_nothing_of_the_pools_speed(runs, factor):
+def test_a_run_that_has_not_done_all_of_a_job_says_nothing_of_the_pools_speed(runs, factor):
     (seen,) = asyncio.run(read_pools(Server(pool("gpu-0"), completed=runs)))
     assert seen.real_time_factor == pytest.approx(factor)

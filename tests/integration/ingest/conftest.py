@@ -206,3 +206,8 @@ def watch(batches_deployed, tmp_path) -> Callable[..., WatchedInbox]:
         return WatchedInbox(settings, Inbox.model_validate({"name": unique, **chosen}))
 
     return make
+
+
+def waiting(report: InboxReport) -> dict[str, str]:
+    """Return the reasons of files that wait, by their paths."""
+    return {file.path: file.reason for file in report.waiting}

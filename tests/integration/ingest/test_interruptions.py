@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import pytest
 from prefect.client.orchestration import get_client
 
 from tasks.cleanup.deletion import sweep_uploads
@@ -93,7 +92,6 @@ def drop_three(inbox, dropped, number: int) -> None:
         inbox.drop(name, name)
 
 
-@pytest.mark.timeout(600)
 def test_a_scan_may_be_killed_before_each_of_its_steps(watch):
     inbox = watch(max_open_batches=1000)
     dropped: dict[str, str] = {}

@@ -88,7 +88,7 @@ def test_only_one_dispatcher_at_a_time_may_choose(stack):
 )
 def test_a_setting_that_cannot_be_followed_ends_the_start_with_what_to_do(new_stack, settings, sentence):
     refused = new_stack()
-    assert refused.launch(**settings).wait(30) == 1
+    assert refused.launch(**settings).wait(120) == 1
     assert sentence in refused.output
     assert "Traceback" not in refused.output
 
@@ -96,7 +96,7 @@ def test_a_setting_that_cannot_be_followed_ends_the_start_with_what_to_do(new_st
 def test_a_data_folder_in_use_is_refused_with_the_process_that_holds_it(stack, new_stack):
     second = new_stack()
     process = second.launch(BATCHSCRIBE_DATA=str(stack.data))
-    assert process.wait(30) == 1
+    assert process.wait(120) == 1
     holder = json.loads((stack.data / "up.lock").read_text())["holder"]["pid"]
     assert f"already runs with the data folder {stack.data} (process {holder})" in second.output
     assert stack.api.get("/health").status_code == 200
@@ -105,7 +105,7 @@ def test_a_data_folder_in_use_is_refused_with_the_process_that_holds_it(stack, n
 def test_a_taken_port_is_named_with_the_setting_that_changes_it(new_stack):
     stack = new_stack()
     with socket.create_server(("127.0.0.1", stack.port)):
-        assert stack.launch().wait(30) == 1
+        assert stack.launch().wait(120) == 1
     assert f"Port {stack.port} on 127.0.0.1 cannot be used: Address already in use." in stack.output
     assert "Set BATCHSCRIBE_PORT to another one." in stack.output
     assert not stack.processes()
@@ -113,7 +113,7 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it(new_stack):
 
 def test_a_setting_that_makes_no_sense_is_named(new_stack):
     stack = new_stack()
-    assert stack.launch(BATCHSCRIBE_PORT="many").wait(30) == 1
+    assert stack.launch(BATCHSCRIBE_PORT="many").wait(120) == 1
     assert stack.output.startswith("BATCHSCRIBE_PORT: Input should be a valid integer")
 
 

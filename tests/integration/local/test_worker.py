@@ -84,7 +84,7 @@ def test_a_worker_that_dies_is_started_again_and_one_that_is_told_to_stops(machi
         assert f"{POOL}       Ended (SIGKILL); starting it again" in machine.output
     finally:
         keeper.send_signal(signal.SIGTERM)
-        assert keeper.wait(60) == 0
+        assert keeper.wait(120) == 0
     assert not machine.workers()
 
 
@@ -121,8 +121,8 @@ def test_a_pool_gets_no_second_worker(machine):
     try:
         _until(machine.heartbeat, "the worker")
         second = machine.work()
-        assert second.wait(60) == 1
+        assert second.wait(120) == 1
         assert f"{POOL} has a worker, which answers. Stop it first" in machine.output
     finally:
         first.send_signal(signal.SIGTERM)
-        assert first.wait(60) == 0
+        assert first.wait(120) == 0

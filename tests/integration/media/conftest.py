@@ -12,6 +12,13 @@ import pytest
 from tasks.media.ffmpeg import convert_file
 from tasks.media.plan import Conversion, ConversionLimits
 
+TOLERANCE_SECONDS = 0.1
+BEEP = (
+    *("-f", "lavfi", "-i", "sine=frequency=440:duration=8"),
+    *("-af", "volume=volume='if(between(t,6,7),1,0.02)':eval=frame,aresample=44100"),
+)
+"""Eight seconds, loud only from 6 to 7 s."""
+
 
 @dataclass(frozen=True)
 class Zoo:
@@ -127,3 +134,13 @@ def level_of() -> Callable[..., float]:
         return float(listing.split("mean_volume: ")[1].split(" dB")[0])
 
     return level
+
+
+def gaps_of(conversion: Conversion) -> list[tuple[float, float]]:
+    """Return the stretches whose sound is lost."""
+    return [(gap.start, gap.end) for gap in conversion.gaps]
+
+
+def near(*stretches: tuple[float, float], within: float = 0.3) -> list[object]:
+    """Return what equals stretches that begin and end near these."""
+    return [pytest.approx(stretch, abs=within) for stretch in stretches]

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 
 from tasks.batches import GapReason, Job, Recording, job_id_for
@@ -10,6 +11,7 @@ from tasks.outages import ask_the_error
 from tasks.settings import Settings
 from tasks.storage.keys import BatchKeys
 from tasks.storage.open_store import open_store
+from tasks.transcription.recorded_sound import RecordedSound
 from tasks.transcription.sound import decode
 from tasks.transcription.speech_plan import SpeechPlan
 from tasks.transcription.vad import plan_speech
@@ -59,6 +61,8 @@ def test_speech_is_found_with_the_conversion_in_the_very_sound_that_the_model_he
     plan = store.read(KEYS.speech_plan(recording.job_id))
     store.fetch(recording.key, tmp_path / "recording.mp3")
     sound = decode(tmp_path / "recording.mp3", name="", cancelled=lambda: False)
+    seekable = RecordedSound(tmp_path / "recording.mp3", name="", cancelled=lambda: False)
+    assert np.array_equal(seekable[:], sound)
     assert SpeechPlan.model_validate_json(plan) == plan_speech(sound, cancelled=lambda: False)
     assert recording.speech_sha256 == hashlib.sha256(plan).hexdigest()
 

@@ -9,9 +9,9 @@ from botocore.stub import ANY, Stubber
 
 from tasks.errors import StoreUnavailable
 from tasks.storage.open_store import open_store
+from tests.integration.storage.conftest import MIB
 from tests.support.s3_server import BUCKET
 
-MIB = 2**20
 WRITTEN = {"Bucket": BUCKET, "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "key-1", "StorageClass": "STANDARD_IA"}
 
 

@@ -141,6 +141,26 @@ def test_a_document_too_many_is_told_from_those_that_are_published(store, settin
     assert read_inventory(store, settings, BATCH).named is None
 
 
+def test_nothing_of_a_dismissed_job_is_left_by_the_clean_up(store, settings, ended_batch):
+    mark_kept(store, BATCH, KeepMark(kept_at=NOON), job_id=FAILED)
+    change_edits(store, BATCH, lambda edits: edits.without_jobs([FAILED]))
+    delete_jobs(store, settings, ended_batch.batch, [job for job in ended_batch.jobs if job.job_id == FAILED])
+    for item in going_at(store, settings, datetime.now(UTC)).removals:
+        remove_item(store, settings, item)
+    assert [key for key in store.list(KEYS.folder) if FAILED in key] == []
+    assert store.stat(KEYS.upload(DONE)) is not None
+    assert going_at(store, settings, datetime.now(UTC)).removals == {}
+
+
+def test_a_video_is_told_by_its_recording(store, settings, ended_batch):
+    assert ended_batch
+    assert read_inventory(store, settings, BATCH).videos == frozenset()
+    for job_id in (DONE, FAILED):
+        recording = Recording(job_id=job_id, key="a", size=3, sha256="0", audio_seconds=1, video_type="video/mp4")
+        write(store, KEYS.recording_record(job_id), recording)
+    assert read_inventory(store, settings, BATCH).videos == {DONE}
+
+
 def test_a_file_that_is_being_received_is_left_alone(store, settings):
     part = file(settings.uploads_folder, f"{BATCH}/0123.part")
     with part.open("rb") as receiving:

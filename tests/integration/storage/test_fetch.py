@@ -1,6 +1,5 @@
 """A recording arrives as it was stored, or not at all."""
 
-import asyncio
 import hashlib
 
 import pytest
@@ -29,25 +28,25 @@ def recording(content: bytes, plan: bytes = b"") -> Recording:
 
 def test_a_recording_arrives_as_it_was_stored(store, tmp_path):
     store.write("recordings/a.mp3", CONTENT)
-    asyncio.run(fetch_recording.fn(store, recording(CONTENT), tmp_path / "a.mp3"))
+    fetch_recording(store, recording(CONTENT), tmp_path / "a.mp3")
     assert (tmp_path / "a.mp3").read_bytes() == CONTENT
 
 
 def test_other_bytes_are_an_error_that_is_tried_again(store, tmp_path):
     store.write("recordings/a.mp3", b"noise")
     with pytest.raises(StoreUnavailable, match="other bytes"):
-        asyncio.run(fetch_recording.fn(store, recording(CONTENT), tmp_path / "a.mp3"))
+        fetch_recording(store, recording(CONTENT), tmp_path / "a.mp3")
 
 
 def test_a_recording_that_is_gone_is_asked_for_again(store, tmp_path):
     with pytest.raises(UploadMissing, match="Retry the batch"):
-        asyncio.run(fetch_recording.fn(store, recording(CONTENT), tmp_path / "a.mp3"))
+        fetch_recording(store, recording(CONTENT), tmp_path / "a.mp3")
 
 
 def test_a_recording_that_went_with_a_cancel_is_told_as_such(store, tmp_path):
     note_expiries(store, BATCH_ID, [JOB_ID], cancelled=[JOB_ID])
     with pytest.raises(UploadMissing, match=r"^Its upload was removed when it was cancelled; upload it again\.$"):
-        asyncio.run(fetch_recording.fn(store, recording(CONTENT), tmp_path / "a.mp3"))
+        fetch_recording(store, recording(CONTENT), tmp_path / "a.mp3")
 
 
 @pytest.mark.parametrize(
@@ -67,4 +66,4 @@ def test_the_speech_plan_comes_along_if_it_is_the_one_that_was_written_and_of_th
     if stored:
         store.write(BatchKeys.of(BATCH_ID).speech_plan(JOB_ID), stored)
 
-    assert asyncio.run(fetch_recording.fn(store, recording(CONTENT, promised), tmp_path / "a.mp3")) == plan
+    assert fetch_recording(store, recording(CONTENT, promised), tmp_path / "a.mp3") == plan

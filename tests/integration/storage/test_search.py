@@ -1,87 +1,16 @@
-"""The search follows the store: what is published is found, and what is gone is not."""
+"""Searching in the store: what is said is found at its second, and names, languages, days and tags bound a search."""
 
-import asyncio
-import contextlib
-import json
-import logging
-import sqlite3
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import pytest
 
-from dashboard.search.database import FILE
 from dashboard.search.finding import Scope
-from dashboard.search.service import EVERYTHING, SearchService
-from tasks.batches import Batch, Upload, batch_id_of, job_id_for, manifest_of
-from tasks.cleanup.deletion import hide_batch
+from tasks.batches import batch_id_of
 from tasks.documents.formats import render_stored
-from tasks.documents.publish import publish
 from tasks.names import DocumentFormat
 from tasks.storage.edits import change_edits
-from tasks.storage.keys import BatchKeys, attempt_token
 from tasks.transcription.transcript import Segment, Speaker, Word
 from tests.support.transcripts import heard, sentence
-from tests.support.waiting import wait_until
-
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-HEARD = heard()
-
-
-class Installation:
-    """A store with batches, and the search in it."""
-
-    def __init__(self, store, folder):
-        self.store = store
-        self.folder = folder
-        self.search = SearchService(store, folder)
-
-    def batch(self, number, name, *paths):
-        """Make a started batch and return its jobs by path; a higher number is a newer one."""
-        at = NOON + timedelta(seconds=number)
-        batch = Batch(batch_id=f"{at:%Y%m%d-%H%M%S}-abcdef", name=name, created_at=at)
-        uploads = [
-            Upload(job_id=job_id_for(batch.batch_id, path), path=path, size=1, sha256="0", uploaded_at=at)
-            for path in paths
-        ]
-        manifest = manifest_of(batch, uploads, started_at=at)
-        keys = BatchKeys.of(batch.batch_id)
-        self.store.write(keys.batch, batch.model_dump_json().encode())
-        self.store.write(keys.manifest, manifest.model_dump_json().encode())
-        return {job.path: job for job in manifest.jobs}
-
-    def publish(self, job, *sentences, attempt=1, language="en", **details):
-        """Publish a document of the job with these sentences, ten seconds apart."""
-        segments = [{"start": 10.0 * number, "text": text} for number, text in enumerate(sentences)]
-        transcript = HEARD.transcript.model_copy(update={"language": language})
-        contents = {DocumentFormat.JSON: json.dumps({"segments": segments}).encode()}
-        return publish(
-            self.store,
-            job.job_id.rpartition("-")[0],
-            job,
-            token=attempt_token(job.job_id, attempt),
-            attempt=attempt,
-            **{"heard": HEARD.model_copy(update={"transcript": transcript}), "contents": contents} | details,
-        )
-
-    def follow(self):
-        """Index whatever the store has."""
-        asyncio.run(self._caught_up())
-
-    async def _caught_up(self):
-        self.search.indexer.list_now()
-        await self.search.indexer.catch_up()
-
-    def find(self, query, scope=EVERYTHING, **page):
-        return asyncio.run(self.search.search(query, scope, **{"limit": 10, "hits": 10} | page))
-
-    def found(self, query):
-        """Return what is found, as paths with the seconds of their hits."""
-        return [(each.path.text, [hit.start for hit in each.hits]) for each in self.find(query).recordings]
-
-
-@pytest.fixture
-def here(store, tmp_path):
-    return Installation(store, tmp_path / "search")
 
 
 def test_a_published_sentence_is_found_at_its_second(here):
@@ -147,68 +76,6 @@ def test_the_search_can_be_bound_to_a_batch_a_language_and_days(here):
     assert here.find("garden").index.languages == {"en": 2, "de": 1}
 
 
-def test_a_dismissed_batch_is_not_found_from_that_moment_on(here):
-    jobs = here.batch(0, "Talks", "a.mp3")
-    here.publish(jobs["a.mp3"], "The garden.")
-    here.follow()
-    batch_id = jobs["a.mp3"].job_id.rpartition("-")[0]
-    record = hide_batch(here.store, batch_id)
-    assert here.found("garden") == here.found("talks") == []
-    here.store.write(BatchKeys.of(batch_id).batch, record)
-    here.follow()
-    assert here.found("garden") == [("a.mp3", [0.0])]
-    here.store.delete_all(BatchKeys.of(batch_id).folder)
-    assert here.find("garden").index.recordings == 0
-    here.follow()
-    connection = sqlite3.connect(here.folder / FILE)
-    assert connection.execute("SELECT count(*) FROM sentences").fetchone() == (0,)
-    connection.execute("INSERT INTO spoken (spoken) VALUES ('integrity-check')")
-    connection.close()
-
-
-def test_no_file_of_the_index_holds_the_words_of_a_dismissed_batch(here):
-    jobs = here.batch(0, "Talks", "a.mp3") | here.batch(1, "Secrets", "quokka.mp3", "b.mp3")
-    here.publish(jobs["a.mp3"], *["The garden."] * 50)
-    here.publish(jobs["quokka.mp3"], *(f"The zebrafinch {number}." for number in range(500)))
-    here.publish(jobs["b.mp3"], "The zebrafinch.")
-    here.follow()
-
-    def holding(word):
-        return {path.name for path in here.folder.iterdir() if word in path.read_bytes()}
-
-    assert holding(b"zebrafinch") == holding(b"quokka") == {FILE}
-    here.store.delete_all(BatchKeys.of(jobs["b.mp3"].job_id.rpartition("-")[0]).folder)
-    assert here.found("zebrafinch") == []
-    here.follow()
-    assert holding(b"zebrafinch") == holding(b"finch") == holding(b"quokka") == set()
-    assert len(here.found("garden")[0][1]) == 10
-
-
-def test_a_text_that_was_published_again_replaces_the_older_one(here):
-    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
-    first = here.publish(job, "The garden.")
-    here.follow()
-    here.store.delete(first.documents[0].key)
-    here.publish(job, "The orchard in the garden.", "More.", attempt=2)
-    assert here.found("orchard") == []
-    assert here.found("garden") == [], "the text that was indexed is no longer the one of the store"
-    here.follow()
-    assert here.found("garden") == here.found("orchard") == [("a.mp3", [0.0])]
-
-
-def test_a_damaged_document_is_left_out_and_named(here, caplog):
-    jobs = here.batch(0, "Talks", "a.mp3", "b.mp3")
-    broken = here.publish(jobs["a.mp3"], "The garden.")
-    here.publish(jobs["b.mp3"], "The garden.")
-    here.store.write(broken.transcript, b"rubbish")
-    here.store.write(broken.documents[0].key, b'{"segments": [{"text": "A forged garden.", "start": 0}]}')
-    with caplog.at_level(logging.WARNING, logger="dashboard.search.indexer"):
-        here.follow()
-    assert here.found("garden") == [("b.mp3", [0.0])]
-    assert broken.documents[0].key in caplog.text
-    assert here.find("garden").index.unreadable == 1
-
-
 @pytest.mark.parametrize(
     ("document_format", "content", "start"),
     [
@@ -253,74 +120,6 @@ def test_what_is_said_is_found_and_not_who_says_it_or_how_it_is_laid_out(here):
     (recording,) = here.find("garden").recordings
     assert [(hit.start, hit.text) for hit in recording.hits] == [(0.0, "The <wide> garden.")]
     assert here.found("grows") == [("a.mp3", [3.0])]
-
-
-def test_an_index_that_was_deleted_or_damaged_is_filled_again(here, caplog):
-    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
-    here.publish(job, "The garden.")
-    here.follow()
-    (here.folder / FILE).unlink()
-    assert here.found("garden") == []
-    here.follow()
-    assert here.found("garden") == [("a.mp3", [0.0])]
-    (here.folder / FILE).write_bytes(b"not a database at all" * 1000)
-    assert here.found("garden") == []
-    assert "of no use" in caplog.text
-    here.follow()
-    assert here.found("garden") == [("a.mp3", [0.0])]
-
-
-def test_what_is_left_of_a_deleted_index_is_no_part_of_the_next_one(here):
-    job = here.batch(0, "Talks", "a.mp3")["a.mp3"]
-    here.publish(job, "The garden.")
-    here.follow()
-    with contextlib.closing(sqlite3.connect(here.folder / FILE)) as reader:
-        reader.execute("SELECT count(*) FROM sentences").fetchone()  # while it is open, its log is there
-        here.publish(here.batch(1, "More", "b.mp3")["b.mp3"], "The garden.")
-        here.follow()
-        assert (here.folder / f"{FILE}-wal").stat().st_size
-        (here.folder / FILE).unlink()
-    here.follow()
-    assert here.find("garden").total == 2
-
-
-def test_what_is_not_indexed_yet_is_told(here):
-    jobs = here.batch(0, "Talks", "a.mp3", "b.mp3", "c.mp3")
-    for job in jobs.values():
-        here.publish(job, "The garden.")
-    assert here.find("garden").index.counting
-
-    async def two_steps():
-        await here.search.indexer.step()
-        await here.search.indexer.step()
-
-    asyncio.run(two_steps())
-    answer = here.find("garden")
-    assert (answer.total, answer.index.recordings, answer.index.waiting) == (2, 2, 1)
-
-
-OTHER_PROCESS = """
-import asyncio, sys
-from dashboard.search.service import SearchService
-search = SearchService(store, Path(sys.argv[1]))
-print(asyncio.run(search.indexer.catch_up()) or "filled", flush=True)
-"""
-
-
-def test_two_processes_fill_one_index(here, started):
-    jobs = here.batch(0, "Talks", *(f"{number}.mp3" for number in range(40)))
-    for job in jobs.values():
-        here.publish(job, *(f"Sentence {number} of the garden." for number in range(50)))
-    others = [started(OTHER_PROCESS.replace("sys.argv[1]", repr(str(here.folder)))) for _ in range(2)]
-    here.follow()
-    wait_until(lambda: all(other.poll() is not None for other in others), "the other processes")
-    assert [other.returncode for other in others] == [0, 0]
-    here.follow()
-    answer = here.find("garden")
-    assert (answer.total, answer.total_hits, answer.index.waiting) == (40, 2000, 0)
-    connection = sqlite3.connect(here.folder / FILE)
-    assert connection.execute("SELECT count(*) FROM sentences").fetchone() == (2000,)
-    connection.close()
 
 
 def test_new_names_are_found_in_place_of_the_old_ones_and_a_tag_bounds_a_search(here):

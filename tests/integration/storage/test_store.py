@@ -1,24 +1,14 @@
 """A folder and a bucket keep the promises of `tasks.storage.base` in the same way."""
 
-import contextlib
 import hashlib
-import shutil
-import socket
-import subprocess
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from tasks.errors import DiskFull, NotFound, StoreUnavailable
+from tasks.errors import NotFound
 from tasks.storage.base import CHUNK_BYTES
 from tasks.storage.open_store import open_store
-from tests.support.waiting import wait_until
-
-MIB = 2**20
 
 ODD_KEYS = [
     "batches/20261122-101500-abcdef/batch.json",
@@ -248,195 +238,9 @@ def test_more_objects_than_one_request_can_name_are_listed_and_deleted(store):
     assert list(store.list("many/")) == []
 
 
-def test_one_of_many_threads_creates(store):
-    for number in range(2):
-        barrier = threading.Barrier(16)
-
-        def create(writer, key=f"locks/{number}", barrier=barrier):
-            barrier.wait()
-            return store.create(key, b"%d" % writer)
-
-        with ThreadPoolExecutor(16) as pool:
-            won = list(pool.map(create, range(16)))
-        assert won.count(True) == 1
-        assert store.read(f"locks/{number}") == b"%d" % won.index(True)
-
-
-def test_one_of_several_processes_creates(store, started):
-    program = """
-while store.stat("go") is None: pass
-print(sum(store.create(f"locks/{number}", b"x") for number in range(20)))
-"""
-    processes = [started(program) for _ in range(4)]
-    store.write("go", b"")
-    won = [int(process.communicate(timeout=60)[0]) for process in processes]
-    assert sum(won) == 20
-
-
-def test_create_leaves_what_is_there(store):
-    store.write("a", b"old")
-    assert store.create("a", b"new") is False
-    assert store.read("a") == b"old"
-    store.delete("a")
-    assert store.create("a", b"new") is True
-
-
-def test_a_reader_never_sees_half_a_file(store, tmp_path):
-    contents = [bytes([letter]) * MIB for letter in b"ab"]
-    source = tmp_path / "source"
-    store.write("a", contents[0])
-    seen, done = set(), threading.Event()
-
-    def read():
-        while not done.is_set():
-            content = store.read("a")
-            seen.add((content[:1], content.count(content[:1]), len(content)))
-
-    with ThreadPoolExecutor(3) as pool:
-        readers = [pool.submit(read) for _ in range(3)]
-        for number in range(40):
-            store.write("a", contents[number % 2])
-            source.write_bytes(contents[number % 2])
-            store.put_file("a", source)
-        done.set()
-        for reader in readers:
-            reader.result()
-    assert seen <= {(b"a", MIB, MIB), (b"b", MIB, MIB)}
-
-
-def test_writing_and_deleting_in_one_folder_do_not_disturb_each_other(store):
-    def write_and_delete(writer):
-        for _ in range(50):
-            store.write(f"a/b/{writer}", b"x")
-            store.delete(f"a/b/{writer}")
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write_and_delete, range(4)))
-    assert list(store.list("")) == []
-
-
-def test_a_killed_writer_leaves_the_old_content_and_nothing_that_is_listed(store, started, unfinished_writes, tmp_path):
-    store.write("recordings/a.mp3", b"old")
-    large = tmp_path / "large"
-    with large.open("wb") as file:
-        file.truncate(400 * MIB)
-    writer = started(f"store.put_file('recordings/a.mp3', Path({str(large)!r}))")
-    wait_until(lambda: unfinished_writes() > 0, "a write under way", longest_pause=0.02)
-    writer.kill()
-    writer.wait()
-    assert unfinished_writes() == 1
-    assert store.read("recordings/a.mp3") == b"old"
-    assert list(store.list("")) == ["recordings/a.mp3"]
-    assert list(store.folders("")) == ["recordings"]
-    assert list(store.unfinished(older_than_seconds=3600)) == []
-    assert len(list(store.unfinished(older_than_seconds=-60))) == 1
-    assert store.sweep(older_than_seconds=3600) == 0
-    assert store.sweep(older_than_seconds=-60) == 1  # a minute ahead, since the server has a clock of its own
-    assert unfinished_writes() == 0
-
-
 def test_a_store_that_works_passes_its_check(store):
     store.check()
     store.check()
-
-
-def test_a_full_disk_is_called_so(settings_for, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    with contextlib.ExitStack() as stack:
-        _mount(disk, stack)
-        store = open_store(settings_for(store=str(disk)))
-        store.write("a", b"old")
-        (tmp_path / "large").write_bytes(b"x" * 2 * MIB)
-        with pytest.raises(DiskFull, match=f"disk of the store {disk} is full"):
-            store.write("a", b"x" * 2 * MIB)
-        with pytest.raises(DiskFull):
-            store.put_file("a", tmp_path / "large")
-        assert store.read("a") == b"old"
-        assert list(store.list("")) == ["a"]
-        assert store.sweep(older_than_seconds=-60) == 0
-        store.write("b", b"there is room again")
-
-
-def test_a_full_local_disk_is_no_fault_of_the_store(store, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    store.write("a", b"x" * 2 * MIB)
-    with contextlib.ExitStack() as stack:
-        _mount(disk, stack)
-        with pytest.raises(DiskFull, match=f"disk of {disk} is full"):
-            store.fetch("a", disk / "a")
-        assert list(disk.iterdir()) == []
-
-
-def _mount(disk: Path, stack: contextlib.ExitStack) -> None:
-    mount = shutil.which("mount")
-    if not mount or subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=False).returncode:
-        pytest.skip("needs the right to mount a tmpfs of 1 MiB")
-    stack.callback(subprocess.run, ["umount", disk], check=True)
-
-
-def test_a_folder_that_went_away_is_not_an_empty_store(settings_for, tmp_path):
-    store = open_store(settings_for(store=str(tmp_path / "disk")))
-    store.write("a", b"")
-    shutil.rmtree(tmp_path / "disk")
-    for use in (
-        lambda: store.read("a"),
-        lambda: store.stat("a"),
-        lambda: list(store.list("")),
-        lambda: list(store.folders("")),
-        lambda: store.write("a", b""),
-        store.check,
-    ):
-        with pytest.raises(StoreUnavailable, match=r"can't be used: No such file or directory\. Check that its disk"):
-            use()
-    assert not (tmp_path / "disk").exists()
-
-
-def test_a_folder_that_is_a_file_is_refused(settings_for, tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreUnavailable, match="can't be used"):
-        open_store(settings_for(store=str(tmp_path / "file")))
-
-
-def test_a_bucket_that_is_missing_is_not_an_empty_store(s3_settings, settings_for):
-    store = open_store(settings_for(store="s3://other/prefix", store_endpoint=s3_settings.store_endpoint))
-    for use in (
-        lambda: store.read("a"),
-        lambda: store.stat("a"),
-        lambda: list(store.list("")),
-        lambda: list(store.folders("")),
-        lambda: store.write("a", b""),
-        store.check,
-    ):
-        with pytest.raises(StoreUnavailable, match=r"has no such bucket\. Create the bucket"):
-            use()
-
-
-def test_a_wrong_secret_is_called_so(s3_settings, monkeypatch):
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not the secret")
-    store = open_store(s3_settings)
-    with pytest.raises(StoreUnavailable, match=r"refused the credentials \(SignatureDoesNotMatch\)\. Correct"):
-        store.check()
-    with pytest.raises(StoreUnavailable, match=r"refused HeadObject\. Allow its user to read"):
-        store.stat("a")  # the answer to HEAD has no room for a reason
-
-
-def test_missing_credentials_are_asked_for(s3_settings, monkeypatch, tmp_path):
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(StoreUnavailable, match=r"needs credentials, and none were found\. Set BATCHSCRIBE"):
-        open_store(s3_settings).check()
-
-
-@pytest.mark.parametrize(
-    "address", ["s3://", "s3:///prefix", "s3://bucket/a//b", "s3://bucket/../b", f"s3://b/{'p' * 200}"]
-)
-def test_an_address_without_a_bucket_or_with_an_odd_prefix_is_refused(settings_for, address):
-    with pytest.raises(StoreUnavailable, match="is no address of a store"):
-        open_store(settings_for(store=address))
 
 
 @pytest.mark.usefixtures("credentials")
@@ -446,34 +250,3 @@ def test_a_bucket_without_a_prefix_is_a_store(s3_server, settings_for):
     assert list(store.list("unprefixed/")) == ["unprefixed/a"]
     assert "unprefixed" in store.folders("")
     assert store.delete_all("unprefixed/") == 1
-
-
-@pytest.mark.usefixtures("credentials")
-def test_a_server_that_is_gone_is_missed_soon(settings_for):
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{reserved.getsockname()[1]}"
-        store = open_store(settings_for(store="s3://media/prefix", store_endpoint=endpoint))
-        begun = time.monotonic()
-        with pytest.raises(StoreUnavailable, match=f"store s3://media/prefix/ at {endpoint} did not answer"):
-            store.check()
-    assert time.monotonic() - begun < 15
-
-
-@pytest.mark.usefixtures("credentials")
-def test_a_server_that_dies_in_the_middle_of_a_read_breaks_it_off(own_s3_server, settings_for, tmp_path):
-    store = open_store(settings_for(store="s3://media/prefix", store_endpoint=own_s3_server.endpoint))
-    large = tmp_path / "large"
-    with large.open("wb") as file:
-        file.truncate(64 * MIB)
-    store.put_file("a", large)
-    chunks = store.read_range("a")
-    next(chunks)
-    own_s3_server.kill()
-    begun = time.monotonic()
-    with pytest.raises(StoreUnavailable, match="did not answer"):
-        list(chunks)
-    with pytest.raises(StoreUnavailable):
-        store.fetch("a", tmp_path / "fetched")
-    assert time.monotonic() - begun < 15
-    assert not (tmp_path / "fetched").exists()

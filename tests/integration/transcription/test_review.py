@@ -40,10 +40,12 @@ def written(words: Sequence[TimedWord], log_probability: float = -0.2, **more: o
 class ScriptedListener:
     """Stands for the model: it has a text and a language for what begins at a second of the recording."""
 
-    def __init__(self, texts: dict[int, str], languages: dict[int, str] | None = None) -> None:
+    def __init__(
+        self, texts: dict[int, str], languages: dict[int, str] | None = None, *, log_probability: float = -0.2
+    ) -> None:
         self.heard: list[tuple[float, float, str]] = []
         self.votes = 0
-        self._texts, self._languages = texts, languages or {}
+        self._texts, self._languages, self._log_probability = texts, languages or {}, log_probability
 
     def hear(self, pieces: Iterable[tuple[SpokenChunk, Decoding]]) -> list[Heard]:
         return [self._hear(piece, decoding) for piece, decoding in pieces]
@@ -58,7 +60,8 @@ class ScriptedListener:
         self.heard.append((start, piece.spans[-1].end / SAMPLE_RATE, decoding.language))
         text = self._texts.get(round(start), "")
         chunk = Chunk(np.zeros((1, 1)), piece.start_seconds, piece.speech_seconds, (0,), decoding)
-        return chunk, written(evenly(text, 0.1, piece.speech_seconds - 0.1), language=decoding.language)
+        words = evenly(text, 0.1, piece.speech_seconds - 0.1)
+        return chunk, written(words, self._log_probability, language=decoding.language)
 
 
 class Bench:
@@ -74,7 +77,6 @@ class Bench:
         return Reviewer(
             listener,
             SegmentWriter(self.speech, offset_seconds=offset_seconds),
-            speech_seconds=self.speech.speech_seconds,
             offset_seconds=offset_seconds,
         )
 
@@ -145,6 +147,50 @@ def test_words_that_were_said_many_times_stay():
     assert not outcome.removed
 
 
+@pytest.mark.parametrize(("last", "count"), [("no", 6), ("", 5), ("thanks", 5)])
+def test_each_word_of_a_repetition_that_was_left_out_may_have_been_said(last, count):
+    short_words = tuple((60 + at, 60.9 + at) for at in range(6))
+    listener = ScriptedListener({61: "no no no no", 63: last}, log_probability=-0.9)
+
+    outcome = Bench(short_words).review(listener, written(evenly("no", 0, 0.9) + evenly("no " * 8, 0.9, 1.2)))
+
+    assert [word.text.strip() for one in outcome.segments for word in one.words] == ["no"] * count
+    assert listener.heard[-1][:2] == (63.0, 63.9), "the one in which no word of the second try lies"
+
+
+def test_a_word_that_is_missing_in_a_repetition_is_heard_alone():
+    short_words = tuple((60 + at, 60.9 + at) for at in range(10))
+    listener = ScriptedListener({60: "no " * 5, 65: "no " * 4, 67: "no"}, log_probability=-0.6)
+
+    outcome = Bench(short_words).review(listener, written(evenly("no " * 10, 0, 9)))
+
+    assert [word.text.strip() for one in outcome.segments for word in one.words] == ["no"] * 10
+    assert [start for start, _, _ in listener.heard] == [60, 65, 67]
+    assert not outcome.removed
+
+
+SIX_SENTENCES = tuple((start, start + 4) for start in range(60, 90, 5))
+
+
+def test_a_repetition_is_believed_when_its_middle_and_its_end_are_heard_alone():
+    said = "go forward ten meters " * len(SIX_SENTENCES)
+    listener = ScriptedListener({start: "Go forward ten meters." for start, _ in SIX_SENTENCES})
+
+    outcome = Bench(SIX_SENTENCES).review(listener, written(evenly(said, 0, 24)))
+
+    assert texts(outcome.segments) == [said.strip()]
+    assert [start for start, _, _ in listener.heard] == [75, 85]
+
+
+def test_a_repetition_that_its_end_does_not_bear_out_is_heard_whole():
+    said = "go forward ten meters " * len(SIX_SENTENCES)
+    listener = ScriptedListener({start: "go forward ten meters" for start, _ in SIX_SENTENCES} | {85: "and then stop"})
+
+    outcome = Bench(SIX_SENTENCES).review(listener, written(evenly(said, 0, 24)))
+
+    assert texts(outcome.segments) == [*["go forward ten meters"] * 5, "and then stop"]
+
+
 def test_a_guess_at_sound_without_speech_is_taken_out():
     guess = ChunkText(" you", (0,), evenly("you", 0, 0.4, 0.02), -1.6, 0.81, 1.0, language="en")
 
@@ -179,14 +225,13 @@ def test_a_chunk_that_turns_out_to_be_in_one_language_keeps_its_text():
     assert (listener.votes, listener.heard) == (3, [])
 
 
-def test_second_tries_that_find_nothing_end(caplog):
+def test_second_tries_that_find_nothing_end():
     bench = Bench()
     listener = ScriptedListener({})
     reviewer = bench.reviewer(listener)
     chunk = Chunk(np.zeros((1, 1)), 0.0, bench.spoken.speech_seconds, (0,), Decoding("en"))
     for _ in range(5):
         reviewer.review(bench.spoken, chunk, written(()))
-    reviewer.close()
 
     assert len(listener.heard) == 3  # those of the first chunk have used up what they may cost
-    assert "60 s of speech without words were not tried again" in caplog.text
+    assert round(reviewer.left_alone_seconds) == 60

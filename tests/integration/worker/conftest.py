@@ -55,7 +55,7 @@ class WarmPool:
     def stop_worker(self, stop_signal: signal.Signals) -> int:
         assert self.worker is not None
         self.worker.send_signal(stop_signal)
-        return self.worker.wait(30)
+        return self.worker.wait(120)
 
     def restart_worker(self, **settings: str) -> None:
         """Have a worker with these settings, whatever another test left."""

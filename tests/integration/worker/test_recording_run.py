@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import imageio_ffmpeg
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import StateType
 
 import tasks.transcription.transcribe
@@ -30,6 +30,7 @@ from tasks.transcription.backend import device_error
 from tasks.transcription.model_manager import Engines, PlacedModel
 from tasks.transcription.whisper import WhisperBackend
 from tests.support.transcripts import heard
+from tests.support.waiting import wait_until
 
 BATCH_ID = "20261124-101112-abcdef"
 
@@ -211,6 +212,40 @@ def test_a_machine_without_the_model_of_jobs_that_name_none_has_lost_its_device(
     monkeypatch.setenv("BATCHSCRIBE_MODEL", "gigantic")
     with pytest.raises(DeviceLost, match="There is no Whisper model gigantic"):
         transcribed()
+
+
+def task_runs_of(state) -> dict[str, tuple[str, str]]:
+    """Return the state and the message of each task run of the flow run that ended in *state*."""
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[state.state_details.flow_run_id]))
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=of_run)
+    return {run.name.rpartition("-")[0]: (run.state.name, run.state.message or "") for run in runs if run.state}
+
+
+def ended(task_runs) -> bool:
+    return bool(task_runs) and all(name not in ("Pending", "Running") for name, _ in task_runs.values())
+
+
+def test_the_graph_of_a_job_shows_each_of_its_steps(transcribed):
+    state, _ = transcribed()
+
+    steps = wait_until(lambda: ended(runs := task_runs_of(state)) and len(runs) == 3 and runs, "its task runs", 60)
+    assert {name: how for name, (how, _) in steps.items()} == dict.fromkeys(
+        ("fetch recording", "transcribe", "publish documents"), "Completed"
+    )
+
+
+def test_a_step_that_ends_in_a_sentence_for_the_user_has_no_traceback(transcribed, tmp_path):
+    silence = tmp_path / "silence.mp3"
+    source = ("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=2")
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *source, silence], check=True)
+    state, _ = transcribed(content=silence.read_bytes())
+
+    steps = wait_until(lambda: ended(runs := task_runs_of(state)) and len(runs) == 2 and runs, "its task runs", 60)
+    assert steps["transcribe"] == ("Failed", "No speech detected")
+    assert state.message == "No speech detected"
+    wait_until(lambda: any("Failed" in line for line in logs_of(state.state_details.flow_run_id)), "its log", 60)
+    assert not any("Traceback" in line for line in logs_of(state.state_details.flow_run_id))
 
 
 def logs_of(flow_run_id) -> list[str]:

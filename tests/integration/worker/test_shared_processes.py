@@ -14,7 +14,13 @@ from deployments.worker.process_pool import MOST_ADDED
 from tests.integration.worker.conftest import WarmPool, running_pool
 from tests.support.waiting import wait_until
 
-RUNS = 20
+MANY = 20
+"""More runs than a process has threads to block."""
+
+FEW = 6
+SEVERAL = 3 + MOST_ADDED + 3
+"""More runs than there may be processes after a loss."""
+
 SHARED = {
     "BATCHSCRIBE_WARM_CHILDREN": "2",
     "BATCHSCRIBE_WARM_SLOTS": "15",
@@ -63,23 +69,23 @@ def finish(pool: WarmPool, folder: Path, runs: list) -> None:
 
 
 def test_a_few_processes_hold_many_runs_side_by_side(crowded, folder):
-    runs = begin(crowded, folder, RUNS)
+    runs = begin(crowded, folder, MANY)
     assert len(children_of(crowded.worker.pid)) == 3, "two processes and the one they are forked from"
     finish(crowded, folder, runs)
 
 
 def test_all_runs_of_killed_processes_go_on_at_once_and_none_has_failed(crowded, folder):
-    runs = begin(crowded, folder, RUNS)
+    runs = begin(crowded, folder, FEW)
     for child in children_of(crowded.worker.pid):
         os.kill(child, signal.SIGKILL)
-    wait_until(lambda: starts(folder) == [2] * RUNS, "a second start of all runs", 120)
+    wait_until(lambda: starts(folder) == [2] * FEW, "a second start of all runs", 120)
     finish(crowded, folder, runs)
-    assert starts(folder) == [2] * RUNS
+    assert starts(folder) == [2] * FEW
     wait_until(lambda: len(children_of(crowded.worker.pid)) == 3, "the end of the processes that were added", 30)
 
 
 def test_a_run_that_kills_its_processes_fails_and_takes_its_neighbours_along_three_times_at_most(crowded, folder):
-    runs = begin(crowded, folder, RUNS)
+    runs = begin(crowded, folder, FEW)
     poisonous = crowded.create("poisonous")
     ended = crowded.wait(poisonous, lambda state: state.is_final() and not state.is_crashed())
     assert ended.state.name == "Failed"
@@ -93,7 +99,7 @@ def cancel(pool: WarmPool, run) -> None:
 
 
 def test_runs_that_block_a_thread_each_hold_up_no_other_and_can_be_cancelled_one_by_one(crowded):
-    blocking = [crowded.create("polite", seconds=600) for _ in range(RUNS)]
+    blocking = [crowded.create("polite", seconds=600) for _ in range(MANY)]
     try:
         for run in blocking:
             crowded.wait(run, lambda state: state.is_running())
@@ -156,10 +162,10 @@ def deploy(pool: WarmPool) -> None:
 
 
 def test_runs_whose_processes_are_killed_twice_go_on_in_few_processes(crowded, folder):
-    runs = begin(crowded, folder, RUNS)
+    runs = begin(crowded, folder, SEVERAL)
     for wanted in (2, 3):
         for child in children_of(crowded.worker.pid):
             os.kill(child, signal.SIGKILL)
-        wait_until(lambda wanted=wanted: starts(folder) == [wanted] * RUNS, "another start of all runs", 120)
+        wait_until(lambda wanted=wanted: starts(folder) == [wanted] * SEVERAL, "another start of all runs", 120)
     assert len(children_of(crowded.worker.pid)) <= 3 + MOST_ADDED, "not a process for each"
     finish(crowded, folder, runs)

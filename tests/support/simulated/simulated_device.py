@@ -1,20 +1,29 @@
 """
 A device that computes nothing: it hears one sentence in each recording, at once or when a test lets it.
 
-While there is a file `HOLD` in the data folder, recordings whose names contain its content are being listened to.
+While there is a file `HOLD` in the data folder, recordings whose names contain its content are being listened to. Those
+whose names begin with `SILENT` have no speech.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import flows.transcribe_recording as real
+import flows.transcribe_recording as flow
+from tasks.errors import NoSpeech
 from tasks.settings import Settings
+from tasks.transcription import local_recording
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.model_manager import PlacedModel
+from tasks.transcription.shared_parts import SharedParts
+from tasks.transcription.transcribe import NO_SPEECH
 from tasks.transcription.transcript import Segment, Transcript, Word
 
 HOLD = "held-recordings"
+SILENT = "silent"
+
+CREEP = 0.00005
+"""Share of a recording that is done in each twentieth of a second while it is held: it would take hours."""
 
 
 def _is_held(name: str) -> bool:
@@ -32,13 +41,21 @@ def _transcribe(
     name: str,
     on_progress: Callable[[float], None],
     cancelled: Callable[[], bool],
+    shared: SharedParts | None = None,
     **_more: object,
 ) -> Transcript:
-    on_progress(0.5)
+    if shared is not None:
+        shared.take()
+    progress = 0.02
+    on_progress(progress)
     while _is_held(name):
         if cancelled():
             raise TranscriptionCancelled
         time.sleep(0.05)
+        progress = min(progress + CREEP, 0.9)
+        on_progress(progress)
+    if name.startswith(SILENT):
+        raise NoSpeech(NO_SPEECH)
     words = tuple(
         Word(text=f" {word}", start=at, end=at + 1.0, probability=0.9) for at, word in enumerate(("This", "is", name))
     )
@@ -48,8 +65,25 @@ def _transcribe(
     )
 
 
+def _help_transcribe(
+    _engine: PlacedModel,
+    _audio_file: Path,
+    _options: object,
+    *,
+    name: str,
+    cancelled: Callable[[], bool],
+    shared: SharedParts,
+    **_more: object,
+) -> None:
+    while _is_held(name) and next(shared.left_over(), None) is not None:
+        if cancelled():
+            raise TranscriptionCancelled
+        time.sleep(0.2)
+
+
 def _load_nothing(_engine: PlacedModel) -> None:
     pass
 
 
-vars(real).update(transcribe=_transcribe, load_engine=_load_nothing)
+vars(local_recording).update(transcribe=_transcribe, help_transcribe=_help_transcribe)
+vars(flow).update(load_engine=_load_nothing)
