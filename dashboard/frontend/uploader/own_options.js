@@ -49,7 +49,7 @@ export class OwnOptions {
   paint() {
     const [open, picked] = [this.#open, this.#picked];
     this.find("pick-line").hidden = open.length < 2;
-    this.find("pick-all").checked = picked.length === open.length;
+    this.find("pick-all").checked = open.length > 0 && picked.length === open.length; // none is not all
     this.find("pick-all").indeterminate = picked.length > 0 && picked.length < open.length;
     this.find("own-of-picked").hidden = !picked.length;
     this.find("own-of-picked").textContent = `Options of ${counted(picked.length, "file")}…`;
