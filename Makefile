@@ -26,6 +26,11 @@ worker: $(VENV)/$(RUN).stamp  ## Add a device of a further machine: make worker 
 	@test -n "$(POOL)" || { echo "Name the work pool: make worker POOL=gpu-3"; exit 2; }
 	@exec $(BIN)/python -m deployments.local.add_worker $(POOL)
 
+# Not from a lock: what could read a site a month ago may not be able to any more.
+.PHONY: links
+links: $(VENV)/$(RUN).stamp  ## Install what reads links to recordings, or the newest of it: sites change
+	$(PIP) install --upgrade "yt-dlp[default]" "deno>=2.9"
+
 .PHONY: deploy
 deploy: $(VENV)/$(RUN).stamp  ## Set up a Prefect server of your own, or Cloud: make deploy PREFECT_API_URL=http://…/api
 	@exec $(BIN)/python -m deployments.local.deploy

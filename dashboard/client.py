@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 
+from dashboard.links.service import LinkService
 from dashboard.search.service import SearchService
 from dashboard.services.batch_filter import BatchFilter
 from dashboard.services.batch_runs import AllBatchRuns
@@ -48,13 +49,15 @@ class Client:
     """
     The services of the dashboard: queries (`overview`), transcripts (`reading`), their corrections (`revisions`), the
     search in them (`search`), operations on batches (`lifecycle`) and on some of their jobs (`jobs`), names and tags
-    (`labels`), uploads (`intake`), watched folders (`inboxes`), health checks (`health`) and figures of use (`usage`).
+    (`labels`), uploads (`intake`) and those that links lead to (`links`), watched folders (`inboxes`), health checks
+    (`health`) and figures of use (`usage`).
     """
 
     settings: Settings
     store: Store
     records: RecordCache
     intake: UploadService
+    links: LinkService
     overview: BatchQueries
     reading: TranscriptService
     search: SearchService
@@ -97,6 +100,7 @@ async def open_client(settings: Settings) -> AsyncIterator[Client]:
             store=store,
             records=records,
             intake=intake,
+            links=LinkService(intake, settings),
             overview=overview,
             reading=TranscriptService(store, records, overview, settings),
             search=search,

@@ -13,6 +13,8 @@ Everything that can go wrong with a job, as one tree of exceptions.
     │   ├── UploadUnderWay         the same file is being received                    (retryable)
     │   ├── UploadOffsetWrong      the request goes on elsewhere than the file ends   (retryable)
     │   ├── TooManyUploads         as many are being received as may be               (retryable)
+    │   ├── LinkUnreadable         what a link leads to cannot be fetched
+    │   ├── LinksUnavailable       what reads links is not installed
     │   ├── UploadsUnavailable     the disk for uploads cannot be written             (retryable)
     │   └── DiskFull               no room for it                                     (retryable)
     ├── NotFound                   no such batch, job or document
@@ -100,6 +102,14 @@ class TooManyUploads(UploadRejected):
     """As many uploads are being received as this installation receives at the same time."""
 
     retryable = True
+
+
+class LinkUnreadable(UploadRejected):
+    """A link leads to nothing that can be fetched, or to where it may not lead."""
+
+
+class LinksUnavailable(UploadRejected):
+    """What reads links is not installed."""
 
 
 class UploadsUnavailable(UploadRejected):

@@ -6,6 +6,7 @@ once, where a process starts (`Settings()`), and passed on as values.
 """
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -175,6 +176,13 @@ class Settings(BaseSettings):
     upload_idle_seconds: float = Field(default=120.0, gt=0)
     """Seconds without data after which an upload is given up."""
 
+    link_networks: str = ""
+    """
+    Networks beside the public internet that links may lead to: ``10.20.0.0/16, 192.168.7.5``. Empty: none.
+
+    Whoever may upload may then have the dashboard's machine fetch from there.
+    """
+
     retention_hours: float = Field(default=24.0, ge=0)
     """Hours that uploads and recordings of failed or cancelled jobs are kept for a retry, from the batch's end."""
 
@@ -248,6 +256,17 @@ class Settings(BaseSettings):
         if given and not re.match(r"(postgresql\+asyncpg|sqlite\+aiosqlite)://", given.get_secret_value()):
             msg = "it must begin with postgresql+asyncpg:// (or sqlite+aiosqlite://), then user:password@host/name"
             raise ValueError(msg)
+        return given
+
+    @field_validator("link_networks")
+    @classmethod
+    def _are_networks(cls, given: str) -> str:
+        for network in given.replace(",", " ").split():
+            try:
+                ip_network(network)
+            except ValueError as error:
+                msg = f"{network!r} is no network ({error}). Write networks like 10.20.0.0/16, separated by commas."
+                raise ValueError(msg) from error
         return given
 
     @field_validator("webhook")

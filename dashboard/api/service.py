@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from dashboard.api import batches, downloads, inboxes, installation, jobs, labels, revisions, search, uploads
+from dashboard.api import batches, downloads, inboxes, installation, jobs, labels, links, revisions, search, uploads
 from dashboard.api.errors import handle_errors
 
 SUMMARY = "Upload recordings, start a batch, fetch text, subtitles and JSON."
@@ -19,6 +19,6 @@ def make_api() -> FastAPI:
     """
     api = FastAPIOffline(title="Batchscribe", summary=SUMMARY, version=version("batchscribe"), redoc_url=None)
     handle_errors(api)
-    for module in (batches, jobs, labels, uploads, downloads, revisions, search, inboxes, installation):
+    for module in (batches, jobs, labels, uploads, links, downloads, revisions, search, inboxes, installation):
         api.include_router(module.router)
     return api

@@ -148,7 +148,7 @@ async def receive_upload(
     file is accepted; its job fails and says so.
     """
     async with _body(request, client, sent.batch_id) as body:
-        return _received(await client.intake.receive(sent.batch_id, sent.path, body, sent))
+        return received(await client.intake.receive(sent.batch_id, sent.path, body, sent))
 
 
 def _identity(file: SoughtFile | RestOfFile) -> FileIdentity:
@@ -181,7 +181,7 @@ async def receive_rest_of_upload(
     received.
     """
     async with _body(request, client, rest.batch_id) as body:
-        return _received(await client.intake.receive_rest(rest.batch_id, _identity(rest), upload_offset, body, rest))
+        return received(await client.intake.receive_rest(rest.batch_id, _identity(rest), upload_offset, body, rest))
 
 
 @asynccontextmanager
@@ -200,7 +200,8 @@ async def _body(request: Request, client: Client, batch_id: str) -> AsyncIterato
         client.overview.forget(batch_id)
 
 
-def _received(upload: Upload) -> UploadReceived:
+def received(upload: Upload) -> UploadReceived:
+    """Return the answer about an upload that counts."""
     return UploadReceived(
         job_id=upload.job_id, path=upload.path, size=upload.size, sha256=upload.sha256, options=upload.options
     )

@@ -21,8 +21,10 @@ curl -o results.zip $address/batch/$batch/results.zip
 def show() -> None:
     """Show the page, and lead to a batch that was just started."""
     st.title("Upload")
-    settings = ask(_settings)
-    started = uploader(parallel_uploads=settings.parallel_uploads, max_file_bytes=settings.max_file_bytes)
+    settings, reads_links = ask(_what_it_takes)
+    started = uploader(
+        parallel_uploads=settings.parallel_uploads, max_file_bytes=settings.max_file_bytes, reads_links=reads_links
+    )
     batches.show_recent()
     with st.expander("Upload from a terminal", icon=":material/terminal:"):
         st.code(HOW_TO.format(address=_address()), language="bash")
@@ -31,8 +33,8 @@ def show() -> None:
         st.switch_page(st.Page(batches.show, url_path="batches"), query_params={"batch": started.batch_id})
 
 
-async def _settings(client: Client) -> Settings:
-    return client.settings
+async def _what_it_takes(client: Client) -> tuple[Settings, bool]:
+    return client.settings, client.links.available
 
 
 def _address() -> str:

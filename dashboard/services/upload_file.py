@@ -8,6 +8,7 @@ upload takes. They are written through `tasks.storage.part_file`.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import MultipartParseError
@@ -44,6 +45,35 @@ async def receive(chunks: AsyncIterator[bytes], feed: Callable[[memoryview], Non
     return received
 
 
+class FileBody(Protocol):
+    """
+    A file that comes from somewhere.
+
+    ``length`` is what is announced, in bytes, and ``least_file_bytes`` how many of them the file has at least.
+    """
+
+    @property
+    def length(self) -> int: ...  # noqa: D102 - see the class
+
+    @property
+    def least_file_bytes(self) -> int: ...  # noqa: D102 - see the class
+
+    @property
+    def has_exact_size(self) -> bool:
+        """True if the file has exactly ``length`` bytes, and its path is known before they come."""
+        ...
+
+    async def receive(
+        self, path: str, write: Callable[[bytes | memoryview], None], check_path: Callable[[str], str]
+    ) -> str:
+        """
+        Give the file to *write* and return its path: *path*, or another one that comes with it.
+
+        *check_path* returns a path as it is kept, or raises `UploadRejected`; it is called before the first byte.
+        """
+        ...
+
+
 class UploadBody:
     """
     The body of a request that brings one file: raw, or as the field ``file`` of a form.
@@ -59,6 +89,11 @@ class UploadBody:
         self.boundary = boundary_of(content_type)
         self.left = True
         self.stalled = False
+
+    @property
+    def has_exact_size(self) -> bool:
+        """True of a raw body; a form has parts beside its file, and names it."""
+        return self.boundary is None
 
     @property
     def least_file_bytes(self) -> int:

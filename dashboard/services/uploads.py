@@ -18,7 +18,7 @@ from dashboard.services.media_check import MediaCheck
 from dashboard.services.open_batches import OpenBatch, OpenBatches, path_taken
 from dashboard.services.record_cache import RecordCache
 from dashboard.services.threads import WRITE_THREADS, in_thread
-from dashboard.services.upload_file import UploadBody
+from dashboard.services.upload_file import FileBody, UploadBody
 from tasks.batches import Manifest, Upload, job_id_for, manifest_of
 from tasks.cleanup.deletion import remove_unless_received
 from tasks.errors import (
@@ -98,16 +98,16 @@ class UploadService:
         finally:
             self._arriving -= 1
 
-    async def receive(self, batch_id: str, path: str, body: UploadBody, options: JobOptions | None = None) -> Upload:
+    async def receive(self, batch_id: str, path: str, body: FileBody, options: JobOptions | None = None) -> Upload:
         """
         Receive a file into the batch, and return its record. A form's file without a *path* has its own name.
 
         Sent again, it has the *options* of the last time.
 
-        Raises `OptionInvalid`, and what `arrival`, `UploadBody.receive`, `MediaCheck` and `commit` raise.
+        Raises `OptionInvalid`, and what `arrival`, `FileBody.receive`, `MediaCheck` and `commit` raise.
         """
         options = self._checked(options)
-        known_path = clean_path(path) if body.boundary is None else None
+        known_path = clean_path(path) if body.has_exact_size else None
         async with self.arrival(batch_id, body.least_file_bytes, known_path) as batch:
             part = PartFile(self._folder(batch_id), limit_bytes=self._settings.max_file_bytes)
             async with _open(part, body.length):

@@ -41,6 +41,7 @@ class RunningStack:
             "BATCHSCRIBE_PREFECT_PORT": str(self.prefect_port),
             "BATCHSCRIBE_MODEL": MODEL,
             "BATCHSCRIBE_DEVICES": devices,
+            "BATCHSCRIBE_LINK_NETWORKS": "127.0.0.1",
             # As if the user had a Prefect of their own, whose settings must not leak in:
             "PREFECT_API_URL": "http://127.0.0.1:9/api",
             "PREFECT_HOME": str(data / "prefect-of-the-user"),

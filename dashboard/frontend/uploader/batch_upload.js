@@ -57,13 +57,24 @@ export class BatchUpload {
       this.queue.add(one) || (leftOut.push({ path: one.path, why: "listed" }), false)
     );
     leftOut.push(...unreadable.map((path) => ({ path, why: "unreadable" })));
+    return this.#takeAlong(added, leftOut);
+  }
+
+  // Adds the recordings that a link leads to, likewise.
+  addLinks(recordings) {
+    const added = recordings.filter((one) => this.queue.addLink(one));
+    const leftOut = recordings.filter((one) => !added.includes(one));
+    return this.#takeAlong(added, leftOut.map(({ path }) => ({ path, why: "listed" })));
+  }
+
+  #takeAlong({ length: added }, leftOut) {
     this.leftOut.push(...leftOut);
-    if (added.length) this.started = null;
-    if (added.length) this.#note();
-    if (added.length && this.phase === Phase.UPLOADING) this.#admit();
-    if (added.length && this.phase === Phase.REVIEW) this.#enter(Phase.STOPPED);
+    if (added) this.started = null;
+    if (added) this.#note();
+    if (added && this.phase === Phase.UPLOADING) this.#admit();
+    if (added && this.phase === Phase.REVIEW) this.#enter(Phase.STOPPED);
     this.notify();
-    return { added: added.length, leftOut: leftOut.length };
+    return { added, leftOut: leftOut.length };
   }
 
   remove(item) {

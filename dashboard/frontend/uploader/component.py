@@ -43,11 +43,12 @@ def _component() -> Any:
     )
 
 
-def uploader(*, parallel_uploads: int, max_file_bytes: int) -> StartedBatch | None:
+def uploader(*, parallel_uploads: int, max_file_bytes: int, reads_links: bool) -> StartedBatch | None:
     """Show the uploader. Returns a batch in the one run of the script after it was started."""
     constants = {
         "parallelUploads": parallel_uploads,
         "maxFileBytes": max_file_bytes,
+        "readsLinks": reads_links,
         "sample": SAMPLE_ADDRESS,
         "endings": sorted(MEDIA_ENDINGS),
         "starts": {"bytes": START_BYTES, "media": _marks(MEDIA_STARTS), "others": _marks(OTHER_STARTS)},

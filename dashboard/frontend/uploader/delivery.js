@@ -1,6 +1,7 @@
 // Files on their way to the server: a few at a time, each sent again when the connection broke.
 
 import { call, isPassing, reasonOf, waitBefore, wasAccepted } from "../shared/api.js";
+import { LinkTransfer } from "./link_transfer.js";
 import { FileTransfer, isReadable, isResumable, lookForRest } from "./transfer.js";
 import { Status } from "./queue.js";
 
@@ -59,7 +60,7 @@ async function deliver(item, { queue, batchId, speed, notify }) {
   for (let tries = 1;; tries += 1) {
     const answer = await sendOnce(item, batchId, stopper, settle, speed);
     if (stopper.signal.aborted) return;
-    const end = wasAccepted(answer) ? arrivedAs(item, answer.body.job_id) : await reasonToEnd(item, answer);
+    const end = wasAccepted(answer) ? arrivedAs(item, answer.body) : await reasonToEnd(item, answer);
     if (end) return settle(end);
     const wasComplete = item.sent === item.size;
     const waiting = { status: Status.WAITING, sent: keptBytes(item), reason: reasonOf(answer) };
@@ -73,10 +74,11 @@ async function deliver(item, { queue, batchId, speed, notify }) {
 
 // What the server keeps of a file that is not sent to its end, as far as the browser knows.
 export function keptBytes(item) {
-  return isResumable(item) ? item.sent : 0;
+  return !item.link && isResumable(item) ? item.sent : 0;
 }
 
 async function sendOnce(item, batchId, stopper, settle, speed) {
+  if (item.link) return fetchOnce(item, batchId, stopper, settle, speed);
   settle({ status: Status.UPLOADING, sent: keptBytes(item), reason: "" });
   const found = isResumable(item) ? await lookForRest(item.file, item.path, batchId) : null;
   if (stopper.signal.aborted || (found && !found.rest)) return found;
@@ -87,19 +89,37 @@ async function sendOnce(item, batchId, stopper, settle, speed) {
     before = sent;
     settle({ status: sent < item.size ? Status.UPLOADING : Status.SAVING, sent: Math.min(sent, item.size) });
   };
-  item.transfer = new FileTransfer(item, batchId, onProgress, found?.rest);
-  stopper.signal.addEventListener("abort", () => item.transfer?.abort(), { once: true });
-  const answer = await item.transfer.answer;
+  return answerOf(item, new FileTransfer(item, batchId, onProgress, found?.rest), stopper);
+}
+
+// Has the server fetch a recording from its link.
+function fetchOnce(item, batchId, stopper, settle, speed) {
+  settle({ status: Status.UPLOADING, sent: 0, reason: "" });
+  let before = 0;
+  const onProgress = (received, size) => {
+    speed.add(received - before);
+    before = received;
+    settle({ sent: received, size: Math.max(size ?? 0, received), sizeKnown: size !== undefined });
+  };
+  return answerOf(item, new LinkTransfer(item, batchId, onProgress), stopper);
+}
+
+async function answerOf(item, transfer, stopper) {
+  item.transfer = transfer;
+  stopper.signal.addEventListener("abort", () => transfer.abort(), { once: true });
+  const answer = await transfer.answer;
   item.transfer = null;
   return answer;
 }
 
-function arrivedAs(item, jobId) {
-  return { status: Status.UPLOADED, sent: item.size, jobId, reason: "" };
+function arrivedAs(item, { job_id: jobId, size = item.size }) {
+  return { status: Status.UPLOADED, sent: size, size, sizeKnown: true, jobId, reason: "" };
 }
 
 async function reasonToEnd(item, answer) {
-  if (answer.status === 0 && !(await isReadable(item.file))) return { status: Status.FAILED, sent: 0, reason: GONE };
+  if (answer.status === 0 && item.file && !(await isReadable(item.file))) {
+    return { status: Status.FAILED, sent: 0, reason: GONE };
+  }
   // 409 with a time to come back: more or less of the file had arrived than when it was asked about.
   if (isPassing(answer) || (answer.status === 409 && answer.retryAfterSeconds)) return null;
   return { status: Status.FAILED, sent: 0, reason: reasonOf(answer) };
@@ -110,7 +130,7 @@ async function lookAgain(item, batchId, wasComplete) {
   if (wasComplete) {
     const batch = await call("GET", `/batch/${batchId}`);
     const job = batch.body?.jobs?.find((one) => one.path === item.path && one.size === item.size);
-    if (job) return arrivedAs(item, job.job_id);
+    if (job) return arrivedAs(item, job);
   }
   const { path, size } = item;
   const check = await call("POST", "/upload/check", { body: { batch_id: batchId, files: [{ path, size }] } });

@@ -51,6 +51,7 @@ export class Entrance {
 
   #look(count) {
     const looking = this.find("looking");
+    looking.className = "quiet";
     looking.textContent = `Looking through folders: ${counted(count, "file")} so far.`;
     looking.hidden = false;
     this.announce(looking.textContent);

@@ -27,12 +27,18 @@ export const UNDER_WAY = [Status.UPLOADING, Status.SAVING, Status.WAITING];
 export const isOpenToChoice = ({ status }) => [Status.PENDING, Status.MISSING, Status.FAILED].includes(status);
 export const LOST = [Status.FAILED, Status.REFUSED];
 
+// Not every site tells how large a recording is.
+export function isOfUnknownSize(item) {
+  return Boolean(item.link) && !item.sizeKnown;
+}
+
 export class Queue {
   constructor() {
     this.items = new Set();
     this.changed = new Set(); // what a view has yet to paint
     this.totalBytes = 0;
     this.sentBytes = 0;
+    this.unsized = 0; // files whose size is not known
     this.counts = Object.fromEntries(Object.values(Status).map((status) => [status, 0]));
     this.byPath = new Map();
   }
@@ -71,16 +77,30 @@ export class Queue {
     return item;
   }
 
-  // The files as the browser remembers them: path, size, and their own options if there are any.
+  // Adds the recording behind a link, unless it is there; then returns null. Another one of the same name gets a number.
+  addLink({ link, path, size }) {
+    if ([...this.items].some((item) => item.link === link)) return null;
+    let free = path;
+    for (let number = 2; this.byPath.has(free); number += 1) free = numbered(path, number);
+    const item = { ...linked({ link, path: free, size }), options: {} };
+    this.#insert(item);
+    return item;
+  }
+
+  // The files as the browser remembers them: path, size, and their own options and their link if there are any.
   get listed() {
-    return [...this.items].map(({ path, size, options }) => [path, size, ...(optionsText(options) ? [options] : [])]);
+    return [...this.items].map(({ path, size, options, link }) => {
+      if (link) return [path, size, options, link];
+      return [path, size, ...(optionsText(options) ? [options] : [])];
+    });
   }
 
   // Lists those of the *listed* files that did not arrive before a reload and were not chosen again already.
   addMissing(listed) {
-    for (const [path, size, options = {}] of listed) {
+    for (const [path, size, options = {}, link] of listed) {
       if (this.byPath.has(path)) continue;
-      this.#insert({ path, file: null, size, sent: 0, status: Status.MISSING, reason: "", options });
+      if (link) this.#insert({ ...linked({ link, path, size }), options });
+      else this.#insert({ path, file: null, size, sent: 0, status: Status.MISSING, reason: "", options });
     }
   }
 
@@ -96,11 +116,11 @@ export class Queue {
   // Lists a file that arrived unseen: before the page was loaded, or when its connection had broken. The browser may
   // have it in the list; another file of the same path gets a number in its name.
   addArrived({ path, size, job_id: jobId, options = {} }) {
-    const arrived = { status: Status.UPLOADED, sent: size, reason: "", jobId, options };
+    const arrived = { status: Status.UPLOADED, size, sent: size, reason: "", jobId, options };
     const known = this.byPath.get(path);
-    if (known?.size === size) return this.set(known, arrived);
+    if (known?.size === size || known?.link) return this.set(known, arrived);
     if (known) this.remove(known);
-    this.#insert({ path, file: null, size, ...arrived });
+    this.#insert({ path, file: null, ...arrived });
     if (known) this.add({ file: known.file, path });
   }
 
@@ -127,8 +147,9 @@ export class Queue {
 
   // Makes a file pending as if it had never been tried; one that this browser does not have is dropped.
   sendAgain(item) {
-    if (item.file) this.set(item, { status: Status.PENDING, sent: 0, reason: "", jobId: null, checked: false });
-    else this.remove(item);
+    if (item.file || item.link) {
+      this.set(item, { status: Status.PENDING, sent: 0, reason: "", jobId: null, checked: false });
+    } else this.remove(item);
   }
 
   // What is left belongs to another batch from now on: nothing of it was checked, or has arrived there.
@@ -155,9 +176,24 @@ export class Queue {
   #count(item, sign) {
     this.counts[item.status] += sign;
     if (LOST.includes(item.status)) return;
+    this.unsized += sign * isOfUnknownSize(item);
     this.totalBytes += sign * item.size;
     this.sentBytes += sign * item.sent;
   }
+}
+
+// A recording that the server fetches; *size* may not be known before.
+function linked({ link, path, size }) {
+  return {
+    link,
+    path,
+    file: null,
+    size: size ?? 0,
+    sizeKnown: Boolean(size),
+    sent: 0,
+    status: Status.PENDING,
+    reason: "",
+  };
 }
 
 function numbered(path, number) {

@@ -4,7 +4,7 @@ import { fileSize, percentOf } from "../shared/formats.js";
 import { optionsText } from "../shared/options.js";
 import { shownName, visible } from "../shared/names.js";
 import { endingOf } from "./choosing.js";
-import { isOpenToChoice, Status } from "./queue.js";
+import { isOfUnknownSize, isOpenToChoice, Status } from "./queue.js";
 
 const VIDEO = new Set(
   "mp4 m4v mov qt 3gp 3gpp 3g2 f4v webm mkv wmv asf avi flv ts mts m2ts mpg mpeg vob ogv".split(" "),
@@ -53,17 +53,16 @@ export class Rows {
 
   #make(item) {
     const row = this.template.cloneNode(true);
-    const [kind, name, size] = row.children;
+    const [kind, name] = row.children;
     const ending = endingOf(item.path);
     const cut = item.path.lastIndexOf("/") + 1;
     const fileName = item.path.slice(cut);
     kind.dataset.kind = VIDEO.has(ending) ? "video" : "audio";
     kind.querySelector("use").setAttribute("href", `#icon-${kind.dataset.kind}`);
     kind.lastElementChild.textContent = ending;
-    name.title = shownName(item.path);
+    name.title = item.link ?? shownName(item.path);
     name.firstElementChild.textContent = visible(fileName);
     name.children[1].textContent = visible(item.path.slice(0, cut));
-    size.textContent = fileSize(item.size);
     row.querySelector(".remove").setAttribute("aria-label", `Remove ${shownName(fileName)}`);
     row.querySelector(".own").setAttribute("aria-label", `Options of ${shownName(fileName)}`);
     row.querySelector("input").setAttribute("aria-label", `Select ${shownName(fileName)}`);
@@ -99,13 +98,16 @@ export class Rows {
 function paintStatus(row, item) {
   const text = statusText(item);
   const done = item.status === Status.UPLOADED ? 100 : percentOf(item.sent, item.size);
+  const size = isOfUnknownSize(item) ? "" : fileSize(item.size);
   const own = optionsText(item.options);
-  const painted = [item.status, done, text, item.reason, own, item.picked].join(" ");
+  const painted = [item.status, done, size, text, item.reason, own, item.picked].join(" ");
   if (row.painted === painted) return;
   row.painted = painted;
   const [progress, icon, words] = row.children[3].children;
   row.dataset.status = item.status;
-  progress.value = done;
+  row.children[2].textContent = size;
+  if (isOfUnknownSize(item)) progress.removeAttribute("value");
+  else progress.value = done;
   progress.hidden = ![Status.UPLOADING, Status.SAVING].includes(item.status);
   icon.firstElementChild.setAttribute("href", `#icon-${ICONS[item.status] ?? "working"}`);
   words.textContent = text;
@@ -119,13 +121,14 @@ function paintStatus(row, item) {
 function statusText(item) {
   switch (item.status) {
     case Status.UPLOADING:
-      return `${percentOf(item.sent, item.size)} %`;
+      if (item.link && !item.sent) return "Asking…";
+      return isOfUnknownSize(item) ? fileSize(item.sent) : `${percentOf(item.sent, item.size)} %`;
     case Status.WAITING:
       return `Next try in ${Math.max(1, Math.ceil((item.retryAt - Date.now()) / 1000))} s`;
     case Status.SAVING:
       return "Saving…";
     case Status.UPLOADED:
-      return item.file ? "Complete" : "On the server";
+      return item.file || item.link ? "Complete" : "On the server";
     case Status.MISSING:
       return "Missing";
     case Status.FAILED:

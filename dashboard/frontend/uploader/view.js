@@ -1,23 +1,26 @@
 // What a person sees of the upload. A page switch takes the view away; the upload goes on, and the next view shows it.
 
 import { stickBelowHeader } from "../shared/dom.js";
-import { counted, fileSize, number, percentOf } from "../shared/formats.js";
+import { counted, number, percentOf } from "../shared/formats.js";
 import { shownName } from "../shared/names.js";
 import { TellMe } from "../notices/tell_me.js";
 import { LEFT_OUT } from "./choosing.js";
 import { Entrance } from "./entrance.js";
+import { LinkForm } from "./link_form.js";
 import { ignoreHeldKeys, paintKeepingFocus } from "./focus.js";
 import { OptionsForm } from "./options_form.js";
 import { LOST, Phase, Status, UNDER_WAY } from "./queue.js";
 import { OwnOptions } from "./own_options.js";
 import { Rows } from "./rows.js";
 import {
+  chosenText,
   deleteText,
   discardText,
   filesText,
   interruptedText,
   leftOutText,
   listItem,
+  overallText,
   speedText,
   suggestedName,
   takesText,
@@ -46,6 +49,8 @@ export class View {
     this.find("options").open = root.firstElementChild.clientWidth >= WIDE_ENOUGH_FOR_OPTIONS;
     this.find("takes").textContent = takesText(constants.maxFileBytes);
     this.entrance = new Entrance(this.find, upload, constants, (text) => this.#announce(text));
+    this.linkForm = new LinkForm(root, this.find, upload, (text) => this.#announce(text));
+    this.#showIf("link-button", constants.readsLinks);
     this.tellMe = new TellMe({ isOn: () => upload.tells, set: (on) => upload.setTells(on) });
     this.find("tell").replaceChildren(this.tellMe.element);
     this.#listenToButtons(constants);
@@ -238,19 +243,18 @@ export class View {
 
   #paintOverall() {
     const { queue, phase, speed, freeBytes } = this.upload;
-    const done = percentOf(queue.sentBytes, queue.totalBytes);
     const begun = phase !== Phase.CHOOSING;
     this.#showIf("overall", begun);
     this.#showIf("sample-button", !queue.size && !this.upload.batch);
     this.find("drop").classList.toggle("roomy", !queue.size && !begun);
     this.#showIf("queue", queue.size);
-    const bytes = `${fileSize(queue.sentBytes)} / ${fileSize(queue.totalBytes)}`;
-    this.find("overall-title").textContent = `Overall: ${done} % (${bytes})`;
-    this.find("overall-progress").value = done;
+    this.find("overall-title").textContent = overallText(queue);
+    if (queue.unsized) this.find("overall-progress").removeAttribute("value");
+    else this.find("overall-progress").value = percentOf(queue.sentBytes, queue.totalBytes);
     this.find("overall-files").textContent = filesText(this.upload);
     this.find("overall-speed").textContent = phase === Phase.UPLOADING ? speedText(queue, speed, freeBytes) : "";
-    const files = `${counted(queue.size, "file")} · ${fileSize(queue.totalBytes)}`;
-    this.find("toggle").lastElementChild.textContent = begun ? `${this.expanded ? "Hide" : "Show"} details` : files;
+    const details = `${this.expanded ? "Hide" : "Show"} details`;
+    this.find("toggle").lastElementChild.textContent = begun ? details : chosenText(queue);
     this.find("toggle").setAttribute("aria-expanded", this.expanded);
     this.#showIf("rows", this.expanded);
     const lost = queue.count(...LOST);
@@ -303,7 +307,7 @@ export class View {
   // Says what changed to those who do not see it: each phase, and each quarter of the way.
   #announcePhase() {
     const { phase, queue } = this.upload;
-    const quarter = Math.floor(percentOf(queue.sentBytes, queue.totalBytes) / 25) * 25;
+    const quarter = queue.unsized ? 0 : Math.floor(percentOf(queue.sentBytes, queue.totalBytes) / 25) * 25;
     const now = phase === Phase.UPLOADING ? `${phase} ${quarter}` : phase;
     if (now === this.announced) return;
     const first = this.announced === undefined;

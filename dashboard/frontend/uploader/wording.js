@@ -23,8 +23,21 @@ export function filesText({ phase, queue }) {
   return `Files: ${parts.filter(Boolean).join(" · ")}`;
 }
 
+// How much of the upload has arrived; no share of it as long as the size of a file is not known.
+export function overallText(queue) {
+  const { sentBytes, totalBytes, unsized } = queue;
+  if (unsized) return `Overall: ${fileSize(sentBytes)} (size of ${counted(unsized, "file")} not known)`;
+  return `Overall: ${percentOf(sentBytes, totalBytes)} % (${fileSize(sentBytes)} / ${fileSize(totalBytes)})`;
+}
+
+// What is chosen.
+export function chosenText({ size, totalBytes, unsized }) {
+  return [counted(size, "file"), !unsized && fileSize(totalBytes)].filter(Boolean).join(" · ");
+}
+
 // What is told of an upload on other pages: how far it is, or that it waits for the person.
 export function beaconText({ phase, queue }) {
+  if (phase === Phase.UPLOADING && queue.unsized) return "Upload…";
   if (phase === Phase.UPLOADING) return `Upload ${percentOf(queue.sentBytes, queue.totalBytes)} %`;
   if ([Phase.CHECKING, Phase.STARTING].includes(phase)) return "Upload…";
   return [Phase.STOPPED, Phase.REVIEW].includes(phase) ? "Upload stopped" : "";
@@ -38,7 +51,7 @@ export function takesText(maxFileBytes) {
 export function speedText(queue, speed, freeBytes) {
   const rate = speed.bytesPerSecond;
   const room = freeBytes === null ? "" : `${fileSize(freeBytes)} free on the server`;
-  const left = rate > 0 ? timeLeft((queue.totalBytes - queue.sentBytes) / rate) : "";
+  const left = rate > 0 && !queue.unsized ? timeLeft((queue.totalBytes - queue.sentBytes) / rate) : "";
   return [`${fileSize(rate)}/s`, left, room].filter(Boolean).join(" · ");
 }
 
