@@ -101,9 +101,9 @@ BENCHMARK_RESULTS := data/benchmarks
 bench:  ## Measure dispatch, help, scans, the search, word times, speakers, the start of a run, a batch of 1,000 jobs, and the pages (Linux, forty minutes)
 	@$(MAKE) --no-print-directory --keep-going $(BENCHMARKS)
 
-BENCHMARKS := bench-dispatch bench-small_batches bench-long_recordings bench-ingest bench-search bench-transcripts bench-speakers bench-overhead bench-scale bench-pages
+BENCHMARKS := bench-dispatch bench-small_batches bench-long_recordings bench-ingest bench-search bench-transcripts bench-speakers bench-overhead bench-scale bench-pages bench-page_times
 .PHONY: $(BENCHMARKS)
-bench-pages: chromium
+bench-pages bench-page_times: chromium
 bench-transcripts bench-speakers: test-models
 $(BENCHMARKS): bench-%: $(VENV)/dev.stamp
 	@mkdir -p $(BENCHMARK_RESULTS)

@@ -140,7 +140,7 @@ async def look_at_batch(page: Page, stack: RealStack, jobs: int) -> tuple[float,
     batch_id = (await stack.api.post("/batch", json={"name": "looked at"})).json()["batch_id"]
     await asyncio.to_thread(fill, open_store(stack.settings), batch_id, jobs=jobs, device_seconds=0.5)
     (await stack.api.post(f"/batch/{batch_id}/start")).raise_for_status()
-    row = page.get_by_role("table", name="Jobs").get_by_role("row").nth(100)
+    row = page.get_by_role("table", name="Jobs").get_by_role("row").nth(min(100, jobs))
     took = []
     for _ in range(ROUNDS):
         await page.goto(f"http://127.0.0.1:{stack.settings.port}/batches")

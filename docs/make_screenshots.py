@@ -158,9 +158,9 @@ def running_batch(api: httpx.Client, files: Mapping[str, bytes]) -> Iterator[str
 
 
 def all_in_the_middle(api: httpx.Client) -> bool:
-    """Return whether every GPU is in the middle of a recording, and something waits."""
+    """Return whether every device is in the middle of a recording."""
     pools = api.get("/pools").json()
-    return all(any(FROM <= run["progress"] <= TO for run in pool["runs"]) and pool["queued"] for pool in pools)
+    return all(any(FROM <= run["progress"] <= TO for run in pool["runs"]) for pool in pools)
 
 
 def with_failures() -> dict[str, bytes]:

@@ -38,7 +38,7 @@ def content_of(stored: StoredTranscript) -> Content:
             ContentParagraph(
                 is_heading=paragraph.is_heading,
                 words=tuple(
-                    ContentWord(**dict(word), language=language)
+                    ContentWord(**vars(word), language=language)
                     for word, language in zip(spoken[first:after], languages[first:after], strict=True)
                 ),
             )

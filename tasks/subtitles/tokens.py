@@ -158,6 +158,8 @@ def _pieces(words: Sequence[Word], line_columns: int) -> Iterator[Unit]:
 
 def _cleaned(text: str) -> list[str]:
     """Return the parts of *text* between its spaces, without control characters, which no document can show."""
+    if text.isprintable():  # nearly every word, in a tenth of the time
+        return text.split()
     kept = "".join(character for character in text if character.isspace() or unicodedata.category(character) != "Cc")
     return [part for part in kept.split() if any(unicodedata.category(character) != "Cf" for character in part)]
 

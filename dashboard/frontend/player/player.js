@@ -16,6 +16,8 @@ const SECONDS_BETWEEN_TRIES = 5;
 const DOCUMENT_SECONDS = 600; // a transcript of many hours over a slow connection
 const SECONDS_A_NOTE_STAYS = 2;
 
+const loadEditor = () => import("../editor/editor.js");
+
 class Player {
   constructor(root, data) {
     this.root = root;
@@ -113,6 +115,7 @@ class Player {
     this.find("edit").hidden = false;
     this.offerDraft();
     this.become("ready");
+    globalThis.requestIdleCallback?.(() => loadEditor().catch(() => {})); // so that it is there when it is wanted
     this.place();
   }
 
@@ -155,7 +158,7 @@ class Player {
     if (button.disabled) return;
     button.disabled = true;
     try {
-      const { Editor, fetchEdited } = await import("../editor/editor.js");
+      const { Editor, fetchEdited } = await loadEditor();
       const edited = await fetchEdited(this.data.job_id, this.leaving.signal, ownDraft);
       if (this.leaving.signal.aborted) return;
       const seconds = this.editor?.steering.seconds ?? this.reader?.seconds ?? 0;
