@@ -118,11 +118,15 @@ async def _answer_http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _answer_unforeseen(request: Request, error: Exception) -> JSONResponse:
-    detail = (
+    return JSONResponse({"detail": unforeseen(error)}, status_code=500, headers=_closing(request))
+
+
+def unforeseen(error: Exception) -> str:
+    """Return what a user is told of an error of the dashboard's own."""
+    return (
         f"The dashboard failed in a way that nobody foresaw ({type(error).__name__}). Its log, "
         "data/logs/dashboard.log, says where; try again, and report it if that does not help."
     )
-    return JSONResponse({"detail": detail}, status_code=500, headers=_closing(request))
 
 
 def _closing(request: Request) -> dict[str, str]:

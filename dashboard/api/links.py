@@ -1,6 +1,7 @@
 """Routes for links: the recordings that one leads to, and their download into a batch."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
@@ -8,13 +9,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import ConfigDict, Field
 
 from dashboard.api.client import ClientOfProcess
-from dashboard.api.errors import status_of
+from dashboard.api.errors import status_of, unforeseen
 from dashboard.api.uploads import UploadReceived, received
 from dashboard.client import Client
 from dashboard.links.service import LinkProgress
 from tasks.batches import StoredModel
 from tasks.errors import TranscriptionError
 from tasks.options import JobOptions
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["uploads"])
 
@@ -99,6 +102,9 @@ async def _lines(client: Client, sent: SentLink) -> AsyncIterator[str]:
         yield LinkLine(upload=received(download.result())).line
     except TranscriptionError as error:
         yield LinkLine(problem=LinkProblem(status=status_of(error), detail=str(error))).line
+    except Exception as error:
+        logger.exception("the download of a link failed")
+        yield LinkLine(problem=LinkProblem(status=500, detail=unforeseen(error))).line
     finally:
         download.cancel()
         await asyncio.wait([download])

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 NAT64 = IPv6Network("64:ff9b::/96")
+NOT_PUBLIC = (IPv6Network("64:ff9b:1::/48"), IPv6Network("fec0::/10"), IPv6Network("::/96"))
+"""Networks within a site that Python does not count among the private ones."""
 
 
 class AddressRefused(OSError):
@@ -43,7 +45,8 @@ class Guard:
             return False
         inner = _carried(address)
         known = any(inner in network or address in network for network in self._networks)
-        return known or (inner.is_global and not inner.is_multicast)
+        is_public = inner.is_global and not inner.is_multicast and not any(inner in network for network in NOT_PUBLIC)
+        return known or is_public
 
     def _audit(self, event: str, details: tuple[Any, ...]) -> None:
         if event in ("socket.connect", "socket.sendto"):

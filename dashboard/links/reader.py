@@ -73,7 +73,7 @@ class _SizeTeller:
 def _options(request: LinkRequest) -> dict[str, Any]:
     return {
         "progress_hooks": [_SizeTeller()],
-        "format": "bestaudio/best",
+        "format": "bestaudio/best[height<=?480]/best",  # sound alone, or else with a small picture
         "outtmpl": {"default": "-"},  # the standard output
         "logger": _Silence(),
         "quiet": True,
@@ -88,7 +88,7 @@ def _options(request: LinkRequest) -> dict[str, Any]:
         "extractor_retries": 1,
         "skip_unavailable_fragments": False,  # a recording with a hole is no recording
         "fixup": "never",
-        # Nothing is fetched by programs, whose connections nobody guards.
+        # Nothing is fetched by other programs, whose connections are not guarded.
         "external_downloader": {"default": "native"},
         "ffmpeg_location": NOT_AVAILABLE,
         "js_runtimes": {"deno": {"path": request.deno}} if request.deno else {},

@@ -22,7 +22,8 @@ from tasks.storage.part_file import free_bytes
 MOST_RECORDINGS = 1000
 MOST_LINK_CHARACTERS = 4000
 LOOK_SECONDS = 120.0
-MOST_AT_ONCE = 8
+MOST_LOOKS = 4
+MOST_DOWNLOADS = 8
 """Links that are read at the same time, each by a process with 60 MB; further ones wait for their turn."""
 
 BYTES_BETWEEN_LOOKS_AT_DISK = 2**26
@@ -54,7 +55,8 @@ class LinkService:
     def __init__(self, intake: UploadService, settings: Settings) -> None:
         self._intake = intake
         self._settings = settings
-        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
+        self._looks = asyncio.Semaphore(MOST_LOOKS)
+        self._downloads = asyncio.Semaphore(MOST_DOWNLOADS)
         self._networks = tuple(settings.link_networks.replace(",", " ").split())
 
     @property
@@ -67,7 +69,7 @@ class LinkService:
         title, found = "", []
         request = self._request(link, most=MOST_RECORDINGS + 1)
         try:
-            async with self._turns, asyncio.timeout(LOOK_SECONDS), reading(request) as reader:
+            async with self._looks, asyncio.timeout(LOOK_SECONDS), reading(request) as reader:
                 async for news in reader.news():
                     title = title or news.title
                     if news.recording is not None:
@@ -89,7 +91,7 @@ class LinkService:
         """
         idle_seconds = self._settings.upload_idle_seconds
         request = self._request(link, download=True)
-        async with self._turns, reading(request) as reader, aclosing(reader.news()) as news:
+        async with self._downloads, reading(request) as reader, aclosing(reader.news()) as news:
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     begun = await anext(news, LinkNews())

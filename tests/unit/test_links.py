@@ -25,6 +25,9 @@ PRIVATE = [
     "ff02::fb",
     "::ffff:127.0.0.1",  # IPv4 within IPv6, in each of its forms
     "64:ff9b::a00:1",
+    "64:ff9b:1::a00:1",
+    "fec0::1",
+    "::127.0.0.1",
     "2002:7f00:1::",
     "2001:0:4136:e378:8000:63bf:80ff:fffe",
 ]
