@@ -16,19 +16,18 @@ import asyncio
 import math
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from measures import Measure, arguments_of, conclude
-from pages import ARGUMENTS, CHROMIUMS, PATIENCE_MS, ROUNDS, look_at_batch
-from playwright.async_api import Browser, Page, async_playwright
+from pages import PATIENCE_MS, ROUNDS, chromium, look_at_batch
+from playwright.async_api import Browser, Page
 from real_stack import RealStack, running_stack
 from simulated_batch import fill
 
@@ -185,16 +184,6 @@ def computing(processes: int) -> Iterator[None]:
         for process in busy:
             process.kill()
             process.wait()
-
-
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Yield a Chromium."""
-    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 async def measure_all(folder: Path, files: int, hours: float) -> dict[str, Measure]:

@@ -24,7 +24,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from measures import Measure, arguments_of, conclude
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 from processes import cpu_seconds, memory_mb
 from real_stack import RealStack, running_stack
 from simulated_batch import fill
@@ -159,15 +159,22 @@ async def look_at_batch(page: Page, stack: RealStack, jobs: int) -> tuple[float,
 
 
 @asynccontextmanager
-async def two_pages() -> AsyncIterator[tuple[Page, Page]]:
-    """Yield two pages of one Chromium."""
+async def chromium() -> AsyncIterator[Browser]:
+    """Yield a Chromium."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def two_pages() -> AsyncIterator[tuple[Page, Page]]:
+    """Yield two pages of one Chromium."""
+    async with chromium() as browser:
         context = await browser.new_context(viewport={"width": 1280, "height": 900})
         context.set_default_timeout(PATIENCE_MS)
         yield await context.new_page(), await context.new_page()
-        await browser.close()
 
 
 async def measure_all(folder: Path, size: int, jobs: int) -> dict[str, Measure]:

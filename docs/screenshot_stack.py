@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script beside the documents, not a package
-"""What the pictures are taken of and with: Batchscribe in a folder that is thrown away, and a page of a Chromium."""
+"""The subject of the pictures and their camera: Batchscribe in a throwaway folder, and a page of a Chromium."""
 
 import os
 import shutil
@@ -90,7 +90,7 @@ def stop(stack: "subprocess.Popen[bytes]") -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
+    """Return free ports."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for one in sockets:

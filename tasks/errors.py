@@ -13,8 +13,8 @@ Everything that can go wrong with a job, as one tree of exceptions.
     │   ├── UploadUnderWay         the same file is being received                    (retryable)
     │   ├── UploadOffsetWrong      the request goes on elsewhere than the file ends   (retryable)
     │   ├── TooManyUploads         as many are being received as may be               (retryable)
-    │   ├── LinkUnreadable         what a link leads to cannot be fetched
-    │   ├── LinksUnavailable       what reads links is not installed
+    │   ├── LinkUnreadable         a link leads to nothing that can be fetched
+    │   ├── LinksUnavailable       yt-dlp, which reads links, is not installed
     │   ├── UploadsUnavailable     the disk for uploads cannot be written             (retryable)
     │   └── DiskFull               no room for it                                     (retryable)
     ├── NotFound                   no such batch, job or document
@@ -109,7 +109,7 @@ class LinkUnreadable(UploadRejected):
 
 
 class LinksUnavailable(UploadRejected):
-    """What reads links is not installed."""
+    """The program that reads links, yt-dlp, is not installed."""
 
 
 class UploadsUnavailable(UploadRejected):

@@ -1,4 +1,4 @@
-"""What the dashboard and the program that reads links tell each other."""
+"""Messages between the dashboard and the program that reads links."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -40,5 +40,6 @@ class LinkNews(BaseModel):
     title: str = ""
     recording: LinkedRecording | None = None
     size: int | None = None
+    is_estimate: bool = False
     problem: str = ""
     refused: str = ""

@@ -28,7 +28,7 @@ WRAPPING = re.compile(
     r"|[;.]?\s*please report this issue.*$",
     re.DOTALL | re.IGNORECASE,
 )
-"""What yt-dlp puts around a reason."""
+"""Text of yt-dlp around the reason of an error."""
 
 NOTHING_THERE = re.compile(r"^Unsupported URL\b.*")
 
@@ -64,10 +64,11 @@ class _SizeTeller:
 
     def __call__(self, progress: dict[str, Any]) -> None:
         """Take what yt-dlp knows of its progress."""
-        size = int(progress.get("total_bytes") or progress.get("total_bytes_estimate") or 0)
+        exact = progress.get("total_bytes")
+        size = int(exact or progress.get("total_bytes_estimate") or 0)
         if abs(size - self._told) > self._told / 50:
             self._told = size
-            _tell(LinkNews(size=size))
+            _tell(LinkNews(size=size, is_estimate=not exact))
 
 
 def _options(request: LinkRequest) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from dashboard.links.process import LinkReader, can_read_links, deno, reading
 from dashboard.links.protocol import LinkedRecording, LinkNews, LinkRequest
+from dashboard.services.open_batches import too_large
 from dashboard.services.threads import WRITE_THREADS, in_thread
 from dashboard.services.upload_file import receive
 from dashboard.services.uploads import UploadService
@@ -89,7 +90,6 @@ class LinkService:
         Without *path* it is called by its title. Raises `LinkUnreadable`, `LinksUnavailable`, and what
         `UploadService.receive` raises.
         """
-        idle_seconds = self._settings.upload_idle_seconds
         request = self._request(link, download=True)
         async with self._downloads, reading(request) as reader, aclosing(reader.news()) as news:
             try:
@@ -101,7 +101,7 @@ class LinkService:
                 msg = f"{display_name(link)} leads to no recording."
                 raise LinkUnreadable(msg)
             progress.size = begun.recording.size
-            body = LinkBody(reader, news, progress, idle_seconds=idle_seconds, check_disk=self._check_disk)
+            body = LinkBody(reader, news, progress, self._settings, check_disk=self._check_disk)
             return await self._intake.receive(batch_id, path or name_of(begun.recording), body, options)
 
     def _request(self, link: str, *, download: bool = False, most: int = 1) -> LinkRequest:
@@ -126,14 +126,16 @@ class LinkBody:
         reader: LinkReader,
         news: AsyncIterator[LinkNews],
         progress: LinkProgress,
+        settings: Settings,
         *,
-        idle_seconds: float,
         check_disk: Callable[[], Awaitable[None]],
     ) -> None:
         self._reader = reader
         self._news = news
         self._progress = progress
-        self._idle_seconds = idle_seconds
+        self._idle_seconds = settings.upload_idle_seconds
+        self._most_bytes = settings.max_file_bytes
+        self._sure_bytes = 0
         self._check_disk = check_disk
 
     @property
@@ -170,11 +172,15 @@ class LinkBody:
         """Take the news of the size, and of how it ended."""
         async for news in self._news:
             self._progress.size = news.size or self._progress.size
+            self._sure_bytes = 0 if news.is_estimate else news.size or self._sure_bytes
 
     async def _counted(self) -> AsyncIterator[bytes]:
         looked_at = 0
         async for chunk in self._reader.chunks():
             self._progress.received += len(chunk)
+            size = max(self._progress.received, self._sure_bytes)
+            if size > self._most_bytes:
+                raise too_large(size, self._most_bytes)
             if self._progress.received - looked_at > BYTES_BETWEEN_LOOKS_AT_DISK:
                 looked_at = self._progress.received
                 await self._check_disk()

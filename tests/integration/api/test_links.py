@@ -1,10 +1,11 @@
 """Recordings are fetched from links, by the real yt-dlp and a real web server."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.support.processes import children_of, free_ports
+from tests.support.processes import children_of, free_ports, kill
 from tests.support.waiting import wait_until
 from tests.support.web_server import SPEECH, running_web_server
 
@@ -122,3 +123,27 @@ def test_a_download_ends_with_its_connection(linked, site):
 def test_a_batch_that_is_not_there_takes_no_link(linked, site):
     sent = {"batch_id": "20260101-000000-aaaaaa", "link": f"{site.address}/short.mp3"}
     assert linked.http.post("api/upload/link", json=sent).status_code == 404
+
+
+def test_the_limits_of_uploads_are_those_of_links(run_dashboard, site, tmp_path):
+    with run_dashboard(tmp_path, BATCHSCRIBE_LINK_NETWORKS=LOCAL, BATCHSCRIBE_MAX_FILE_BYTES="1000000") as dashboard:
+        batch_id = dashboard.make_batch()
+        problem = lines(dashboard, batch_id, f"{site.address}/endless.mp3")[-1]["problem"]
+        assert problem["status"] == 413
+        assert problem["detail"].startswith("The file has 1.0 GB; 1.0 MB are accepted.")
+        assert dashboard.upload_files(batch_id) == []
+
+
+def test_nothing_of_a_download_outlives_a_dashboard_that_is_killed(run_dashboard, site, tmp_path):
+    with run_dashboard(tmp_path, BATCHSCRIBE_LINK_NETWORKS=LOCAL) as dashboard:
+        batch_id = dashboard.make_batch()
+        sent = {"batch_id": batch_id, "link": f"{site.address}/endless.mp3"}
+        with dashboard.http.stream("POST", "api/upload/link", json=sent, timeout=60) as answer:
+            next(line for line in answer.iter_lines() if json.loads(line)["received"] > 10_000)
+            readers = children_of([dashboard.process.pid])
+            kill([dashboard.process.pid])
+    assert readers
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in readers), "the end of the download")
+    with run_dashboard(tmp_path, BATCHSCRIBE_LINK_NETWORKS=LOCAL) as dashboard:
+        wait_until(lambda: dashboard.upload_files(batch_id) == [], "the removal of what had come")
+        assert lines(dashboard, batch_id, f"{site.address}/short.mp3")[-1]["upload"]["path"] == "short.mp3"
