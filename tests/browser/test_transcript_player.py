@@ -24,9 +24,9 @@ def seconds(page):
 
 
 def reach(page, expected):
-    """Wait until the recording stands at a time."""
+    """Wait until the recording has come and stands at a time: before it comes, it says so of any time it is sent to."""
     page.wait_for_function(
-        "([audio, seconds]) => !audio.seeking && Math.abs(audio.currentTime - seconds) < 0.05",
+        "([audio, seconds]) => audio.readyState > 0 && !audio.seeking && Math.abs(audio.currentTime - seconds) < 0.05",
         arg=[page.locator("audio").element_handle(), expected],
     )
 
@@ -44,6 +44,22 @@ def test_a_click_on_a_word_goes_there(open_transcript, words):
     first = int(page.locator(".paragraph").nth(2).locator(".word").first.get_attribute("data-word"))
     reach(page, words[first]["start"])
     assert current_word(page) == [first]
+
+
+def test_a_word_is_gone_to_before_its_sound_has_come(open_page, stack, read_batch, words):
+    page, held = open_page("/gpus"), []
+    page.route("**/audio.mp4*", lambda route, _: held.append(route))
+    page.goto(f"{stack.address}/transcript?job={read_batch.job_ids[LECTURE]}")
+    page.locator(".player[data-state=ready]").wait_for()
+    page.locator(".word").nth(60).click()
+    assert current_word(page) == [60]
+    page.keyboard.press("ArrowRight")
+    assert current_word(page) > [60]
+    page.keyboard.press("ArrowLeft")
+    for route in held:
+        route.continue_()
+    reach(page, words[60]["start"])
+    assert current_word(page) == [60]
 
 
 def test_the_recording_is_played_in_the_form_in_which_every_moment_is_found(open_transcript):

@@ -53,11 +53,17 @@ export class Playback {
   }
 
   seek(seconds) {
-    this.audio.currentTime = Math.max(0, seconds - this.offset + HAIR_SECONDS);
+    this.goTo(seconds - this.offset + HAIR_SECONDS);
   }
 
   step(direction, seconds = STEP_SECONDS) {
-    this.audio.currentTime = Math.max(0, this.audio.currentTime + direction * seconds);
+    this.goTo(this.audio.currentTime + direction * seconds);
+  }
+
+  /** Go to a time on the recording's own clock: its word is shown at once, even if the sound has yet to come. */
+  goTo(time) {
+    this.audio.currentTime = Math.max(0, time);
+    this.look();
   }
 
   toggle() {
