@@ -16,7 +16,7 @@ from tasks.batches import Batch, Job, Manifest, Publication, Recording, batch_id
 from tasks.errors import NotFound, RecordDamaged
 from tasks.media.formats import video_type
 from tasks.media.mp4 import find_frames, mp4_header
-from tasks.names import display_name
+from tasks.names import DocumentFormat, display_name
 from tasks.orchestration.status import JobStatus
 from tasks.settings import Settings
 from tasks.storage.base import Store
@@ -46,6 +46,13 @@ class ReadableJob:
     def title(self) -> str:
         """The title that users gave the recording; empty if none."""
         return self.edits.titles.get(self.job.job_id, "")
+
+    @property
+    def formats(self) -> tuple[DocumentFormat, ...]:
+        """The formats to download it in: those of its batch, then those that are written when they are asked for."""
+        stored = tuple(document.format for document in self.publication.documents)
+        can_be_written = self.publication.transcript or DocumentFormat.JSON in stored
+        return (*stored, *(each for each in DocumentFormat if can_be_written and each not in stored))
 
 
 @dataclass(frozen=True, slots=True)

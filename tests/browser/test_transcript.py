@@ -1,8 +1,10 @@
 """The transcript page: what it shows of a job, and what it says where there is nothing to show."""
 
 import copy
+import io
 import json
 import re
+import zipfile
 from urllib.parse import quote
 
 import pytest
@@ -46,6 +48,18 @@ def test_downloads_are_the_documents(open_transcript, read_batch):
             page.get_by_role("link", name=name, exact=True).click()
         with started.value.path().open("rb") as saved:
             assert saved.read() == read_batch.document(LECTURE, document_format)
+
+
+def test_every_format_can_be_downloaded_whatever_its_batch_was_started_with(open_transcript):
+    page = open_transcript()
+    saved = {}
+    for name in ("Word", "Markdown"):
+        with page.expect_download() as started:
+            page.get_by_role("link", name=name, exact=True).click()
+        saved[name] = started.value.path().read_bytes()
+    assert "Good morning" in saved["Markdown"].decode()
+    with zipfile.ZipFile(io.BytesIO(saved["Word"])) as document:
+        assert "Good morning" in document.read("word/document.xml").decode()
 
 
 def test_the_text_can_be_copied(open_transcript, document):

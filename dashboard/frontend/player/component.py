@@ -41,10 +41,7 @@ def show_player(readable: ReadableJob, *, at: float | None = None) -> None:
             "job_id": job.job_id,
             "path": job.path,
             "title": readable.title,
-            "formats": [
-                {"value": document.format.value, "label": document.format.label}
-                for document in readable.publication.documents
-            ],
+            "formats": [{"value": each.value, "label": each.label} for each in readable.formats],
             "has_recording": recording is not None,
             "has_video": readable.video is not None,
             "offset_seconds": recording.offset_seconds if recording else 0.0,
