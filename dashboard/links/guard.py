@@ -49,7 +49,7 @@ class Guard:
         return known or is_public
 
     def _audit(self, event: str, details: tuple[Any, ...]) -> None:
-        if event in ("socket.connect", "socket.sendto"):
+        if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
             place = details[1]
             host = place[0] if isinstance(place, tuple) else ""
             if not self.allows(str(host)):

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from yt_dlp import YoutubeDL
-from yt_dlp.utils import DownloadError
-
 from dashboard.links.guard import Guard
 from dashboard.links.protocol import LinkedRecording, LinkNews, LinkRequest
+
+sys.modules["curl_cffi"] = None  # type: ignore[assignment]  # yt-dlp would use it, and no guard sees what it connects to
+
+from yt_dlp import YoutubeDL  # noqa: E402 - behind the line above
+from yt_dlp.utils import DownloadError  # noqa: E402
 
 SOCKET_SECONDS = 30
 TRIES = 5

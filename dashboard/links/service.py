@@ -110,8 +110,8 @@ class LinkService:
             raise LinkUnreadable(msg)
         return LinkRequest(link=link, download=download, most=most, networks=self._networks, deno=deno())
 
-    async def _check_disk(self) -> None:
-        if not await in_thread(WRITE_THREADS, free_bytes, self._settings):
+    async def _check_disk(self, needed: int) -> None:
+        if await in_thread(WRITE_THREADS, free_bytes, self._settings) < max(needed, 1):
             msg = "The server's disk has no more room for uploads. Free some space on it, then add the link again."
             raise DiskFull(msg)
 
@@ -119,6 +119,8 @@ class LinkService:
 class LinkBody:
     """The bytes of a recording that is downloaded, as a file that `UploadService` receives."""
 
+    length = least_file_bytes = 0
+    """Nothing is sure before it comes: sites tell sizes that are estimates, or wrong."""
     has_exact_size = False
 
     def __init__(
@@ -128,7 +130,7 @@ class LinkBody:
         progress: LinkProgress,
         settings: Settings,
         *,
-        check_disk: Callable[[], Awaitable[None]],
+        check_disk: Callable[[int], Awaitable[None]],
     ) -> None:
         self._reader = reader
         self._news = news
@@ -137,16 +139,6 @@ class LinkBody:
         self._most_bytes = settings.max_file_bytes
         self._sure_bytes = 0
         self._check_disk = check_disk
-
-    @property
-    def length(self) -> int:
-        """Size of the recording as it is told, in bytes; 0 if it is not."""
-        return self._progress.size or 0
-
-    @property
-    def least_file_bytes(self) -> int:
-        """Nothing is sure before it is there: sites tell sizes that are only nearly right."""
-        return self.length
 
     async def receive(
         self, path: str, write: Callable[[bytes | memoryview], None], check_path: Callable[[str], str]
@@ -183,7 +175,7 @@ class LinkBody:
                 raise too_large(size, self._most_bytes)
             if self._progress.received - looked_at > BYTES_BETWEEN_LOOKS_AT_DISK:
                 looked_at = self._progress.received
-                await self._check_disk()
+                await self._check_disk(size - self._progress.received)
             yield chunk
 
 

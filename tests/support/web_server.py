@@ -15,8 +15,17 @@ PAGE = '<html><head><title>A talk</title></head><body><video src="{address}/gard
 NOTHING = "<html><head><title>Nothing</title></head><body>Only words.</body></html>"
 SOUNDS = {"/garden.mp3": "garden-podcast.mp3", "/welcome.mp3": "lecture-welcome.mp3", "/short.mp3": "short-answer.mp3"}
 
+BOASTING_PAGE = """<html><head><title>A talk</title><script type="application/ld+json">{"@context": "https://schema.org",
+"@type": "AudioObject", "name": "A talk", "contentUrl": "{address}/garden.mp3", "contentSize": "900000000000000"}
+</script></head></html>"""
+"""A page that tells a size which is not that of its recording."""
 
-TEXTS = {"/feed": ("application/rss+xml", FEED), "/page": ("text/html", PAGE), "/none": ("text/html", NOTHING)}
+TEXTS = {
+    "/feed": ("application/rss+xml", FEED),
+    "/page": ("text/html", PAGE),
+    "/boasting": ("text/html", BOASTING_PAGE),
+    "/none": ("text/html", NOTHING),
+}
 
 
 class WebServer(ThreadingHTTPServer):

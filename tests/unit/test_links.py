@@ -1,5 +1,8 @@
 """A link leads to the public internet, or where the operator allows; its recording is named like a file."""
 
+import subprocess
+import sys
+
 import pytest
 
 from dashboard.links.guard import Guard
@@ -47,6 +50,12 @@ def test_an_operator_can_allow_networks():
     guard = Guard(["10.1.0.0/16", "fd00::/8"])
     assert [guard.allows(address) for address in ("10.1.2.3", "10.2.0.1", "fd00::1", "fe80::1")] == [True, False] * 2
     assert guard.allows("::ffff:10.1.2.3")
+
+
+def test_nothing_is_loaded_whose_connections_no_guard_sees(tmp_path):
+    (tmp_path / "curl_cffi.py").write_text("raise SystemExit('loaded')")
+    load = [sys.executable, "-c", "import dashboard.links.reader"]
+    subprocess.run(load, env={"PYTHONPATH": str(tmp_path)}, check=True, timeout=60)
 
 
 NAMES = [

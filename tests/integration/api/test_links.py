@@ -68,6 +68,14 @@ def test_the_recording_of_a_link_becomes_an_upload_of_the_batch(linked, site):
     assert other[-1]["problem"]["status"] == 409
 
 
+def test_a_size_that_is_told_wrongly_refuses_nothing(linked, site):
+    (told,) = look(linked, f"{site.address}/boasting").json()["recordings"]
+    assert told["size"] == 9 * 10**14
+    batch_id = linked.make_batch()
+    last = lines(linked, batch_id, f"{site.address}/boasting")[-1]
+    assert last["upload"]["size"] == (SPEECH / "garden-podcast.mp3").stat().st_size
+
+
 PROBLEMS = [
     ("/none", "no recording was found there"),
     ("/missing.mp3", "HTTP Error 404"),
