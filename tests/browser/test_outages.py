@@ -1,11 +1,11 @@
 """During an outage every page says what is away and what to do, and recovers by itself."""
 
-import os
 import re
-import signal
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.support.processes import frozen
 
 PAGES = ("/", "/batches", "/transcript", "/gpus")
 SECONDS = 90_000
@@ -35,10 +35,7 @@ def no_traceback(page):
 def test_while_prefect_is_away_every_page_says_so_and_then_comes_back(open_page, fragile_stack):
     pages = [open_page(address, on=fragile_stack) for address in PAGES]
     expect(pages[-1].get_by_role("heading", name="CPU 0")).to_be_visible(timeout=SECONDS)
-    servers = [pid for pid, line in fragile_stack.processes().items() if "deployments.local.prefect_server" in line]
-    for pid in servers:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(fragile_stack.pids("deployments.local.prefect_server")):
         latecomer = open_page("/gpus", on=fragile_stack)
         for page in (*pages, latecomer):
             expect(notice(page)).to_contain_text(
@@ -48,9 +45,6 @@ def test_while_prefect_is_away_every_page_says_so_and_then_comes_back(open_page,
         for page in (pages[-1], latecomer):
             in_place = page.get_by_test_id("stAlert").filter(has_text="comes back by itself")
             expect(in_place).to_be_visible(timeout=SECONDS)
-    finally:
-        for pid in servers:
-            os.kill(pid, signal.SIGCONT)
     for page in (*pages, latecomer):
         expect(notice(page)).to_be_hidden(timeout=SECONDS)
     for page in (pages[-1], latecomer):
@@ -79,12 +73,6 @@ def test_a_dashboard_that_is_away_is_told_by_the_page_itself(open_page, fragile_
     page = open_page("/transcript", on=fragile_stack)
     notice(page).wait_for(state="attached")  # from now on it looks by itself
     expect(notice(page)).to_be_hidden()
-    dashboards = [pid for pid, line in fragile_stack.processes().items() if line.rstrip().endswith("-m dashboard")]
-    for pid in dashboards:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(fragile_stack.pids("-m dashboard")):
         expect(notice(page)).to_contain_text("The dashboard does not answer.", timeout=SECONDS)
-    finally:
-        for pid in dashboards:
-            os.kill(pid, signal.SIGCONT)
     expect(notice(page)).to_be_hidden(timeout=SECONDS)

@@ -6,7 +6,6 @@ Each run draws its blows from a seed that is part of the test's name. ``make cha
 
 import contextlib
 import json
-import os
 import signal
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ import pytest
 
 from tasks.storage.keys import BatchKeys
 from tests.chaos.seeds import DEFAULT_SEEDS, Blow, drawn, seeds_of
+from tests.support.processes import children_of, send
 from tests.support.waiting import wait_until
 
 ACTIVE = ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"]
@@ -65,33 +65,26 @@ class Chaos:
             "trouble the store": self.trouble_the_store,
         }[blow.name]()
 
-    def pids(self, command: str) -> list[int]:
-        return [pid for pid, line in self.stack.processes().items() if command in line]
-
     def signal(self, pids: list[int], number: int, what: str) -> None:
         self.told.append(f"{signal.Signals(number).name} {what}")
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        send(number, pids)
 
     def kill(self, command: str) -> None:
-        self.signal(self.pids(command), signal.SIGKILL, command)
+        self.signal(self.stack.pids(command), signal.SIGKILL, command)
 
     def kill_child_of(self, command: str) -> None:
-        self.signal(
-            [child for pid in self.pids(command) for child in children_of(pid)], signal.SIGKILL, f"in {command}"
-        )
+        self.signal(children_of(*self.stack.pids(command)), signal.SIGKILL, f"in {command}")
 
     def take_away(self, command: str) -> None:
         """It hangs for a while, and then it is gone."""
-        pids = self.pids(command)
+        pids = self.stack.pids(command)
         self.signal(pids, signal.SIGSTOP, command)
         time.sleep(SERVER_AWAY_SECONDS)
         self.signal(pids, signal.SIGKILL, command)
 
     def freeze(self, command: str) -> None:
-        workers = self.pids(command)
-        frozen = workers + [child for pid in workers for child in children_of(pid)]
+        workers = self.stack.pids(command)
+        frozen = workers + children_of(*workers)
         self.signal(frozen, signal.SIGSTOP, command)
         self.frozen |= dict.fromkeys(frozen, time.monotonic() + FROZEN_SECONDS)
 
@@ -173,13 +166,6 @@ class Chaos:
             if self.press("/retry") == 202:
                 self.batch.wait(lambda status: status["state"] not in ("failed", "cancelled"), 60)
         return pytest.fail(f"{self.told}: {status}")
-
-
-def children_of(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 def runs_of(stack, batch, kind: str, states: list[str]) -> list[str]:

@@ -1,11 +1,9 @@
 """How a page looks to people: whether they can use and read it, and where things stand on it."""
 
-import os
-import signal
-
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
+from tests.support.processes import frozen
 from tests.support.stack import RunningStack
 
 AT_REST = """() => document.getAnimations().every(
@@ -57,14 +55,8 @@ def faded_elements(page: Page, stack: RunningStack) -> list[str]:
     being loaded pulses; the page is looked at once nothing does.
     """
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
-    servers = [pid for pid, line in stack.processes().items() if "deployments.local.prefect_server" in line]
-    for pid in servers:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(stack.pids("deployments.local.prefect_server")):
         found = page.evaluate(FADED)
-    finally:
-        for pid in servers:
-            os.kill(pid, signal.SIGCONT)
     assert found["seconds_of_refreshing"] >= 3, "the page did not refresh"
     return found["faded"]
 

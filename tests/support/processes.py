@@ -5,7 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -34,14 +35,49 @@ def processes_with(variable: str) -> dict[int, str]:
     return found
 
 
-def children_of(pids: list[int]) -> list[int]:
-    """Return the ids of the processes that these ones started."""
-    tasks = (Path(f"/proc/{pid}/task/{pid}/children") for pid in pids)
-    return [int(child) for task in tasks for child in task.read_text().split()]
+def programs_with(variable: str, command: str) -> list[int]:
+    """Return the ids of the processes that have *variable* in their environment and *command* in their command lines.
+
+    A process that one of them is about to start has its command line for a moment; it is left out.
+    """
+    lines = {pid: line for pid, line in processes_with(variable).items() if command in line}
+    return [pid for pid, line in lines.items() if lines.get(_parent_of(pid)) != line]
+
+
+def children_of(*pids: int) -> list[int]:
+    """Return the ids of the processes that these ones started and that have not ended."""
+    running = (int(process.name) for process in Path("/proc").glob("[0-9]*"))
+    return [pid for pid in running if _parent_of(pid) in pids]
+
+
+def _parent_of(pid: int) -> int | None:
+    """Return the id of the process that started it; None if it has ended, or where it cannot be read."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return None
+    return None if state == "Z" else int(parent)
 
 
 def kill(pids: list[int]) -> None:
     """Kill the processes; fail if there are none."""
     assert pids
+    send(signal.SIGKILL, pids)
+
+
+@contextmanager
+def frozen(pids: list[int]) -> Iterator[None]:
+    """Stop the processes, as a machine without memory would, and let them go on at the end of the block."""
+    assert pids
+    send(signal.SIGSTOP, pids)
+    try:
+        yield
+    finally:
+        send(signal.SIGCONT, pids)
+
+
+def send(number: int, pids: list[int]) -> None:
+    """Send a signal to those of the processes that have not ended."""
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)

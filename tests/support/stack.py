@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.processes import free_ports, processes_with
+from tests.support.processes import free_ports, processes_with, programs_with
 from tests.support.waiting import looks, wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ class RunningStack:
 
     def pids(self, command: str) -> list[int]:
         """Return the ids of the processes with *command* in their command lines."""
-        return [pid for pid, line in self.processes().items() if command in line]
+        return programs_with(f"BATCHSCRIBE_DATA={self.data}", command)
 
     def simulate_devices(self) -> None:
         """Have its devices compute nothing, from the next start on: one sentence is heard in each recording."""

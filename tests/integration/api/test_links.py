@@ -124,7 +124,7 @@ def test_a_download_ends_with_its_connection(linked, site):
         assert news["size"] == 10**9
         assert linked.http.post(f"api/batch/{batch_id}/start").status_code == 409
     wait_until(lambda: site.sending == 0, "the end of the download")
-    wait_until(lambda: not children_of([linked.process.pid]), "the end of the program that reads links")
+    wait_until(lambda: not children_of(linked.process.pid), "the end of the program that reads links")
     wait_until(lambda: linked.upload_files(batch_id) == [], "the removal of what had come")
 
 
@@ -148,7 +148,7 @@ def test_nothing_of_a_download_outlives_a_dashboard_that_is_killed(run_dashboard
         sent = {"batch_id": batch_id, "link": f"{site.address}/endless.mp3"}
         with dashboard.http.stream("POST", "api/upload/link", json=sent, timeout=60) as answer:
             next(line for line in answer.iter_lines() if json.loads(line)["received"] > 10_000)
-            readers = children_of([dashboard.process.pid])
+            readers = children_of(dashboard.process.pid)
             kill([dashboard.process.pid])
     assert readers
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in readers), "the end of the download")

@@ -12,7 +12,6 @@ import sys
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +20,7 @@ from prefect.client.orchestration import get_client
 from tasks.announcements.unannounced import announce_untold
 from tasks.settings import Settings
 from tasks.storage.open_store import open_store
-from tests.support.processes import free_ports
+from tests.support.processes import children_of, free_ports
 from tests.support.stack import PROJECT
 from tests.support.waiting import wait_until
 
@@ -352,8 +351,8 @@ def _announce_untold(stack):
 
 
 def _warm_processes_of(stack, pool):
-    (worker,) = [pid for pid, line in stack.processes().items() if line.rstrip().endswith(f"deployments.worker {pool}")]
-    return [int(pid) for pid in Path(f"/proc/{worker}/task/{worker}/children").read_text().split()]
+    (worker,) = stack.pids(f"deployments.worker {pool}")
+    return children_of(worker)
 
 
 def _notification_block(stack, receiver):

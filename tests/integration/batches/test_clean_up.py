@@ -248,7 +248,7 @@ def test_a_killed_clean_up_goes_on_where_it_was(forgetful, clips, new_batch):
     folder = forgetful.data / "uploads" / batch.batch_id
     for number in range(LEFTOVERS):
         put(folder / f"{number:016x}.part")
-    (worker,) = [pid for pid, line in forgetful.processes().items() if "deployments.worker cpu" in line]
+    (worker,) = forgetful.pids("deployments.worker cpu")
     run_id = start_clean_up(forgetful, dry_run=False)
     wait_until(lambda: sum(1 for _ in folder.iterdir()) < LEFTOVERS, "the clean-up's start", 60, longest_pause=0.01)
     os.kill(worker, signal.SIGKILL)

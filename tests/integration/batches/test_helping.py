@@ -94,13 +94,13 @@ def test_an_idle_device_helps_until_it_has_a_job_of_its_own_and_then_again(fragi
 
 def test_a_lost_batch_run_and_a_lost_helping_run_cost_nothing_and_help_goes_on(fragile, helped):
     batch, helper = helped("killed")
-    kill(children_of(fragile.pids("deployments.worker cpu")))
-    kill(children_of(fragile.pids(f"deployments.worker {helper['work_pool_name']}")))
+    kill(children_of(*fragile.pids("deployments.worker cpu")))
+    kill(children_of(*fragile.pids(f"deployments.worker {helper['work_pool_name']}")))
     assert ended(fragile, helper)["state_type"] == "CRASHED"
     again = wait_until(lambda: working_helper(fragile, batch), "another helping run")
     assert [run["id"] for run in helping_runs(fragile, batch)] == [helper["id"], again["id"]]
     assert again["idempotency_key"] == helper["idempotency_key"].removesuffix("1") + "2"
-    kill(children_of(fragile.pids("deployments.worker cpu")))
+    kill(children_of(*fragile.pids("deployments.worker cpu")))
     batch_run = {"id": batch.status()["flow_run_id"], "name": "the batch run"}
     wait_until(lambda: run_of(fragile, batch_run)["run_count"] == 3, "the third start of the batch run")
 

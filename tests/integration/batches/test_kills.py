@@ -46,8 +46,8 @@ TOGETHER = {
     "the dashboard and the batch runs' worker": lambda stack: (
         stack.pids("dashboard") + stack.pids("deployments.worker cpu")
     ),
-    "the batch run itself": lambda stack: children_of(stack.pids("deployments.worker cpu")),
-    "the devices' processes": lambda stack: children_of(stack.pids("deployments.worker gpu-")),
+    "the batch run itself": lambda stack: children_of(*stack.pids("deployments.worker cpu")),
+    "the devices' processes": lambda stack: children_of(*stack.pids("deployments.worker gpu-")),
 }
 
 

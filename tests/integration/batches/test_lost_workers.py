@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import children_of, kill
+from tests.support.processes import children_of, frozen, kill
 from tests.support.waiting import wait_until
 
 MANY = 6
@@ -97,7 +96,7 @@ def test_many_batches_are_open_side_by_side_and_lost_processes_cost_none_of_them
             batch.wait(lambda status: status["summary"]["queued"] == 1, 120)
     assert 0 < max(at_once) <= (os.cpu_count() or 1), "conversions are bounded on the host, not for each batch"
 
-    kill(children_of(fragile.pids("deployments.worker cpu")))
+    kill(children_of(*fragile.pids("deployments.worker cpu")))
 
     def all_run_again() -> bool:
         begun = [run["run_count"] for run in running_among(fragile, runs)]
@@ -122,18 +121,6 @@ def lectures(stack, clips, new_batch, count):
 
 def pause(stack, pool: str, *, paused: bool) -> None:
     stack.prefect.patch(f"/work_pools/{pool}", json={"is_paused": paused}).raise_for_status()
-
-
-@contextlib.contextmanager
-def frozen(pids: list[int]) -> Iterator[None]:
-    """Stop the processes, as a machine without memory would, and let them go on afterwards."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_run_that_waits_on_a_paused_pool_moves_to_another(fragile, clips, new_batch):
@@ -165,7 +152,7 @@ def test_runs_of_a_worker_that_froze_end_on_another_pool_and_nothing_is_overwrit
         with fragile.recordings_held():
             batch, pool = begun(fragile, clips, new_batch, 4)
             workers = fragile.pids(f"deployments.worker {pool}")
-            ends.enter_context(frozen(workers + children_of(workers)))
+            ends.enter_context(frozen(workers + children_of(*workers)))
         assert batch.finished(240)["summary"]["done"] == 4
         written = {path: batch.document(path, "srt") for path in batch.job_ids}
     active = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import processes_with
+from tests.support.processes import programs_with
 
 PROJECT = Path(__file__).parents[3]
 POOL = "gpu-7"
@@ -55,8 +55,7 @@ class Machine:
             )
 
     def workers(self):
-        lines = processes_with(f"BATCHSCRIBE_DATA={self.environment['BATCHSCRIBE_DATA']}")
-        return [pid for pid, line in lines.items() if f"deployments.worker {POOL}" in line]
+        return programs_with(f"BATCHSCRIBE_DATA={self.environment['BATCHSCRIBE_DATA']}", f"deployments.worker {POOL}")
 
     def heartbeat(self):
         workers = self._stack.prefect.post(f"/work_pools/{POOL}/workers/filter", json={})

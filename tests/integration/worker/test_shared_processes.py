@@ -1,7 +1,6 @@
 """Many runs share a few processes where there is no device: what a lost one costs them, and who is to blame."""
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from prefect.states import Cancelling
 
 from deployments.worker.process_pool import MOST_ADDED
 from tests.integration.worker.conftest import WarmPool, running_pool
+from tests.support.processes import children_of, kill
 from tests.support.waiting import wait_until
 
 MANY = 20
@@ -58,10 +58,6 @@ def starts(folder: Path) -> list[int]:
     return [len(log.read_text().splitlines()) for log in folder.glob("*.log")]
 
 
-def children_of(pid: int) -> set[int]:
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
-
-
 def finish(pool: WarmPool, folder: Path, runs: list) -> None:
     (folder / "end").touch()
     for run in runs:
@@ -76,8 +72,7 @@ def test_a_few_processes_hold_many_runs_side_by_side(crowded, folder):
 
 def test_all_runs_of_killed_processes_go_on_at_once_and_none_has_failed(crowded, folder):
     runs = begin(crowded, folder, FEW)
-    for child in children_of(crowded.worker.pid):
-        os.kill(child, signal.SIGKILL)
+    kill(children_of(crowded.worker.pid))
     wait_until(lambda: starts(folder) == [2] * FEW, "a second start of all runs", 120)
     finish(crowded, folder, runs)
     assert starts(folder) == [2] * FEW
@@ -164,8 +159,7 @@ def deploy(pool: WarmPool) -> None:
 def test_runs_whose_processes_are_killed_twice_go_on_in_few_processes(crowded, folder):
     runs = begin(crowded, folder, SEVERAL)
     for wanted in (2, 3):
-        for child in children_of(crowded.worker.pid):
-            os.kill(child, signal.SIGKILL)
+        kill(children_of(crowded.worker.pid))
         wait_until(lambda wanted=wanted: starts(folder) == [wanted] * SEVERAL, "another start of all runs", 120)
     assert len(children_of(crowded.worker.pid)) <= 3 + MOST_ADDED, "not a process for each"
     finish(crowded, folder, runs)

@@ -8,6 +8,7 @@ import pytest
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.states import AwaitingRetry, Cancelling
 
+from tests.support.processes import children_of
 from tests.support.waiting import wait_until
 
 POOL = "gpu-test"
@@ -27,18 +28,6 @@ def failed(state):
 
 def running(state):
     return state.is_running()
-
-
-def children_of(pid: int) -> list[int]:
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(status.parent.name))
-    return found
 
 
 def logs_of(warm, run):
