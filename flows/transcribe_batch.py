@@ -146,6 +146,7 @@ async def _transcribe(client: PrefectClient, settings: Settings, batch_id: str) 
     finally:
         converted.withdraw()
     attempts = {ended.run.run_id: ended.run.attempts for ended in jobs.ended.values() if ended.run}
+    attempts[run_id] = flow_run.get_run_count()
     await _told(
         partial(helpers.cancel_all, jobs, NOT_NEEDED),
         partial(end_never_begun, client, jobs.never_began),

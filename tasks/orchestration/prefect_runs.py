@@ -270,6 +270,12 @@ def _attempts_in(states: Iterable[State[Any]], work_pool: str) -> Iterator[Attem
         yield Attempt(started_at, work_pool=work_pool)
 
 
+async def read_last_start(client: PrefectClient, flow_run_id: UUID) -> datetime | None:
+    """Return when the run's latest attempt began; None if it never was begun."""
+    attempts = _attempts_in(_in_order(await client.read_flow_run_states(flow_run_id)), work_pool="")
+    return max((attempt.started_at for attempt in attempts), default=None)
+
+
 async def read_retry(client: PrefectClient, flow_run_id: UUID) -> Retry | None:
     """Return the run's latest retry: how it had ended before it was started again; None if it never was."""
     return _retry_in(_in_order(await client.read_flow_run_states(flow_run_id)))

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 
 from tasks.storage.keys import BatchKeys
+from tests.support.waiting import wait_until
 
 ARGUMENTS = [
     "--headless",
@@ -37,31 +37,70 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def open_page(browser: Browser, stack) -> Iterator[Callable[..., Page]]:
-    """Opens pages of the shared stack, each with a browser profile of its own. A script error fails the test."""
-    contexts, errors, requests, addresses = [], [], [], []
+@pytest.fixture(scope="session")
+def _one_profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser profile for many pages: Streamlit's scripts are loaded and compiled once."""
+    with browser.new_context() as context:
+        yield context
 
-    def visit(address: str = "/", *, width: int = 1280, height: int = 900, dark: bool = False, on=stack) -> Page:
-        context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
+
+@pytest.fixture
+def _visit(browser: Browser, _one_profile: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """Opens pages in a browser that remembers nothing of other tests. A script error fails the test."""
+    own, addresses, errors, requests = [], set(), [], []
+
+    def visit(address: str, path: str, *, own_profile: bool, width: int, height: int, dark: bool) -> Page:
+        if own_profile:
+            own.append(browser.new_context())
+        page = (own[-1] if own_profile else _one_profile).new_page()
         page.set_default_timeout(SECONDS_FOR_A_PAGE * 1000)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
-        addresses.append(on.address)
-        page.goto(f"{on.address}{address}")
-        page.get_by_test_id("stMain").wait_for()
+        addresses.add(address)
+        page.goto(f"{address}{path}")
         return page
 
     yield visit
-    for context in contexts:
+    for context in own:
         context.close()
+    _forget(_one_profile, addresses)
     assert errors == []
     elsewhere = [url for url in requests if not url.startswith((*addresses, "blob:", "data:"))]
     assert elsewhere == [], "a page asked somebody else"
+
+
+def _forget(profile: BrowserContext, addresses: Iterable[str]) -> None:
+    for page in profile.pages:
+        page.close()
+    page = profile.new_page()
+    devtools = profile.new_cdp_session(page)
+    for address in addresses:
+        devtools.send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "local_storage"})
+    page.close()
+    profile.clear_cookies()
+
+
+@pytest.fixture
+def open_page(_visit: Callable[..., Page], stack) -> Callable[..., Page]:
+    """
+    Opens pages, those of the shared stack unless another is named.
+
+    Each after the first has a browser profile of its own, as another person's; the first only where it must.
+    """
+    opened: list[Page] = []
+
+    def visit(
+        path: str = "/", *, own_profile=False, width: int = 1280, height: int = 900, dark: bool = False, on=stack
+    ) -> Page:
+        looks = {"width": width, "height": height, "dark": dark}
+        page = _visit(on.address, path, own_profile=own_profile or bool(opened), **looks)
+        opened.append(page)
+        page.get_by_test_id("stMain").wait_for()
+        return page
+
+    return visit
 
 
 class UploadPage:
@@ -120,10 +159,12 @@ class UploadPage:
 
     def wait_until(self, holds: Callable[[], object]) -> None:
         """Wait for a condition outside the page while its requests are handled."""
-        deadline = time.monotonic() + SECONDS_FOR_A_PAGE
-        while not holds():
-            assert time.monotonic() < deadline
-            self.page.evaluate("new Promise(requestAnimationFrame)")
+        wait_until(
+            holds,
+            "what the test waits for",
+            SECONDS_FOR_A_PAGE,
+            sleep=lambda _: self.page.evaluate("new Promise(requestAnimationFrame)"),
+        )
 
     def button(self, name: str | re.Pattern[str]) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
@@ -160,39 +201,15 @@ TOTAL = f"{UPLOAD}.queue.totalBytes"
 NAMES_OF_ROWS = "rows => rows.map(row => [...row.querySelector('.name').children].map(part => part.textContent))"
 
 
-@pytest.fixture(scope="session")
-def one_profile(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser profile for many pages: Streamlit's scripts are loaded once."""
-    context = browser.new_context()
-    yield context
-    context.close()
-
-
 @pytest.fixture
-def open_upload(one_profile: BrowserContext, stack) -> Iterator[Callable[..., UploadPage]]:
-    """Opens the upload page in a browser that remembers nothing. A script error fails the test."""
-    pages: list[Page] = []
-    errors: list[str] = []
-    requests: list[str] = []
+def open_upload(_visit: Callable[..., Page], stack) -> Callable[..., UploadPage]:
+    """Opens the upload page, each time in the same browser unless it is to have a profile of its own."""
 
-    def visit(*, width: int = 1280, height: int = 900, dark: bool = False) -> UploadPage:
-        page = one_profile.new_page()
-        pages.append(page)
-        page.set_default_timeout(SECONDS_FOR_A_PAGE * 1000)
-        page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme="dark" if dark else "light")
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(stack.address)
-        return UploadPage(page)
+    def visit(*, own_profile=False, width: int = 1280, height: int = 900, dark: bool = False) -> UploadPage:
+        looks = {"width": width, "height": height, "dark": dark}
+        return UploadPage(_visit(stack.address, "", own_profile=own_profile, **looks))
 
-    yield visit
-    for page in pages:
-        page.evaluate("localStorage.clear()")
-        page.close()
-    assert errors == []
-    elsewhere = [url for url in requests if not url.startswith((stack.address, "blob:", "data:"))]
-    assert elsewhere == [], "a page asked somebody else"
+    return visit
 
 
 @pytest.fixture

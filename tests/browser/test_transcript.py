@@ -63,7 +63,7 @@ def test_every_format_can_be_downloaded_whatever_its_batch_was_started_with(open
 
 
 def test_the_text_can_be_copied(open_transcript, document):
-    page = open_transcript()
+    page = open_transcript(own_profile=True)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy text").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()

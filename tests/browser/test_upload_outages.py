@@ -51,7 +51,7 @@ def test_a_busy_server_is_asked_again_when_it_says_so(open_upload, make_files, s
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_that_is_busy_for_long_gets_the_file_in_the_end(open_upload, make_files, stack, status):
-    upload = open_upload()
+    upload = open_upload(own_profile=True)
     page = upload.page
     answers = []
 
@@ -75,7 +75,7 @@ def test_a_server_that_is_busy_for_long_gets_the_file_in_the_end(open_upload, ma
 
 
 def test_a_server_that_is_away_for_long_gets_the_batch_in_the_end(open_upload, make_files, stack):
-    upload = open_upload()
+    upload = open_upload(own_profile=True)
     page = upload.page
     broken = []
 

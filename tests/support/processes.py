@@ -50,6 +50,11 @@ def children_of(*pids: int) -> list[int]:
     return [pid for pid in running if _parent_of(pid) in pids]
 
 
+def is_running(pid: int) -> bool:
+    """Return whether the process has not ended."""
+    return _parent_of(pid) is not None
+
+
 def _parent_of(pid: int) -> int | None:
     """Return the id of the process that started it; None if it has ended, or where it cannot be read."""
     try:

@@ -13,6 +13,7 @@ from tasks.orchestration.recovery import AWAITING_RESTART, Retry
 from tasks.orchestration.task_runs import end_earlier_attempts, end_task_runs
 from tests.support.batch_of_one import CRASHED, FAILED, NOON, RUN_ID, RUNNING, SCHEDULED, OneRun
 
+PENDING = StateType.PENDING
 BY_A_USER = (SCHEDULED, "AwaitingRetry")
 BY_THE_WORKER = (SCHEDULED, AWAITING_RESTART)
 
@@ -64,7 +65,11 @@ class ManyTaskRuns:
 
     def __init__(self, *states: StateType) -> None:
         self.task_runs = [TaskRun(id=uuid4(), task_key="t", dynamic_key="0", state=State(type=each)) for each in states]
+        self.states = history(SCHEDULED, RUNNING)
         self.ended = set()
+
+    async def read_flow_run_states(self, _flow_run_id):
+        return self.states
 
     async def read_task_runs(self, *, task_run_filter, limit, offset, **_filters):
         under_way = [run for run in self.task_runs if run.state.type in task_run_filter.state.type.any_]
@@ -87,3 +92,22 @@ def test_what_the_last_attempt_had_begun_may_be_completed_and_not_recorded_yet()
         run.flow_run_id, run.flow_run_run_count = RUN_ID, attempt
     asyncio.run(end_earlier_attempts(server, "20260101-120000-abcdef", {RUN_ID: 2}))
     assert server.ended == {server.task_runs[0].id}
+
+
+def test_what_was_about_to_begin_is_of_the_attempt_in_whose_time_that_was():
+    server = ManyTaskRuns(PENDING, PENDING)
+    server.states = history(
+        SCHEDULED, RUNNING, CRASHED, BY_THE_WORKER, RUNNING, RUNNING
+    )  # it was told as running again
+    for minute, run in zip((2, 4.5), server.task_runs, strict=True):
+        run.flow_run_id, run.state.timestamp = RUN_ID, NOON + timedelta(minutes=minute)
+    asyncio.run(end_earlier_attempts(server, "20260101-120000-abcdef", {RUN_ID: 2}))
+    assert server.ended == {server.task_runs[0].id}
+
+
+def test_of_a_run_that_was_begun_once_nothing_is_of_an_earlier_attempt():
+    server = ManyTaskRuns(PENDING, RUNNING)
+    for run in server.task_runs:
+        run.flow_run_id = RUN_ID
+    asyncio.run(end_earlier_attempts(server, "20260101-120000-abcdef", {RUN_ID: 1}))
+    assert server.ended == set()

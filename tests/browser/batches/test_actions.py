@@ -222,7 +222,7 @@ globalThis.Notification = class extends Notification {
 
 def test_the_end_is_told_once_on_whatever_page_a_tab_is(open_page, stack, make_batch):
     batch = make_batch("To be told", {"empty.mp3": b""}, start=False)
-    page = open_page("/gpus")
+    page = open_page("/gpus", own_profile=True)
     page.context.grant_permissions(["notifications"], origin=stack.address)
     page.context.add_init_script(NOTING)
     page.goto(f"{stack.address}{address(batch)}")
@@ -241,7 +241,7 @@ def test_the_end_is_told_once_on_whatever_page_a_tab_is(open_page, stack, make_b
 
 
 def test_notifications_that_the_browser_blocks_are_said(open_page, make_batch):
-    page = open_page(address(make_batch("Not to be told", {"empty.mp3": b""}, start=False)))
+    page = open_page(address(make_batch("Not to be told", {"empty.mp3": b""}, start=False)), own_profile=True)
     devtools = page.context.new_cdp_session(page)
     profile = devtools.send("Target.getTargetInfo")["targetInfo"]["browserContextId"]
     blocked = {"permission": {"name": "notifications"}, "setting": "denied", "browserContextId": profile}

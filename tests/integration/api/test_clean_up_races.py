@@ -1,7 +1,6 @@
 """Races between a clean-up and the actions of users."""
 
 import asyncio
-import time
 
 import pytest
 from prefect.client.orchestration import PrefectClient
@@ -9,6 +8,7 @@ from prefect.client.orchestration import PrefectClient
 from tasks.cleanup.cleaner import Cleaner
 from tasks.settings import Settings
 from tasks.storage.folder import FolderStore
+from tests.support.waiting import wait_until
 
 
 class InterruptedStore(FolderStore):
@@ -101,10 +101,7 @@ def test_a_start_in_that_moment_brings_the_batch_back(dashboard, clean_up):
     assert cleaned.removals == {}
     assert [answer.status_code for answer in answers] == [404]
     assert dashboard.upload_files(batch_id) == [job_id]
-    deadline = time.monotonic() + 60
-    while (status := dashboard.status(batch_id))["flow_run_id"] is None:  # finished in the background
-        assert time.monotonic() < deadline, status
-        time.sleep(0.1)
+    wait_until(lambda: dashboard.status(batch_id)["flow_run_id"], "its start, which is finished in the background")
 
 
 def test_an_upload_that_arrives_in_that_moment_is_refused(dashboard, clean_up):

@@ -1,11 +1,10 @@
 """Recordings are fetched from links, by the real yt-dlp and a real web server."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-from tests.support.processes import children_of, free_ports, kill
+from tests.support.processes import children_of, free_ports, is_running, kill
 from tests.support.waiting import wait_until
 from tests.support.web_server import SPEECH, running_web_server
 
@@ -117,11 +116,9 @@ def test_a_download_ends_with_its_connection(linked, site):
     batch_id = linked.make_batch()
     sent = {"batch_id": batch_id, "link": f"{site.address}/endless.mp3"}
     with linked.http.stream("POST", "api/upload/link", json=sent, timeout=60) as answer:
-        for line in answer.iter_lines():
-            news = json.loads(line)
-            if news["received"] > 10_000:
-                break
-        assert news["size"] == 10**9
+        news = answer.iter_lines()  # the connection ends with it
+        some = next(told for told in map(json.loads, news) if told["received"] > 10_000)
+        assert some["size"] == 10**9
         assert linked.http.post(f"api/batch/{batch_id}/start").status_code == 409
     wait_until(lambda: site.sending == 0, "the end of the download")
     wait_until(lambda: not children_of(linked.process.pid), "the end of the program that reads links")
@@ -147,11 +144,12 @@ def test_nothing_of_a_download_outlives_a_dashboard_that_is_killed(run_dashboard
         batch_id = dashboard.make_batch()
         sent = {"batch_id": batch_id, "link": f"{site.address}/endless.mp3"}
         with dashboard.http.stream("POST", "api/upload/link", json=sent, timeout=60) as answer:
-            next(line for line in answer.iter_lines() if json.loads(line)["received"] > 10_000)
+            news = answer.iter_lines()  # the connection ends with it
+            next(told for told in map(json.loads, news) if told["received"] > 10_000)
             readers = children_of(dashboard.process.pid)
             kill([dashboard.process.pid])
     assert readers
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in readers), "the end of the download")
+    wait_until(lambda: not any(map(is_running, readers)), "the end of the download")
     with run_dashboard(tmp_path, BATCHSCRIBE_LINK_NETWORKS=LOCAL) as dashboard:
         wait_until(lambda: dashboard.upload_files(batch_id) == [], "the removal of what had come")
         assert lines(dashboard, batch_id, f"{site.address}/short.mp3")[-1]["upload"]["path"] == "short.mp3"

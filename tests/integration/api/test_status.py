@@ -1,7 +1,6 @@
 """The status of a batch is derived from Prefect and the store alone."""
 
-import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tasks.orchestration.waiting import WAITS_LABEL
 
@@ -239,7 +238,7 @@ def test_a_run_that_was_cancelled_in_its_queue_counts_from_its_start(dashboard, 
     prefect.set_state("flow_runs", flow_run_id, "CANCELLED")
     status = dashboard.status_once(batch_id, lambda now: now["state"] == "cancelled")
     assert status["jobs"][0]["attempts"] == []
-    time.sleep(1.2)  # Prefect itself takes the time of the cancel for the start of the run
+    started = datetime.now(UTC)  # Prefect itself takes the time of the cancel for the start of the run
     prefect.set_state("flow_runs", flow_run_id, "RUNNING")
     prefect.set_state("flow_runs", child, "SCHEDULED")
     prefect.set_state("flow_runs", child, "RUNNING")
@@ -248,11 +247,7 @@ def test_a_run_that_was_cancelled_in_its_queue_counts_from_its_start(dashboard, 
     status = dashboard.status_once(batch_id, lambda now: now["state"] == "failed")
     job = status["jobs"][0]
     (attempt,) = job["attempts"]
-    seconds = [
-        (datetime.fromisoformat(told["ended_at"]) - datetime.fromisoformat(told["started_at"])).total_seconds()
-        for told in (job, attempt)
-    ]
-    assert max(seconds) < 1.0
+    assert all(started < datetime.fromisoformat(told["started_at"]) for told in (job, attempt))
 
 
 def test_who_helps_is_told_beside_the_attempts_of_the_job_and_on_the_pool(dashboard, prefect, wait):

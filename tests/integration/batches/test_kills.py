@@ -1,5 +1,8 @@
 """Whatever is killed at whatever moment, the batch ends with the same documents, each job's once."""
 
+from datetime import UTC, datetime
+from uuid import uuid4
+
 import pytest
 
 from tests.support.processes import children_of, kill
@@ -83,18 +86,40 @@ def test_a_router_lock_that_nobody_gives_back_holds_up_no_batch(fragile, clips, 
     assert fragile.prefect.get(limit).json()["active_slots"] == 0
 
 
-def test_a_task_run_of_an_earlier_attempt_that_is_recorded_late_does_not_stay_running(fragile, clips, new_batch):
+def test_a_task_run_of_an_earlier_attempt_that_is_recorded_late_does_not_stay_pending(fragile, clips, new_batch):
     with fragile.recordings_held("a.opus"):  # so that the batch goes on
         batch = started(fragile, clips, new_batch)
-        status = batch.wait(lambda status: status["summary"]["done"], 120)
-        run = next(job["flow_run_id"] for job in status["jobs"] if job["stage"] == "done")
-        late = {
-            "flow_run_id": run,
-            "task_key": "late",
-            "dynamic_key": "0",
-            "name": "late",
-            "state": {"type": "RUNNING"},
-        }
-        task_run = fragile.prefect.post("/task_runs/", json=late).json()["id"]  # of attempt 0
+        wait_until_it_transcribes(batch)
+        task_run, was_pending_at = str(uuid4()), datetime.now(UTC)
+        kill(children_of(*fragile.pids("deployments.worker cpu")))
+        run = batch.status()["flow_run_id"]
+        wait_until(lambda: begun_again(fragile.prefect.get(f"/flow_runs/{run}").json()), "another attempt")
+        tell_pending(fragile.prefect, task_run, of_run=run, at=was_pending_at)
+        wait_until(lambda: fragile.prefect.get(f"/task_runs/{task_run}").is_success, "its record")
     assert batch.finished()["state"] == "completed"
     assert fragile.prefect.get(f"/task_runs/{task_run}").json()["state_type"] == "CRASHED"
+
+
+def begun_again(run) -> bool:
+    return (run["state_type"], run["run_count"]) == ("RUNNING", 2)
+
+
+def tell_pending(prefect, task_run: str, *, of_run: str, at: datetime) -> None:
+    """Have Prefect's server learn of a task run as it does from the process of a run: by an event."""
+    state = {"type": "PENDING", "name": "Pending", "message": "", "state_details": {}, "data": None}
+    event = {
+        "id": str(uuid4()),
+        "occurred": at.isoformat(),
+        "event": "prefect.task-run.Pending",
+        "resource": {
+            "prefect.resource.id": f"prefect.task-run.{task_run}",
+            "prefect.resource.name": "late",
+            "prefect.orchestration": "client",
+        },
+        "related": [{"prefect.resource.id": f"prefect.flow-run.{of_run}", "prefect.resource.role": "flow-run"}],
+        "payload": {
+            "validated_state": state,
+            "task_run": {"name": "late", "task_key": "late", "dynamic_key": task_run, "task_inputs": {}},
+        },
+    }
+    prefect.post("/events", json=[event]).raise_for_status()

@@ -4,15 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from deployments.local.console import Console
 from deployments.local.supervisor import Command, GaveUp, KeptProcess, exit_in_words
-
-PATIENCE_SECONDS = 20.0
+from tests.support.processes import is_running
+from tests.support.waiting import until
 
 
 class Keeper:
@@ -36,33 +34,18 @@ def keeper(tmp_path):
     return lambda program: Keeper(tmp_path, program)
 
 
-async def _until(holds, what):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.02)
-
-
-def _is_there(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
 def test_a_process_that_dies_is_started_again(keeper):
     async def scene():
         kept = keeper("import time; print('here'); time.sleep(60)")
         kept.process.has_settled = True
         keeping = asyncio.create_task(kept.process.keep())
-        await _until(lambda: "here" in kept.log, "its first line")
+        await until(lambda: "here\n" in kept.log, "its first line")
         os.kill(kept.started[0], signal.SIGKILL)
-        await _until(lambda: kept.log.count("here") == 2, "its second start")
+        await until(lambda: kept.log.count("here\n") == 2, "its second start")
         await kept.process.stop()
         await keeping
         assert "Ended (SIGKILL); starting it again in 1 s." in kept.screen.getvalue()
-        assert not any(map(_is_there, kept.started))
+        assert not any(map(is_running, kept.started))
 
     asyncio.run(scene())
 
@@ -90,11 +73,11 @@ def test_a_process_that_ignores_sigterm_is_killed_with_what_it_started(keeper):
     async def scene():
         kept = keeper(program)
         keeping = asyncio.create_task(kept.process.keep())
-        await _until(lambda: "child" in kept.log, "its child")
+        await until(lambda: kept.log.endswith("\n"), "its child")
         await kept.process.stop(0.2)
         await keeping
         child = int(kept.log.split()[1])
-        await _until(lambda: not _is_there(child), "the end of its child")
+        await until(lambda: not is_running(child), "the end of its child")
         assert "Did not stop within 0 s; killing it." in kept.screen.getvalue()
 
     asyncio.run(scene())
@@ -111,7 +94,7 @@ def test_a_process_that_stops_when_told_gets_the_time_to_do_so(keeper):
     async def scene():
         kept = keeper(program)
         keeping = asyncio.create_task(kept.process.keep())
-        await _until(lambda: "here" in kept.log, "its first line")
+        await until(lambda: "here\n" in kept.log, "its first line")
         await kept.process.stop()
         await keeping
         assert kept.log == "here\nbye\n"
@@ -155,7 +138,7 @@ def test_processes_end_with_a_supervisor_that_is_killed(tmp_path):
     pid = int(supervisor.stdout.readline())
     supervisor.kill()
     supervisor.wait()
-    asyncio.run(_until(lambda: not _is_there(pid), "the end of its process"))
+    asyncio.run(until(lambda: not is_running(pid), "the end of its process"))
 
 
 @pytest.mark.parametrize(

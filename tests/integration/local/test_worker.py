@@ -5,22 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes import programs_with
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).parents[3]
 POOL = "gpu-7"
-
-
-def _until(holds, what, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.1)
 
 
 class Machine:
@@ -74,12 +67,14 @@ def machine(stack, tmp_path):
 def test_a_worker_that_dies_is_started_again_and_one_that_is_told_to_stops(machine):
     keeper = machine.work()
     try:
-        _until(machine.heartbeat, "the worker")
-        _until(lambda: f"{POOL} works for {machine.server}/api (store {machine.store})" in machine.output, "the news")
+        wait_until(machine.heartbeat, "the worker")
+        wait_until(
+            lambda: f"{POOL} works for {machine.server}/api (store {machine.store})" in machine.output, "the news"
+        )
         (first,) = machine.workers()
         before = machine.heartbeat()
         os.kill(first, signal.SIGKILL)
-        _until(lambda: machine.heartbeat() > before and machine.workers() not in ([], [first]), "another worker")
+        wait_until(lambda: machine.heartbeat() > before and machine.workers() not in ([], [first]), "another worker")
         assert f"{POOL}       Ended (SIGKILL); starting it again" in machine.output
     finally:
         keeper.send_signal(signal.SIGTERM)
@@ -118,7 +113,7 @@ def test_the_doctor_tells_a_machine_of_a_worker_that_its_installation_is_away(ma
 def test_a_pool_gets_no_second_worker(machine):
     first = machine.work()
     try:
-        _until(machine.heartbeat, "the worker")
+        wait_until(machine.heartbeat, "the worker")
         second = machine.work()
         assert second.wait(120) == 1
         assert f"{POOL} has a worker, which answers. Stop it first" in machine.output

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from contextvars import copy_context
 from dataclasses import replace
@@ -15,6 +14,8 @@ import pytest
 from tasks.cancellation import CancelToken, RunCancelled, set_current_token
 from tasks.media.plan import ProcessLimits
 from tasks.media.sandbox import MAX_LINE_BYTES, Exit, run_confined
+from tests.support.processes import is_running
+from tests.support.waiting import wait_until
 
 DEADLINE_SECONDS = 30
 AMPLE = ProcessLimits(timeout_seconds=DEADLINE_SECONDS, cpu_seconds=60, memory_bytes=2**32, file_bytes=2**20)
@@ -25,16 +26,8 @@ def shell(script: str, folder: Path, limits: ProcessLimits = AMPLE) -> tuple[Exi
     return run_confined(["/bin/sh", "-c", script], folder=folder, limits=limits, read=list)
 
 
-def is_alive(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
-    return bool(state.strip()) and not state.startswith("Z")
-
-
 def wait_until_dead(pid: int) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still alive"
-        time.sleep(0.02)
+    wait_until(lambda: not is_running(pid), f"the end of process {pid}")
 
 
 def test_lines_and_exit_code_come_back(tmp_path):
@@ -126,6 +119,6 @@ def test_program_dies_with_us_even_if_we_are_killed(tmp_path):
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as caller:
         assert caller.stdout is not None
         pid = int(caller.stdout.readline())
-        assert is_alive(pid)
+        assert is_running(pid)
         os.kill(caller.pid, signal.SIGKILL)
     wait_until_dead(pid)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.devices import report_name
+from tests.support.processes import is_running
 from tests.support.waiting import wait_until
 
 SEVERAL_RUNS = 2
@@ -24,10 +25,6 @@ def pid_of_next_run(warm) -> int:
     end = warm.wait(warm.create("polite", seconds=0), ended)
     assert (end.state.name, end.run_count) == ("Completed", 1)
     return int(end.infrastructure_pid)
-
-
-def is_gone(pid: int) -> bool:
-    return not Path(f"/proc/{pid}").exists()
 
 
 @pytest.fixture
@@ -49,11 +46,11 @@ def test_a_process_goes_on_until_its_successor_is_warm_and_ends_with_its_last_ru
     held.unlink()
     second = wait_until(lambda: (pid := pid_of_next_run(pool)) != first and pid, "a run in another process")
 
-    assert not is_gone(first)
+    assert is_running(first)
     end.touch()
     last = pool.wait(lasting, ended)
     assert (last.state.name, last.run_count, int(last.infrastructure_pid)) == ("Completed", 1, first)
-    wait_until(lambda: is_gone(first), "the end of the first process")
+    wait_until(lambda: not is_running(first), "the end of the first process")
     assert second != first
     assert log.read_text() == "started\n"
 
@@ -75,7 +72,7 @@ def test_a_successor_that_found_no_memory_waits_for_the_end_of_the_old_process(p
 
     assert pool.wait(lasting, ended).run_count == 1
     assert after.run_count == 1
-    wait_until(lambda: is_gone(first), "the end of the first process")
+    wait_until(lambda: not is_running(first), "the end of the first process")
 
 
 def test_a_device_that_fails_its_warm_up_gets_no_run_before_it_passes_a_second_one(pool, tmp_path):
@@ -124,7 +121,7 @@ def test_new_code_runs_once_it_is_deployed_and_not_before(pool, tmp_path):
     file.write_text(CHANGING.format(said="something new"))
     assert said() == (old, first) == ("old", first)
     deploy(pool, flow(name="changing")(lambda: None))
-    wait_until(lambda: is_gone(first), "the end of the first process")
+    wait_until(lambda: not is_running(first), "the end of the first process")
     assert said()[0] == "something new"
 
 

@@ -11,7 +11,7 @@ from prefect.states import Cancelling
 
 from deployments.worker.process_pool import MOST_ADDED
 from tests.integration.worker.conftest import WarmPool, running_pool
-from tests.support.processes import children_of, kill
+from tests.support.processes import children_of, is_running, kill
 from tests.support.waiting import wait_until
 
 MANY = 20
@@ -116,7 +116,7 @@ def test_the_processes_end_with_a_worker_that_is_killed(crowded, folder):
     children = children_of(crowded.worker.pid)
     crowded.worker.kill()
     crowded.worker.wait()
-    wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "their end", 20)
+    wait_until(lambda: not any(map(is_running, children)), "their end", 20)
     crowded.start_worker(**SHARED)
     wait_until(lambda: starts(folder) == [2] * 4, "a second start of all runs", 120)
     finish(crowded, folder, runs)

@@ -8,8 +8,9 @@ from uuid import uuid4
 from deployments.worker import worker
 from deployments.worker.process_pool import MOST_ADDED, STARTS_SHARED, WarmProcesses
 from deployments.worker.worker import run_forever
+from tests.support.waiting import until
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class Process:
@@ -57,19 +58,12 @@ class Pool:
     async def live(self, scene):
         caring = asyncio.create_task(run_forever(self.processes.keep, "care"))
         try:
-            await until(lambda: self.started or self.failed_at)
+            await until(lambda: self.started or self.failed_at, "its first process")
             await scene(self)
         finally:
             caring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await caring
-
-
-async def until(holds):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def waits(reserving):
@@ -123,7 +117,7 @@ def test_suspects_beyond_the_added_processes_share_one_until_it_dies_of_one_of_t
 
 def test_processes_that_do_not_come_up_are_told_of_and_started_ever_more_slowly():
     async def scene(pool):
-        await until(lambda: len(pool.failed_at) == 3)
+        await until(lambda: len(pool.failed_at) == 3, "three failures")
         first, second, third = pool.failed_at
         assert third - second > second - first > 0.5
 
@@ -140,7 +134,7 @@ def test_a_machine_that_cannot_start_a_process_now_is_tried_again(monkeypatch):
         return Process()
 
     async def scene(pool):
-        await until(lambda: pool.processes.any_ready)
+        await until(lambda: pool.processes.any_ready, "a process")
 
     pool = Pool(start)
     pool.failed_at.append(0.0)  # `live` need not wait for the first

@@ -2,13 +2,12 @@
 
 import signal
 import threading
-from pathlib import Path
 
 import pytest
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.states import AwaitingRetry, Cancelling
 
-from tests.support.processes import children_of
+from tests.support.processes import children_of, is_running
 from tests.support.waiting import wait_until
 
 POOL = "gpu-test"
@@ -157,7 +156,7 @@ def test_a_killed_worker_takes_its_process_along_and_its_successor_starts_the_ru
     warm.wait(run, running)
     processes = children_of(warm.worker.pid)
     warm.stop_worker(signal.SIGKILL)
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "the end of the processes")
+    wait_until(lambda: not any(map(is_running, processes)), "the end of the processes")
     assert warm.client.read_flow_run(run.id).state.is_running()
     warm.start_worker()
     assert warm.wait(run, completed).run_count == 2
