@@ -115,6 +115,7 @@ def stack(_make_stack: Callable[[str], RunningStack]) -> Iterator[RunningStack]:
     """A stack with two CPU devices, for which five minutes are long. Leave it running: it serves many tests."""
     running = _make_stack("cpu,cpu")
     running.environment["BATCHSCRIBE_PARTS_FROM_MINUTES"] = "5"
+    running.let_devices_be_held()
     try:
         running.start()
         yield running

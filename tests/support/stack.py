@@ -16,7 +16,8 @@ from tests.support.processes import free_ports, processes_with, programs_with
 from tests.support.waiting import looks, wait_until
 
 PROJECT = Path(__file__).parents[2]
-SIMULATED = Path(__file__).parent / "simulated"
+HELD = str(Path(__file__).parent / "held")
+SIMULATED = os.pathsep.join((str(Path(__file__).parent / "simulated"), HELD))
 MODEL = "tiny.en"
 READY_SECONDS = 180.0
 STOP_SECONDS = 120.0
@@ -97,11 +98,15 @@ class RunningStack:
 
     def simulate_devices(self) -> None:
         """Have its devices compute nothing, from the next start on: one sentence is heard in each recording."""
-        self.environment["PYTHONPATH"] = str(SIMULATED)
+        self.environment["PYTHONPATH"] = SIMULATED
+
+    def let_devices_be_held(self) -> None:
+        """Have recordings be held by tests also on its devices that compute, from the next start on."""
+        self.environment["PYTHONPATH"] = HELD
 
     @contextlib.contextmanager
     def recordings_held(self, name: str = "") -> Iterator[None]:
-        """Have simulated devices listen, until the end of the block, to the recordings whose names contain *name*."""
+        """Have devices listen, until the end of the block, to the recordings whose names contain *name*."""
         hold = self.data / "held-recordings"
         hold.write_text(name)
         try:

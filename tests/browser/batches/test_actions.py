@@ -1,9 +1,11 @@
 """What people do about a batch on its page: retry, cancel, dismiss, and remove files before the start."""
 
+import contextlib
 import re
 import secrets
 import zipfile
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.batch_page import CORRUPT, SECONDS, address, answer_question, row, summary
@@ -47,6 +49,15 @@ def test_a_retry_succeeds_once_the_cause_is_gone(open_page, stack, make_batch, s
     expect(page.get_by_role("button", name="Retry Failed")).to_be_hidden()
 
 
+@pytest.fixture
+def held(stack):
+    """Devices listen to recordings until it is closed."""
+    with contextlib.ExitStack() as devices:
+        devices.enter_context(stack.recordings_held())
+        yield devices
+
+
+@pytest.mark.usefixtures("held")
 def test_a_batch_is_cancelled_after_a_question(open_page, make_batch, speech):
     batch = make_batch("Cancelled", {f"talk {number}.mp3": speech for number in range(6)})
     page = open_page(address(batch))
@@ -61,27 +72,30 @@ def test_a_batch_is_cancelled_after_a_question(open_page, make_batch, speech):
     expect(page.get_by_role("button", name="Run Again")).to_be_hidden()
 
 
-def test_a_batch_is_cancelled_to_be_run_again(open_page, make_batch, speech):
+def test_a_batch_is_cancelled_to_be_run_again(open_page, make_batch, speech, held):
     batch = make_batch("Kept", {f"talk {number}.mp3": speech for number in range(6)})
     page = open_page(address(batch))
     page.get_by_role("button", name="Cancel Batch").click()
     page.get_by_role("dialog").get_by_label("Keep the uploads for a retry").check()
     answer_question(page, "Cancel the batch")
     expect(page.get_by_role("heading", name="Batch cancelled")).to_be_visible(timeout=SECONDS)
+    held.close()
     page.get_by_role("button", name="Run Again", exact=True).click()
     expect(summary(page)).to_contain_text("✓ 6 succeeded", timeout=SECONDS)
 
 
-def test_a_job_is_cancelled_and_the_others_go_on(open_page, make_batch, speech):
+def test_a_job_is_cancelled_and_the_others_go_on(open_page, make_batch, speech, held):
     batch = make_batch("One less", {f"talk {number}.mp3": speech for number in range(6)})
     page = open_page(address(batch))
     page.get_by_role("button", name="Cancel talk 5.mp3").click()
     answer_question(page, "Cancel the job")
     expect(row(page, "talk 5.mp3")).to_contain_text("Cancelled", timeout=SECONDS)
+    held.close()
     expect(summary(page)).to_contain_text("✓ 5 succeeded", timeout=SECONDS)
     expect(summary(page)).to_contain_text("⊘ 1 cancelled")
 
 
+@pytest.mark.usefixtures("held")
 def test_whoever_cancels_a_job_by_keys_keeps_their_place(open_page, make_batch, speech):
     batch = make_batch("By keys", {f"talk {number}.mp3": speech for number in range(4)})
     page = open_page(address(batch))

@@ -207,16 +207,17 @@ def test_a_batch_without_files_says_so(open_page, make_batch):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_running_batch_and_its_questions_are_accessible(open_page, make_batch, clips, dark):
-    lecture = clips["lecture-subtitles.opus"].path.read_bytes()
-    batch = make_batch("For everybody", {f"lecture {number}.opus": lecture for number in range(8)})
-    page = open_page(address(batch), dark=dark)
-    expect(page.get_by_text("Queue position: 1").first).to_be_visible(timeout=SECONDS)
-    assert barriers(page) == []
-    page.get_by_role("button", name="Cancel Batch").click()
-    expect(page.get_by_role("dialog")).to_be_visible()
-    assert barriers(page) == []
-    answer_question(page, "Cancel the batch")
+def test_a_running_batch_and_its_questions_are_accessible(open_page, stack, make_batch, speech, dark):
+    with stack.recordings_held():
+        batch = make_batch("For everybody", {f"lecture {number}.mp3": speech for number in range(8)})
+        page = open_page(address(batch), dark=dark)
+        expect(page.get_by_text("Queue position: 1").first).to_be_visible(timeout=SECONDS)
+        assert barriers(page) == []
+        page.get_by_role("button", name="Cancel Batch").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert barriers(page) == []
+        answer_question(page, "Cancel the batch")
+        batch.finished()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

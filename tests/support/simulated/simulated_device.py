@@ -1,17 +1,17 @@
 """
-A device that computes nothing: it hears one sentence in each recording, at once or when a test lets it.
+A device that computes nothing: it hears one sentence in each recording, at once or when a test lets it (`holding`).
 
-While there is a file `HOLD` in the data folder, recordings whose names contain its content are being listened to. Those
-whose names begin with `SILENT` have no speech.
+Recordings whose names begin with `SILENT` have no speech.
 """
 
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from holding import hold, is_held
+
 import flows.transcribe_recording as flow
 from tasks.errors import NoSpeech
-from tasks.settings import Settings
 from tasks.transcription import local_recording
 from tasks.transcription.backend import TranscriptionCancelled
 from tasks.transcription.model_manager import PlacedModel
@@ -19,18 +19,7 @@ from tasks.transcription.shared_parts import SharedParts
 from tasks.transcription.transcribe import NO_SPEECH
 from tasks.transcription.transcript import Segment, Transcript, Word
 
-HOLD = "held-recordings"
 SILENT = "silent"
-
-CREEP = 0.00005
-"""Share of a recording that is done in each twentieth of a second while it is held: it would take hours."""
-
-
-def _is_held(name: str) -> bool:
-    try:
-        return (Settings().data / HOLD).read_text() in name
-    except FileNotFoundError:
-        return False
 
 
 def _transcribe(
@@ -46,14 +35,7 @@ def _transcribe(
 ) -> Transcript:
     if shared is not None:
         shared.take()
-    progress = 0.02
-    on_progress(progress)
-    while _is_held(name):
-        if cancelled():
-            raise TranscriptionCancelled
-        time.sleep(0.05)
-        progress = min(progress + CREEP, 0.9)
-        on_progress(progress)
+    hold(name, on_progress=on_progress, cancelled=cancelled)
     if name.startswith(SILENT):
         raise NoSpeech(NO_SPEECH)
     words = tuple(
@@ -75,7 +57,7 @@ def _help_transcribe(
     shared: SharedParts,
     **_more: object,
 ) -> None:
-    while _is_held(name) and next(shared.left_over(), None) is not None:
+    while is_held(name) and next(shared.left_over(), None) is not None:
         if cancelled():
             raise TranscriptionCancelled
         time.sleep(0.2)
