@@ -73,9 +73,10 @@ SEEDS ?= 1-20
 chaos: test-models  ## Kill and press at random while batches of 30 run: make chaos SEEDS=1-100
 	$(BIN)/python -m pytest tests/chaos --seeds $(SEEDS) --clips 30 --events 8 --every-step -s
 
+TEST_BROWSER ?= chromium
 .PHONY: browser
-browser: test-models chromium  ## Run the tests of the pages in a real Chromium
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/browser
+browser: test-models $(TEST_BROWSER)  ## Run the tests of the pages in a real Chromium, or: make browser TEST_BROWSER=firefox
+	TEST_BROWSER=$(TEST_BROWSER) $(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/browser
 
 APT_GET := $(SUDO) apt-get -o DPkg::Lock::Timeout=400 -qq
 # What the tests need that no lock can bring, from the system's own packages: Chromium, PostgreSQL and Redis.
@@ -87,6 +88,13 @@ chromium:
 		$(APT_GET) update && { $(APT_GET) install -y --no-install-recommends chromium-headless-shell >/dev/null \
 		|| $(APT_GET) install -y --no-install-recommends chromium >/dev/null; } \
 		|| { echo "It could not be installed. Put a chromium on the PATH, then: make browser"; exit 1; }; }
+
+.PHONY: firefox
+firefox:
+	@command -v firefox-esr >/dev/null || command -v firefox >/dev/null || { \
+		echo "The tests of the pages are to run in Firefox: installing it with apt-get."; \
+		$(APT_GET) update && $(APT_GET) install -y --no-install-recommends firefox-esr >/dev/null \
+		|| { echo "It could not be installed. Put a firefox on the PATH, then: make browser TEST_BROWSER=firefox"; exit 1; }; }
 
 .PHONY: databases
 databases:

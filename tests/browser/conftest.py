@@ -1,27 +1,16 @@
-"""A real Chromium with the pages of the running stack, and how a person finds their way on them."""
+"""A real browser with the pages of the running stack, and how a person finds their way on them."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Locator, Page, Route, expect, sync_playwright
 
 from tasks.storage.keys import BatchKeys
+from tests.support.browsers import FIREFOX, choose_colors, devtools_of, launch, only_in_chromium
 from tests.support.waiting import wait_until
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",  # the tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-CHROMIUMS = ("chromium-headless-shell", "chromium", "google-chrome")
 SECONDS_FOR_A_PAGE = 60
 
 expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
@@ -29,33 +18,35 @@ expect.set_options(timeout=SECONDS_FOR_A_PAGE * 1000)
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    assert path, "The tests of the pages need Chromium: make chromium"
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+        launched = launch(playwright)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")
-def _one_profile(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser profile for many pages: Streamlit's scripts are loaded and compiled once."""
+def _lasting_profile(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context() as context:
         yield context
 
 
 @pytest.fixture
-def _visit(browser: Browser, _one_profile: BrowserContext) -> Iterator[Callable[..., Page]]:
-    """Opens pages in a browser that remembers nothing of other tests. A script error fails the test."""
+def _visit(browser: Browser, _lasting_profile: BrowserContext) -> Iterator[Callable[..., Page]]:
+    """
+    Opens pages in a browser that remembers nothing of other tests. A script error fails the test.
+
+    In Chromium its profile is the same for all of them, so that Streamlit's scripts are loaded and compiled once.
+    """
+    profile = browser.new_context() if FIREFOX else _lasting_profile
     own, addresses, errors, requests = [], set(), [], []
 
     def visit(address: str, path: str, *, own_profile: bool, width: int, height: int, dark: bool) -> Page:
         if own_profile:
             own.append(browser.new_context())
-        page = (own[-1] if own_profile else _one_profile).new_page()
+        page = (own[-1] if own_profile else profile).new_page()
         page.set_default_timeout(SECONDS_FOR_A_PAGE * 1000)
         page.set_viewport_size({"width": width, "height": height})
-        page.emulate_media(color_scheme="dark" if dark else "light")
+        choose_colors(page, dark=dark)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         addresses.add(address)
@@ -65,7 +56,10 @@ def _visit(browser: Browser, _one_profile: BrowserContext) -> Iterator[Callable[
     yield visit
     for context in own:
         context.close()
-    _forget(_one_profile, addresses)
+    if FIREFOX:
+        profile.close()
+    else:
+        _forget(profile, addresses)
     assert errors == []
     elsewhere = [url for url in requests if not url.startswith((*addresses, "blob:", "data:"))]
     assert elsewhere == [], "a page asked somebody else"
@@ -75,7 +69,7 @@ def _forget(profile: BrowserContext, addresses: Iterable[str]) -> None:
     for page in profile.pages:
         page.close()
     page = profile.new_page()
-    devtools = profile.new_cdp_session(page)
+    devtools = devtools_of(page)
     for address in addresses:
         devtools.send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "local_storage"})
     page.close()
@@ -108,9 +102,9 @@ class UploadPage:
 
     def __init__(self, page: Page) -> None:
         self.page = page
+        self._devtools: CDPSession | None = None
         self.rows = page.get_by_role("list", name="Files").get_by_role("listitem")
         self.progress = page.get_by_role("progressbar", name="Overall progress")
-        self._devtools = page.context.new_cdp_session(page)
         self.listens()
 
     def listens(self) -> None:
@@ -120,12 +114,16 @@ class UploadPage:
     def choose(self, *files: Path) -> None:
         """Pick files."""
         self.listens()
+        if FIREFOX:  # it opens one chooser on a page, which nothing closes
+            self.page.locator("#choose-files").set_input_files(list(files))
+            return
         with self.page.expect_file_chooser() as chooser:
             self.button("Choose files").click()
         chooser.value.set_files(list(files))
 
     def choose_folder(self, folder: Path) -> None:
         """Pick a folder."""
+        only_in_chromium()
         self.listens()
         with self.page.expect_file_chooser() as chooser:
             self.button("Choose a folder").click()
@@ -133,15 +131,17 @@ class UploadPage:
 
     def drop(self, *paths: Path) -> None:
         """Drag files and folders in from the desktop, and drop them."""
+        devtools = devtools_of(self.page)
         box = self.page.get_by_text("Drop files or folders here").bounding_box()
         assert box is not None
         files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
             place = {"x": box["x"] + 5, "y": box["y"] + 5}
-            self._devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": files})
+            devtools.send("Input.dispatchDragEvent", {"type": kind, **place, "data": files})
 
     def send_at(self, bytes_per_second: float) -> None:
         """Have the network take no more than that; -1 is no limit."""
+        self._devtools = self._devtools or devtools_of(self.page)  # limits end with their session
         self._devtools.send("Network.enable")
         limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
         self._devtools.send("Network.emulateNetworkConditions", limits)

@@ -74,4 +74,5 @@ def test_a_page_that_is_opened_by_its_address_asks_for_nothing_in_vain(open_page
     for name in ("Batches", "Inbox", "Transcripts", "Devices", "Usage"):
         page.goto(f"{stack.address}{PAGES[name]}")
         page.get_by_role("heading", name=name, level=1).wait_for()
+        page.wait_for_load_state("networkidle")  # Firefox tells of scripts that it no longer needs when one leaves
     assert (refused, said) == ([], [])

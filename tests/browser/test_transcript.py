@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.browsers import only_in_chromium
 from tests.support.looks import barriers
 
 LECTURE = "talks/week 1/lecture-subtitles.opus"
@@ -63,6 +64,7 @@ def test_every_format_can_be_downloaded_whatever_its_batch_was_started_with(open
 
 
 def test_the_text_can_be_copied(open_transcript, document):
+    only_in_chromium()
     page = open_transcript(own_profile=True)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy text").click()
@@ -107,7 +109,8 @@ def test_doubtful_words_are_marked_on_demand(open_transcript, document):
     for _ in range(3):
         page.keyboard.press("Shift+ArrowRight")
     expect(doubted).to_be_focused()
-    assert doubted.evaluate("word => getComputedStyle(word, '::after').content") == '"55 % sure"', "by keys alone, too"
+    shown = doubted.evaluate("word => getComputedStyle(word, '::after').content")
+    assert shown in ('"55 % sure"', "attr(title)"), "by keys alone, too"  # as Chromium and Firefox tell it
     expect(page.locator(".legend")).to_contain_text(f"2 of {len(words)} words")
     page.get_by_role("button", name="Mark uncertain words").click()
     expect(page.locator(".paragraph [title]")).to_have_count(0)

@@ -76,7 +76,9 @@ def save(page, name):
 
 
 def selected(page):
-    return page.locator(".player").evaluate("player => player.getRootNode().getSelection().toString()")
+    return page.locator(".player").evaluate(
+        "player => (player.getRootNode().getSelection?.() ?? document.getSelection()).toString()"  # as in Firefox
+    )
 
 
 def test_a_word_is_corrected_by_keys_alone_and_is_in_every_document(open_editor, stack, edited_batch, transcript):
@@ -193,7 +195,8 @@ def test_speakers_are_named_given_and_made_one_by_keys_alone(open_editor, transc
             word["speaker"] = "S1"
     page = open_editor(answer=content)
     names, given = page.locator(".speakers input"), page.get_by_label("Speaker", exact=True).first
-    names.nth(1).fill("Grace")
+    names.nth(1).focus()
+    page.keyboard.type("Grace")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Grace is the same as")).to_be_focused()
     page.keyboard.press("ArrowDown")

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.stack import SIMULATED
+from tests.support.stack import ENDED, SIMULATED
 
 FAULTS = Path(__file__).parent / "faults"
 GOOD = {"talks/a.mp3": "short-answer.mp3", "b.mp3": "lecture-welcome.mp3"}
@@ -106,8 +106,8 @@ def assert_whole(rigged, batch, undisturbed, *, may_need_a_retry: bool) -> None:
         assert may_need_a_retry, open_jobs
         assert all(open_jobs.values()), open_jobs
         HasQuarantine(rigged[0]).post(f"/batch/{batch.batch_id}/retry", 202)
-        batch.wait(lambda status: status["state"] == "running", 60)
-        status = batch.finished(240)
+        before = len(status["attempts"])
+        status = batch.wait(lambda now: now["state"] in ENDED and len(now["attempts"]) > before, 240)
     stages = {job["path"]: job["stage"] for job in status["jobs"]}
     assert stages == dict.fromkeys(GOOD, "done") | {BAD: "failed"}, status
     assert {path: batch.document(path, "srt") for path in GOOD} == undisturbed

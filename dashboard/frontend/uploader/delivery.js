@@ -80,7 +80,9 @@ export function keptBytes(item) {
 async function sendOnce(item, batchId, stopper, settle, speed) {
   if (item.link) return fetchOnce(item, batchId, stopper, settle, speed);
   settle({ status: Status.UPLOADING, sent: keptBytes(item), reason: "" });
-  const found = isResumable(item) ? await lookForRest(item.file, item.path, batchId) : null;
+  const found = isResumable(item)
+    ? await lookForRest(item.file, item.path, batchId)
+    : (await isReadable(item.file) ? null : { status: 0 });
   if (stopper.signal.aborted || (found && !found.rest)) return found;
   let before = found?.rest.offset ?? 0;
   settle({ sent: before });

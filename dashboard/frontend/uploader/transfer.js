@@ -77,7 +77,8 @@ export function deleteUpload(batchId, jobId, signal) {
   return callPatiently("DELETE", `/batch/${batchId}/jobs/${jobId}`, { signal });
 }
 
-// A file that was moved, renamed or changed since it was chosen breaks its transfer like a bad connection does.
+// A file that was moved, renamed or changed since it was chosen breaks its transfer like a bad connection does; in Firefox it
+// only keeps the transfer waiting.
 export async function isReadable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();

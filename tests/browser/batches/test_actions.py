@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.batch_page import CORRUPT, SECONDS, address, answer_question, row, summary
+from tests.support.browsers import devtools_of
 
 
 def test_failed_jobs_are_retried(open_page, make_batch):
@@ -256,7 +257,7 @@ def test_the_end_is_told_once_on_whatever_page_a_tab_is(open_page, stack, make_b
 
 def test_notifications_that_the_browser_blocks_are_said(open_page, make_batch):
     page = open_page(address(make_batch("Not to be told", {"empty.mp3": b""}, start=False)), own_profile=True)
-    devtools = page.context.new_cdp_session(page)
+    devtools = devtools_of(page)
     profile = devtools.send("Target.getTargetInfo")["targetInfo"]["browserContextId"]
     blocked = {"permission": {"name": "notifications"}, "setting": "denied", "browserContextId": profile}
     devtools.send("Browser.setPermission", blocked)

@@ -11,6 +11,8 @@ import jiwer
 import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from tests.support.stack import ENDED
+
 WORDS = EnglishTextNormalizer()
 
 GOOD = {
@@ -174,10 +176,12 @@ def test_a_cancelled_batch_stops_its_jobs_and_a_retry_finishes_them(stack, clips
 
 
 def test_a_retry_runs_only_what_failed(folder, bad_uploads):
-    runs_before = {path: job["attempt"] for path, job in folder.jobs().items()}
+    before = {path: job["attempt"] for path, job in folder.jobs().items()}
+
+    def tried_again(status) -> set[str]:
+        return {job["path"] for job in status["jobs"] if job["attempt"] > before[job["path"]]}
+
     assert folder.api.post(f"/batch/{folder.batch_id}/retry").status_code == 202
-    folder.wait(lambda status: status["state"] == "running", 30)
-    status = folder.finished()
+    status = folder.wait(lambda status: status["state"] in ENDED and tried_again(status) >= set(bad_uploads))
     assert status["summary"]["done"] == len(GOOD)
-    attempts = {job["path"]: job["attempt"] for job in status["jobs"]}
-    assert {path for path in attempts if attempts[path] > runs_before[path]} == set(bad_uploads)
+    assert tried_again(status) == set(bad_uploads)
