@@ -56,12 +56,18 @@ def is_running(pid: int) -> bool:
 
 
 def _parent_of(pid: int) -> int | None:
-    """Return the id of the process that started it; None if it has ended, or where it cannot be read."""
-    try:
-        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
-    except OSError:
-        return None
-    return None if state == "Z" else int(parent)
+    """Return the id of the process that started it; None if it has ended."""
+    if sys.platform != "linux":
+        listing = subprocess.run(
+            ["ps", "-o", "stat=,ppid=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
+        state, parent = listing.stdout.split() or ("Z", "")
+    else:
+        try:
+            state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            return None
+    return None if state.startswith("Z") else int(parent)
 
 
 def kill(pids: list[int]) -> None:
